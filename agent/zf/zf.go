@@ -1,0 +1,54 @@
+// Package zf holds the names of the log fields. A name that stands here is spelt one way in every message, in the
+// journal (where it becomes an upper-case journal field) and in the documents. A lint rule forbids any other name.
+package zf
+
+const (
+	// Attempt counts tries of the same act from 1.
+	Attempt = "attempt"
+	// Action is a verb of agent/plan: write, remove, wait, ...
+	Action = "action"
+	// Config is the path of the agent's configuration file.
+	Config = "config"
+	// Condition is a node condition's type.
+	Condition = "condition"
+	// Count is a number of things of which the message names the kind.
+	Count = "count"
+	// DaemonSet is namespace/name.
+	DaemonSet = "daemonset"
+	// Delay is a duration to wait.
+	Delay = "delay"
+	// Dir is a directory's path.
+	Dir = "dir"
+	// Duration is how long something took.
+	Duration = "duration"
+	// Error is the cause; zerolog's own name for it.
+	Error = "error"
+	// File is a file's path.
+	File = "file"
+	// From and To are the old and the new value of a transition.
+	From = "from"
+	To   = "to"
+	// Hint is what to do.
+	Hint = "hint"
+	// Key is the name of a setting, a label or a taint.
+	Key = "key"
+	// Line and Column are a place in File.
+	Line   = "line"
+	Column = "column"
+	// Node is the node's name.
+	Node = "node"
+	// Pod is namespace/name of a pod as the kubelet knows it.
+	Pod = "pod"
+	// Reason is a CamelCase reason as in a Kubernetes event or condition.
+	Reason = "reason"
+	// Revision is a controller-revision-hash.
+	Revision = "revision"
+	// Socket is the API socket's path.
+	Socket = "socket"
+	// Status is a condition's status.
+	Status = "status"
+	// URL is an address that was asked.
+	URL = "url"
+	// Version is the version of this program.
+	Version = "version"
+)
