@@ -1,0 +1,36 @@
+package api
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/daemonsetd/daemonsetd/agent/registry"
+)
+
+// Backend is the agent as the API sees it. Its methods are called from several goroutines. An error that is an *Error
+// is told to the client as it is; any other one becomes a 500 with its text.
+type Backend interface {
+	// Status is everything that an operator wants to see on one screen. It reports what is known and asks nobody, so
+	// that it answers at once.
+	Status(ctx context.Context) (*Status, error)
+	// Explain says for one DaemonSet, or all, why it is or is not on this node. A DaemonSet that does not exist is a
+	// CodeNotFound error.
+	Explain(ctx context.Context, req ExplainRequest) ([]Explanation, error)
+	// Diff says what the agent would write, remove or restore in the manifests directory if it acted now. Nothing is
+	// changed.
+	Diff(ctx context.Context) ([]FileChange, error)
+	// Plan says what the given spec files would do here if they were in the specs directory, in place of the ones of the
+	// same base name. Nothing is changed.
+	Plan(ctx context.Context, req PlanRequest) (*PlanResult, error)
+	// Reload reads the configuration, the node files and the spec files again and returns when the agent has acted on
+	// them.
+	Reload(ctx context.Context) (*ReloadResult, error)
+	// PatchNode changes the labels, taints and the schedulability that are kept in the state directory.
+	PatchNode(ctx context.Context, patch NodePatch) (*NodePatchResult, error)
+	// Registry is what is listed and watched.
+	Registry() *registry.Registry
+	// Metrics serves the Prometheus text format.
+	Metrics() http.Handler
+	// Version is what runs.
+	Version() VersionInfo
+}
