@@ -1,0 +1,125 @@
+// Package atomicfile replaces files so that a crash at any moment leaves either the old bytes or the new ones, never a
+// mixture and never nothing: a temporary file in the same directory, fsync, rename, fsync of the directory.
+//
+// The temporary file's name starts with a dot, so that the kubelet, which takes every other name in its directory for a
+// manifest (kubernetes pkg/kubelet/config/file.go), never sees it, and it stands next to its target, because under
+// systemd's ReadWritePaths the directory is a mount of its own across which no rename goes.
+package atomicfile
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+)
+
+const (
+	tempPrefix = ".daemonsetd-"
+	tempSuffix = ".tmp"
+)
+
+// WriteFile puts data into the file at path with exactly the permission bits of mode, whatever the umask is. The
+// directory must exist. A symbolic link at path is replaced, not followed.
+//
+// When it returns nil, the data has reached the disk. When it returns an error the file holds the old bytes, except
+// where only the last step, the fsync of the directory, failed: then it holds the new ones, which a power loss might
+// still undo. The temporary file is removed in every case. The error wraps the cause and names path.
+func WriteFile(path string, data []byte, mode fs.FileMode) error {
+	return system().writeFile(path, data, mode)
+}
+
+// RemoveTemps removes the temporary files that a crash during WriteFile left in dir. It touches nothing else. Call it
+// before the first WriteFile into dir: it cannot tell a leftover from a write that is going on.
+func RemoveTemps(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("look for leftover temporary files: %w", err)
+	}
+	var errs []error
+	for _, e := range entries {
+		if !IsTemp(e.Name()) || !e.Type().IsRegular() {
+			continue
+		}
+		if err := os.Remove(filepath.Join(dir, e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, fmt.Errorf("remove leftover temporary file: %w", err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// IsTemp says whether a base name is one that WriteFile gives to its temporary files.
+func IsTemp(name string) bool {
+	return strings.HasPrefix(name, tempPrefix) && strings.HasSuffix(name, tempSuffix)
+}
+
+// SyncDir makes what was created, renamed or removed in dir durable. A file system that cannot sync a directory (some
+// of FUSE) is not an error: there is nothing more that could be done.
+func SyncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return fmt.Errorf("sync directory: %w", err)
+	}
+	defer d.Close()
+	if err := d.Sync(); err != nil && !errors.Is(err, syscall.EINVAL) && !errors.Is(err, errors.ErrUnsupported) {
+		return fmt.Errorf("sync directory: %w", err)
+	}
+	return nil
+}
+
+// steps are the system calls that can fail after the temporary file exists; tests make them fail.
+type steps struct {
+	write   func(f *os.File, data []byte) error
+	chmod   func(f *os.File, mode fs.FileMode) error
+	sync    func(f *os.File) error
+	rename  func(from, to string) error
+	syncDir func(dir string) error
+}
+
+func system() steps {
+	return steps{
+		write:   func(f *os.File, data []byte) error { _, err := f.Write(data); return err },
+		chmod:   (*os.File).Chmod,
+		sync:    (*os.File).Sync,
+		rename:  os.Rename,
+		syncDir: SyncDir,
+	}
+}
+
+func (s steps) writeFile(path string, data []byte, mode fs.FileMode) error {
+	dir := filepath.Dir(path)
+	temp := filepath.Join(dir, tempPrefix+rand.Text()+tempSuffix)
+	if err := s.fill(temp, data, mode); err != nil {
+		return fmt.Errorf("write %q: %w", path, err)
+	}
+	if err := s.rename(temp, path); err != nil {
+		return fmt.Errorf("write %q: %w", path, errors.Join(err, os.Remove(temp)))
+	}
+	if err := s.syncDir(dir); err != nil {
+		return fmt.Errorf("write %q: %w", path, err)
+	}
+	return nil
+}
+
+// fill makes the temporary file. It is created readable for its owner alone, so that no secret can be read between
+// its creation and the chmod.
+func (s steps) fill(temp string, data []byte, mode fs.FileMode) error {
+	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	err = s.write(f, data)
+	if err == nil {
+		err = s.chmod(f, mode.Perm())
+	}
+	if err == nil {
+		err = s.sync(f)
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return errors.Join(err, os.Remove(temp))
+	}
+	return nil
+}
