@@ -1,0 +1,100 @@
+package render
+
+import (
+	"fmt"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
+)
+
+const (
+	filePrefix = "daemonsetd-"
+	fileSuffix = ".yaml"
+	// maxFileName is Linux' NAME_MAX, in bytes.
+	maxFileName = 255
+)
+
+// PodName is metadata.name of the manifest: the DaemonSet's name and the revision. A name per revision lets the kubelet start
+// the new pod at once, where a changed file under the old name waits for up to 15 s after the old pod has ended.
+func PodName(daemonSet, revision string) string { return daemonSet + "-" + revision }
+
+// FileName is the manifest's base name: daemonsetd-<namespace>-<name>-<revision>.yaml.
+//
+// Names are joined with the character that they may contain, so namespace "a" with name "b-c" and namespace "a-b" with name
+// "c" meet in one file name when their templates are equal to the byte. The store refuses to write the second.
+func FileName(namespace, daemonSet, revision string) string {
+	return filePrefix + namespace + "-" + daemonSet + "-" + revision + fileSuffix
+}
+
+// IsFileName tells whether name has the form of FileName. It says nothing of what is in the file.
+func IsFileName(name string) bool {
+	rest, ok := strings.CutPrefix(name, filePrefix)
+	if !ok {
+		return false
+	}
+	rest, ok = strings.CutSuffix(rest, fileSuffix)
+	if !ok || len(name) > maxFileName || strings.ContainsAny(rest, "/\x00") {
+		return false
+	}
+	names, revision, ok := cutLast(rest, "-")
+	return ok && IsRevision(revision) && len(names) > 2
+}
+
+// revisionInFileName takes the revision out of a file name of the given DaemonSet.
+func revisionInFileName(fileName, namespace, daemonSet string) (string, bool) {
+	rest, ok := strings.CutSuffix(fileName, fileSuffix)
+	if !ok {
+		return "", false
+	}
+	_, revision, _ := cutLast(rest, "-")
+	return revision, IsRevision(revision) && fileName == FileName(namespace, daemonSet, revision)
+}
+
+func cutLast(s, sep string) (before, after string, found bool) {
+	i := strings.LastIndex(s, sep)
+	if i < 0 {
+		return s, "", false
+	}
+	return s[:i], s[i+len(sep):], true
+}
+
+// CheckNames says whether the pod and the file can be named. The kubelet runs the pod as <name>-<revision>-<node>, the node's
+// name in lower case (generatePodName in pkg/kubelet/config/common.go), and refuses one that is no DNS-1123 subdomain of at
+// most 253 characters. Without a NodeName the node's part is not looked at.
+func CheckNames(ds *appsv1.DaemonSet, o Options) error {
+	if !IsRevision(o.Revision) {
+		return fmt.Errorf("revision %q of DaemonSet %s/%s: want %d characters of %q",
+			o.Revision, ds.Namespace, ds.Name, RevisionLength, revisionAlphabet)
+	}
+	if errs := validation.IsDNS1123Label(ds.Namespace); len(errs) > 0 {
+		return fmt.Errorf("namespace %q of DaemonSet %q: %s", ds.Namespace, ds.Name, strings.Join(errs, "; "))
+	}
+	if err := checkPodName(ds, o); err != nil {
+		return err
+	}
+	if name := FileName(ds.Namespace, ds.Name, o.Revision); len(name) > maxFileName {
+		return fmt.Errorf("manifest name %q of DaemonSet %s/%s has %d bytes, %d more than a file name may have: shorten the name or the namespace",
+			name, ds.Namespace, ds.Name, len(name), len(name)-maxFileName)
+	}
+	return nil
+}
+
+func checkPodName(ds *appsv1.DaemonSet, o Options) error {
+	if errs := validation.IsDNS1123Subdomain(ds.Name); len(errs) > 0 {
+		return fmt.Errorf("DaemonSet name %q in namespace %q: %s", ds.Name, ds.Namespace, strings.Join(errs, "; "))
+	}
+	name := PodName(ds.Name, o.Revision)
+	if o.NodeName != "" {
+		name += "-" + strings.ToLower(o.NodeName)
+	}
+	if over := len(name) - validation.DNS1123SubdomainMaxLength; over > 0 {
+		return fmt.Errorf("pod name %q of DaemonSet %s/%s is %d characters too long (a pod's name has at most %d): shorten the DaemonSet's name",
+			name, ds.Namespace, ds.Name, over, validation.DNS1123SubdomainMaxLength)
+	}
+	if errs := validation.IsDNS1123Subdomain(name); len(errs) > 0 {
+		return fmt.Errorf("pod name %q of DaemonSet %s/%s on node %q: %s",
+			name, ds.Namespace, ds.Name, o.NodeName, strings.Join(errs, "; "))
+	}
+	return nil
+}
