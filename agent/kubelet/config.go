@@ -1,0 +1,137 @@
+package kubelet
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"strings"
+
+	yamlv3 "gopkg.in/yaml.v3"
+	kubeletconfigv1beta1 "k8s.io/kubelet/config/v1beta1"
+	"sigs.k8s.io/yaml"
+
+	"github.com/daemonsetd/daemonsetd/manifests/diag"
+)
+
+const (
+	configAPIVersion = "kubelet.config.k8s.io/v1beta1"
+	configKind       = "KubeletConfiguration"
+	// maxConfig is far above any real configuration.
+	maxConfig = 1 << 20
+	// maxUnknown is how many unknown fields are reported; more are counted.
+	maxUnknown = 10
+)
+
+// readConfig reads the kubelet's configuration. The configuration is never nil; read says whether it is that of the file.
+func readConfig(file string) (cfg *kubeletconfigv1beta1.KubeletConfiguration, read bool, problems diag.List) {
+	cfg = &kubeletconfigv1beta1.KubeletConfiguration{}
+	data, err := readBounded(file, maxConfig)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		severity := diag.Warning
+		if file == DefaultConfigFile {
+			severity = diag.Info
+		}
+		return cfg, false, diag.List{{Severity: severity, File: file, Message: "there is no kubelet configuration here, the kubelet's defaults are assumed",
+			Hint: "set kubelet.config to the file that the kubelet is started with (--config)"}}
+	case err != nil:
+		return cfg, false, diag.List{{Severity: diag.Error, File: file, Message: fmt.Sprintf("the kubelet's configuration cannot be read: %v", err),
+			Hint: "the kubelet's defaults are assumed until it can be"}}
+	}
+	parsed, problems := parseConfig(file, data)
+	if parsed == nil {
+		return cfg, false, problems
+	}
+	return parsed, true, problems
+}
+
+// parseConfig decodes a KubeletConfiguration. Fields that this version does not know are warnings, because kubelets are
+// of many versions; anything else that is wrong is an error and gives nil.
+func parseConfig(file string, data []byte) (*kubeletconfigv1beta1.KubeletConfiguration, diag.List) {
+	bad := func(path, message, hint string) diag.List {
+		line, column := place(data, path)
+		return diag.List{{Severity: diag.Error, File: file, Path: path, Line: line, Column: column, Message: message, Hint: hint}}
+	}
+	head := struct{ APIVersion, Kind string }{}
+	if err := yaml.Unmarshal(data, &head); err != nil {
+		return nil, bad("", "the kubelet's configuration is not YAML: "+oneLine(err), "")
+	}
+	if head.Kind != configKind {
+		return nil, bad("kind", fmt.Sprintf("kind is %q, %s was wanted", head.Kind, configKind), "set kubelet.config to the file that the kubelet is started with (--config)")
+	}
+	if head.APIVersion != configAPIVersion {
+		return nil, bad("apiVersion", fmt.Sprintf("apiVersion is %q, this agent reads %s", head.APIVersion, configAPIVersion), "")
+	}
+	cfg := &kubeletconfigv1beta1.KubeletConfiguration{}
+	if err := yaml.Unmarshal(data, cfg); err != nil {
+		return nil, bad("", "the kubelet's configuration cannot be decoded: "+oneLine(err), "the kubelet will not start with it either")
+	}
+	for field, port := range map[string]int32{"port": cfg.Port, "readOnlyPort": cfg.ReadOnlyPort, "healthzPort": healthzPort(cfg)} {
+		if port < 0 || port > 65535 {
+			return nil, bad(field, fmt.Sprintf("%d is not a port", port), "")
+		}
+	}
+	return cfg, unknownFields(file, data)
+}
+
+// unknownFields lists what a strict decoding objects to.
+func unknownFields(file string, data []byte) (problems diag.List) {
+	err := yaml.UnmarshalStrict(data, &kubeletconfigv1beta1.KubeletConfiguration{})
+	if err == nil {
+		return nil
+	}
+	lines := strings.Split(strings.TrimPrefix(err.Error(), "error unmarshaling JSON: "), "\n")
+	dropped := max(0, len(lines)-maxUnknown)
+	for _, line := range lines[:len(lines)-dropped] {
+		problems = append(problems, diag.Problem{Severity: diag.Warning, File: file, Message: "not known to this version of the agent: " + line,
+			Hint: "nothing is wrong if the kubelet is newer and does not complain"})
+	}
+	if dropped > 0 {
+		problems = append(problems, diag.Problem{Severity: diag.Warning, File: file, Message: fmt.Sprintf("%d more fields are not known", dropped)})
+	}
+	return problems
+}
+
+// place finds the line and column of a top-level key, 0 and 0 when there is none.
+func place(data []byte, key string) (line, column int) {
+	var doc yamlv3.Node
+	if key == "" || yamlv3.NewDecoder(bytes.NewReader(data)).Decode(&doc) != nil || len(doc.Content) == 0 {
+		return 0, 0
+	}
+	fields := doc.Content[0].Content
+	for i := 0; i+1 < len(fields); i += 2 {
+		if fields[i].Value == key {
+			return fields[i+1].Line, fields[i+1].Column
+		}
+	}
+	return 0, 0
+}
+
+// readBounded reads a regular file of at most limit bytes.
+func readBounded(file string, limit int64) ([]byte, error) {
+	info, err := os.Stat(file)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a regular file", file)
+	}
+	f, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(data)) > limit {
+		return nil, fmt.Errorf("%s is larger than %d bytes", file, limit)
+	}
+	return data, nil
+}
+
+func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }

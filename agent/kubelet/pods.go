@@ -1,0 +1,80 @@
+package kubelet
+
+import (
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// Annotations that the kubelet sets on pods (pkg/kubelet/types/pod_update.go).
+const (
+	// AnnotationSource says where the kubelet has the pod from: file, http or api.
+	AnnotationSource = "kubernetes.io/config.source"
+	// AnnotationHash is the UID that the kubelet gave to a static pod.
+	AnnotationHash = "kubernetes.io/config.hash"
+)
+
+// PodName is the name under which the kubelet runs the static pod whose manifest says name
+// (pkg/kubelet/config/common.go:generatePodName).
+func PodName(name, nodeName string) string { return name + "-" + strings.ToLower(nodeName) }
+
+// IsStatic reports whether the kubelet has the pod from somewhere else than an API server
+// (pkg/kubelet/types/pod_update.go:IsStaticPod).
+func IsStatic(pod *corev1.Pod) bool {
+	source, ok := pod.Annotations[AnnotationSource]
+	return ok && source != "api"
+}
+
+// PodReady reports whether the condition Ready of the pod is True (pkg/api/v1/pod/util.go:IsPodReady).
+func PodReady(pod *corev1.Pod) bool {
+	c := readyCondition(pod)
+	return c != nil && c.Status == corev1.ConditionTrue
+}
+
+// PodAvailable reports whether the pod has been ready for minReadySeconds (pkg/api/v1/pod/util.go:IsPodAvailable). The
+// kubelet without an API server forgets on a restart since when a pod has been ready and counts anew.
+func PodAvailable(pod *corev1.Pod, minReadySeconds int32, now time.Time) bool {
+	if !PodReady(pod) {
+		return false
+	}
+	if minReadySeconds == 0 {
+		return true
+	}
+	since := readyCondition(pod).LastTransitionTime
+	return !since.IsZero() && !since.Add(time.Duration(minReadySeconds)*time.Second).After(now)
+}
+
+// Failed reports whether the pod has failed for good. The kubelet never starts such a static pod again: it was
+// rejected on admission, evicted, or ended by a shutdown of the node.
+func Failed(pod *corev1.Pod) bool { return pod.Status.Phase == corev1.PodFailed }
+
+// FindPod returns the pod of that namespace and manifest name on the node, nil when the list has none.
+func FindPod(pods []corev1.Pod, namespace, name, nodeName string) *corev1.Pod {
+	full := PodName(name, nodeName)
+	for i := range pods {
+		if pods[i].Namespace == namespace && pods[i].Name == full {
+			return &pods[i]
+		}
+	}
+	return nil
+}
+
+// restarts adds up the restart counts of all containers of the pod.
+func restarts(pod *corev1.Pod) (sum int64) {
+	for _, list := range [][]corev1.ContainerStatus{pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses} {
+		for i := range list {
+			sum += int64(list[i].RestartCount)
+		}
+	}
+	return sum
+}
+
+func readyCondition(pod *corev1.Pod) *corev1.PodCondition {
+	for i := range pod.Status.Conditions {
+		if pod.Status.Conditions[i].Type == corev1.PodReady {
+			return &pod.Status.Conditions[i]
+		}
+	}
+	return nil
+}
