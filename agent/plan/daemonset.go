@@ -1,0 +1,279 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/daemonsetd/daemonsetd/manifests/render"
+)
+
+const (
+	// askMargin is added to a pod's grace period where the kubelet cannot be asked whether it has stopped: the time that
+	// it takes to notice the missing file and to tear the sandbox down.
+	askMargin = 10 * time.Second
+	// settle is how long a pod that was never seen running is given to appear after its manifest has gone: its sandbox may
+	// have been in the making.
+	settle = 2 * time.Second
+	// reissueHold is how long a rejected pod's manifest stays away. The kubelet forgets a static pod when a housekeeping
+	// (every 2 s, pkg/kubelet/kubelet.go) has passed without it.
+	reissueHold = 3 * time.Second
+	// retryFirst and retryMax are the real controller's back-off (cmd/kube-controller-manager/app/apps.go).
+	retryFirst = time.Second
+	retryMax   = 15 * time.Minute
+)
+
+// planner plans one DaemonSet.
+type planner struct {
+	in      *Input
+	key     string
+	wanted  *Wanted
+	present []Present
+	memory  Memory
+
+	acts   []Act
+	status Status
+	hurry  bool
+}
+
+func (p *planner) run() {
+	p.forgetGone()
+	if w := p.wanted; w != nil {
+		p.status.Revision = w.Manifest.Revision
+	}
+	switch w := p.wanted; {
+	case w == nil:
+		p.undeclared()
+	case !w.Decision.ShouldContinueRunning:
+		p.removeAll("NotQualified", "the node does not qualify")
+		p.goneOr(PhaseNotPlaced, firstFailed(w))
+	case w.Evicted:
+		p.removeAll("TaintEviction", "a NoExecute taint is tolerated for a limited time, which is over")
+		p.goneOr(PhaseNotPlaced, "evicted by a NoExecute taint whose tolerationSeconds are over")
+	case !w.Decision.ShouldRun:
+		p.misscheduled()
+	default:
+		p.shouldRun()
+	}
+}
+
+// undeclared is a DaemonSet that no readable file declares.
+func (p *planner) undeclared() {
+	for _, m := range p.present {
+		if p.in.Undecided != nil && p.in.Undecided(m.Source) {
+			p.stands(PhaseBlocked, m, fmt.Sprintf("its file %s cannot be read; what runs stays", m.Source))
+			continue
+		}
+		p.remove(m, "Deleted", "no file declares the DaemonSet any more")
+	}
+	if p.status.Phase == "" {
+		p.goneOr("", "")
+	}
+}
+
+// misscheduled is a node with an untolerated NoSchedule taint: no new pod, the old one stays. A failed one is removed and
+// not replaced, as the controller does.
+func (p *planner) misscheduled() {
+	if len(p.present) == 0 {
+		p.goneOr(PhaseNotPlaced, firstFailed(p.wanted))
+		return
+	}
+	keep := p.present[0]
+	if cur := p.current(); cur != nil {
+		keep = *cur
+	}
+	if p.retryFailed(keep) {
+		return
+	}
+	p.restore(keep)
+	p.stands(PhaseMisscheduled, keep, "stays, though a new pod would not be placed: "+firstFailed(p.wanted))
+}
+
+func (p *planner) shouldRun() {
+	cur := p.current()
+	switch {
+	case cur != nil:
+		p.holds(*cur)
+	case p.wanted.Blocked != "":
+		p.status.Phase, p.status.Message = PhaseBlocked, p.wanted.Blocked
+		if len(p.present) > 0 {
+			p.stands(PhaseBlocked, p.present[0], p.wanted.Blocked)
+		}
+	case len(p.present) > 0:
+		p.replace()
+	default:
+		p.create()
+	}
+}
+
+// holds is the case of the wanted revision's manifest being in place.
+func (p *planner) holds(cur Present) {
+	for _, m := range p.present {
+		if m.FileName != cur.FileName {
+			p.remove(m, "Superseded", "a newer revision's manifest stands")
+		}
+	}
+	if p.retryFailed(cur) {
+		return
+	}
+	p.restore(cur)
+	pod, known := p.in.Kubelet.Pods[p.fullName(cur.PodName)]
+	switch {
+	case p.in.Kubelet.AssumeReady:
+		p.stands(PhaseUnknown, cur, "the kubelet is not asked (assumeReady)")
+	case !p.in.Kubelet.Healthy:
+		p.stands(PhaseUnknown, cur, "the kubelet is not answering")
+	case p.in.Kubelet.PodsUnknown:
+		p.stands(PhaseUnknown, cur, "the kubelet does not tell its pods")
+	case !known || !p.fresh():
+		p.stands(PhaseStarting, cur, "the kubelet has not listed the pod yet")
+		p.hurry = true
+	case pod.Available:
+		p.stands(PhaseAvailable, cur, "")
+	default:
+		p.stands(PhaseStarting, cur, pod.Message)
+		p.until(pod.AvailableAt)
+		p.hurry = !pod.Ready
+	}
+}
+
+// replace unlinks the old revision; the new one is written by create when the old pod has stopped.
+func (p *planner) replace() {
+	old := p.present[0]
+	switch k := p.in.Kubelet; {
+	case p.wanted.OnDelete:
+		p.stands(PhaseWaiting, old, "update strategy OnDelete: remove "+old.FileName+" to have the pod replaced")
+	case !k.Healthy && !k.AssumeReady:
+		p.stands(PhaseWaiting, old, "the kubelet is not answering: nothing is replaced until it does")
+	default:
+		for _, m := range p.present {
+			p.remove(m, "Replacing", "the template has changed")
+		}
+		p.status.Phase, p.status.Message = PhaseUpdating, "the old pod is stopping"
+		p.wait()
+	}
+}
+
+// create writes the manifest unless a pod of the DaemonSet is still on its way out.
+func (p *planner) create() {
+	if k := p.in.Kubelet; k.Healthy && !k.AssumeReady && !k.RunningUnknown && k.RunningAt.IsZero() {
+		p.status.Phase, p.status.Message = PhaseStarting, "the kubelet is being asked what runs already"
+		p.hurry = true
+		return
+	}
+	if p.leaving() {
+		p.status.Phase, p.status.Message = PhaseUpdating, "the old pod is stopping"
+		if p.memory.Leaving != nil && !p.memory.Leaving[0].Hold.IsZero() {
+			p.status.Phase, p.status.Message = PhaseFailed, "the kubelet refused the pod; its manifest is written again in a moment"
+		}
+		p.wait()
+		return
+	}
+	p.write(Write, p.wanted.Manifest, "SuccessfulCreate", "the node qualifies and no pod is here")
+	p.stands(PhaseStarting, presentOf(p.wanted), "the manifest has been written")
+	p.hurry = !p.in.Kubelet.AssumeReady
+}
+
+// retryFailed deals with a pod that the kubelet has given up on, and reports whether it did.
+func (p *planner) retryFailed(m Present) bool {
+	pod, known := p.in.Kubelet.Pods[p.fullName(m.PodName)]
+	if !known || !pod.Failed || !p.fresh() {
+		return false
+	}
+	r := &p.memory.Retry
+	since := max(p.in.Now.Sub(r.Last), 0)
+	if r.Revision != m.Revision || since > 2*retryMax {
+		*r = Retry{Revision: m.Revision}
+		since = 0
+	}
+	if since < r.Delay {
+		p.stands(PhaseFailed, m, fmt.Sprintf("the kubelet refused the pod, next try within %s: %s", r.Delay, pod.Message))
+		p.until(r.Last.Add(r.Delay))
+		return true
+	}
+	r.Last = p.in.Now
+	r.Delay = min(max(2*r.Delay, retryFirst), retryMax)
+	p.remove(m, "FailedDaemonPod", "found failed daemon pod, will try again: "+pod.Message)
+	if len(p.memory.Leaving) > 0 {
+		p.memory.Leaving[len(p.memory.Leaving)-1].Hold = p.in.Now.Add(reissueHold)
+	}
+	p.status.Phase, p.status.Message = PhaseFailed, "the kubelet refused the pod: "+pod.Message
+	p.wait()
+	return true
+}
+
+// restore undoes a hand edit of the wanted revision. One of an older revision cannot be rendered any more and is left.
+func (p *planner) restore(m Present) {
+	if m.Intact || m.Revision != p.wanted.Manifest.Revision || p.wanted.Blocked != "" {
+		return
+	}
+	p.write(Restore, p.wanted.Manifest, "ManifestRestored", "the manifest had been edited by hand")
+}
+
+func (p *planner) removeAll(reason, message string) {
+	for _, m := range p.present {
+		p.remove(m, reason, message)
+	}
+}
+
+func (p *planner) remove(m Present, reason, message string) {
+	p.acts = append(p.acts, Act{Kind: Remove, Key: p.key, FileName: m.FileName, PodName: m.PodName, Revision: m.Revision, Reason: reason, Message: message})
+	name := p.fullName(m.PodName)
+	p.memory.Leaving = append(slices.Clone(p.memory.Leaving), Leaving{
+		PodName: m.PodName, RemovedAt: p.in.Now, GraceSeconds: m.GracePeriodSeconds,
+		Seen: p.in.Kubelet.Running[name] || p.in.Kubelet.Pods[name].Ready,
+	})
+}
+
+func (p *planner) write(kind Kind, m render.Manifest, reason, message string) {
+	p.acts = append(p.acts, Act{Kind: kind, Key: p.key, FileName: m.FileName, PodName: m.PodName, Revision: m.Revision, Manifest: &m, Reason: reason, Message: message})
+	p.memory.WrittenAt = p.in.Now
+}
+
+// stands sets the status of a manifest that is, or will be, in place.
+func (p *planner) stands(phase Phase, m Present, message string) {
+	p.status.Phase, p.status.Message = phase, message
+	p.status.Current, p.status.FileName, p.status.PodName = m.Revision, m.FileName, m.PodName
+}
+
+// goneOr sets Removing while a pod is on its way out, and the given phase when none is.
+func (p *planner) goneOr(phase Phase, message string) {
+	if p.leaving() {
+		p.status.Phase, p.status.Message = PhaseRemoving, "the pod is stopping"
+		p.wait()
+		return
+	}
+	p.status.Phase, p.status.Message = phase, message
+}
+
+func (p *planner) current() *Present {
+	for i := range p.present {
+		if p.present[i].Revision == p.wanted.Manifest.Revision {
+			return &p.present[i]
+		}
+	}
+	return nil
+}
+
+func presentOf(w *Wanted) Present {
+	return Present{FileName: w.Manifest.FileName, Key: w.Key, Revision: w.Manifest.Revision, PodName: w.Manifest.PodName}
+}
+
+func firstFailed(w *Wanted) string {
+	for _, r := range w.Decision.Reasons {
+		if !r.Passed {
+			return r.Message
+		}
+	}
+	return ""
+}
+
+// fresh says whether the kubelet's list of pods is newer than the last write.
+func (p *planner) fresh() bool { return p.in.Kubelet.PodsAt.After(p.memory.WrittenAt) }
+
+// fullName is the key under which the kubelet knows a pod of ours (pkg/kubelet/config/common.go, generatePodName).
+func (p *planner) fullName(podName string) string {
+	namespace, _, _ := strings.Cut(p.key, "/")
+	return namespace + "/" + podName + "-" + p.in.Node
+}

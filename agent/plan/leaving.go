@@ -1,0 +1,111 @@
+package plan
+
+import (
+	"strings"
+	"time"
+
+	"github.com/daemonsetd/daemonsetd/manifests/render"
+)
+
+// forgetGone drops the pods that have stopped from the memory.
+func (p *planner) forgetGone() {
+	var left []Leaving
+	for _, l := range p.memory.Leaving {
+		if p.stillPresent(p.fullName(l.PodName)) { // the unlink did not succeed, or somebody put it back
+			continue
+		}
+		if l.RemovedAt.After(p.in.Now) { // the clock was set back
+			l.RemovedAt = p.in.Now
+		}
+		if limit := p.in.Now.Add(reissueHold); l.Hold.After(limit) {
+			l.Hold = limit
+		}
+		if !p.gone(l) {
+			left = append(left, l)
+		}
+	}
+	p.memory.Leaving = left
+}
+
+// gone says whether a pod whose manifest was unlinked has stopped for certain.
+func (p *planner) gone(l Leaving) bool {
+	if p.in.Now.Before(l.Hold) {
+		return false
+	}
+	k := p.in.Kubelet
+	switch {
+	case k.AssumeReady, k.Healthy && k.RunningUnknown:
+		return !p.in.Now.Before(l.RemovedAt.Add(time.Duration(l.GraceSeconds)*time.Second + askMargin))
+	case !k.Healthy:
+		// Its containers outlive a kubelet that is down, and nobody stops them until it is back.
+		return false
+	default:
+		asked := l.RemovedAt
+		if !l.Seen {
+			asked = asked.Add(settle)
+		}
+		return k.RunningAt.After(asked) && !k.Running[p.fullName(l.PodName)]
+	}
+}
+
+// leaving says whether a pod of the DaemonSet without a manifest is, or may be, still running: one of which the memory
+// knows, or one that the kubelet reports although no manifest of it stands (somebody else removed it, or the memory was
+// lost).
+func (p *planner) leaving() bool {
+	if len(p.memory.Leaving) > 0 {
+		return true
+	}
+	if !p.in.Kubelet.Healthy {
+		return false
+	}
+	for name := range p.in.Kubelet.Running {
+		if p.ours(name) && !p.stillPresent(name) {
+			return true
+		}
+	}
+	return false
+}
+
+func (p *planner) stillPresent(fullName string) bool {
+	for _, m := range p.present {
+		if p.fullName(m.PodName) == fullName {
+			return true
+		}
+	}
+	return false
+}
+
+// ours says whether the kubelet's pod is one of this DaemonSet: namespace/<name>-<revision>-<node>.
+func (p *planner) ours(fullName string) bool {
+	rest, ok := strings.CutPrefix(fullName, p.key+"-")
+	if !ok {
+		return false
+	}
+	revision, ok := strings.CutSuffix(rest, "-"+p.in.Node)
+	return ok && render.IsRevision(revision)
+}
+
+// wait asks for the kubelet's next answer, or for a plan at the time when a wait without answers is over.
+func (p *planner) wait() {
+	k := p.in.Kubelet
+	p.hurry = k.Healthy && !k.AssumeReady
+	for _, l := range p.memory.Leaving {
+		p.until(l.Hold)
+		switch {
+		case k.AssumeReady || k.RunningUnknown:
+			p.until(l.RemovedAt.Add(time.Duration(l.GraceSeconds)*time.Second + askMargin))
+		case !l.Seen:
+			p.until(l.RemovedAt.Add(settle))
+		}
+	}
+}
+
+// until moves the status' Until forward to the nearest time that is still to come.
+func (p *planner) until(t time.Time) {
+	if !t.After(p.in.Now) {
+		return
+	}
+	if p.status.Until.IsZero() || t.Before(p.status.Until) {
+		p.status.Until = t
+	}
+}

@@ -1,0 +1,261 @@
+// Package plan decides what to do with the static pod manifests of one host, now.
+//
+// It is pure: what is wanted, what stands in the kubelet's directory, what the kubelet says and what was done before go
+// in, the next acts come out. It reads no clock, disk or network, so that `dsctl plan` and `dsctl diff` show exactly what
+// the agent would do, and so that every rule can be tested as a table.
+//
+// The rules are those of podsShouldBeOnNode in Kubernetes' pkg/controller/daemon/daemon_controller.go, with the steps
+// that static pods need in between: two pods of one DaemonSet never run at once, and a pod that runs is never stopped
+// because of something that could not be read, parsed, validated or reached.
+package plan
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/daemonsetd/daemonsetd/agent/placement"
+	"github.com/daemonsetd/daemonsetd/manifests/render"
+)
+
+// Wanted is one declared DaemonSet on this node.
+type Wanted struct {
+	// Key is namespace/name.
+	Key string
+	// Name is the DaemonSet's name, Namespace its namespace.
+	Namespace, Name string
+	// Manifest is the rendering for this node; only Revision is needed where Blocked is set.
+	Manifest render.Manifest
+	// Blocked says why the manifest may not be written (a name too long, a foreign pod of the same name); empty: it may.
+	Blocked string
+	// Decision is the controller's, before NoExecute timers.
+	Decision placement.Decision
+	// Evicted is set when the NoExecute timer has run out.
+	Evicted bool
+	// OnDelete is the update strategy that replaces a pod only after somebody has removed it.
+	OnDelete bool
+}
+
+// Present is one of our manifests in the kubelet's directory.
+type Present struct {
+	FileName string
+	// Key is the DaemonSet that it belongs to.
+	Key                string
+	Revision           string
+	PodName            string
+	Source             string
+	GracePeriodSeconds int64
+	// Intact is false when somebody has edited it.
+	Intact bool
+}
+
+// Pod is what the kubelet says of one pod of ours.
+type Pod struct {
+	// Failed: rejected at admission, evicted or shut down; the kubelet never tries such a static pod again.
+	Failed bool
+	// Ready and Available are Kubernetes' (IsPodReady, IsPodAvailable with the DaemonSet's minReadySeconds).
+	Ready, Available bool
+	// AvailableAt is when a ready pod becomes available; zero unless that is still to come.
+	AvailableAt time.Time
+	// Message is one sentence on why it is not ready.
+	Message string
+}
+
+// Kubelet is what is known from the kubelet. Pods are keyed by namespace/name as the kubelet knows them.
+type Kubelet struct {
+	// AssumeReady: it is never asked.
+	AssumeReady bool
+	// Healthy: its health endpoint says ok.
+	Healthy bool
+	// PodsAt and RunningAt are when the two lists were asked for; zero: never answered.
+	PodsAt, RunningAt time.Time
+	// RunningUnknown: the kubelet is healthy but does not tell its running pods (not authorised, another version).
+	RunningUnknown bool
+	// PodsUnknown is the same of its list of pods.
+	PodsUnknown bool
+	Pods        map[string]Pod
+	Running     map[string]bool
+}
+
+// Memory is what must be remembered of one DaemonSet between two plans. It is written to disk before the acts of a plan
+// are done, so that an agent killed at any point goes on where it was.
+type Memory struct {
+	// Leaving are the pods whose manifest was unlinked and that may still be running.
+	Leaving []Leaving `json:"leaving,omitempty"`
+	// Retry is the back-off of pods that the kubelet reports as Failed.
+	Retry Retry `json:"retry,omitzero"`
+	// Eviction is the NoExecute timer.
+	Eviction placement.Eviction `json:"eviction,omitzero"`
+	// WrittenAt is when this process last wrote a manifest of the DaemonSet; older answers of the kubelet do not speak of it.
+	WrittenAt time.Time `json:"-"`
+}
+
+// Leaving is one pod on its way out.
+type Leaving struct {
+	// PodName is the name in the manifest, without the node's.
+	PodName   string    `json:"podName"`
+	RemovedAt time.Time `json:"removedAt"`
+	// GraceSeconds is its terminationGracePeriodSeconds.
+	GraceSeconds int64 `json:"graceSeconds"`
+	// Seen: it was seen running before its manifest went. Where it was not, it may have been about to start.
+	Seen bool `json:"seen,omitempty"`
+	// Hold is the earliest time for writing the same manifest again; zero: as soon as the pod is gone.
+	Hold time.Time `json:"hold,omitzero"`
+}
+
+// Retry is the state of the back-off, flowcontrol.NewBackOff(1s, 15m) of the real controller.
+type Retry struct {
+	Revision string        `json:"revision,omitempty"`
+	Delay    time.Duration `json:"delay,omitempty"`
+	Last     time.Time     `json:"last,omitzero"`
+}
+
+// Input is everything that a plan depends on.
+type Input struct {
+	Now time.Time
+	// Node is the node's name in lower case, as the kubelet appends it to pod names.
+	Node     string
+	Wanted   []Wanted
+	Present  []Present
+	Kubelet  Kubelet
+	Memories map[string]Memory
+	// Undecided says of a spec file that it is there but nothing of it could be read: what came from it stays.
+	Undecided func(file string) bool
+}
+
+// Kind is what an Act does.
+type Kind string
+
+const (
+	// Write puts a manifest into the directory.
+	Write Kind = "write"
+	// Restore writes a manifest over its own hand-edited copy.
+	Restore Kind = "restore"
+	// Remove unlinks a manifest.
+	Remove Kind = "remove"
+)
+
+// Act is one change of the kubelet's directory.
+type Act struct {
+	Kind Kind
+	Key  string
+	// FileName is the manifest's base name.
+	FileName string
+	PodName  string
+	Revision string
+	// Manifest is what to write; nil for Remove.
+	Manifest *render.Manifest
+	// Reason is a CamelCase word, Message the sentence.
+	Reason, Message string
+}
+
+// Phase is where a DaemonSet stands on this node.
+type Phase string
+
+const (
+	// PhaseAvailable: the pod has been ready for minReadySeconds.
+	PhaseAvailable Phase = "Available"
+	// PhaseStarting: the manifest stands, the pod is not available yet.
+	PhaseStarting Phase = "Starting"
+	// PhaseUpdating: the old pod is stopping so that the new one can start.
+	PhaseUpdating Phase = "Updating"
+	// PhaseRemoving: the pod is stopping and none follows.
+	PhaseRemoving Phase = "Removing"
+	// PhaseNotPlaced: the node does not qualify, no pod is here.
+	PhaseNotPlaced Phase = "NotPlaced"
+	// PhaseMisscheduled: the node does not qualify for a new pod, the running one stays.
+	PhaseMisscheduled Phase = "Misscheduled"
+	// PhaseWaiting: an older revision stays until something has happened: the kubelet answers, or (OnDelete) somebody
+	// removes its manifest.
+	PhaseWaiting Phase = "Waiting"
+	// PhaseBlocked: somebody has to do something first; what runs stays.
+	PhaseBlocked Phase = "Blocked"
+	// PhaseFailed: the kubelet refused the pod; it is tried again after a back-off.
+	PhaseFailed Phase = "Failed"
+	// PhaseUnknown: the manifest stands and the kubelet cannot be asked about the pod.
+	PhaseUnknown Phase = "Unknown"
+)
+
+// Status is what is said of one DaemonSet.
+type Status struct {
+	Key     string
+	Phase   Phase
+	Message string
+	// Revision is the wanted one, Current the one whose manifest stands after the acts; empty where there is none.
+	Revision, Current string
+	FileName, PodName string
+	// Until is when the plan should be made again at the latest; zero: when something changes.
+	Until time.Time
+}
+
+// Output is a plan.
+type Output struct {
+	// Acts in the order in which they are to be done: removals first.
+	Acts []Act
+	// Statuses, sorted by key, one for each DaemonSet that is declared, present or leaving.
+	Statuses []Status
+	// Memories replaces the input's; keys without anything to remember are gone.
+	Memories map[string]Memory
+	// Again is when to plan again at the latest; zero: when something changes.
+	Again time.Time
+	// Hurry: the kubelet's next answer is waited for.
+	Hurry bool
+}
+
+// Make plans. The input is not changed.
+func Make(in Input) Output {
+	wanted := make(map[string]*Wanted, len(in.Wanted))
+	for i := range in.Wanted {
+		wanted[in.Wanted[i].Key] = &in.Wanted[i]
+	}
+	present := map[string][]Present{}
+	for _, p := range in.Present {
+		present[p.Key] = append(present[p.Key], p)
+	}
+	keys := map[string]bool{}
+	for k := range wanted {
+		keys[k] = true
+	}
+	for k := range present {
+		keys[k] = true
+	}
+	for k := range in.Memories {
+		keys[k] = true
+	}
+	out := Output{Memories: map[string]Memory{}}
+	for _, key := range slices.Sorted(maps.Keys(keys)) {
+		p := planner{in: &in, key: key, wanted: wanted[key], present: present[key], memory: in.Memories[key]}
+		p.run()
+		out.add(p)
+	}
+	slices.SortStableFunc(out.Acts, func(a, b Act) int { return cmp.Compare(order(a.Kind), order(b.Kind)) })
+	return out
+}
+
+// order puts removals first: what leaves makes room (a port, a name) for what comes.
+func order(k Kind) int {
+	if k == Remove {
+		return 0
+	}
+	return 1
+}
+
+func (o *Output) add(p planner) {
+	o.Acts = append(o.Acts, p.acts...)
+	if p.status.Phase != "" {
+		p.status.Key = p.key
+		o.Statuses = append(o.Statuses, p.status)
+	}
+	if u := p.status.Until; !u.IsZero() && (o.Again.IsZero() || u.Before(o.Again)) {
+		o.Again = u
+	}
+	o.Hurry = o.Hurry || p.hurry
+	m := p.memory
+	if p.wanted == nil && len(p.present) == 0 && len(m.Leaving) == 0 {
+		return
+	}
+	if len(m.Leaving) > 0 || m.Retry != (Retry{}) || m.Eviction != (placement.Eviction{}) || !m.WrittenAt.IsZero() {
+		o.Memories[p.key] = m
+	}
+}
