@@ -105,3 +105,6 @@ func (w *Watcher) All(ctx context.Context) iter.Seq2[Change, error] {
 		}
 	}
 }
+
+// Buffered is how many changes Next has at hand without looking at the registry.
+func (w *Watcher) Buffered() int { return len(w.pending) }

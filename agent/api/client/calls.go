@@ -1,0 +1,101 @@
+package client
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/daemonsetd/daemonsetd/agent/api"
+)
+
+// call is one request whose answer is a T.
+func call[T any](ctx context.Context, c *Client, method, path string, query url.Values, in any) (*T, error) {
+	out := new(T)
+	if err := c.do(ctx, method, path, query, in, out); err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func get[T any](ctx context.Context, c *Client, path string, query url.Values) (*T, error) {
+	return call[T](ctx, c, http.MethodGet, path, query, nil)
+}
+
+// Version asks what runs.
+func (c *Client) Version(ctx context.Context) (*api.VersionInfo, error) {
+	return get[api.VersionInfo](ctx, c, "/v1/version", nil)
+}
+
+// Status asks for everything on one screen.
+func (c *Client) Status(ctx context.Context) (*api.Status, error) {
+	return get[api.Status](ctx, c, "/v1/status", nil)
+}
+
+// Explain asks why a DaemonSet (namespace/name, or name; all when empty) is or is not on the node.
+func (c *Client) Explain(ctx context.Context, daemonset string) (*api.ExplanationList, error) {
+	q := url.Values{}
+	if daemonset != "" {
+		q.Set("daemonset", daemonset)
+	}
+	return get[api.ExplanationList](ctx, c, "/v1/explain", q)
+}
+
+// Diff asks what the agent would do to the manifests now.
+func (c *Client) Diff(ctx context.Context) (*api.FileChangeList, error) {
+	return get[api.FileChangeList](ctx, c, "/v1/diff", nil)
+}
+
+// Plan asks what spec files would do.
+func (c *Client) Plan(ctx context.Context, req api.PlanRequest) (*api.PlanResult, error) {
+	return call[api.PlanResult](ctx, c, http.MethodPost, "/v1/plan", nil, req)
+}
+
+// Reload makes the agent read its files again, and waits until it has acted on them.
+func (c *Client) Reload(ctx context.Context) (*api.ReloadResult, error) {
+	return call[api.ReloadResult](ctx, c, http.MethodPost, "/v1/reload", nil, nil)
+}
+
+// PatchNode changes labels, taints and schedulability.
+func (c *Client) PatchNode(ctx context.Context, patch api.NodePatch) (*api.NodePatchResult, error) {
+	return call[api.NodePatchResult](ctx, c, http.MethodPatch, "/v1/node", nil, patch)
+}
+
+// Selection says which objects of a resource are wanted. The zero value wants all.
+type Selection struct {
+	Namespace, LabelSelector, FieldSelector string
+}
+
+func (s Selection) values() url.Values {
+	q := url.Values{}
+	for name, value := range map[string]string{
+		"namespace": s.Namespace, "labelSelector": s.LabelSelector, "fieldSelector": s.FieldSelector,
+	} {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	return q
+}
+
+// Nodes lists nodes.
+func (c *Client) Nodes(ctx context.Context, sel Selection) (*corev1.NodeList, error) {
+	return get[corev1.NodeList](ctx, c, "/v1/nodes", sel.values())
+}
+
+// DaemonSets lists DaemonSets.
+func (c *Client) DaemonSets(ctx context.Context, sel Selection) (*appsv1.DaemonSetList, error) {
+	return get[appsv1.DaemonSetList](ctx, c, "/v1/daemonsets", sel.values())
+}
+
+// Pods lists pods.
+func (c *Client) Pods(ctx context.Context, sel Selection) (*corev1.PodList, error) {
+	return get[corev1.PodList](ctx, c, "/v1/pods", sel.values())
+}
+
+// Events lists events.
+func (c *Client) Events(ctx context.Context, sel Selection) (*corev1.EventList, error) {
+	return get[corev1.EventList](ctx, c, "/v1/events", sel.values())
+}
