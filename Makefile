@@ -1,0 +1,65 @@
+# Everything is built and checked with the Go command. `make` prints the targets.
+
+GO       ?= go
+FUZZTIME ?= 30s
+BENCH    ?= .
+COUNT    ?= 3
+VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+
+BUILDFLAGS = -trimpath -buildvcs=false
+LDFLAGS    = -s -w -X main.version=$(VERSION)
+GOLANGCI   = $(GO) tool -modfile=tools/go.mod golangci-lint
+BENCHSTAT  = $(GO) tool -modfile=tools/go.mod benchstat
+
+# The packages in which goroutines meet.
+CONCURRENT = ./agent/... ./manifests/store/...
+# Modules of their own, each with its go.mod.
+MODULES    = test/conformance
+
+.DEFAULT_GOAL := help
+.PHONY: help build test race lint fmt bench fuzz demo conformance e2e cover bump-kubernetes clean
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build bin/daemonsetd and bin/dsctl, static
+	CGO_ENABLED=0 $(GO) build $(BUILDFLAGS) -ldflags '$(LDFLAGS)' -o bin/ ./cmd/daemonsetd ./cmd/dsctl
+
+test: ## run the unit, property, golden and script tests, with the race detector
+	$(GO) test -race -timeout 15m ./...
+
+race: ## run the tests of the concurrent packages COUNT times over, shuffled
+	$(GO) test -race -count=$(COUNT) -shuffle=on -timeout 30m $(CONCURRENT)
+
+lint: ## run the linters and the formatters' check over every module
+	$(GOLANGCI) run ./...
+	@for m in $(MODULES); do echo "lint $$m"; (cd $$m && $(GO) tool -modfile=$(CURDIR)/tools/go.mod golangci-lint run --config $(CURDIR)/.golangci.yml ./...) || exit 1; done
+
+fmt: ## format every file as lint wants it
+	$(GOLANGCI) fmt
+
+bench: ## measure against the bars of DESIGN.md; BENCH=regexp chooses
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -timeout 30m ./...
+
+fuzz: ## run every fuzz target for FUZZTIME (30s) each
+	@GO='$(GO)' FUZZTIME='$(FUZZTIME)' .ci/fuzz
+
+demo: ## run agents with a simulated kubelet on temporary directories; KEEP=1 leaves them running
+	KEEP='$(KEEP)' $(GO) run $(BUILDFLAGS) ./test/demo
+
+conformance: ## compare placement and validation with the code of Kubernetes
+	cd test/conformance && $(GO) test -count=1 -timeout 30m -v ./...
+
+e2e: ## run the agent against a real kubelet and containerd; needs root, containerd, runc, busybox
+	$(GO) test -tags e2e -count=1 -timeout 30m -v ./test/e2e
+
+cover: ## write cover.html, the tests' coverage of every package
+	$(GO) test -timeout 15m -coverpkg=./... -coverprofile=cover.out ./...
+	$(GO) tool cover -html=cover.out -o cover.html
+	$(GO) tool cover -func=cover.out | tail -n 1
+
+bump-kubernetes: ## move every Kubernetes module to VERSION=1.N.P
+	@GO='$(GO)' .ci/bump-kubernetes '$(VERSION)'
+
+clean: ## remove what was built
+	rm -rf bin dist cover.out cover.html

@@ -1,0 +1,158 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	kubeletconfig "k8s.io/kubelet/config/v1beta1"
+	"sigs.k8s.io/yaml"
+)
+
+// Ports are TCP ports on 127.0.0.1.
+type Ports struct {
+	// Kubelet is the authenticated API's port; /runningpods/ is served there alone.
+	Kubelet int
+	// ReadOnly serves /pods without credentials.
+	ReadOnly int
+	// Healthz serves /healthz.
+	Healthz int
+}
+
+// freePorts picks three ports that were free a moment ago.
+func freePorts() (Ports, error) {
+	var listeners []net.Listener
+	defer func() {
+		for _, l := range listeners {
+			l.Close()
+		}
+	}()
+	var ports [3]int
+	for i := range ports {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			return Ports{}, err
+		}
+		listeners = append(listeners, l)
+		ports[i] = l.Addr().(*net.TCPAddr).Port
+	}
+	return Ports{Kubelet: ports[0], ReadOnly: ports[1], Healthz: ports[2]}, nil
+}
+
+// StartKubelet starts the kubelet, for the first time or again, and waits until it answers. Its directories, ports and log
+// stay the same.
+func (h *Host) StartKubelet(ctx context.Context) error {
+	config, err := yaml.Marshal(h.kubeletConfiguration())
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(h.KubeletConfig, config, 0o644); err != nil {
+		return err
+	}
+	verbosity := h.opts.Verbosity
+	if verbosity == 0 {
+		verbosity = 2
+	}
+	h.kubelet, err = startProcess(command{
+		args: []string{
+			h.opts.Kubelet, "--config", h.KubeletConfig, "--root-dir", filepath.Join(h.Dir, "kubelet"), "--cert-dir", h.certDir(),
+			"--hostname-override", NodeName, fmt.Sprintf("--v=%d", verbosity),
+		},
+		log:    h.KubeletLog,
+		cgroup: h.cgroups.daemons,
+	})
+	if err != nil {
+		return err
+	}
+	return h.waitFor(ctx, h.kubelet, func(ctx context.Context) error {
+		if h.client, err = newClient(h.Ports.Kubelet, h.certDir()); err != nil {
+			return err
+		}
+		_, err := h.RunningPods(ctx)
+		return err
+	})
+}
+
+// StopKubelet stops the kubelet. The pods go on running, as they do on any host.
+func (h *Host) StopKubelet() error {
+	if h.kubelet == nil {
+		return errors.New("the kubelet was never started")
+	}
+	return h.kubelet.Stop(stopTimeout)
+}
+
+// KubeletURL is where the kubelet's authenticated API listens.
+func (h *Host) KubeletURL() string { return fmt.Sprintf("https://127.0.0.1:%d", h.Ports.Kubelet) }
+
+// HealthzURL is where the kubelet says that it is well.
+func (h *Host) HealthzURL() string {
+	return fmt.Sprintf("http://127.0.0.1:%d/healthz", h.Ports.Healthz)
+}
+
+func (h *Host) certDir() string { return filepath.Join(h.Dir, "pki") }
+
+// kubeletConfiguration is a standalone kubelet's: no API server, nobody to authenticate, nothing of the machine's touched
+// that can be left alone. Thresholds are low, so that a build machine's nearly full disk does not evict the tests.
+func (h *Host) kubeletConfiguration() kubeletconfig.KubeletConfiguration {
+	config := kubeletconfig.KubeletConfiguration{
+		TypeMeta:                      metav1.TypeMeta{APIVersion: "kubelet.config.k8s.io/v1beta1", Kind: "KubeletConfiguration"},
+		StaticPodPath:                 h.Manifests,
+		PodLogsDir:                    filepath.Join(h.Dir, "pod-logs"),
+		VolumePluginDir:               filepath.Join(h.Dir, "volume-plugins"),
+		ContainerRuntimeEndpoint:      "unix://" + h.runtimeSocket(),
+		Address:                       "127.0.0.1",
+		Port:                          int32(h.Ports.Kubelet),
+		ReadOnlyPort:                  int32(h.Ports.ReadOnly),
+		HealthzPort:                   new(int32(h.Ports.Healthz)),
+		CgroupRoot:                    h.cgroups.root,
+		CgroupDriver:                  "cgroupfs",
+		CgroupsPerQOS:                 new(true),
+		FailCgroupV1:                  new(false),
+		FailSwapOn:                    new(false),
+		EnforceNodeAllocatable:        []string{"none"},
+		LocalStorageCapacityIsolation: new(false),
+		MakeIPTablesUtilChains:        new(false),
+		EvictionHard: map[string]string{
+			"memory.available": "50Mi", "nodefs.available": "1%", "nodefs.inodesFree": "1%", "imagefs.available": "1%",
+		},
+	}
+	config.Authentication.Anonymous.Enabled = new(true)
+	config.Authentication.Webhook.Enabled = new(false)
+	config.Authorization.Mode = kubeletconfig.KubeletAuthorizationModeAlwaysAllow
+	return config
+}
+
+// parseFailure matches what the kubelet logs of a manifest that it could read but not use, also of one half written. A
+// manifest that is gone when the kubelet comes to read it is no such thing.
+var parseFailure = regexp.MustCompile(`couldn't parse as pod|invalid pod|Could not process manifest file|` +
+	`static pods may not reference|is a directory, not recursing|is not a directory or file`)
+
+// LogMark is the present end of the kubelet's log, for ParseErrors.
+func (h *Host) LogMark() (int64, error) {
+	info, err := os.Stat(h.KubeletLog)
+	if err != nil {
+		return 0, err
+	}
+	return info.Size(), nil
+}
+
+// ParseErrors gives the lines of the kubelet's log after mark that speak of a manifest it could not use.
+func (h *Host) ParseErrors(mark int64) ([]string, error) {
+	data, err := os.ReadFile(h.KubeletLog)
+	if err != nil {
+		return nil, err
+	}
+	var lines []string
+	for line := range strings.Lines(string(data[mark:])) {
+		if parseFailure.MatchString(line) {
+			lines = append(lines, strings.TrimSuffix(line, "\n"))
+		}
+	}
+	return lines, nil
+}

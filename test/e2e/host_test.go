@@ -1,0 +1,141 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/daemonsetd/daemonsetd/test/e2e/host"
+)
+
+// patience is the longest that anything which works may take on a slow, busy machine. No test is about time.
+const patience = 60 * time.Second
+
+const plainPod = `apiVersion: v1
+kind: Pod
+metadata:
+  name: plain
+  namespace: kube-system
+spec:
+  terminationGracePeriodSeconds: 1
+  containers:
+  - name: main
+    image: ` + host.Image + `
+    imagePullPolicy: Never
+    command: [/bin/sh, -c, "trap 'exit 0' TERM; sleep 1000000 & wait"]
+`
+
+// TestHost shows that the harness sees what it must see, with no agent: a pod that starts, one that stops, a manifest that
+// cannot be parsed.
+func TestHost(t *testing.T) {
+	h := startMachine(t)
+	path := filepath.Join(h.Manifests, "plain.yaml")
+	write(t, path, plainPod)
+	t.Cleanup(func() { empty(t, h) })
+	took := host.Eventually(t, patience, func(ctx context.Context) error { return podReady(ctx, h, "plain-"+host.NodeName) })
+	t.Logf("plain pod ready after %s", took.Round(time.Millisecond))
+
+	if err := h.StopKubelet(); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.StartKubelet(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	host.Eventually(t, patience, func(ctx context.Context) error { return podReady(ctx, h, "plain-"+host.NodeName) })
+	runs, err := h.Runs("kube-system", "plain-")
+	if err != nil || len(runs) != 2 || !runs[1].End.IsZero() {
+		t.Fatalf("want a sandbox and a container that run on over the kubelet's restart, got %+v, %v", runs, err)
+	}
+
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	host.Eventually(t, patience, func(ctx context.Context) error { return nothingRuns(ctx, h) })
+	host.Eventually(t, patience, func(context.Context) error {
+		runs, err := h.Runs("kube-system", "plain-")
+		if err != nil || len(runs) != 2 || runs[0].End.IsZero() || runs[1].End.IsZero() {
+			return fmt.Errorf("want both ended, got %+v, %v", runs, err)
+		}
+		return nil
+	})
+
+	if lines, err := h.ParseErrors(0); err != nil || len(lines) != 0 {
+		t.Fatalf("want no parse error so far, got %q, %v", lines, err)
+	}
+	write(t, path, plainPod[:60])
+	host.Eventually(t, patience, func(context.Context) error {
+		if lines, err := h.ParseErrors(0); err != nil || len(lines) == 0 {
+			return fmt.Errorf("a broken manifest shows no parse error: %w", err)
+		}
+		return nil
+	})
+}
+
+// write writes a file as the agent writes manifests: complete, by rename.
+func write(t *testing.T, path, content string) {
+	t.Helper()
+	temp := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+".tmp")
+	if err := os.WriteFile(temp, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(temp, path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// empty removes every manifest and waits until nothing runs.
+func empty(t *testing.T, h *host.Host) {
+	entries, err := os.ReadDir(h.Manifests)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		if err := os.Remove(filepath.Join(h.Manifests, entry.Name())); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := host.Poll(ctx, func() error { return nothingRuns(ctx, h) }); err != nil {
+		t.Errorf("emptying the host: %v", err)
+	}
+}
+
+// nothingRuns returns an error that names what runs.
+func nothingRuns(ctx context.Context, h *host.Host) error {
+	pods, err := h.RunningPods(ctx)
+	if err != nil {
+		return err
+	}
+	if len(pods) > 0 {
+		return fmt.Errorf("%d pods run, %s among them", len(pods), pods[0].Name)
+	}
+	return nil
+}
+
+// podReady returns an error that says what the kubelet has instead of the Ready pod.
+func podReady(ctx context.Context, h *host.Host, name string) error {
+	pods, err := h.Pods(ctx)
+	if err != nil {
+		return err
+	}
+	for _, pod := range pods {
+		if pod.Name != name {
+			continue
+		}
+		for _, condition := range pod.Status.Conditions {
+			if condition.Type == corev1.PodReady && condition.Status == corev1.ConditionTrue {
+				return nil
+			}
+		}
+		return fmt.Errorf("pod %q is not Ready: %+v", name, pod.Status)
+	}
+	return fmt.Errorf("no pod %q among %d", name, len(pods))
+}
