@@ -1,0 +1,285 @@
+package strictyaml
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+	kjson "sigs.k8s.io/json"
+
+	"github.com/daemonsetd/daemonsetd/manifests/diag"
+)
+
+// Decode fills into, a pointer to a struct with json tags, and reports all that is wrong: unknown fields, keys in the
+// wrong case, values of a wrong type, each at its place. When the result has errors, into holds what the rest of the
+// document says, so that it can still be looked at for further mistakes.
+func (d *Document) Decode(into any) diag.List {
+	w := walker{doc: d, fields: map[reflect.Type]structFields{}}
+	t := reflect.TypeOf(into)
+	if t == nil || t.Kind() != reflect.Pointer {
+		return diag.List{w.problem("", d.node, nil, fmt.Sprintf("cannot decode into a %T", into), "")}
+	}
+	value := w.walk(at{node: d.node}, d.value, t.Elem())
+	w.final(value, into)
+	w.list.Sort()
+	return w.list
+}
+
+// final decodes what the walk left. The walk must have found everything; what it missed is reported all the same.
+func (w *walker) final(value, into any) {
+	data, err := canonical(value)
+	if err != nil {
+		w.list = append(w.list, w.problem("", w.doc.node, nil, "cannot be decoded", ""))
+		return
+	}
+	strict, err := kjson.UnmarshalStrict(data, into)
+	for _, e := range strict {
+		w.list = append(w.list, w.leftover(e))
+	}
+	if err != nil {
+		w.list = append(w.list, w.leftover(err))
+	}
+}
+
+var quotedPath = regexp.MustCompile(`field "([^"]+)"`)
+
+func (w *walker) leftover(err error) diag.Problem {
+	path := ""
+	if e, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		path = e.Field
+	} else if m := quotedPath.FindStringSubmatch(err.Error()); m != nil {
+		path = m[1]
+	}
+	message := err.Error()
+	if w.doc.hidden {
+		message = "cannot be decoded"
+	}
+	return w.doc.Problem(diag.Error, path, message, "")
+}
+
+// walker compares a value with a type, with the node tree at hand for the places.
+type walker struct {
+	doc    *Document
+	fields map[reflect.Type]structFields
+	list   diag.List
+}
+
+// at is where in the document a walk stands.
+type at struct {
+	path string
+	key  *yaml.Node // nil for the root and for elements of a list
+	node *yaml.Node
+}
+
+func (w *walker) problem(path string, key, node *yaml.Node, message, hint string) diag.Problem {
+	place := w.doc.src.at(firstNode(w.doc.node))
+	if node != nil {
+		place = w.doc.spotOf(key, node)
+	} else if key != nil {
+		place = w.doc.src.at(key)
+	}
+	p := w.doc.src.problem(diag.Error, place, message, hint, w.doc.hidden)
+	p.Path = path
+	return p
+}
+
+func (w *walker) fail(a at, message, hint string) drop {
+	w.list = append(w.list, w.problem(a.path, a.key, a.node, message, hint))
+	return drop{}
+}
+
+// drop stands for a value that must not be decoded.
+type drop struct{}
+
+// walk gives the value that can be decoded into t: v without what is wrong with it.
+func (w *walker) walk(a at, v any, t reflect.Type) any {
+	t = indirect(t)
+	if v == nil {
+		return nil
+	}
+	if check, ok := w.special(t); ok {
+		return check(a, v)
+	}
+	switch t.Kind() {
+	case reflect.Struct:
+		return w.structure(a, v, t)
+	case reflect.Map:
+		return w.mapping(a, v, t.Elem())
+	case reflect.Slice, reflect.Array:
+		if t.Elem().Kind() == reflect.Uint8 {
+			return w.bytes(a, v)
+		}
+		return w.sequence(a, v, t.Elem())
+	case reflect.String:
+		return w.text(a, v)
+	case reflect.Bool:
+		return w.boolean(a, v)
+	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
+		return w.integer(a, v, -math.Ldexp(1, t.Bits()-1), math.Ldexp(1, t.Bits()-1)-1)
+	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
+		return w.integer(a, v, 0, math.Ldexp(1, t.Bits())-1)
+	case reflect.Float32, reflect.Float64:
+		return w.number(a, v)
+	}
+	return v
+}
+
+func (w *walker) structure(a at, v any, t reflect.Type) any {
+	m, ok := v.(map[string]any)
+	if !ok {
+		return w.wrong(a, v, "a mapping", "")
+	}
+	fields, ok := w.fields[t]
+	if !ok {
+		fields = fieldsOf(t)
+		w.fields[t] = fields
+	}
+	nodes := index(a.node)
+	out := make(map[string]any, len(m))
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		sub := at{join(a.path, name), nodes[name].key, nodes[name].value}
+		if w.doc.ignored[sub.path] {
+			continue
+		}
+		typ, known := fields[name]
+		if !known {
+			w.unknown(a, sub, name, fields)
+			continue
+		}
+		if clean := w.walk(sub, m[name], typ); clean != (drop{}) {
+			out[name] = clean
+		}
+	}
+	return out
+}
+
+func (w *walker) mapping(a at, v any, elem reflect.Type) any {
+	m, ok := v.(map[string]any)
+	if !ok {
+		return w.wrong(a, v, "a mapping", "")
+	}
+	nodes := index(a.node)
+	out := make(map[string]any, len(m))
+	for _, name := range slices.Sorted(maps.Keys(m)) {
+		sub := at{a.path + "[" + name + "]", nodes[name].key, nodes[name].value}
+		if clean := w.walk(sub, m[name], elem); clean != (drop{}) {
+			out[name] = clean
+		}
+	}
+	return out
+}
+
+func (w *walker) sequence(a at, v any, elem reflect.Type) any {
+	list, ok := v.([]any)
+	if !ok {
+		return w.wrong(a, v, "a list", `begin each element with "- "`)
+	}
+	nodes := resolve(a.node)
+	out := make([]any, 0, len(list))
+	for i, v := range list {
+		sub := at{path: fmt.Sprintf("%s[%d]", a.path, i), key: a.key}
+		if nodes != nil && i < len(nodes.Content) {
+			sub.key, sub.node = nil, nodes.Content[i]
+		}
+		clean := w.walk(sub, v, elem)
+		if clean == (drop{}) {
+			clean = nil // keep the indices of the others
+		}
+		out = append(out, clean)
+	}
+	return out
+}
+
+func (w *walker) unknown(parent, a at, name string, fields structFields) {
+	message := "unknown field " + quoteName(name)
+	if parent.path != "" {
+		message += " in " + leaf(parent.path)
+	}
+	p := w.problem(a.path, a.key, nil, message, w.unknownHint(name, fields))
+	w.list = append(w.list, p)
+}
+
+const maxListedFields = 8
+
+func (w *walker) unknownHint(name string, fields structFields) string {
+	known := fields.names()
+	near, ok := diag.Suggest(name, known)
+	switch {
+	case ok && strings.EqualFold(near, name):
+		return fmt.Sprintf("did you mean %q? upper and lower case matter", near)
+	case ok:
+		return fmt.Sprintf("did you mean %q?", near)
+	}
+	for _, child := range known {
+		if t := indirect(fields[child]); t.Kind() == reflect.Struct {
+			if _, ok := fieldsOf(t)[name]; ok {
+				return fmt.Sprintf("it belongs under %q", child)
+			}
+		}
+	}
+	if len(known) <= maxListedFields {
+		return "known fields: " + strings.Join(known, ", ")
+	}
+	return ""
+}
+
+func (w *walker) bytes(a at, v any) any {
+	s, ok := v.(string)
+	if !ok {
+		return w.wrong(a, v, "base64 text", w.quoteHint(a.node, v))
+	}
+	if _, err := base64.StdEncoding.DecodeString(s); err != nil {
+		hint := ""
+		if w.doc.hidden {
+			hint = "put plain text under stringData"
+		}
+		return w.fail(a, leaf(a.path)+" is not valid base64", hint)
+	}
+	return v
+}
+
+// entry is a key of a mapping and its value.
+type entry struct{ key, value *yaml.Node }
+
+// index is the keys of a mapping as lookup finds them, all at once.
+func index(n *yaml.Node) map[string]entry {
+	out := map[string]entry{}
+	fill(out, n)
+	return out
+}
+
+func fill(out map[string]entry, n *yaml.Node) {
+	if n = resolve(n); n == nil || n.Kind != yaml.MappingNode {
+		return
+	}
+	own := map[string]entry{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if isMerge(n.Content[i]) {
+			continue
+		}
+		if text, ok := keyText(n.Content[i]); ok {
+			own[text] = entry{n.Content[i], n.Content[i+1]}
+		}
+	}
+	for name, e := range own {
+		if _, ok := out[name]; !ok {
+			out[name] = e
+		}
+	}
+	for i := len(n.Content) - 2; i >= 0; i -= 2 {
+		if !isMerge(n.Content[i]) {
+			continue
+		}
+		for _, src := range mergeSources(n.Content[i+1]) {
+			fill(out, src)
+		}
+	}
+}

@@ -1,0 +1,160 @@
+package strictyaml
+
+import (
+	"iter"
+	"slices"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+	kyaml "sigs.k8s.io/yaml"
+
+	"github.com/daemonsetd/daemonsetd/manifests/diag"
+)
+
+// resolve follows an alias.
+func resolve(n *yaml.Node) *yaml.Node {
+	for n != nil && n.Kind == yaml.AliasNode {
+		n = n.Alias
+	}
+	return n
+}
+
+func isMerge(key *yaml.Node) bool {
+	return key.Kind == yaml.ScalarNode && key.Value == "<<" && key.ShortTag() == "!!merge"
+}
+
+// mergeSources is the nodes that the value of a "<<" key names, the one that wins first.
+func mergeSources(value *yaml.Node) []*yaml.Node {
+	value = resolve(value)
+	if value.Kind != yaml.SequenceNode {
+		return []*yaml.Node{value}
+	}
+	out := make([]*yaml.Node, len(value.Content))
+	for i, c := range value.Content {
+		out[i] = resolve(c)
+	}
+	return out
+}
+
+// lookup finds a key in a mapping: written out (the last of duplicates, as kubectl takes it), else merged.
+func lookup(m *yaml.Node, name string) (key, value *yaml.Node) {
+	m = resolve(m)
+	if m == nil || m.Kind != yaml.MappingNode {
+		return nil, nil
+	}
+	for i := len(m.Content) - 2; i >= 0; i -= 2 {
+		if isMerge(m.Content[i]) {
+			continue
+		}
+		if text, ok := keyText(m.Content[i]); ok && text == name {
+			return m.Content[i], m.Content[i+1]
+		}
+	}
+	for i := len(m.Content) - 2; i >= 0; i -= 2 {
+		if !isMerge(m.Content[i]) {
+			continue
+		}
+		for _, src := range mergeSources(m.Content[i+1]) {
+			if key, value = lookup(src, name); key != nil {
+				return key, value
+			}
+		}
+	}
+	return nil, nil
+}
+
+// keysOf is the keys of a mapping, merged ones included; some may come twice.
+func keysOf(m *yaml.Node) iter.Seq[string] {
+	return func(yield func(string) bool) { eachKey(m, yield) }
+}
+
+func eachKey(m *yaml.Node, yield func(string) bool) bool {
+	if m = resolve(m); m == nil || m.Kind != yaml.MappingNode {
+		return true
+	}
+	for i := 0; i+1 < len(m.Content); i += 2 {
+		if isMerge(m.Content[i]) {
+			for _, src := range mergeSources(m.Content[i+1]) {
+				if !eachKey(src, yield) {
+					return false
+				}
+			}
+			continue
+		}
+		if text, ok := keyText(m.Content[i]); ok && !yield(text) {
+			return false
+		}
+	}
+	return true
+}
+
+// keyText is a key as kubectl has it: YAML 1.1 reads an unquoted 1.10 as a number and yes as true, and only then makes
+// a string of it. False for what cannot be a key.
+func keyText(n *yaml.Node) (string, bool) {
+	n = resolve(n)
+	if n.Kind != yaml.ScalarNode {
+		return "", false
+	}
+	if n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle|yaml.TaggedStyle) != 0 || !mayBeNoString(n.Value) {
+		return n.Value, true
+	}
+	out := map[string]any{}
+	if err := kyaml.Unmarshal([]byte(n.Value+": 0"), &out); err != nil {
+		return "", false
+	}
+	for k := range out {
+		return k, true
+	}
+	return "", false
+}
+
+// mayBeNoString is a quick guess that is never wrong when it says no.
+func mayBeNoString(s string) bool {
+	if s == "" {
+		return true
+	}
+	switch c := s[0]; {
+	case c >= '0' && c <= '9', strings.IndexByte("+-.~", c) >= 0:
+		return true
+	}
+	switch strings.ToLower(s) {
+	case "y", "yes", "n", "no", "on", "off", "true", "false", "null":
+		return true
+	}
+	return false
+}
+
+// looksSecret says whether a mapping is, or was perhaps meant to be, a Kubernetes Secret (or a list of them), of which
+// no line is ever shown. Merged keys are not looked at: see hides.
+func looksSecret(n *yaml.Node) bool {
+	if n.Kind != yaml.MappingNode {
+		return false
+	}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		key, value := resolve(n.Content[i]), resolve(n.Content[i+1])
+		if strings.EqualFold(key.Value, "stringData") || strings.EqualFold(key.Value, "kind") && secretKind(value.Value) {
+			return true
+		}
+	}
+	return false
+}
+
+func secretKind(kind string) bool {
+	_, near := diag.Suggest(kind, []string{"Secret"})
+	return near || strings.HasPrefix(strings.ToLower(kind), "secret")
+}
+
+// hides says whether nothing of a whole document may be shown: it is a Secret, or it has one somewhere and uses
+// aliases, so that the Secret's text may stand anywhere in it.
+func hides(root *yaml.Node) bool {
+	return looksSecret(root) || hasAlias(root) && hasSecret(root)
+}
+
+func hasAlias(n *yaml.Node) bool {
+	return n.Kind == yaml.AliasNode || slices.ContainsFunc(n.Content, hasAlias)
+}
+
+// hasSecret says whether a tree has a Secret anywhere. Aliases are not followed: what they stand for is in the tree.
+func hasSecret(n *yaml.Node) bool {
+	return looksSecret(n) || slices.ContainsFunc(n.Content, hasSecret)
+}

@@ -1,0 +1,120 @@
+package strictyaml
+
+import (
+	"strconv"
+	"strings"
+
+	"gopkg.in/yaml.v3"
+)
+
+// step is one element of a field path: a key or an index.
+type step struct {
+	name  string
+	index bool
+}
+
+// parsePath splits a path in the notation of k8s.io/apimachinery/pkg/util/validation/field.
+func parsePath(path string) []step {
+	var out []step
+	for path != "" {
+		switch path[0] {
+		case '.':
+			path = path[1:]
+			continue
+		case '[':
+			end := bracketEnd(path)
+			name := path[1:end]
+			_, err := strconv.Atoi(name)
+			out = append(out, step{name, err == nil})
+			path = strings.TrimPrefix(path[end:], "]")
+			continue
+		}
+		end := strings.IndexAny(path, ".[")
+		if end < 0 {
+			end = len(path)
+		}
+		out = append(out, step{name: path[:end]})
+		path = path[end:]
+	}
+	return out
+}
+
+// bracketEnd is where the bracket that path begins with is closed: the first "]" that ends the path or stands before
+// another step, since a key may hold a bracket itself.
+func bracketEnd(path string) int {
+	for i := 1; i < len(path); i++ {
+		if path[i] == ']' && (i+1 == len(path) || path[i+1] == '.' || path[i+1] == '[') {
+			return i
+		}
+	}
+	return len(path)
+}
+
+// find is the spot of a path or of the nearest thing around it.
+func (d *Document) find(path []step) spot {
+	best := d.src.at(firstNode(d.node))
+	n := d.node
+	for len(path) > 0 {
+		key, value, used := child(n, path)
+		if value == nil {
+			break
+		}
+		best, n, path = d.spotOf(key, value), value, path[used:]
+	}
+	return best
+}
+
+// spotOf is the value when it is a scalar or an alias, else the key, else (an element of a list) where it begins.
+func (d *Document) spotOf(key, value *yaml.Node) spot {
+	switch {
+	case value.Kind == yaml.AliasNode, value.Kind == yaml.ScalarNode && (value.Value != "" || value.Style != 0):
+		if value.Style&(yaml.LiteralStyle|yaml.FoldedStyle) == 0 || key == nil {
+			return d.src.at(value)
+		}
+	}
+	if key != nil {
+		return d.src.at(key)
+	}
+	return d.src.at(firstNode(value))
+}
+
+// child follows as few steps as lead to a value. Some paths join two keys by a dot that are one in the file.
+func child(n *yaml.Node, path []step) (key, value *yaml.Node, used int) {
+	n = resolve(n)
+	switch n.Kind {
+	case yaml.SequenceNode:
+		if i, err := strconv.Atoi(path[0].name); err == nil && path[0].index && i >= 0 && i < len(n.Content) {
+			return nil, n.Content[i], 1
+		}
+	case yaml.MappingNode:
+		name := ""
+		for i, s := range path {
+			name = strings.TrimPrefix(name+"."+s.name, ".")
+			if key, value = lookup(n, name); key != nil {
+				return key, value, i + 1
+			}
+		}
+	}
+	return nil, nil, 0
+}
+
+// join appends a key to a path: plain for a field, in brackets for the key of a map.
+func join(path, name string) string {
+	if path == "" {
+		return name
+	}
+	return path + "." + name
+}
+
+// leaf is the last element of a path, for a message that is read on its own: ports[1] or labels[a.b/c].
+func leaf(path string) string {
+	steps := parsePath(path)
+	if len(steps) == 0 {
+		return "the document"
+	}
+	last := steps[len(steps)-1].name
+	if !strings.HasSuffix(path, "["+last+"]") || len(steps) == 1 {
+		return last
+	}
+	return leaf(strings.TrimSuffix(path, "["+last+"]")) + "[" + last + "]"
+}

@@ -1,0 +1,111 @@
+package strictyaml
+
+import (
+	"bytes"
+	"sort"
+	"strings"
+	"unicode/utf8"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/daemonsetd/daemonsetd/manifests/diag"
+)
+
+// source is the text of a file and where its lines begin.
+type source struct {
+	file  string
+	data  []byte
+	lines []int // byte offset of each line
+}
+
+func newSource(file string, data []byte) *source {
+	s := &source{file: file, data: data, lines: make([]int, 1, 1+bytes.Count(data, []byte("\n")))}
+	for i, c := range data {
+		if c == '\n' {
+			s.lines = append(s.lines, i+1)
+		}
+	}
+	return s
+}
+
+// line is the text of line n, counted from 1, without its end.
+func (s *source) line(n int) string {
+	if n < 1 || n > len(s.lines) {
+		return ""
+	}
+	end := len(s.data)
+	if n < len(s.lines) {
+		end = s.lines[n] - 1
+	}
+	return strings.TrimSuffix(string(s.data[s.lines[n-1]:end]), "\r")
+}
+
+// lastLine is the number of the last line that has text, at least 1.
+func (s *source) lastLine() int {
+	n := len(s.lines)
+	for n > 1 && s.line(n) == "" {
+		n--
+	}
+	return n
+}
+
+// place turns a byte offset into a line and a column in characters, both from 1.
+func (s *source) place(offset int) (line, column int) {
+	offset = min(max(offset, 0), len(s.data))
+	line = sort.SearchInts(s.lines, offset+1)
+	return line, 1 + utf8.RuneCount(s.data[s.lines[line-1]:offset])
+}
+
+// spot is where a problem stands; width counts characters.
+type spot struct{ line, column, width int }
+
+// at is the spot of a key or of a scalar.
+func (s *source) at(n *yaml.Node) spot {
+	return spot{n.Line, n.Column, s.width(n)}
+}
+
+// width is how many characters of its first line a node takes.
+func (s *source) width(n *yaml.Node) int {
+	runes := []rune(s.line(n.Line))
+	if n.Column < 1 || n.Column > len(runes) {
+		return 1
+	}
+	rest := runes[n.Column-1:]
+	switch {
+	case n.Kind == yaml.AliasNode:
+		return min(len(rest), 1+utf8.RuneCountInString(n.Value))
+	case n.Kind != yaml.ScalarNode || n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0:
+		return 1
+	case rest[0] == '"' || rest[0] == '\'':
+		return quotedWidth(rest)
+	case rest[0] == '!' || rest[0] == '&':
+		// The column of a node with a tag or an anchor is the tag's.
+		return max(1, len(strings.Fields(string(rest))[0]))
+	}
+	return min(len(rest), max(1, utf8.RuneCountInString(n.Value)))
+}
+
+// quotedWidth is the length of the quoted text that rest begins with, or of all of rest when it ends on another line.
+func quotedWidth(rest []rune) int {
+	for i := 1; i < len(rest); i++ {
+		switch {
+		case rest[i] == '\\' && rest[0] == '"':
+			i++
+		case rest[i] == rest[0]:
+			return i + 1
+		}
+	}
+	return len(rest)
+}
+
+// problem makes a Problem for a spot. A hidden one says where, and shows nothing of the file.
+func (s *source) problem(sev diag.Severity, at spot, message, hint string, hidden bool) diag.Problem {
+	p := diag.Problem{Severity: sev, File: s.file, Line: at.line, Column: at.column, Message: message, Hint: hint}
+	if hidden {
+		return p
+	}
+	if p.Snippet = s.line(at.line); p.Snippet != "" {
+		p.Width = max(1, at.width)
+	}
+	return p
+}
