@@ -13,9 +13,6 @@ const (
 	// askMargin is added to a pod's grace period where the kubelet cannot be asked whether it has stopped: the time that
 	// it takes to notice the missing file and to tear the sandbox down.
 	askMargin = 10 * time.Second
-	// settle is how long a pod that was never seen running is given to appear after its manifest has gone: its sandbox may
-	// have been in the making.
-	settle = 2 * time.Second
 	// reissueHold is how long a rejected pod's manifest stays away. The kubelet forgets a static pod when a housekeeping
 	// (every 2 s, pkg/kubelet/kubelet.go) has passed without it.
 	reissueHold = 3 * time.Second
@@ -219,11 +216,7 @@ func (p *planner) removeAll(reason, message string) {
 
 func (p *planner) remove(m Present, reason, message string) {
 	p.acts = append(p.acts, Act{Kind: Remove, Key: p.key, FileName: m.FileName, PodName: m.PodName, Revision: m.Revision, Reason: reason, Message: message})
-	name := p.fullName(m.PodName)
-	p.memory.Leaving = append(slices.Clone(p.memory.Leaving), Leaving{
-		PodName: m.PodName, RemovedAt: p.in.Now, GraceSeconds: m.GracePeriodSeconds,
-		Seen: p.in.Kubelet.Running[name] || p.in.Kubelet.Pods[name].Ready,
-	})
+	p.memory.Leaving = append(slices.Clone(p.memory.Leaving), Leaving{PodName: m.PodName, RemovedAt: p.in.Now, GraceSeconds: m.GracePeriodSeconds})
 }
 
 func (p *planner) write(kind Kind, m render.Manifest, reason, message string) {

@@ -40,11 +40,7 @@ func (p *planner) gone(l Leaving) bool {
 		// Its containers outlive a kubelet that is down, and nobody stops them until it is back.
 		return false
 	default:
-		asked := l.RemovedAt
-		if !l.Seen {
-			asked = asked.Add(settle)
-		}
-		return k.RunningAt.After(asked) && !k.Running[p.fullName(l.PodName)]
+		return k.Gone(p.fullName(l.PodName), l.RemovedAt)
 	}
 }
 
@@ -91,11 +87,8 @@ func (p *planner) wait() {
 	p.hurry = k.Healthy && !k.AssumeReady
 	for _, l := range p.memory.Leaving {
 		p.until(l.Hold)
-		switch {
-		case k.AssumeReady || k.RunningUnknown:
+		if k.AssumeReady || k.RunningUnknown {
 			p.until(l.RemovedAt.Add(time.Duration(l.GraceSeconds)*time.Second + askMargin))
-		case !l.Seen:
-			p.until(l.RemovedAt.Add(settle))
 		}
 	}
 }

@@ -88,6 +88,8 @@ func (h *host) ask() {
 		return
 	}
 	h.view.PodsAt, h.view.RunningAt = h.now, h.now
+	now, running := h.now, maps.Clone(h.running)
+	h.view.Gone = func(name string, removed time.Time) bool { return now.Sub(removed) > 15*step && !running[name] }
 	h.view.Pods, h.view.Running = map[string]Pod{}, maps.Clone(h.running)
 	for name := range h.running {
 		if h.known[name] {

@@ -72,6 +72,8 @@ type Kubelet struct {
 	PodsAt, RunningAt time.Time
 	// RunningUnknown: the kubelet is healthy but does not tell its running pods (not authorised, another version).
 	RunningUnknown bool
+	// Gone says of a pod, by its full name, that it has stopped for certain after its manifest went at the given time.
+	Gone func(fullName string, removed time.Time) bool
 	// PodsUnknown is the same of its list of pods.
 	PodsUnknown bool
 	Pods        map[string]Pod
@@ -98,8 +100,6 @@ type Leaving struct {
 	RemovedAt time.Time `json:"removedAt"`
 	// GraceSeconds is its terminationGracePeriodSeconds.
 	GraceSeconds int64 `json:"graceSeconds"`
-	// Seen: it was seen running before its manifest went. Where it was not, it may have been about to start.
-	Seen bool `json:"seen,omitempty"`
 	// Hold is the earliest time for writing the same manifest again; zero: as soon as the pod is gone.
 	Hold time.Time `json:"hold,omitzero"`
 }

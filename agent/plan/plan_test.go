@@ -45,6 +45,7 @@ func full(rev string) string { return key + "-" + rev + "-" + node }
 // answering is a kubelet that has just answered and runs the pods of the given revisions.
 func answering(revs ...string) Kubelet {
 	k := Kubelet{Healthy: true, PodsAt: start, RunningAt: start, Pods: map[string]Pod{}, Running: map[string]bool{}}
+	k.Gone = func(name string, removed time.Time) bool { return start.After(removed) && !k.Running[name] }
 	for _, r := range revs {
 		k.Pods[full(r)] = allReady
 		k.Running[full(r)] = true
@@ -103,17 +104,15 @@ func TestMake(t *testing.T) {
 			brief{Phase: PhaseWaiting}},
 		{"template changed, OnDelete: nothing is replaced", Input{Wanted: onDelete(wants(rev2, runs)), Present: []Present{stands(rev1)}, Kubelet: answering(rev1)},
 			brief{Phase: PhaseWaiting}},
-		{"old pod still running: waits", Input{Wanted: wants(rev2, runs), Kubelet: answering(rev1), Memories: leaving(Leaving{RemovedAt: ago, Seen: true})},
+		{"old pod still running: waits", Input{Wanted: wants(rev2, runs), Kubelet: answering(rev1), Memories: leaving(Leaving{RemovedAt: ago})},
 			brief{Phase: PhaseUpdating, Leaving: 1, Hurry: true}},
 		{"old pod still running, memory lost: waits", Input{Wanted: wants(rev2, runs), Kubelet: answering(rev1)},
 			brief{Phase: PhaseUpdating, Hurry: true}},
-		{"old pod gone: the new one is written", Input{Wanted: wants(rev2, runs), Kubelet: answering(), Memories: leaving(Leaving{RemovedAt: ago, Seen: true})},
+		{"old pod gone: the new one is written", Input{Wanted: wants(rev2, runs), Kubelet: answering(), Memories: leaving(Leaving{RemovedAt: ago})},
 			brief{Acts: []string{"write cccccccccc SuccessfulCreate"}, Phase: PhaseStarting, Hurry: true}},
-		{"answer older than the removal: waits", Input{Wanted: wants(rev2, runs), Kubelet: answering(), Memories: leaving(Leaving{RemovedAt: start, Seen: true})},
+		{"answer older than the removal: waits", Input{Wanted: wants(rev2, runs), Kubelet: answering(), Memories: leaving(Leaving{RemovedAt: start})},
 			brief{Phase: PhaseUpdating, Leaving: 1, Hurry: true}},
-		{"old pod never seen running: given time to appear", Input{Wanted: wants(rev2, runs), Kubelet: answering(), Memories: leaving(Leaving{RemovedAt: start.Add(-time.Second)})},
-			brief{Phase: PhaseUpdating, Leaving: 1, Hurry: true, Again: time.Second}},
-		{"kubelet went down while the old pod was stopping: waits", Input{Wanted: wants(rev2, runs), Kubelet: Kubelet{RunningAt: start}, Memories: leaving(Leaving{RemovedAt: ago, Seen: true})},
+		{"kubelet went down while the old pod was stopping: waits", Input{Wanted: wants(rev2, runs), Kubelet: Kubelet{RunningAt: start}, Memories: leaving(Leaving{RemovedAt: ago})},
 			brief{Phase: PhaseUpdating, Leaving: 1}},
 		{"not to be asked: grace period and margin", Input{Wanted: wants(rev2, runs), Kubelet: Kubelet{AssumeReady: true}, Memories: leaving(Leaving{RemovedAt: start.Add(-39 * time.Second), GraceSeconds: 30})},
 			brief{Phase: PhaseUpdating, Leaving: 1, Again: time.Second}},
@@ -123,14 +122,14 @@ func TestMake(t *testing.T) {
 			brief{Phase: PhaseUpdating, Leaving: 1, Hurry: true, Again: 5 * time.Second}},
 		{"clock set back: a removal in the future counts from now", Input{Wanted: wants(rev2, runs), Kubelet: Kubelet{AssumeReady: true}, Memories: leaving(Leaving{RemovedAt: start.Add(time.Hour), GraceSeconds: 1})},
 			brief{Phase: PhaseUpdating, Leaving: 1, Again: 11 * time.Second}},
-		{"unlink failed: the manifest is not leaving, tried again", Input{Wanted: wants(rev2, runs), Present: []Present{stands(rev1)}, Kubelet: answering(rev1), Memories: leaving(Leaving{RemovedAt: ago, Seen: true})},
+		{"unlink failed: the manifest is not leaving, tried again", Input{Wanted: wants(rev2, runs), Present: []Present{stands(rev1)}, Kubelet: answering(rev1), Memories: leaving(Leaving{RemovedAt: ago})},
 			brief{Acts: []string{"remove bbbbbbbbbb Replacing"}, Phase: PhaseUpdating, Leaving: 1, Hurry: true}},
 		{"both revisions stand: the old one goes", Input{Wanted: wants(rev2, runs), Present: []Present{stands(rev1), stands(rev2)}, Kubelet: answering(rev1, rev2)},
 			brief{Acts: []string{"remove bbbbbbbbbb Superseded"}, Phase: PhaseAvailable, Leaving: 1}},
 		{"node does not qualify: removed", Input{Wanted: wants(rev1, leaves), Present: []Present{stands(rev1)}, Kubelet: answering(rev1)},
 			brief{Acts: []string{"remove bbbbbbbbbb NotQualified"}, Phase: PhaseRemoving, Leaving: 1, Hurry: true}},
 		{"node does not qualify, kubelet down: removed all the same", Input{Wanted: wants(rev1, leaves), Present: []Present{stands(rev1)}},
-			brief{Acts: []string{"remove bbbbbbbbbb NotQualified"}, Phase: PhaseRemoving, Leaving: 1, Again: 2 * time.Second}},
+			brief{Acts: []string{"remove bbbbbbbbbb NotQualified"}, Phase: PhaseRemoving, Leaving: 1}},
 		{"node does not qualify, nothing here", Input{Wanted: wants(rev1, leaves), Kubelet: answering()},
 			brief{Phase: PhaseNotPlaced}},
 		{"NoSchedule: the running one stays", Input{Wanted: wants(rev1, stays), Present: []Present{stands(rev1)}, Kubelet: answering(rev1)},
@@ -140,7 +139,7 @@ func TestMake(t *testing.T) {
 		{"NoSchedule: none is started", Input{Wanted: wants(rev1, stays), Kubelet: answering()},
 			brief{Phase: PhaseNotPlaced}},
 		{"NoSchedule: a failed one goes", Input{Wanted: wants(rev1, stays), Present: []Present{stands(rev1)}, Kubelet: failed(rev1)},
-			brief{Acts: []string{"remove bbbbbbbbbb FailedDaemonPod"}, Phase: PhaseFailed, Leaving: 1, Hurry: true, Again: 2 * time.Second}},
+			brief{Acts: []string{"remove bbbbbbbbbb FailedDaemonPod"}, Phase: PhaseFailed, Leaving: 1, Hurry: true, Again: 3 * time.Second}},
 		{"tolerationSeconds over: removed", Input{Wanted: evicted(wants(rev1, runs)), Present: []Present{stands(rev1)}, Kubelet: answering(rev1)},
 			brief{Acts: []string{"remove bbbbbbbbbb TaintEviction"}, Phase: PhaseRemoving, Leaving: 1, Hurry: true}},
 		{"tolerationSeconds over: stays away", Input{Wanted: evicted(wants(rev1, runs)), Kubelet: answering()},
@@ -160,13 +159,13 @@ func TestMake(t *testing.T) {
 		{"edited by hand, older revision, NoSchedule: left", Input{Wanted: wants(rev2, stays), Present: []Present{edited(rev1)}, Kubelet: answering(rev1)},
 			brief{Phase: PhaseMisscheduled}},
 		{"kubelet refused the pod: removed at once the first time", Input{Wanted: wants(rev1, runs), Present: []Present{stands(rev1)}, Kubelet: failed(rev1)},
-			brief{Acts: []string{"remove bbbbbbbbbb FailedDaemonPod"}, Phase: PhaseFailed, Leaving: 1, Hurry: true, Again: 2 * time.Second}},
+			brief{Acts: []string{"remove bbbbbbbbbb FailedDaemonPod"}, Phase: PhaseFailed, Leaving: 1, Hurry: true, Again: 3 * time.Second}},
 		{"kubelet refused it again: backs off", Input{Wanted: wants(rev1, runs), Present: []Present{stands(rev1)}, Kubelet: failed(rev1),
 			Memories: map[string]Memory{key: {Retry: Retry{Revision: rev1, Delay: 8 * time.Second, Last: start.Add(-5 * time.Second)}}}},
 			brief{Phase: PhaseFailed, Again: 3 * time.Second}},
 		{"back-off over: removed", Input{Wanted: wants(rev1, runs), Present: []Present{stands(rev1)}, Kubelet: failed(rev1),
 			Memories: map[string]Memory{key: {Retry: Retry{Revision: rev1, Delay: 8 * time.Second, Last: start.Add(-8 * time.Second)}}}},
-			brief{Acts: []string{"remove bbbbbbbbbb FailedDaemonPod"}, Phase: PhaseFailed, Leaving: 1, Hurry: true, Again: 2 * time.Second}},
+			brief{Acts: []string{"remove bbbbbbbbbb FailedDaemonPod"}, Phase: PhaseFailed, Leaving: 1, Hurry: true, Again: 3 * time.Second}},
 		{"refused pod's manifest stays away for a while", Input{Wanted: wants(rev1, runs), Kubelet: answering(), Memories: leaving(Leaving{RemovedAt: ago, Hold: start.Add(time.Second)})},
 			brief{Phase: PhaseFailed, Leaving: 1, Hurry: true, Again: time.Second}},
 		{"answer older than the last write says nothing of failure", Input{Wanted: wants(rev1, runs), Present: []Present{stands(rev1)}, Kubelet: failed(rev1), Memories: map[string]Memory{key: {WrittenAt: start}}},
@@ -227,7 +226,7 @@ func TestRemovalsComeFirst(t *testing.T) {
 }
 
 func TestForgetsWhatIsOver(t *testing.T) {
-	in := Input{Now: start, Node: node, Kubelet: answering(), Memories: map[string]Memory{key: {WrittenAt: ago, Leaving: []Leaving{{PodName: "logger-" + rev1, RemovedAt: ago, Seen: true}}}}}
+	in := Input{Now: start, Node: node, Kubelet: answering(), Memories: map[string]Memory{key: {WrittenAt: ago, Leaving: []Leaving{{PodName: "logger-" + rev1, RemovedAt: ago}}}}}
 	out := Make(in)
 	if len(out.Memories) != 0 || len(out.Statuses) != 0 {
 		t.Errorf("a DaemonSet that is gone leaves %+v and %+v", out.Memories, out.Statuses)
