@@ -1,0 +1,120 @@
+package repo
+
+import (
+	"go/ast"
+	"go/token"
+	"slices"
+	"testing"
+)
+
+// fieldMethods are the methods of zerolog's Event and Context that take a field's name and its value.
+var fieldMethods = []string{
+	"AnErr", "Any", "Array", "Bool", "Bools", "Bytes", "Dict", "Dur", "Durs", "Errs", "Fields", "Float32", "Float64", "Floats64",
+	"Func", "Hex", "Int", "Int8", "Int16", "Int32", "Int64", "Ints", "Interface", "IPAddr", "IPPrefix", "MACAddr", "Object",
+	"RawCBOR", "RawJSON", "Str", "Strs", "Stringer", "Stringers", "Time", "TimeDiff", "Times", "Type", "Uint", "Uint8", "Uint16",
+	"Uint32", "Uint64", "Uints",
+}
+
+// TestLogFields: the names of log fields are the constants of agent/zf, so that each is spelt one way.
+func TestLogFields(t *testing.T) {
+	seen := 0
+	for _, src := range sources(t) {
+		if src.isTest() || !slices.ContainsFunc(src.imports, func(name string) bool { return below(name, "github.com/rs/zerolog") }) {
+			continue
+		}
+		src.calls(func(call *ast.CallExpr, sel *ast.SelectorExpr) {
+			if !slices.Contains(fieldMethods, sel.Sel.Name) || len(call.Args) < 2 {
+				return
+			}
+			name, ok := call.Args[0].(*ast.SelectorExpr)
+			if ok && isName(name.X, "zf") {
+				seen++
+				return
+			}
+			if lit, ok := call.Args[0].(*ast.BasicLit); ok && lit.Kind == token.STRING {
+				t.Errorf("%s: log field %s: use a constant of agent/zf", src.at(call), lit.Value)
+			}
+		})
+	}
+	if seen == 0 {
+		t.Error("no log field is named by a constant of agent/zf: this test no longer knows how the code logs")
+	}
+}
+
+// TestLogMessages: messages are constant, what varies is in fields.
+func TestLogMessages(t *testing.T) {
+	for _, src := range sources(t) {
+		if src.isTest() || !slices.ContainsFunc(src.imports, func(name string) bool { return below(name, "github.com/rs/zerolog") }) {
+			continue
+		}
+		src.calls(func(call *ast.CallExpr, sel *ast.SelectorExpr) {
+			if sel.Sel.Name != "Msg" || len(call.Args) != 1 {
+				return
+			}
+			if lit, ok := call.Args[0].(*ast.BasicLit); !ok || lit.Kind != token.STRING {
+				t.Errorf("%s: want a constant message, with what varies in fields", src.at(call))
+			}
+		})
+	}
+}
+
+// TestNoSleep: nothing waits a fixed time. The linter says so too; it does not read files that are built on request.
+func TestNoSleep(t *testing.T) {
+	for _, src := range sources(t) {
+		src.calls(func(call *ast.CallExpr, sel *ast.SelectorExpr) {
+			if isName(sel.X, "time") && sel.Sel.Name == "Sleep" {
+				t.Errorf("%s: wait for what you are waiting for", src.at(call))
+			}
+		})
+	}
+}
+
+// TestPureClock: the pure packages are given the time.
+func TestPureClock(t *testing.T) {
+	clock := []string{"Now", "Since", "Until", "After", "AfterFunc", "Tick", "NewTimer", "NewTicker"}
+	for _, src := range sources(t) {
+		if src.isTest() || !slices.Contains(pure, src.dir()) {
+			continue
+		}
+		src.calls(func(call *ast.CallExpr, sel *ast.SelectorExpr) {
+			if isName(sel.X, "time") && slices.Contains(clock, sel.Sel.Name) {
+				t.Errorf("%s: a pure package reads no clock", src.at(call))
+			}
+		})
+	}
+}
+
+// mayskip are the tests that may skip themselves, each with what it lacks then. A skipped test looks green.
+var mayskip = map[string]string{}
+
+// TestSkips: no test skips itself without standing in the list, and the list holds nothing that does not.
+func TestSkips(t *testing.T) {
+	found := map[string]bool{}
+	for _, src := range sources(t) {
+		src.calls(func(call *ast.CallExpr, sel *ast.SelectorExpr) {
+			if !src.isTest() || !slices.Contains([]string{"Skip", "Skipf", "SkipNow"}, sel.Sel.Name) || src.dir() == "test/repo" {
+				return
+			}
+			found[src.path] = true
+			if mayskip[src.path] == "" {
+				t.Errorf("%s: a skipped test looks green; make it run, or give the reason in mayskip", src.at(call))
+			}
+		})
+	}
+	for path := range mayskip {
+		if !found[path] {
+			t.Errorf("%s: does not skip any more; take it out of mayskip", path)
+		}
+	}
+}
+
+// TestNoInit: nothing happens before main.
+func TestNoInit(t *testing.T) {
+	for _, src := range sources(t) {
+		for _, decl := range src.ast.Decls {
+			if fn, ok := decl.(*ast.FuncDecl); ok && fn.Recv == nil && fn.Name.Name == "init" {
+				t.Errorf("%s: no init functions; make what is needed in New or main", src.at(fn))
+			}
+		}
+	}
+}

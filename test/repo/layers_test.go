@@ -1,0 +1,153 @@
+package repo
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// layers says what a package and those below it may never reach, through however many packages of the module. Paths end at
+// a slash or at the end.
+var layers = []struct {
+	from  string
+	never []string
+	why   string
+}{
+	{"gossip", []string{"manifests", "agent", "cmd"}, "gossip knows nothing of DaemonSets"},
+	{"manifests", []string{"gossip", "agent", "cmd"}, "manifests turns files into files and knows no network"},
+	{"agent", []string{"cmd"}, "a program is no library"},
+	{"agent/placement", []string{"manifests", "gossip", "agent/node", "agent/kubelet", "agent/config", "agent/api"}, "placement is pure"},
+	{"agent/plan", []string{"manifests/spec", "manifests/store", "gossip", "agent/node", "agent/kubelet", "agent/config", "agent/api"}, "plan is pure"},
+	{"agent/rollout", []string{"manifests/spec", "manifests/store", "gossip", "agent/node", "agent/kubelet", "agent/config", "agent/api"}, "rollout is pure"},
+}
+
+// leaves hold constants alone and may be reached from everywhere.
+var leaves = []string{"agent/zf"}
+
+// pure are the packages that read no clock, disk, network or chance.
+var pure = []string{"agent/placement", "agent/plan", "agent/rollout"}
+
+// outside says which packages that are not ours a part of the tree may not import itself.
+var outside = []struct {
+	from  []string
+	never []string
+	why   string
+}{
+	{[]string{"manifests"}, []string{"net", "net/http", "net/url"}, "manifests knows no network"},
+	{pure, []string{"net", "os", "io/fs", "path/filepath", "math/rand", "math/rand/v2", "crypto/rand", "github.com/rs/zerolog"}, "a pure package reads no clock, disk, network or chance and logs nothing"},
+	{[]string{"agent", "cmd", "gossip", "manifests"}, []string{"os/exec"}, "the agent starts no programs"},
+	{[]string{"agent", "cmd", "gossip", "manifests"}, []string{"k8s.io/client-go"}, "there is no API server to be a client of"},
+}
+
+// below reports whether dir is tree or in it.
+func below(dir, tree string) bool { return dir == tree || strings.HasPrefix(dir, tree+"/") }
+
+// TestLayers follows the imports of the packages, their tests left out, through the module.
+func TestLayers(t *testing.T) {
+	graph := imports(t)
+	for _, layer := range layers {
+		for _, from := range slices.Sorted(maps.Keys(graph)) {
+			if !below(from, layer.from) {
+				continue
+			}
+			for reached, by := range reach(graph, from) {
+				if slices.Contains(leaves, reached) {
+					continue
+				}
+				if i := slices.IndexFunc(layer.never, func(tree string) bool { return below(reached, tree) }); i >= 0 {
+					t.Errorf("%s reaches %s: %s (rule: %s must not reach %s)", from, by, layer.why, layer.from, layer.never[i])
+				}
+			}
+		}
+	}
+}
+
+// TestLayersSeen: the rules speak of packages that are there, so that a renamed one does not leave its rule behind.
+func TestLayersSeen(t *testing.T) {
+	graph := imports(t)
+	for _, must := range []string{"manifests/spec", "manifests/render", "manifests/store", "agent/placement", "agent/plan", "agent/node", "agent/kubelet", "agent/config", "agent/api"} {
+		if _, ok := graph[must]; !ok {
+			t.Errorf("no package %s: was it renamed? Rename it in the rules too", must)
+		}
+	}
+	if got := reach(graph, "agent"); got["manifests/spec"] == "" {
+		t.Error("agent does not reach manifests/spec: the graph is not read as it is")
+	}
+}
+
+// TestLeaves: a leaf imports nothing.
+func TestLeaves(t *testing.T) {
+	for _, src := range sources(t) {
+		if slices.Contains(leaves, src.dir()) && len(src.imports) > 0 {
+			t.Errorf("%s imports %q: a leaf imports nothing", src.path, src.imports[0])
+		}
+	}
+}
+
+// TestOutside looks at direct imports of other people's packages.
+func TestOutside(t *testing.T) {
+	for _, src := range sources(t) {
+		if src.isTest() {
+			continue
+		}
+		for _, rule := range outside {
+			if !slices.ContainsFunc(rule.from, func(tree string) bool { return below(src.dir(), tree) }) {
+				continue
+			}
+			for _, name := range src.imports {
+				if slices.ContainsFunc(rule.never, func(tree string) bool { return below(name, tree) }) {
+					t.Errorf("%s imports %q: %s", src.path, name, rule.why)
+				}
+			}
+		}
+	}
+}
+
+// TestKubernetes: one package defaults and validates with the code of Kubernetes; tests compare with it as they like.
+func TestKubernetes(t *testing.T) {
+	for _, src := range sources(t) {
+		if below(src.dir(), "manifests/spec") || below(src.dir(), "test") || src.isTest() {
+			continue
+		}
+		for _, name := range src.imports {
+			if below(name, "k8s.io/kubernetes") {
+				t.Errorf("%s imports %q: only manifests/spec may", src.path, name)
+			}
+		}
+	}
+}
+
+// imports is the graph of the module's packages, by directory, tests left out.
+func imports(t *testing.T) map[string][]string {
+	t.Helper()
+	graph := map[string][]string{}
+	for _, src := range sources(t) {
+		if src.isTest() {
+			continue
+		}
+		graph[src.dir()] = append(graph[src.dir()], []string{}...)
+		for _, name := range src.imports {
+			if dir, ok := strings.CutPrefix(name, module+"/"); ok {
+				graph[src.dir()] = append(graph[src.dir()], dir)
+			}
+		}
+	}
+	return graph
+}
+
+// reach gives every package that from reaches, with the way there.
+func reach(graph map[string][]string, from string) map[string]string {
+	ways := map[string]string{}
+	var walk func(dir, way string)
+	walk = func(dir, way string) {
+		for _, next := range graph[dir] {
+			if _, seen := ways[next]; !seen {
+				ways[next] = way + next
+				walk(next, way+next+" -> ")
+			}
+		}
+	}
+	walk(from, "")
+	return ways
+}
