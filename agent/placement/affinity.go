@@ -155,7 +155,7 @@ func (r requirement) found(node *corev1.Node) string {
 	}
 	text := labelOf(node, r.source.Key)
 	if value, ok := node.Labels[r.source.Key]; ok && r.isComparison() && !isInteger(value) {
-		text += ", which is no 64-bit integer"
+		text += ", which is not a 64-bit integer"
 	}
 	return text
 }

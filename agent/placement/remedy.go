@@ -31,6 +31,9 @@ func (l labelChange) remedy(field string) string {
 }
 
 func (l labelChange) command() string {
+	if len(l) > maxDetails {
+		return fmt.Sprintf("change %d labels with dsctl label", len(l))
+	}
 	words := []string{"dsctl", "label"}
 	for _, key := range slices.Sorted(maps.Keys(l)) {
 		if value := l[key]; value != nil {
@@ -52,9 +55,22 @@ func (c *Compiled) affinityRemedy(node *corev1.Node) string {
 		}
 	}
 	if best == nil {
-		return "change the node affinity: no label that dsctl label can set was found that makes one of its terms match"
+		return c.correction()
 	}
 	return best.command()
+}
+
+// correction is what to do to a node affinity that no change of labels is known to satisfy.
+func (c *Compiled) correction() string {
+	for i := range c.terms {
+		if c.terms[i].parseError != nil {
+			return fmt.Sprintf("correct nodeSelectorTerms[%d]", i)
+		}
+	}
+	if !slices.ContainsFunc(c.terms, func(t term) bool { return !t.empty() }) {
+		return "give nodeSelectorTerms a term that wants something, or leave the required node affinity out"
+	}
+	return "change the node affinity: no label that dsctl label can set was found that makes one of its terms match"
 }
 
 // change looks for labels with which the node matches the term. What the term wants of one label does not depend on

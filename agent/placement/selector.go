@@ -55,7 +55,7 @@ func (c *Compiled) selectorReason(node *corev1.Node) Reason {
 		return passed(NodeSelector, "no nodeSelector is set")
 	}
 	if c.fitsSelector(node) {
-		return passed(NodeSelector, fmt.Sprintf("nodeSelector %s: the node has it", join(c.selectorSet, ",")))
+		return passed(NodeSelector, fmt.Sprintf("nodeSelector %s: the labels of the node match", join(c.selectorSet, ",")))
 	}
 	var wrong []string
 	change := labelChange{}

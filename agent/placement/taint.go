@@ -71,9 +71,9 @@ func (c *Compiled) taintReasons(node *corev1.Node) []Reason {
 }
 
 func (c *Compiled) untolerated(node *corev1.Node, taint *corev1.Taint) Reason {
-	message := []string{nameTaint(taint) + " is not tolerated"}
-	if taint.Effect == corev1.TaintEffectNoSchedule {
-		message = append(message, "a pod that runs already may stay")
+	message := []string{nameTaint(taint) + " is not tolerated", "a pod that runs already may stay"}
+	if taint.Effect == corev1.TaintEffectNoExecute {
+		message[1] = "a pod that runs already has to go"
 	}
 	if origin := originOf(node, taint); origin != "" {
 		message = append(message, origin)
@@ -166,7 +166,7 @@ func (c *Compiled) describe(t *corev1.Toleration) string {
 	case t.Operator == "" || t.Operator == corev1.TolerationOpEqual:
 		text += " " + t.Key + "=" + t.Value
 	default:
-		text += fmt.Sprintf(" %s %s %s", t.Key, t.Operator, t.Value)
+		text += strings.TrimRight(fmt.Sprintf(" %s %s %s", t.Key, t.Operator, t.Value), " ")
 	}
 	if t.Effect != "" {
 		text += ":" + string(t.Effect)
