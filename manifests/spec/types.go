@@ -71,7 +71,8 @@ type FileStatus struct {
 	Bad bool
 	// LastGood is set while Objects in effect come from an earlier, kept version of the file.
 	LastGood bool
-	// Pending is set while a file that is being written in place has not been still for long enough.
+	// Pending is set while a file that is being written in place has not been still for long enough, and while one that
+	// has vanished has not been gone for long enough to count as removed.
 	Pending  bool
 	Problems diag.List
 	// Objects counts the objects in effect that came from the file.
@@ -86,4 +87,8 @@ type Snapshot struct {
 	Files []FileStatus
 	// DirProblem is set when the directory as a whole is missing or cannot be read: everything stays as it was.
 	DirProblem string
+
+	// unlisted and undecided are what Undecided answers from.
+	unlisted  bool
+	undecided map[string]struct{}
 }

@@ -1,0 +1,159 @@
+package spec
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+// LoaderConfig says where a Loader reads and keeps files.
+type LoaderConfig struct {
+	// Dir is the specs directory. It need not exist.
+	Dir string
+	// StateDir is the agent's state directory; the last good versions are kept in its subdirectory last-good.
+	StateDir string
+	// Logger is told of transitions: a file that goes bad, or is good again. Never of contents.
+	Logger zerolog.Logger
+}
+
+// Loader reads a directory of spec files and says what is in effect. Its rules, in short:
+//
+//   - What is in effect from a file stays in effect when the file goes bad, for whatever reason, and when the directory
+//     is missing, unreadable or looks like a mount point that lost its mount. It goes when the file is removed.
+//   - A file that was renamed into the directory is read at once, one that is written in place when it has been still for
+//     250 ms. A file counts as removed when it has been gone for as long: editors and git take the old file away
+//     before they write the new one.
+//   - Of an object that several files declare, the declaration in the file first by name holds. The other file is bad as
+//     a whole: nothing new of it is taken, and its last good version stays in effect but for what others declare.
+//     What is in effect follows from the files and their last good versions alone, not from the order of arrival
+//     within one Load nor from restarts.
+//   - The first MaxFiles files by name are read; a file that would bring the objects of the files before it to more than
+//     MaxObjects is bad.
+//
+// Load, Confirm and Persist may be called from several goroutines; Watch from one at a time.
+type Loader struct {
+	cfg   LoaderConfig
+	parse func(file string, data []byte) Parsed
+	watch watcher
+
+	mu      sync.Mutex
+	entries map[string]*entry // by base name
+	// dir is the directory that was last listed and believed; known is unset as long as there was none, not even in
+	// a former process. listed says that this process listed it.
+	dir           dirID
+	known, listed bool
+	mount         uint64
+	confirmed     bool
+	snap          *Snapshot
+
+	// persisting keeps two Persists apart without keeping Load waiting for a disk; it is taken before mu.
+	persisting sync.Mutex
+	kept       keptFiles
+}
+
+// NewLoader opens the last good versions in cfg.StateDir, creating their directory where it is missing. It reads no spec
+// file yet.
+func NewLoader(cfg LoaderConfig) (*Loader, error) {
+	if cfg.Dir == "" || cfg.StateDir == "" {
+		return nil, errors.New("spec loader: wanted a specs directory and a state directory, got an empty path")
+	}
+	l := &Loader{cfg: cfg, parse: Parse, entries: map[string]*entry{}, snap: &Snapshot{unlisted: true}}
+	l.watch.init(cfg.Dir)
+	l.kept = keptFiles{dir: filepath.Join(cfg.StateDir, "last-good")}
+	if err := l.kept.open(); err != nil {
+		return nil, fmt.Errorf("open the last good versions of spec files: %w", err)
+	}
+	for name, digest := range l.kept.saved {
+		e := &entry{path: l.path(name), keptDigest: digest}
+		if digest == "" {
+			e.keptProblem = keptProblem(e.path, filepath.Join(l.kept.dir, name), errKeptFormat)
+		}
+		l.entries[name] = e
+	}
+	l.dir, l.known = l.kept.lastDir(cfg.Logger)
+	return l, nil
+}
+
+// Load looks at the directory, reads what changed since the last call, and returns everything in effect. Where nothing
+// changed it returns the Snapshot of the last call, and objects that did not change are the same pointers in every
+// Snapshot, so that callers may key what they compute from them by pointer.
+//
+// again, when above 0, is how long from now Load should be called again: a file is being written, or has just vanished,
+// and no further event may tell. Load never fails; what it could not read stands in the Snapshot.
+func (l *Loader) Load() (snap *Snapshot, again time.Duration) { return l.load(time.Now()) }
+
+// load is Load at a moment that tests choose.
+func (l *Loader) load(now time.Time) (*Snapshot, time.Duration) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.watch.arm() // before the listing, so that no change falls between the two
+	found, err := list(l.cfg.Dir)
+	if err == nil {
+		err = l.believe(found)
+	}
+	var again time.Duration
+	if err == nil {
+		again = l.scan(found, now)
+	} else {
+		l.hold()
+	}
+	l.confirmed = false
+	return l.publish(err), again
+}
+
+// Confirm tells the next Load that the operator stands by the directory as it is: when it is empty, its objects shall go
+// even where it looks like a mount point that lost its mount. It also makes the next Load read every file again, for
+// file systems on which a changed file may look unchanged. A missing or unreadable directory still changes nothing.
+func (l *Loader) Confirm() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.confirmed = true
+	l.recheck()
+}
+
+// believe decides whether a listing shows the operator's will. An empty directory that is another one than the last
+// does not: a mount that was dropped leaves its mount point, and a host whose disk did not come up shall not stop its
+// pods. Once it holds a file, or the operator says so by a reload, it is taken for what it is.
+func (l *Loader) believe(found listing) error {
+	same := l.known && l.dir == found.id
+	if !l.listed {
+		same = l.known && l.dir.sameAfterRestart(found.id)
+	}
+	if len(found.names) == 0 && !same && !l.confirmed && l.anyInEffect() {
+		return fmt.Errorf("specs directory %q is empty and is not the directory that was read before, perhaps a mount is "+
+			"missing; what was in effect stays: mount it, or run \"dsctl reload\" to remove its objects", l.cfg.Dir)
+	}
+	if !same || l.mount != found.mount {
+		l.recheck()
+	}
+	l.dir, l.mount, l.known = found.id, found.mount, true
+	return nil
+}
+
+func (l *Loader) anyInEffect() bool {
+	for _, e := range l.entries {
+		if e.hasGood() {
+			return true
+		}
+	}
+	return false
+}
+
+func (l *Loader) recheck() {
+	for _, e := range l.entries {
+		e.recheck = true
+	}
+}
+
+// hold keeps everything as it is while the directory cannot be believed. Absences seen before do not count on.
+func (l *Loader) hold() {
+	for _, e := range l.entries {
+		e.missing, e.pending = time.Time{}, false
+	}
+}
+
+func (l *Loader) path(name string) string { return filepath.Join(l.cfg.Dir, name) }

@@ -1,0 +1,95 @@
+package spec
+
+import (
+	"slices"
+
+	"github.com/daemonsetd/daemonsetd/agent/zf"
+)
+
+// Undecided says whether it is unknown what the spec file at path last declared, so that a manifest made from it, by
+// whichever process, must be neither removed nor replaced for the reason that the Snapshot lacks its object or has
+// another version of it. That is so while the directory has not been listed since this process started, and for a file
+// that exists, or may exist, but of which this process has not read one usable version: it is bad, it is still being
+// written, or it has only just vanished. The last good version that a former process kept is in effect then, but it may
+// be older than the manifests of that process. Placement still applies to what is in effect.
+func (s *Snapshot) Undecided(path string) bool {
+	_, found := s.undecided[path]
+	return s.unlisted || found
+}
+
+func (s *Snapshot) undecide(path string) {
+	if s.undecided == nil {
+		s.undecided = map[string]struct{}{}
+	}
+	s.undecided[path] = struct{}{}
+}
+
+// equal compares objects by pointer.
+func (s *Snapshot) equal(o *Snapshot) bool {
+	return s.DirProblem == o.DirProblem && s.unlisted == o.unlisted &&
+		slices.Equal(s.DaemonSets, o.DaemonSets) && slices.Equal(s.ConfigMaps, o.ConfigMaps) &&
+		slices.Equal(s.Secrets, o.Secrets) && slices.Equal(s.Services, o.Services) &&
+		slices.EqualFunc(s.Files, o.Files, FileStatus.equal) && sameKeys(s.undecided, o.undecided)
+}
+
+func (f FileStatus) equal(o FileStatus) bool {
+	return f.File == o.File && f.Digest == o.Digest && f.Bad == o.Bad && f.LastGood == o.LastGood &&
+		f.Pending == o.Pending && f.Objects == o.Objects && slices.Equal(f.Problems, o.Problems)
+}
+
+func sameKeys(a, b map[string]struct{}) bool {
+	for k := range a {
+		if _, ok := b[k]; !ok {
+			return false
+		}
+	}
+	return len(a) == len(b)
+}
+
+// publish makes what is in effect now the current Snapshot, or keeps the one there is when nothing changed.
+func (l *Loader) publish(dirProblem error) *Snapshot {
+	next := l.resolve()
+	if dirProblem != nil {
+		next.DirProblem = dirProblem.Error()
+	}
+	if next.equal(l.snap) {
+		return l.snap
+	}
+	l.report(l.snap, next)
+	l.snap = next
+	return next
+}
+
+// report logs what went from good to bad or back. It names places and counts, and the first error's message, which
+// parsers keep free of secrets.
+func (l *Loader) report(from, to *Snapshot) {
+	switch {
+	case to.DirProblem != "" && to.DirProblem != from.DirProblem:
+		l.cfg.Logger.Warn().Str(zf.Dir, l.cfg.Dir).Str(zf.Error, to.DirProblem).Msg("specs directory cannot be used")
+	case to.DirProblem == "" && from.DirProblem != "":
+		l.cfg.Logger.Info().Str(zf.Dir, l.cfg.Dir).Msg("specs directory can be used again")
+	}
+	before := make(map[string]FileStatus, len(from.Files))
+	for _, f := range from.Files {
+		before[f.File] = f
+	}
+	for _, f := range to.Files {
+		l.reportFile(before[f.File], f)
+		delete(before, f.File)
+	}
+	for file, f := range before {
+		l.cfg.Logger.Info().Str(zf.File, file).Int(zf.Count, f.Objects).Msg("spec file was removed")
+	}
+}
+
+func (l *Loader) reportFile(from, to FileStatus) {
+	switch {
+	case to.Bad && (!from.Bad || !slices.Equal(from.Problems, to.Problems)):
+		errs := to.Problems.Errors()
+		l.cfg.Logger.Warn().Str(zf.File, to.File).Int(zf.Line, errs[0].Line).Int(zf.Column, errs[0].Column).
+			Int(zf.Count, len(errs)).Str(zf.Error, errs[0].Message).Str(zf.Hint, errs[0].Hint).
+			Msg("spec file cannot be used; what was in effect from it stays")
+	case !to.Bad && from.Bad && !to.Pending:
+		l.cfg.Logger.Info().Str(zf.File, to.File).Msg("spec file can be used again")
+	}
+}
