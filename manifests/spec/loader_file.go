@@ -26,14 +26,14 @@ func isSpecName(name string) bool {
 	return false
 }
 
-// refusal is why a directory entry with a spec file's name cannot be read as one.
-type refusal struct {
+// entryError is why a directory entry with a spec file's name cannot be read as one.
+type entryError struct {
 	message, hint string
 	// harmless is set where nothing needs to be changed unless something came from the file before.
 	harmless bool
 }
 
-func (r *refusal) Error() string { return r.message }
+func (e *entryError) Error() string { return e.message }
 
 // errChanged says that a file was replaced or written while it was looked at.
 var errChanged = errors.New("the file changed while it was read")
@@ -41,7 +41,7 @@ var errChanged = errors.New("the file changed while it was read")
 // problemOf turns an error of inspect or readFile into what the operator reads.
 func problemOf(path string, err error) diag.Problem {
 	p := diag.Problem{Severity: diag.Error, File: path}
-	if r, ok := errors.AsType[*refusal](err); ok {
+	if r, ok := errors.AsType[*entryError](err); ok {
 		p.Message, p.Hint = r.message, r.hint
 		return p
 	}
@@ -93,19 +93,19 @@ func follow(path string) (string, *syscall.Stat_t, error) {
 	st, err := lstat(target)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return "", nil, &refusal{
+		return "", nil, &entryError{
 			message: fmt.Sprintf("is a symbolic link to %q, which does not exist", target),
 			hint:    "restore the file, or remove the link to remove its objects",
 		}
 	case err != nil:
 		return "", nil, err
 	case st.Mode&syscall.S_IFMT == syscall.S_IFLNK:
-		return "", nil, &refusal{
+		return "", nil, &entryError{
 			message: fmt.Sprintf("is a symbolic link to %q, which is a symbolic link itself; links are followed once", target),
 			hint:    "link to the file itself",
 		}
 	case st.Mode&syscall.S_IFMT == syscall.S_IFDIR:
-		return "", nil, &refusal{
+		return "", nil, &entryError{
 			message: fmt.Sprintf("is a symbolic link to %q, which is a directory; wanted a regular file", target),
 			hint:    "link each file",
 		}
@@ -118,14 +118,14 @@ func regular(st *syscall.Stat_t) error {
 	switch st.Mode & syscall.S_IFMT {
 	case syscall.S_IFREG:
 		if st.Size > MaxFileBytes {
-			return &refusal{
+			return &entryError{
 				message: fmt.Sprintf("has %d bytes; the limit is %d", st.Size, MaxFileBytes),
 				hint:    "split it into several files",
 			}
 		}
 		return nil
 	case syscall.S_IFDIR:
-		return &refusal{
+		return &entryError{
 			message:  "is a directory; only files directly in the specs directory are read",
 			harmless: true,
 		}
@@ -136,7 +136,7 @@ func regular(st *syscall.Stat_t) error {
 	case syscall.S_IFCHR, syscall.S_IFBLK:
 		what = "a device"
 	}
-	return &refusal{message: fmt.Sprintf("is %s; wanted a regular file", what), hint: "put a regular file in its place"}
+	return &entryError{message: fmt.Sprintf("is %s; wanted a regular file", what), hint: "put a regular file in its place"}
 }
 
 // readFile reads the bytes of the file that inspect found, or says errChanged when the file is no longer that one. A

@@ -184,10 +184,10 @@ func (l *Loader) read(e *entry, target string, id identity) time.Duration {
 	return 0
 }
 
-// problemOf makes a harmless refusal one that matters where it hides a file that was in effect.
+// problemOf makes a harmless error one that matters where it hides a file that was in effect.
 func (e *entry) problemOf(err error) diag.Problem {
 	p := problemOf(e.path, err)
-	if r, ok := errors.AsType[*refusal](err); ok && r.harmless {
+	if r, ok := errors.AsType[*entryError](err); ok && r.harmless {
 		p.Severity = diag.Info
 		if e.hasGood() {
 			p.Severity, p.Hint = diag.Error, "put the file back, or remove the directory to remove its objects"
