@@ -201,7 +201,7 @@ func (w *walker) sequence(a at, v any, elem reflect.Type) any {
 func (w *walker) unknown(parent, a at, name string, fields structFields) {
 	message := "unknown field " + quoteName(name)
 	if parent.path != "" {
-		message += " in " + leaf(parent.path)
+		message += " in " + Leaf(parent.path)
 	}
 	p := w.problem(a.path, a.key, nil, message, w.unknownHint(name, fields))
 	w.list = append(w.list, p)
@@ -241,7 +241,7 @@ func (w *walker) bytes(a at, v any) any {
 		if w.doc.hidden {
 			hint = "put plain text under stringData"
 		}
-		return w.fail(a, leaf(a.path)+" is not valid base64", hint)
+		return w.fail(a, Leaf(a.path)+" is not valid base64", hint)
 	}
 	return v
 }

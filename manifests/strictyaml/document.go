@@ -3,6 +3,7 @@ package strictyaml
 import (
 	"bytes"
 	"encoding/json"
+	"strconv"
 	"strings"
 
 	"gopkg.in/yaml.v3"
@@ -84,6 +85,31 @@ func (d *Document) get(path []string) (any, bool) {
 			return nil, false
 		}
 		if v, ok = m[key]; !ok {
+			return nil, false
+		}
+	}
+	return v, true
+}
+
+// Value is what the document says at a field path (see Problem): string, bool, int64, float64, []any, map[string]any or
+// nil. It says false when the document says nothing there.
+func (d *Document) Value(fieldPath string) (any, bool) {
+	v := d.value
+	for path := parsePath(fieldPath); len(path) > 0; {
+		switch in := v.(type) {
+		case []any:
+			i, err := strconv.Atoi(path[0].name)
+			if err != nil || i < 0 || i >= len(in) {
+				return nil, false
+			}
+			v, path = in[i], path[1:]
+		case map[string]any:
+			used := 0
+			if v, used = member(in, path); used == 0 {
+				return nil, false
+			}
+			path = path[used:]
+		default:
 			return nil, false
 		}
 	}

@@ -98,6 +98,18 @@ func child(n *yaml.Node, path []step) (key, value *yaml.Node, used int) {
 	return nil, nil, 0
 }
 
+// member is child for values.
+func member(m map[string]any, path []step) (value any, used int) {
+	name := ""
+	for i, s := range path {
+		name = strings.TrimPrefix(name+"."+s.name, ".")
+		if v, ok := m[name]; ok {
+			return v, i + 1
+		}
+	}
+	return nil, 0
+}
+
 // join appends a key to a path: plain for a field, in brackets for the key of a map.
 func join(path, name string) string {
 	if path == "" {
@@ -106,8 +118,8 @@ func join(path, name string) string {
 	return path + "." + name
 }
 
-// leaf is the last element of a path, for a message that is read on its own: ports[1] or labels[a.b/c].
-func leaf(path string) string {
+// Leaf is the last element of a field path, for a message that is read on its own: ports[1] or labels[a.b/c].
+func Leaf(path string) string {
 	steps := parsePath(path)
 	if len(steps) == 0 {
 		return "the document"
@@ -116,5 +128,5 @@ func leaf(path string) string {
 	if !strings.HasSuffix(path, "["+last+"]") || len(steps) == 1 {
 		return last
 	}
-	return leaf(strings.TrimSuffix(path, "["+last+"]")) + "[" + last + "]"
+	return Leaf(strings.TrimSuffix(path, "["+last+"]")) + "[" + last + "]"
 }

@@ -10,7 +10,7 @@ import (
 
 // wrong reports a value of a wrong type.
 func (w *walker) wrong(a at, v any, wanted, hint string) any {
-	return w.fail(a, fmt.Sprintf("%s wants %s, found %s", leaf(a.path), wanted, w.found(a.node, v)), hint)
+	return w.fail(a, fmt.Sprintf("%s wants %s, found %s", Leaf(a.path), wanted, w.found(a.node, v)), hint)
 }
 
 func (w *walker) text(a at, v any) any {

@@ -49,9 +49,9 @@ func (w *walker) decoding(t reflect.Type, wanted string) check {
 		case err == nil:
 			return v
 		case wanted == "" && !w.doc.hidden:
-			return w.fail(a, fmt.Sprintf("%s cannot be decoded: %v", leaf(a.path), err), "")
+			return w.fail(a, fmt.Sprintf("%s cannot be decoded: %v", Leaf(a.path), err), "")
 		case wanted == "":
-			return w.fail(a, leaf(a.path)+" cannot be decoded", "")
+			return w.fail(a, Leaf(a.path)+" cannot be decoded", "")
 		}
 		return w.wrong(a, v, wanted, "")
 	}

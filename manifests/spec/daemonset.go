@@ -1,0 +1,91 @@
+package spec
+
+import (
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	podutil "k8s.io/kubernetes/pkg/api/pod"
+	"k8s.io/kubernetes/pkg/apis/apps"
+	appsdefaults "k8s.io/kubernetes/pkg/apis/apps/v1"
+	appsvalidation "k8s.io/kubernetes/pkg/apis/apps/validation"
+
+	"github.com/daemonsetd/daemonsetd/manifests/diag"
+	"github.com/daemonsetd/daemonsetd/manifests/render"
+	"github.com/daemonsetd/daemonsetd/manifests/strictyaml"
+)
+
+func (p *parser) daemonSet(d *strictyaml.Document) {
+	p.ignoreServed(d)
+	ds := &appsv1.DaemonSet{}
+	decoding := d.Decode(ds)
+	p.report(decoding...)
+	ds.TypeMeta = metav1.TypeMeta{APIVersion: "apps/v1", Kind: kindDaemonSet}
+	settle(&ds.ObjectMeta)
+	written := ds.DeepCopy()
+	appsdefaults.SetObjectDefaults_DaemonSet(ds)
+
+	findings := diag.List{}
+	findings = append(findings, refusals(d, written)...)
+	findings = append(findings, references(d, written)...)
+	p.report(findings...)
+	p.report(warnings(d, written)...)
+	invalid := validateDaemonSet(ds)
+	p.reportFields(d, invalid, decoding)
+
+	src, unique := p.declare(d, kindDaemonSet, ds.Namespace, ds.Name)
+	template, ok := d.Canonical("spec", "template")
+	if !unique || !ok || decoding.HasErrors() || findings.HasErrors() || len(invalid) > 0 {
+		return
+	}
+	p.checkStaticPod(d, ds, template)
+	p.objects.DaemonSets = append(p.objects.DaemonSets, &DaemonSet{Object: ds, Source: src, Template: template})
+}
+
+// validateDaemonSet is what an API server does on create (pkg/registry/apps/daemonset/strategy.go).
+func validateDaemonSet(ds *appsv1.DaemonSet) field.ErrorList {
+	internal := &apps.DaemonSet{}
+	if err := appsdefaults.Convert_v1_DaemonSet_To_apps_DaemonSet(ds.DeepCopy(), internal, nil); err != nil {
+		// The one thing that cannot be converted is this annotation, when it is no number.
+		path := field.NewPath("metadata", "annotations").Key(appsv1.DeprecatedTemplateGeneration)
+		return field.ErrorList{field.Invalid(path, ds.Annotations[appsv1.DeprecatedTemplateGeneration], "wanted an integer")}
+	}
+	errs := appsvalidation.ValidateDaemonSet(internal, podutil.GetValidationOptionsFromPodTemplate(&internal.Spec.Template, nil))
+	if ds.Name == "" && ds.GenerateName != "" {
+		errs = append(errs, field.Required(field.NewPath("metadata", "name"), "generateName needs an API server"))
+	}
+	return errs
+}
+
+// checkStaticPod renders the pod that would be written and asks the kubelet's own code about it.
+func (p *parser) checkStaticPod(d *strictyaml.Document, ds *appsv1.DaemonSet, template []byte) {
+	o := render.Options{NodeName: checkNode, Revision: render.Revision(template), Source: p.file}
+	if err := render.CheckNames(ds, render.Options{Revision: o.Revision}); err != nil {
+		p.report(d.Problem(diag.Error, "metadata.name", err.Error(), ""))
+	}
+	pod, changes := render.Pod(ds, o)
+	for _, c := range changes {
+		if !c.Silent {
+			p.report(d.Problem(diag.Warning, c.Path, strictyaml.Leaf(c.Path)+" "+c.Message, ""))
+		}
+	}
+	for _, err := range CheckPod(pod) {
+		path := podPath(err.Field)
+		problem := d.Problem(diag.Error, place(d, path, err), "the kubelet would refuse the pod: "+message(d, path, err), hint(d, err))
+		problem.Path = path
+		p.report(problem)
+	}
+}
+
+// podPath is the path that a field of the pod has in the DaemonSet.
+func podPath(path string) string {
+	switch {
+	case within(path, "metadata.name"), within(path, "metadata.namespace"):
+		return path
+	case within(path, "metadata"), within(path, "spec"):
+		return "spec.template." + path
+	default:
+		return strings.TrimSuffix("spec.template.spec."+path, ".")
+	}
+}

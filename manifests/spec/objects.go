@@ -1,0 +1,86 @@
+package spec
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation/field"
+	"k8s.io/kubernetes/pkg/apis/core"
+	coredefaults "k8s.io/kubernetes/pkg/apis/core/v1"
+	corevalidation "k8s.io/kubernetes/pkg/apis/core/validation"
+
+	"github.com/daemonsetd/daemonsetd/manifests/diag"
+	"github.com/daemonsetd/daemonsetd/manifests/strictyaml"
+)
+
+func (p *parser) configMap(d *strictyaml.Document) {
+	obj := &corev1.ConfigMap{}
+	decoding := p.decode(d, obj)
+	obj.TypeMeta = metav1.TypeMeta{APIVersion: "v1", Kind: kindConfigMap}
+	settle(&obj.ObjectMeta)
+	coredefaults.SetObjectDefaults_ConfigMap(obj)
+	internal := &core.ConfigMap{}
+	errs := converted(coredefaults.Convert_v1_ConfigMap_To_core_ConfigMap(obj.DeepCopy(), internal, nil), func() field.ErrorList {
+		return corevalidation.ValidateConfigMap(internal)
+	})
+	if src, ok := p.finish(d, &obj.ObjectMeta, kindConfigMap, errs, decoding); ok {
+		p.objects.ConfigMaps = append(p.objects.ConfigMaps, &ConfigMap{Object: obj, Source: src})
+	}
+}
+
+// secret keeps stringData within data, as an API server does.
+func (p *parser) secret(d *strictyaml.Document) {
+	d.HideSnippets()
+	obj := &corev1.Secret{}
+	decoding := p.decode(d, obj)
+	obj.TypeMeta = metav1.TypeMeta{APIVersion: "v1", Kind: kindSecret}
+	settle(&obj.ObjectMeta)
+	coredefaults.SetObjectDefaults_Secret(obj)
+	internal := &core.Secret{}
+	errs := converted(coredefaults.Convert_v1_Secret_To_core_Secret(obj.DeepCopy(), internal, nil), func() field.ErrorList {
+		return corevalidation.ValidateSecret(internal)
+	})
+	obj.Data, obj.StringData = internal.Data, nil
+	if src, ok := p.finish(d, &obj.ObjectMeta, kindSecret, errs, decoding); ok {
+		p.objects.Secrets = append(p.objects.Secrets, &Secret{Object: obj, Source: src})
+	}
+}
+
+func (p *parser) service(d *strictyaml.Document) {
+	obj := &corev1.Service{}
+	decoding := p.decode(d, obj)
+	obj.TypeMeta = metav1.TypeMeta{APIVersion: "v1", Kind: kindService}
+	settle(&obj.ObjectMeta)
+	coredefaults.SetObjectDefaults_Service(obj)
+	internal := &core.Service{}
+	errs := converted(coredefaults.Convert_v1_Service_To_core_Service(obj.DeepCopy(), internal, nil), func() field.ErrorList {
+		return corevalidation.ValidateServiceCreate(internal)
+	})
+	if src, ok := p.finish(d, &obj.ObjectMeta, kindService, errs, decoding); ok {
+		p.objects.Services = append(p.objects.Services, &Service{Object: obj, Source: src})
+	}
+}
+
+func (p *parser) decode(d *strictyaml.Document, into any) diag.List {
+	p.ignoreServed(d)
+	problems := d.Decode(into)
+	p.report(problems...)
+	return problems
+}
+
+// converted validates unless the conversion to the internal type failed.
+func converted(err error, validate func() field.ErrorList) field.ErrorList {
+	if err != nil {
+		return field.ErrorList{field.InternalError(nil, err)}
+	}
+	return validate()
+}
+
+// finish reports what validation found and says whether the object can be taken.
+func (p *parser) finish(d *strictyaml.Document, m *metav1.ObjectMeta, kind string, errs field.ErrorList, decoding diag.List) (Source, bool) {
+	if m.Name == "" && m.GenerateName != "" {
+		errs = append(errs, field.Required(field.NewPath("metadata", "name"), "generateName needs an API server"))
+	}
+	p.reportFields(d, errs, decoding)
+	src, unique := p.declare(d, kind, m.Namespace, m.Name)
+	return src, unique && len(errs) == 0 && !decoding.HasErrors()
+}

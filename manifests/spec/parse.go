@@ -1,0 +1,94 @@
+package spec
+
+import (
+	"fmt"
+
+	"github.com/daemonsetd/daemonsetd/manifests/diag"
+	"github.com/daemonsetd/daemonsetd/manifests/strictyaml"
+)
+
+const (
+	// MaxFileBytes is the largest spec file that is read.
+	MaxFileBytes = 10 << 20
+	// MaxFiles is how many spec files a directory may hold.
+	MaxFiles = 1000
+	// MaxObjects is how many objects all spec files may declare together, those that are ignored included.
+	MaxObjects = 10_000
+)
+
+// Parse reads the bytes of one spec file: YAML or JSON, one or several documents, of the kinds DaemonSet (apps/v1),
+// ConfigMap, Secret, Service and List (v1). It reports everything that is wrong at once. A DaemonSet without an error is
+// one that upstream accepts, whose pod the kubelet accepts, and that needs nothing that a static pod cannot have.
+func Parse(file string, data []byte) Parsed {
+	lim := strictyaml.DefaultLimits()
+	lim.MaxBytes = MaxFileBytes
+	docs, problems := strictyaml.Parse(file, data, lim)
+	p := parser{file: file, problems: problems, declared: map[string]Source{}}
+	for _, d := range docs {
+		p.document(d)
+	}
+	if len(docs) == 0 && !p.problems.HasErrors() {
+		p.problems = append(p.problems, diag.Problem{Severity: diag.Error, File: file, Line: 1, Column: 1,
+			Message: "the file declares nothing", Hint: "to remove the objects that came from a file, remove the file"})
+	}
+	p.problems.Sort()
+	if p.problems.HasErrors() {
+		return Parsed{Problems: p.problems}
+	}
+	return Parsed{Objects: p.objects, Problems: p.problems}
+}
+
+type parser struct {
+	file     string
+	objects  Objects
+	problems diag.List
+	declared map[string]Source // by kind, namespace and name
+	count    int
+}
+
+func (p *parser) report(list ...diag.Problem) { p.problems = append(p.problems, list...) }
+
+// document takes one document, or one item of a list.
+func (p *parser) document(d *strictyaml.Document) {
+	if p.count++; p.count > MaxObjects {
+		if p.count == MaxObjects+1 {
+			p.report(d.Problem(diag.Error, "", fmt.Sprintf("more than %d objects in one file", MaxObjects), ""))
+		}
+		return
+	}
+	if !d.IsObject() {
+		p.report(d.Problem(diag.Error, "", "not an object: wanted a mapping with apiVersion and kind", ""))
+		return
+	}
+	kind, problem := classify(d)
+	if problem != nil {
+		p.report(*problem)
+	}
+	switch kind {
+	case kindDaemonSet:
+		p.daemonSet(d)
+	case kindConfigMap:
+		p.configMap(d)
+	case kindSecret:
+		p.secret(d)
+	case kindService:
+		p.service(d)
+	case kindList:
+		p.list(d)
+	}
+}
+
+// declare notes an object and reports it when the file has it already.
+func (p *parser) declare(d *strictyaml.Document, kind, namespace, name string) (Source, bool) {
+	src := Source{File: p.file, Document: d.Index, Line: d.Line, Column: d.Column}
+	if name == "" {
+		return src, true // reported as missing
+	}
+	key := kind + " " + namespace + "/" + name
+	if first, ok := p.declared[key]; ok {
+		p.report(d.Problem(diag.Error, "metadata.name", fmt.Sprintf("%s is declared twice in this file, first on line %d", key, first.Line), "remove one of them"))
+		return src, false
+	}
+	p.declared[key] = src
+	return src, true
+}
