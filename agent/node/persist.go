@@ -1,0 +1,138 @@
+package node
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"time"
+
+	"github.com/daemonsetd/daemonsetd/manifests/atomicfile"
+	"github.com/daemonsetd/daemonsetd/manifests/diag"
+)
+
+// stateVersion is the format of the files that this package keeps in the state directory.
+const stateVersion = 1
+
+// maxStateFile bounds what is read back: the last good versions of maxFiles files of maxFileBytes each fit.
+const maxStateFile = 256 << 20
+
+// envelope is what every kept file holds.
+type envelope[T any] struct {
+	Version int `json:"version"`
+	Data    T   `json:"data"`
+}
+
+// errNewerState says that the file is intact and not for this version to read.
+var errNewerState = errors.New("was written by a newer daemonsetd; install that version again, or move the file away to start without it")
+
+// kept is one file in the state directory. With copies set it stands there twice, because losing it would take labels
+// away and so stop pods: if one is damaged, by a disk or by hand, the other one counts.
+type kept[T any] struct {
+	path   string
+	copies bool
+	last   []byte // what the file holds, as far as is known; nil when it has to be written
+}
+
+func (k *kept[T]) copyPath() string { return k.path + ".bak" }
+
+// load reads the file; without one it returns the zero value. A damaged file is renamed, never removed, and reported.
+// The error is for what cannot be gone on without: both copies are there and neither can be used.
+func (k *kept[T]) load() (T, diag.List, error) {
+	value, err := k.read(k.path)
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		return value, nil, nil
+	}
+	aside, renameErr := k.setAside(err)
+	problem := diag.Problem{Severity: diag.Warning, File: k.path, Message: fmt.Sprintf("cannot be used: %v", err), Hint: aside}
+	if k.copies {
+		value, copyErr := k.read(k.copyPath())
+		if copyErr != nil {
+			return value, nil, fmt.Errorf("state file %q cannot be used, nor can its copy: %w; repair one of them, or remove both to start without what they hold",
+				k.path, errors.Join(err, copyErr, renameErr))
+		}
+		problem.Message += "; its copy is used"
+		return value, diag.List{problem}, nil
+	}
+	problem.Message += "; started without it"
+	return value, diag.List{problem}, renameErr
+}
+
+// setAside renames a file whose content is damaged, so that it is not written over. The original of a pair stays: it
+// is written again from its copy.
+func (k *kept[T]) setAside(cause error) (hint string, err error) {
+	var syntax *damagedError
+	if !errors.As(cause, &syntax) {
+		return "see that it can be read", nil
+	}
+	aside := fmt.Sprintf("%s.damaged-%d", k.path, time.Now().Unix())
+	if k.copies {
+		// Keep the damaged original beside, and the name, so that a restart before the next write finds the copy again.
+		err = os.WriteFile(aside, syntax.data, 0o600)
+	} else {
+		err = os.Rename(k.path, aside)
+	}
+	if err != nil {
+		return "its content could not be kept elsewhere", fmt.Errorf("keep the damaged %q: %w", k.path, err)
+	}
+	return fmt.Sprintf("what it held is kept in %s", aside), nil
+}
+
+// damagedError is for a file that was read and makes no sense.
+type damagedError struct {
+	data []byte
+	err  error
+}
+
+func (e *damagedError) Error() string { return "damaged: " + e.err.Error() }
+func (e *damagedError) Unwrap() error { return e.err }
+
+func (k *kept[T]) read(path string) (T, error) {
+	var e envelope[T]
+	f, err := os.Open(path)
+	if err != nil {
+		return e.Data, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxStateFile))
+	if err != nil {
+		return e.Data, err
+	}
+	if err := json.Unmarshal(data, &e); err != nil {
+		var zero T
+		return zero, &damagedError{data, err}
+	}
+	if e.Version > stateVersion {
+		var zero T
+		return zero, errNewerState
+	}
+	if path == k.path {
+		k.last = data
+	}
+	return e.Data, nil
+}
+
+// save writes the value where it differs from what the file holds.
+func (k *kept[T]) save(value T) error {
+	data, err := json.Marshal(envelope[T]{stateVersion, value})
+	if err != nil {
+		return fmt.Errorf("encode %q: %w", k.path, err)
+	}
+	if k.last != nil && bytes.Equal(data, k.last) {
+		return nil
+	}
+	k.last = nil
+	if err := atomicfile.WriteFile(k.path, data, 0o600); err != nil {
+		return err
+	}
+	if k.copies {
+		if err := atomicfile.WriteFile(k.copyPath(), data, 0o600); err != nil {
+			return err
+		}
+	}
+	k.last = data
+	return nil
+}
