@@ -61,7 +61,7 @@ func TestHost(t *testing.T) {
 	host.Eventually(t, patience, func(context.Context) error {
 		runs, err := h.Runs("kube-system", "plain-")
 		if err != nil || len(runs) != 2 || runs[0].End.IsZero() || runs[1].End.IsZero() {
-			return fmt.Errorf("want both ended, got %+v, %v", runs, err)
+			return fmt.Errorf("want both ended, got %+v (%w)", runs, err)
 		}
 		return nil
 	})
@@ -92,6 +92,7 @@ func write(t *testing.T, path, content string) {
 
 // empty removes every manifest and waits until nothing runs.
 func empty(t *testing.T, h *host.Host) {
+	t.Helper()
 	entries, err := os.ReadDir(h.Manifests)
 	if err != nil {
 		t.Fatal(err)
@@ -101,7 +102,7 @@ func empty(t *testing.T, h *host.Host) {
 			t.Fatal(err)
 		}
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), patience)
 	defer cancel()
 	if err := host.Poll(ctx, func() error { return nothingRuns(ctx, h) }); err != nil {
 		t.Errorf("emptying the host: %v", err)

@@ -37,7 +37,7 @@ func run(m *testing.M) int {
 	signal.Notify(interrupted, syscall.SIGINT, syscall.SIGTERM)
 	go func() {
 		<-interrupted
-		stopMachine()
+		fmt.Fprintln(os.Stderr, "e2e: interrupted:", stopMachine())
 		os.Exit(1)
 	}()
 	code := m.Run()

@@ -9,7 +9,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -18,27 +17,27 @@ import (
 
 const maxAnswer = 16 << 20
 
-// client asks the kubelet. It trusts the certificate that the kubelet made for itself, which is for the node's name.
+// client asks the kubelet and trusts its one certificate.
 type client struct {
 	base string
 	http *http.Client
 }
 
-func newClient(port int, certDir string) (*client, error) {
-	pem, err := os.ReadFile(filepath.Join(certDir, "kubelet.crt"))
+func newClient(port int, certFile string) (*client, error) {
+	pem, err := os.ReadFile(certFile)
 	if err != nil {
 		return nil, err
 	}
 	roots := x509.NewCertPool()
 	if !roots.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("no certificate in %q", certDir)
+		return nil, fmt.Errorf("no certificate in %q", certFile)
 	}
 	return &client{
 		base: fmt.Sprintf("https://127.0.0.1:%d", port),
 		http: &http.Client{
 			Timeout: 10 * time.Second,
 			Transport: &http.Transport{
-				TLSClientConfig:   &tls.Config{RootCAs: roots, ServerName: NodeName, MinVersion: tls.VersionTLS12},
+				TLSClientConfig:   &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
 				DisableKeepAlives: true,
 			},
 		},

@@ -94,16 +94,15 @@ func (h *Host) ctr(ctx context.Context, args ...string) ([]byte, error) {
 func (h *Host) waitFor(ctx context.Context, p *Process, ready func(context.Context) error) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, fmt.Errorf("not ready within %s", startTimeout))
 	defer cancel()
-	var died error
+	ctx, dead := context.WithCancelCause(ctx)
+	defer dead(nil)
 	err := Poll(ctx, func() error {
-		if died = p.Alive(); died != nil {
-			return nil
+		if err := p.Alive(); err != nil {
+			dead(err)
+			return err
 		}
 		return ready(ctx)
 	})
-	if died != nil {
-		return died
-	}
 	if err != nil {
 		return fmt.Errorf("waiting for %s: %w\n%s", filepath.Base(p.cmd.Path), err, tail(p.log, 20))
 	}

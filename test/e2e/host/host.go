@@ -94,6 +94,9 @@ func newHost(opts Options) (*Host, error) {
 	if err := saveIPForward(dir); err != nil {
 		return nil, errors.Join(err, h.Stop())
 	}
+	if err := h.makeCert(); err != nil {
+		return nil, errors.Join(err, h.Stop())
+	}
 	if h.cgroups, err = newCgroups(filepath.Base(dir)); err != nil {
 		return nil, errors.Join(err, h.Stop())
 	}

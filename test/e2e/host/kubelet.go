@@ -30,7 +30,7 @@ func freePorts() (Ports, error) {
 	var listeners []net.Listener
 	defer func() {
 		for _, l := range listeners {
-			l.Close()
+			_ = l.Close()
 		}
 	}()
 	var ports [3]int
@@ -71,7 +71,7 @@ func (h *Host) StartKubelet(ctx context.Context) error {
 		return err
 	}
 	return h.waitFor(ctx, h.kubelet, func(ctx context.Context) error {
-		if h.client, err = newClient(h.Ports.Kubelet, h.certDir()); err != nil {
+		if h.client, err = newClient(h.Ports.Kubelet, h.certFile()); err != nil {
 			return err
 		}
 		_, err := h.RunningPods(ctx)
@@ -95,8 +95,6 @@ func (h *Host) HealthzURL() string {
 	return fmt.Sprintf("http://127.0.0.1:%d/healthz", h.Ports.Healthz)
 }
 
-func (h *Host) certDir() string { return filepath.Join(h.Dir, "pki") }
-
 // kubeletConfiguration is a standalone kubelet's: no API server, nobody to authenticate, nothing of the machine's touched
 // that can be left alone. Thresholds are low, so that a build machine's nearly full disk does not evict the tests.
 func (h *Host) kubeletConfiguration() kubeletconfig.KubeletConfiguration {
@@ -106,6 +104,8 @@ func (h *Host) kubeletConfiguration() kubeletconfig.KubeletConfiguration {
 		PodLogsDir:                    filepath.Join(h.Dir, "pod-logs"),
 		VolumePluginDir:               filepath.Join(h.Dir, "volume-plugins"),
 		ContainerRuntimeEndpoint:      "unix://" + h.runtimeSocket(),
+		TLSCertFile:                   h.certFile(),
+		TLSPrivateKeyFile:             h.keyFile(),
 		Address:                       "127.0.0.1",
 		Port:                          int32(h.Ports.Kubelet),
 		ReadOnlyPort:                  int32(h.Ports.ReadOnly),

@@ -11,6 +11,11 @@ import (
 	"time"
 )
 
+// Run starts a program on the host, its output appended to the file log. The host's end is its end.
+func (h *Host) Run(log string, args ...string) (*Process, error) {
+	return startProcess(command{args: args, log: log, cgroup: h.cgroups.daemons})
+}
+
 // Process is a program that runs in the background, its output in a file.
 type Process struct {
 	cmd    *exec.Cmd
@@ -24,13 +29,12 @@ type command struct {
 	args []string
 	// log takes standard output and error, appended.
 	log string
-	// cgroup, when set, is the group to start in.
+	// cgroup is the group to start in.
 	cgroup *os.File
-	env    []string
 }
 
 // startProcess starts the program in a process group of its own, so that an interrupt at the terminal reaches the tests
-// and not it, and bound to the life of this process.
+// and not it.
 func startProcess(c command) (*Process, error) {
 	out, err := os.OpenFile(c.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
@@ -39,11 +43,7 @@ func startProcess(c command) (*Process, error) {
 	defer out.Close()
 	cmd := exec.Command(c.args[0], c.args[1:]...)
 	cmd.Stdout, cmd.Stderr = out, out
-	cmd.Env = append(os.Environ(), c.env...)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if c.cgroup != nil {
-		cmd.SysProcAttr.UseCgroupFD, cmd.SysProcAttr.CgroupFD = true, int(c.cgroup.Fd())
-	}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, UseCgroupFD: true, CgroupFD: int(c.cgroup.Fd())}
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("starting %q: %w", c.args[0], err)
 	}
@@ -61,11 +61,11 @@ func (p *Process) Pid() int { return p.cmd.Process.Pid }
 // Log is the path of the file with the process's output.
 func (p *Process) Log() string { return p.log }
 
-// Alive returns an error with the end of the log when the process has ended.
+// Alive returns an error when the process has ended.
 func (p *Process) Alive() error {
 	select {
 	case <-p.exited:
-		return fmt.Errorf("%s ended: %w\n%s", filepath.Base(p.cmd.Path), errOrExit(p.err), tail(p.log, 20))
+		return fmt.Errorf("%s ended: %w", filepath.Base(p.cmd.Path), errOrExit(p.err))
 	default:
 		return nil
 	}
@@ -85,6 +85,16 @@ func (p *Process) Kill() error { return p.end(syscall.SIGKILL, stopTimeout) }
 // Stop asks the process to end and kills it after timeout; that it had to be killed is an error. Stopping a process that
 // has ended is none.
 func (p *Process) Stop(timeout time.Duration) error { return p.end(syscall.SIGTERM, timeout) }
+
+// ExitErr is nil while the process runs and when it ended with status 0.
+func (p *Process) ExitErr() error {
+	select {
+	case <-p.exited:
+		return p.err
+	default:
+		return nil
+	}
+}
 
 // Signal sends a signal.
 func (p *Process) Signal(s syscall.Signal) error { return p.cmd.Process.Signal(s) }

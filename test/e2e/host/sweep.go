@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -53,13 +54,12 @@ func unmountUnder(dir string) error {
 		return err
 	}
 	var errs []error
-	for i := len(mounts) - 1; i >= 0; i-- {
-		point := mounts[i].point
-		if !strings.HasPrefix(point, dir+"/") {
+	for _, m := range slices.Backward(mounts) {
+		if !strings.HasPrefix(m.point, dir+"/") {
 			continue
 		}
-		if err := syscall.Unmount(point, syscall.MNT_DETACH); err != nil && !errors.Is(err, syscall.EINVAL) {
-			errs = append(errs, fmt.Errorf("unmounting %q: %w", point, err))
+		if err := syscall.Unmount(m.point, syscall.MNT_DETACH); err != nil && !errors.Is(err, syscall.EINVAL) {
+			errs = append(errs, fmt.Errorf("unmounting %q: %w", m.point, err))
 		}
 	}
 	return errors.Join(errs...)
@@ -117,16 +117,16 @@ func restoreIPForward(dir string) error {
 	return os.WriteFile(ipForwardPath, value, 0o644)
 }
 
-// poll calls f every 50 ms until it returns nil, and gives its last error when timeout has passed.
+// poll calls f every 20 ms until it returns nil, and gives its last error when timeout has passed.
 func poll(timeout time.Duration, f func() error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	return Poll(ctx, f)
 }
 
-// Poll calls f every 50 ms until it returns nil, and gives its last error when ctx ends.
+// Poll calls f every 20 ms until it returns nil, and gives its last error when ctx ends.
 func Poll(ctx context.Context, f func() error) error {
-	tick := time.NewTicker(50 * time.Millisecond)
+	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		err := f()

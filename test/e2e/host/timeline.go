@@ -172,3 +172,23 @@ func (h *Host) Runs(namespace, prefix string) ([]Run, error) {
 	slices.SortFunc(runs, func(a, b Run) int { return a.Start.Compare(b.Start) })
 	return runs, tl.err
 }
+
+// PodTimes joins the runs of each pod, sandbox and containers, into one. A pod is one manifest's content: the same name with
+// another UID is another pod.
+func PodTimes(runs []Run) []Run {
+	var pods []Run
+	for _, run := range runs {
+		i := slices.IndexFunc(pods, func(p Run) bool { return p.UID == run.UID && p.Pod == run.Pod })
+		if i < 0 {
+			run.ID, run.Container = "", ""
+			pods = append(pods, run)
+			continue
+		}
+		if run.End.IsZero() || pods[i].End.IsZero() {
+			pods[i].End = time.Time{}
+		} else if run.End.After(pods[i].End) {
+			pods[i].End = run.End
+		}
+	}
+	return pods
+}

@@ -1,0 +1,165 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/daemonsetd/daemonsetd/test/e2e/host"
+)
+
+// TestPlacement: a DaemonSet that is dropped in runs; without the label that it selects it goes, and comes back with it.
+func TestPlacement(t *testing.T) {
+	a := newAgent(t)
+	a.start(t)
+	a.label(t, "e2e.example/role=edge")
+	start := time.Now()
+	a.spec(t, "logger.yaml", daemonSetYAML("logger", "1", "      nodeSelector: {e2e.example/role: edge}\n"))
+	a.running(t, "logger", "1")
+	t.Logf("spec file renamed into place -> pod Ready: %s", time.Since(start).Round(time.Millisecond))
+
+	a.label(t, "e2e.example/role-")
+	t.Logf("label removed -> pod stopped: %s", a.gone(t, "logger").Round(time.Millisecond))
+	if names, err := a.manifests(); err != nil || len(names) != 0 {
+		t.Errorf("want no manifest, got %q, %v", names, err)
+	}
+
+	start = time.Now()
+	a.label(t, "e2e.example/role=edge")
+	a.running(t, "logger", "1")
+	t.Logf("label set -> pod Ready: %s", time.Since(start).Round(time.Millisecond))
+
+	if err := os.Remove(filepath.Join(a.specs(), "logger.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("spec file removed -> pod stopped: %s", a.gone(t, "logger").Round(time.Millisecond))
+}
+
+// TestUpdate: each changed template replaces the pod, the old one has stopped before the new one starts, and the time that it
+// took is told beside the bar.
+func TestUpdate(t *testing.T) {
+	const updates = 5
+	a := newAgent(t)
+	mark := logMark(t, a.host)
+	a.start(t)
+	a.spec(t, "logger.yaml", daemonSetYAML("logger", "0", ""))
+	a.running(t, "logger", "0")
+	var took []time.Duration
+	for i := range updates {
+		rev := fmt.Sprint(i + 1)
+		start := time.Now()
+		a.spec(t, "logger.yaml", daemonSetYAML("logger", rev, ""))
+		a.running(t, "logger", rev)
+		took = append(took, time.Since(start).Round(time.Millisecond))
+	}
+	slices.Sort(took)
+	t.Logf("template changed -> new pod Ready, 1 s grace: median %s, worst %s, all %v (bar: 2.5 s)", took[updates/2], took[updates-1], took)
+	pods := host.PodTimes(a.runs(t, "logger"))
+	if len(pods) != updates+1 {
+		t.Errorf("want %d pods, one after the other, got %+v", updates+1, pods)
+	}
+	noTwo(t, pods)
+	noParseErrors(t, a.host, mark)
+}
+
+// TestForeignManifest: a manifest that is not the agent's stays byte for byte as it is, and its pod runs on.
+func TestForeignManifest(t *testing.T) {
+	a := newAgent(t)
+	path := filepath.Join(a.host.Manifests, "foreign.yaml")
+	write(t, path, plainPod)
+	host.Eventually(t, patience, func(ctx context.Context) error { return podReady(ctx, a.host, "plain-"+host.NodeName) })
+	before := stat(t, path)
+	runs, err := a.host.Runs("kube-system", "plain-")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	a.start(t)
+	a.spec(t, "logger.yaml", daemonSetYAML("logger", "1", ""))
+	a.running(t, "logger", "1")
+	a.spec(t, "logger.yaml", daemonSetYAML("logger", "2", ""))
+	a.running(t, "logger", "2")
+	a.stop(t)
+	a.start(t)
+	if err := os.Remove(filepath.Join(a.specs(), "logger.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	a.gone(t, "logger")
+
+	if diff := cmp.Diff(before, stat(t, path)); diff != "" {
+		t.Errorf("the foreign manifest changed (-before +after):\n%s", diff)
+	}
+	after, err := a.host.Runs("kube-system", "plain-")
+	if diff := cmp.Diff(runs, after); err != nil || diff != "" {
+		t.Errorf("the foreign pod did not simply run on (-before +after): %v\n%s", err, diff)
+	}
+}
+
+// fileState is all of a file that somebody could have touched. Another inode is another file of the same name.
+type fileState struct {
+	Content string
+	Mode    os.FileMode
+	ModTime time.Time
+	Inode   uint64
+}
+
+func stat(t *testing.T, path string) fileState {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fileState{
+		Content: string(content),
+		Mode:    info.Mode(),
+		ModTime: info.ModTime(),
+		Inode:   info.Sys().(*syscall.Stat_t).Ino,
+	}
+}
+
+// noTwo fails when two pods ran at one moment.
+func noTwo(t *testing.T, pods []host.Run) {
+	t.Helper()
+	for i, a := range pods {
+		for _, b := range pods[i+1:] {
+			if a.Overlaps(b) {
+				t.Errorf("two pods at once:\n%+v\n%+v", a, b)
+			}
+		}
+	}
+}
+
+// logMark is the present end of the kubelet's log.
+func logMark(t *testing.T, h *host.Host) int64 {
+	t.Helper()
+	mark, err := h.LogMark()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return mark
+}
+
+// noParseErrors fails when the kubelet has met a manifest that it could not use since mark.
+func noParseErrors(t *testing.T, h *host.Host, mark int64) {
+	t.Helper()
+	lines, err := h.ParseErrors(mark)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range lines {
+		t.Errorf("the kubelet logged: %s", line)
+	}
+}
