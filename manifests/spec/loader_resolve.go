@@ -22,8 +22,8 @@ func (k objectKey) compare(o objectKey) int {
 	return cmp.Or(strings.Compare(k.namespace, o.namespace), strings.Compare(k.name, o.name))
 }
 
-// declared is what all kinds of objects have in common here.
-type declared interface{ declaration() (objectKey, Source) }
+// keyed is what all kinds of objects have in common here.
+type keyed interface{ declaration() (objectKey, Source) }
 
 func (d *DaemonSet) declaration() (objectKey, Source) {
 	return objectKey{"DaemonSet", d.Object.Namespace, d.Object.Name}, d.Source
@@ -146,7 +146,7 @@ type clashes struct {
 	list       diag.List
 }
 
-func addClashes[T declared](c *clashes, objects []T) {
+func addClashes[T keyed](c *clashes, objects []T) {
 	for _, o := range objects {
 		key, src := o.declaration()
 		first, found := c.taken[key]
@@ -176,7 +176,7 @@ func (r *resolution) take(v *version) int {
 	return r.count - before
 }
 
-func takeFree[T declared](taken map[objectKey]Source, out *[]T, objects []T) int {
+func takeFree[T keyed](taken map[objectKey]Source, out *[]T, objects []T) int {
 	n := 0
 	for _, o := range objects {
 		key, src := o.declaration()
@@ -198,7 +198,7 @@ func (o Objects) sorted() Objects {
 	return o
 }
 
-func sortByKey[T declared](objects []T) {
+func sortByKey[T keyed](objects []T) {
 	slices.SortFunc(objects, func(a, b T) int {
 		ka, _ := a.declaration()
 		kb, _ := b.declaration()
