@@ -71,6 +71,8 @@ type NodePatch struct {
 type NodePatchResult struct {
 	metav1.TypeMeta `json:",inline"`
 	Node            string `json:"node"`
+	// Operation is kubectl's word for what was done: labeled, not labeled, tainted, cordoned, already cordoned, ...
+	Operation string `json:"operation"`
 	// Changed says what is different now, one sentence each; empty when nothing is.
 	Changed []string `json:"changed"`
 	// Warnings say where the patch has no effect, for example because a file sets the same label.

@@ -42,7 +42,7 @@ func (c *Client) dial(ctx context.Context) (net.Conn, error) {
 	var d net.Dialer
 	for {
 		conn, err := d.DialContext(ctx, "unix", c.cfg.Socket)
-		if err == nil || !errors.Is(err, syscall.ECONNREFUSED) || !c.isSocket() || time.Now().After(deadline) {
+		if err == nil || !busy(err) || !c.isSocket() || time.Now().After(deadline) {
 			return conn, err
 		}
 		select {
@@ -86,4 +86,9 @@ func (c *Client) explain(err error) error {
 		e.Remedy = "see its log: journalctl -u daemonsetd"
 	}
 	return e
+}
+
+// busy tells that nobody listens, or that the queue of who wants in is full.
+func busy(err error) bool {
+	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.EAGAIN)
 }

@@ -1,0 +1,34 @@
+package api
+
+import (
+	"runtime"
+	"runtime/debug"
+)
+
+// Build says what this binary is, from what the Go tool chain wrote into it.
+func Build() VersionInfo {
+	v := VersionInfo{
+		TypeMeta:  TypeMeta(KindVersionInfo),
+		Version:   "devel",
+		GoVersion: runtime.Version(),
+		Platform:  runtime.GOOS + "/" + runtime.GOARCH,
+	}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return v
+	}
+	if m := info.Main.Version; m != "" && m != "(devel)" {
+		v.Version = m
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			v.Commit = s.Value
+		}
+	}
+	for _, dep := range info.Deps {
+		if dep.Path == "k8s.io/kubernetes" {
+			v.Kubernetes = dep.Version
+		}
+	}
+	return v
+}

@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"slices"
+
+	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/daemonsetd/daemonsetd/agent/api"
+	"github.com/daemonsetd/daemonsetd/agent/placement"
+	"github.com/daemonsetd/daemonsetd/manifests/spec"
+)
+
+type explainOptions struct {
+	files []string
+	node  nodeOptions
+}
+
+func newExplainCommand(d *deps) *cobra.Command {
+	var o explainOptions
+	cmd := &cobra.Command{
+		Use:   "explain [DAEMONSET] | explain -f FILE|DIR [--node-file FILE]",
+		Short: "Say why a DaemonSet is or is not on a node",
+		Long: long(`Say for each DaemonSet whether it belongs on the node and whether a running pod of it may stay: every
+predicate with what it looked at, passed or not, and what would change the answer.
+
+DAEMONSET is namespace/name, or name in the namespace default; without it, all are explained. With -f, the DaemonSets
+of the files are held against the nodes of --node-file, or against this host's node when there is none.`,
+			online("a file has an error, or there is no such DaemonSet")),
+		Example: example("dsctl explain kube-system/web", "dsctl explain -f specs.d --node-file nodes.yaml -o json"),
+		Args:    cobra.MaximumNArgs(1),
+		RunE:    d.verb(func(ctx context.Context, args []string) error { return d.runExplain(ctx, o, args) }),
+	}
+	cmd.ValidArgsFunction = d.completeDaemonSets
+	addFileFlags(cmd, &o.files)
+	// Without files the agent is asked.
+	cmd.Flags().Lookup("filename").Annotations = nil
+	addNodeFlags(cmd, &o.node)
+	return cmd
+}
+
+func (d *deps) runExplain(ctx context.Context, o explainOptions, args []string) error {
+	switch {
+	case len(o.files) > 0 && len(args) > 0:
+		return usagef("give a DaemonSet of the agent or files with -f, not both")
+	case len(o.files) > 0:
+		return d.explainFiles(ctx, o)
+	case o.node != (nodeOptions{}):
+		return usagef("--node-file and --node-name go with -f")
+	}
+	name := ""
+	if len(args) > 0 {
+		name = args[0]
+	}
+	c := d.client()
+	defer c.Close()
+	list, err := c.Explain(ctx, name)
+	if err != nil {
+		return err
+	}
+	return d.print(explanationView(list.Items))
+}
+
+func (d *deps) explainFiles(ctx context.Context, o explainOptions) error {
+	nodes, err := d.nodes(ctx, o.node)
+	if err != nil {
+		return err
+	}
+	files, err := d.loadSpecs(o.files)
+	if err != nil {
+		return err
+	}
+	if err := d.complain(files); err != nil {
+		return err
+	}
+	sets, bad := daemonSets(files)
+	all := decisions(sets, nodes)
+	if d.output == formatJSON {
+		err = streamJSON(d.out, all)
+	} else {
+		v := explanationView(slices.Collect(all))
+		v.object, v.rows = machineForm(all)
+		err = d.print(v)
+	}
+	return errors.Join(err, badFiles(bad))
+}
+
+// decisions holds every DaemonSet against every node.
+func decisions(sets []*spec.DaemonSet, nodes []*corev1.Node) iter.Seq[api.Explanation] {
+	return func(yield func(api.Explanation) bool) {
+		for _, set := range sets {
+			compiled := placement.Compile(set.Object)
+			for _, node := range nodes {
+				if !yield(explanation(set, node, compiled.Decide(node))) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func explanation(set *spec.DaemonSet, node *corev1.Node, dec placement.Decision) api.Explanation {
+	e := api.Explanation{
+		DaemonSet: set.Key(), Node: node.Name,
+		ShouldRun: dec.ShouldRun, ShouldContinueRunning: dec.ShouldContinueRunning,
+	}
+	for _, r := range dec.Reasons {
+		e.Reasons = append(e.Reasons, api.Reason(r))
+	}
+	return e
+}
+
+// streamJSON prints a list element by element: thousands of DaemonSets and nodes give millions of decisions.
+func streamJSON(w io.Writer, items iter.Seq[api.Explanation]) error {
+	const indent = "    "
+	before := "[\n" + indent
+	for item := range items {
+		data, err := json.MarshalIndent(withoutRemedies(item), indent, indent)
+		if err != nil {
+			return fmt.Errorf("encoding the result: %w", err)
+		}
+		if _, err := fmt.Fprintf(w, "%s%s", before, data); err != nil {
+			return err
+		}
+		before = ",\n" + indent
+	}
+	if before[0] == '[' {
+		_, err := io.WriteString(w, "[]\n")
+		return err
+	}
+	_, err := io.WriteString(w, "\n]\n")
+	return err
+}
+
+// machineForm is the decisions as programs get them without an agent: exactly what the controller would say, and why.
+func machineForm(all iter.Seq[api.Explanation]) (any, []any) {
+	items := []api.Explanation{}
+	for item := range all {
+		items = append(items, withoutRemedies(item))
+	}
+	return items, rowsOf(items)
+}
+
+func withoutRemedies(e api.Explanation) api.Explanation {
+	reasons := make([]api.Reason, len(e.Reasons))
+	for i, r := range e.Reasons {
+		r.Remedy = ""
+		reasons[i] = r
+	}
+	e.Reasons = reasons
+	return e
+}

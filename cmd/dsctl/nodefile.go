@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/daemonsetd/daemonsetd/agent/api/client"
+	"github.com/daemonsetd/daemonsetd/manifests/diag"
+	"github.com/daemonsetd/daemonsetd/manifests/strictyaml"
+)
+
+// nodeOptions say which nodes a verb is about.
+type nodeOptions struct {
+	file string
+	name string
+}
+
+// nodes reads the nodes of --node-file, or asks the agent for its own.
+func (d *deps) nodes(ctx context.Context, o nodeOptions) ([]*corev1.Node, error) {
+	nodes, err := d.findNodes(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	if o.name != "" {
+		if len(nodes) != 1 {
+			return nil, usagef("--node-name names one node, and there are %d in %q", len(nodes), o.file)
+		}
+		nodes[0].Name = o.name
+	}
+	for i, n := range nodes {
+		if n.Name == "" {
+			return nil, &exitError{
+				code: exitFailed, err: fmt.Errorf("node %d of %q has no metadata.name", i+1, o.file),
+				hint: "set it in the file, or use --node-name",
+			}
+		}
+	}
+	return nodes, nil
+}
+
+func (d *deps) findNodes(ctx context.Context, o nodeOptions) ([]*corev1.Node, error) {
+	if o.file != "" {
+		return d.readNodes(o.file)
+	}
+	c := d.client()
+	defer c.Close()
+	list, err := c.Nodes(ctx, client.Selection{})
+	if err != nil {
+		return nil, fmt.Errorf("no --node-file is given, so the agent was asked for its node: %w", err)
+	}
+	var nodes []*corev1.Node
+	for i := range list.Items {
+		nodes = append(nodes, &list.Items[i])
+	}
+	if len(nodes) == 0 {
+		return nil, fmt.Errorf("the agent knows no node yet; try again in a moment or use --node-file")
+	}
+	return nodes, nil
+}
+
+// readNodes reads Node documents: the agent's node.yaml, or what "kubectl get node -o yaml" prints, one or many.
+func (d *deps) readNodes(path string) ([]*corev1.Node, error) {
+	files, err := d.readFiles([]string{path})
+	if err != nil {
+		return nil, err
+	}
+	var nodes []*corev1.Node
+	var problems diag.List
+	for _, f := range files {
+		if f.err != nil {
+			return nil, fmt.Errorf("reading the nodes: %w", f.err)
+		}
+		found, bad := parseNodes(f.path, f.data)
+		nodes, problems = append(nodes, found...), append(problems, bad...)
+	}
+	if problems.HasErrors() {
+		if err := diag.Render(d.err, problems, diag.RenderOptions{}); err != nil {
+			return nil, err
+		}
+		return nil, fmt.Errorf("%q has %s", path, count(problems.Count(diag.Error), "error"))
+	}
+	if len(nodes) == 0 {
+		return nil, fmt.Errorf("there is no Node in %q", path)
+	}
+	return nodes, nil
+}
+
+func parseNodes(path string, data []byte) ([]*corev1.Node, diag.List) {
+	docs, problems := strictyaml.Parse(path, data, strictyaml.DefaultLimits())
+	var nodes []*corev1.Node
+	for _, doc := range flatten(docs) {
+		node, bad := parseNode(doc)
+		problems = append(problems, bad...)
+		if node != nil {
+			nodes = append(nodes, node)
+		}
+	}
+	problems.Sort()
+	return nodes, problems
+}
+
+// flatten puts the items of lists in the place of the lists.
+func flatten(docs []*strictyaml.Document) []*strictyaml.Document {
+	var out []*strictyaml.Document
+	for _, doc := range docs {
+		if doc.APIVersion() == "v1" && (doc.Kind() == "List" || doc.Kind() == "NodeList") {
+			out = append(out, doc.Items()...)
+			continue
+		}
+		out = append(out, doc)
+	}
+	return out
+}
+
+// parseNode decodes strictly what an operator writes, and leniently what only a server writes: the status and the
+// managed fields of a newer Kubernetes may have fields that are not known here.
+func parseNode(doc *strictyaml.Document) (*corev1.Node, diag.List) {
+	if doc.APIVersion() != "v1" || doc.Kind() != "Node" {
+		return nil, diag.List{doc.Problem(diag.Error, "kind",
+			fmt.Sprintf("kind %q of apiVersion %q, wanted a Node of v1", doc.Kind(), doc.APIVersion()), "")}
+	}
+	doc.Ignore("status")
+	doc.Ignore("metadata", "managedFields")
+	node := new(corev1.Node)
+	problems := doc.Decode(node)
+	if problems.HasErrors() {
+		return nil, problems
+	}
+	if raw, ok := doc.Canonical("status", "conditions"); ok {
+		if err := json.Unmarshal(raw, &node.Status.Conditions); err != nil {
+			return nil, diag.List{doc.Problem(diag.Error, "status.conditions", err.Error(), "")}
+		}
+	}
+	return node, problems
+}

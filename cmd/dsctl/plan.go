@@ -1,0 +1,136 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/daemonsetd/daemonsetd/agent/api"
+)
+
+type planOptions struct {
+	files []string
+	brief bool
+}
+
+func newPlanCommand(d *deps) *cobra.Command {
+	var o planOptions
+	cmd := &cobra.Command{
+		Use:   "plan -f FILE|DIR",
+		Short: "Show what spec files would do on this host before they are laid out",
+		Long: long(`Ask the agent what spec files would do if they were in its specs directory, in place of the ones with the
+same name: which DaemonSets would be created, replaced, removed or blocked, why, and the manifests' differences.
+Nothing is changed.`, online("something would change, a file has an error, or it failed")),
+		Example: example("dsctl plan -f new/web.yaml", "dsctl plan -f new/ --brief"),
+		Args:    cobra.NoArgs,
+		RunE:    d.verb(func(ctx context.Context, _ []string) error { return d.runPlan(ctx, o) }),
+	}
+	addFileFlags(cmd, &o.files)
+	cmd.Flags().BoolVar(&o.brief, "brief", false, "leave out the manifests' differences")
+	return cmd
+}
+
+func (d *deps) runPlan(ctx context.Context, o planOptions) error {
+	raw, err := d.readFiles(o.files)
+	if err != nil {
+		return err
+	}
+	var req api.PlanRequest
+	for _, f := range raw {
+		if f.err != nil {
+			return fmt.Errorf("reading the spec files: %w", f.err)
+		}
+		req.Files = append(req.Files, api.PlanFile{Name: f.path, Data: f.data})
+	}
+	if len(req.Files) == 0 {
+		return fmt.Errorf("there is no spec file in %s", strings.Join(o.files, ", "))
+	}
+	c := d.client()
+	defer c.Close()
+	res, err := c.Plan(ctx, req)
+	if err != nil {
+		return err
+	}
+	if err := d.print(planView(res, o.brief)); err != nil {
+		return err
+	}
+	return planOutcome(res)
+}
+
+// planOutcome is exit code 0 only for files that are good and change nothing.
+func planOutcome(res *api.PlanResult) error {
+	if !res.Valid {
+		return errDiffers()
+	}
+	for _, p := range res.DaemonSets {
+		if p.Action != api.PlanNone {
+			return errDiffers()
+		}
+	}
+	return nil
+}
+
+func planView(res *api.PlanResult, brief bool) view {
+	v := view{
+		object: res,
+		rows:   rowsOf(res.DaemonSets),
+		text:   func(p page) error { return printPlan(p, res, brief) },
+	}
+	for _, p := range res.DaemonSets {
+		v.names = append(v.names, p.DaemonSet)
+	}
+	return v
+}
+
+func printPlan(p page, res *api.PlanResult, brief bool) error {
+	printProblems(p, res.Problems)
+	t := newTable("DAEMONSET", "ACTION", "FROM", "TO", "REASON")
+	counts := make(map[string]int)
+	for _, ds := range res.DaemonSets {
+		counts[ds.Action]++
+		t.add(ds.DaemonSet, ds.Action, ds.FromRevision, ds.ToRevision, strings.Join(ds.Reasons, "; "))
+	}
+	if len(t.rows) > 0 {
+		if err := t.write(p, p.width); err != nil {
+			return err
+		}
+	}
+	if !brief {
+		for _, ds := range res.DaemonSets {
+			if err := printChanges(p, ds.Changes); err != nil {
+				return err
+			}
+		}
+	}
+	p.printf("plan for node %s: %d to create, %d to replace, %d to remove, %d blocked, %d unchanged\n", res.Node,
+		counts[api.PlanCreate], counts[api.PlanReplace], counts[api.PlanRemove], counts[api.PlanBlocked], counts[api.PlanNone])
+	return nil
+}
+
+// printProblems prints problems that came over the wire, one a line: file:line:column: severity: message (hint).
+func printProblems(p page, problems []api.Problem) {
+	for _, pr := range problems {
+		paint := map[string]string{api.SeverityError: red, api.SeverityWarning: yellow}[pr.Severity]
+		if paint == "" {
+			paint = cyan
+		}
+		text := pr.Message
+		if pr.Hint != "" {
+			text += " (" + pr.Hint + ")"
+		}
+		p.printf("%s%s: %s\n", place(pr), p.paint(paint, pr.Severity), cellText(text))
+	}
+}
+
+func place(pr api.Problem) string {
+	switch {
+	case pr.File == "":
+		return ""
+	case pr.Line == 0:
+		return pr.File + ": "
+	default:
+		return fmt.Sprintf("%s:%d:%d: ", pr.File, pr.Line, pr.Column)
+	}
+}

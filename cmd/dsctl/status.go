@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/daemonsetd/daemonsetd/agent/api"
+)
+
+func newStatusCommand(d *deps) *cobra.Command {
+	return &cobra.Command{
+		Use:   "status",
+		Short: "Show this host on one screen: agent, kubelet, DaemonSets, problems",
+		Long: long(`Show what the agent of this host knows: itself, the kubelet, the node, every DaemonSet with its phase, files
+that cannot be used, and last, everything that somebody should look at with what to do about it.`,
+			online("the host is unhealthy, or it failed")),
+		Example: example("dsctl status", "dsctl status -o wide", `dsctl status -o 'jsonpath={.health[*].code}'`),
+		Args:    cobra.NoArgs,
+		RunE:    d.verb(d.runStatus),
+	}
+}
+
+func (d *deps) runStatus(ctx context.Context, _ []string) error {
+	c := d.client()
+	defer c.Close()
+	st, err := c.Status(ctx)
+	if err != nil {
+		return err
+	}
+	v := view{
+		object: st,
+		rows:   rowsOf(st.DaemonSets),
+		text:   func(p page) error { return printStatus(p, st) },
+	}
+	for _, ds := range st.DaemonSets {
+		v.names = append(v.names, ds.Name)
+	}
+	if err := d.print(v); err != nil {
+		return err
+	}
+	if !st.Healthy() {
+		return errDiffers()
+	}
+	return nil
+}
+
+func printStatus(p page, st *api.Status) error {
+	printHead(p, st)
+	for _, section := range []func(page, *api.Status) error{
+		printDaemonSets, printConditions, printManifestTrouble, printFileTrouble, printHealth,
+	} {
+		if err := section(p, st); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func printHead(p page, st *api.Status) {
+	line := func(name, text string) { p.printf("%-11s %s\n", name+":", text) }
+	agent := sentence(p.paint(stateColor(st.State), st.State), st.Message)
+	line("Agent", agent+", version "+st.Version+", started "+p.ago(st.StartedAt)+", last reconcile "+p.ago(st.LastReconcile))
+	line("Node", nodeLine(st.Node))
+	line("Kubelet", kubeletLine(p, st.Kubelet))
+	line("Specs", st.Paths.Specs+" ("+count(len(st.SpecFiles), "file")+", "+count(len(st.DaemonSets), "DaemonSet")+")")
+	line("Manifests", st.Paths.Manifests+" ("+manifestCounts(st.Manifests)+")")
+	if p.wide {
+		line("Config", orNone(st.Paths.Config))
+		line("Node files", strings.TrimSuffix(orNone(st.Paths.NodeFile)+", "+st.Paths.NodeDir, ", "))
+		line("State", orNone(st.Paths.State))
+		line("Socket", orNone(st.Paths.Socket))
+	}
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return none
+	}
+	return s
+}
+
+func stateColor(state string) string {
+	if state == api.StateReady {
+		return green
+	}
+	return yellow
+}
+
+func nodeLine(n api.NodeStatus) string {
+	text := n.Name
+	if n.Unschedulable {
+		text += " (SchedulingDisabled)"
+	}
+	var taints []string
+	for _, t := range n.Taints {
+		taints = append(taints, taintText(t.Key, t.Value, t.Effect))
+	}
+	if len(taints) == 0 {
+		return text + ", no taints"
+	}
+	return text + ", taints " + strings.Join(taints, " ")
+}
+
+func kubeletLine(p page, k api.KubeletStatus) string {
+	color := yellow
+	if k.State == api.KubeletAnswering {
+		color = green
+	}
+	text := p.paint(color, orNone(k.State))
+	if k.Version != "" {
+		text += ", version " + k.Version
+	}
+	if !k.Since.IsZero() {
+		text += ", since " + p.when(k.Since)
+	}
+	if k.URL != "" && (p.wide || k.State != api.KubeletAnswering) {
+		text += " (" + k.URL + ": " + cellText(k.Answer) + ")"
+	}
+	return text
+}
+
+func manifestCounts(manifests []api.ManifestStatus) string {
+	ours, foreign := 0, 0
+	for _, m := range manifests {
+		if m.State == api.ManifestForeign || m.State == api.ManifestConflict {
+			foreign++
+		} else {
+			ours++
+		}
+	}
+	text := count(ours, "file") + " of ours"
+	if foreign > 0 {
+		text += ", " + count(foreign, "foreign file")
+	}
+	return text
+}
