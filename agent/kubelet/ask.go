@@ -1,11 +1,11 @@
 package kubelet
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	kubeletconfigv1beta1 "k8s.io/kubelet/config/v1beta1"
@@ -85,7 +85,7 @@ func (c *Client) Version(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if version := buildVersion(string(body)); version != "" {
+	if version := buildVersion(body); version != "" {
 		return version, nil
 	}
 	return "", c.answer(opVersion, "/metrics").wrong(WrongVersion, errors.New("the metrics have no kubernetes_build_info"))
@@ -168,16 +168,16 @@ func decodeConfigz(s source, body []byte) (*kubeletconfigv1beta1.KubeletConfigur
 }
 
 // buildVersion finds git_version of kubernetes_build_info in a Prometheus text; empty when it is not there.
-func buildVersion(metrics string) string {
-	_, rest, ok := strings.Cut(metrics, "\nkubernetes_build_info{")
+func buildVersion(metrics []byte) string {
+	_, rest, ok := bytes.Cut(metrics, []byte("\nkubernetes_build_info{"))
 	if !ok {
 		return ""
 	}
-	line, _, _ := strings.Cut(rest, "\n")
-	_, rest, _ = strings.Cut(line, `git_version="`)
-	version, _, closed := strings.Cut(rest, `"`)
+	line, _, _ := bytes.Cut(rest, []byte("\n"))
+	_, rest, _ = bytes.Cut(line, []byte(`git_version="`))
+	version, _, closed := bytes.Cut(rest, []byte(`"`))
 	if !closed || len(version) > 64 {
 		return ""
 	}
-	return version
+	return string(version)
 }

@@ -128,9 +128,10 @@ func (c *Client) ask(ctx context.Context, q question) ([]byte, *Error) {
 func (c *Client) try(ctx context.Context, q question) ([]byte, *Error) {
 	ctx, cancel := context.WithTimeout(ctx, q.timeout)
 	defer cancel()
+	start := time.Now()
 	resp, err := c.send(ctx, q)
 	if err != nil {
-		return nil, c.failed(q, err)
+		return nil, c.failed(q, err, time.Since(start))
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, q.limit+1))
@@ -170,7 +171,7 @@ func (c *Client) send(ctx context.Context, q question) (*http.Response, error) {
 }
 
 // failed explains why no answer came.
-func (c *Client) failed(q question, err error) *Error {
+func (c *Client) failed(q question, err error, after time.Duration) *Error {
 	e := &Error{Op: q.op, URL: q.url, State: Unreachable, Err: err}
 	// The address stands in the message already.
 	if u, ok := errors.AsType[*url.Error](err); ok {
@@ -187,7 +188,7 @@ func (c *Client) failed(q question, err error) *Error {
 		e.State = Unauthorised
 		e.Remedy = "set kubelet.clientCertFile and kubelet.clientKeyFile, or kubelet.tokenFile, to files that the agent can read"
 	case errors.Is(err, context.DeadlineExceeded):
-		e.Err = fmt.Errorf("no answer within %v", q.timeout)
+		e.Err = fmt.Errorf("no answer within %v: %w", after.Round(time.Millisecond), context.DeadlineExceeded)
 		e.Remedy = "see whether the kubelet is overloaded or stuck"
 	case q.op == opHealth:
 		e.Remedy = "start the kubelet; set kubelet.healthzURL if it answers elsewhere, or kubelet.assumeReady if it cannot be asked at all"

@@ -22,7 +22,7 @@ const (
 func (p *Poller) checkHealth(ctx context.Context) {
 	now := time.Now()
 	failure := cause(p.client.Health(ctx))
-	if failure != nil && ctx.Err() != nil && ctx.Err() != context.DeadlineExceeded {
+	if errors.Is(ctx.Err(), context.Canceled) {
 		return
 	}
 	p.next.health = time.Now().Add(p.cfg.Health)
@@ -49,15 +49,19 @@ func (p *Poller) checkHealth(ctx context.Context) {
 	}
 }
 
-// askPods asks for the pods and for the running ones.
+// askPods asks for the pods and for the running ones. A failure that comes from the end of ctx is no news of the kubelet:
+// it changes nothing, and the pods stay due.
 func (p *Poller) askPods(ctx context.Context) {
 	before := p.Latest()
 	podsAt := time.Now()
 	pods, podsErr := p.client.Pods(ctx)
 	runningAt := time.Now()
 	running, runningErr := p.client.RunningPods(ctx)
+	ended := ctx.Err() != nil
 	p.update(func(s *Snapshot) {
-		s.PodsErr, s.RunningErr = cause(podsErr), cause(runningErr)
+		if !ended {
+			s.PodsErr, s.RunningErr = cause(podsErr), cause(runningErr)
+		}
 		if podsErr == nil {
 			s.Pods, s.PodsAt = pods.Items, podsAt
 		}
@@ -73,7 +77,9 @@ func (p *Poller) askPods(ctx context.Context) {
 		p.podsWait, p.changedAt = p.cfg.Pods, now
 		signal(p.wake)
 	}
-	p.next.pods = now.Add(p.podsPeriod(now))
+	if !ended {
+		p.next.pods = now.Add(p.podsPeriod(now))
+	}
 }
 
 // askSummary asks for the resource usage. An unhealthy kubelet is not burdened with it.

@@ -128,13 +128,12 @@ func (p *Poller) Prime(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, p.cfg.PrimeTimeout)
 	defer cancel()
 	p.checkHealth(ctx)
+	if ctx.Err() != nil {
+		p.next.health = time.Time{}
+		return
+	}
 	if p.Latest().Healthy {
 		p.askPods(ctx)
-	}
-	if p.Latest().PodsErr != nil && ctx.Err() != nil {
-		// Not an answer worth telling: the time was short.
-		p.update(func(s *Snapshot) { s.PodsErr, s.RunningErr = nil, nil })
-		p.next.pods = time.Time{}
 	}
 }
 

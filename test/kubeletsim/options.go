@@ -1,0 +1,87 @@
+package kubeletsim
+
+import (
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// Options says what to simulate. Dir and NodeName are needed.
+type Options struct {
+	// Dir is the directory of static pods.
+	Dir string
+	// NodeName is the node's name as the kubelet has it.
+	NodeName string
+	// NodeLabels are the labels of the kubelet's own node object, against which it admits; the ones that every kubelet
+	// sets come on top.
+	NodeLabels map[string]string
+	// FileCheckFrequency is the period of listing Dir; 0: 20 s.
+	FileCheckFrequency time.Duration
+	// Manual turns fsnotify off: changes are seen through Notify, Scan and the listing alone.
+	Manual bool
+	// ScanEvery calls Scan by itself with that period; 0: never. It stands in for fsnotify where that cannot be had.
+	ScanEvery time.Duration
+	// Behaviour says how a pod's containers behave; nil: DefaultBehaviour for all.
+	Behaviour func(*corev1.Pod) Behaviour
+	// Runtime is where containers live; nil: a new one. Hand over the Runtime of an earlier Kubelet to simulate a
+	// restart of the kubelet, which stops no container.
+	Runtime *Runtime
+	// Owner names what must not run twice at once, for Violations; empty: nothing. Nil: the value of the annotation
+	// daemonsetd.io/daemonset.
+	Owner func(*corev1.Pod) string
+	// Seed is that of the jitter in the kubelet's retries.
+	Seed uint64
+	// Version is what /metrics says; empty: v1.37.2.
+	Version string
+}
+
+// Behaviour is how the containers of one pod behave.
+type Behaviour struct {
+	// Start is how long it takes from the pod's admission until its containers run; Ready, from then until they are
+	// ready. Ready below 0 means never.
+	Start, Ready time.Duration
+	// Stop is how long the containers take to stop when they are told to; it is cut at the pod's grace period. Below 0
+	// they ignore the signal and are killed when the grace period is over.
+	Stop time.Duration
+	// Reject, when it is not empty, is the reason for which the kubelet refuses the pod on admission; Message says more.
+	Reject, Message string
+}
+
+// DefaultBehaviour is about what a small container with a readiness probe of 1 s was measured to do with a real kubelet.
+func DefaultBehaviour() Behaviour {
+	return Behaviour{Start: 100 * time.Millisecond, Ready: 200 * time.Millisecond, Stop: 50 * time.Millisecond}
+}
+
+// Periods of the real kubelet (pkg/kubelet/kubelet.go).
+const (
+	housekeepingPeriod = 2 * time.Second
+	runtimeCachePeriod = 3 * time.Second
+	backOffPeriod      = 10 * time.Second
+	backOffJitter      = 0.5
+	orphanGrace        = time.Second
+	defaultListPeriod  = 20 * time.Second
+	maxLog             = 100_000
+)
+
+func (o *Options) setDefaults() {
+	if o.FileCheckFrequency <= 0 {
+		o.FileCheckFrequency = defaultListPeriod
+	}
+	if o.Behaviour == nil {
+		o.Behaviour = func(*corev1.Pod) Behaviour { return DefaultBehaviour() }
+	}
+	if o.Runtime == nil {
+		o.Runtime = NewRuntime()
+	}
+	if o.Owner == nil {
+		o.Owner = func(pod *corev1.Pod) string { return pod.Annotations["daemonsetd.io/daemonset"] }
+	}
+	if o.Version == "" {
+		o.Version = "v1.37.2"
+	}
+	labels := map[string]string{"kubernetes.io/hostname": o.NodeName, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"}
+	for k, v := range o.NodeLabels {
+		labels[k] = v
+	}
+	o.NodeLabels = labels
+}
