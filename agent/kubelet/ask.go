@@ -179,5 +179,7 @@ func buildVersion(metrics []byte) string {
 	if !closed || len(version) > 64 {
 		return ""
 	}
+	// A kubelet that was not built by a release script has a placeholder after the plus sign.
+	version, _, _ = bytes.Cut(version, []byte("+$Format"))
 	return string(version)
 }

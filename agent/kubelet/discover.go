@@ -94,6 +94,7 @@ func (d *discovery) trust() {
 func (d *discovery) thresholds() {
 	c := d.cfg
 	d.set.EvictionHard, d.set.EvictionSoft, d.set.EvictionMinimumReclaim = c.EvictionHard, c.EvictionSoft, c.EvictionMinimumReclaim
+	d.set.EvictionSoftGracePeriod, d.set.EnforceNodeAllocatable = c.EvictionSoftGracePeriod, c.EnforceNodeAllocatable
 	d.set.MergeDefaultEvictionSettings = c.MergeDefaultEvictionSettings != nil && *c.MergeDefaultEvictionSettings
 	d.set.EvictionPressureTransitionPeriod = c.EvictionPressureTransitionPeriod.Duration
 	if d.set.EvictionPressureTransitionPeriod <= 0 {

@@ -72,6 +72,10 @@ type Settings struct {
 	// EvictionHard, EvictionSoft and EvictionMinimumReclaim map a signal (memory.available) to a quantity or a
 	// percentage. Nil means unset, which for EvictionHard means the kubelet's defaults; an empty map means none.
 	EvictionHard, EvictionSoft, EvictionMinimumReclaim map[string]string
+	// EvictionSoftGracePeriod is unused by the conditions, but a soft threshold without one is an error of the kubelet.
+	EvictionSoftGracePeriod map[string]string
+	// EnforceNodeAllocatable nil means ["pods"].
+	EnforceNodeAllocatable []string
 	// EvictionPressureTransitionPeriod is never 0: the kubelet takes 5 minutes for it.
 	EvictionPressureTransitionPeriod time.Duration
 	// MergeDefaultEvictionSettings keeps the defaults of the signals that EvictionHard does not name.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -20,11 +21,31 @@ import (
 	"github.com/daemonsetd/daemonsetd/agent/config"
 )
 
-// New returns a logger that writes to out, or to the journal where cfg, or auto, says so.
-func New(cfg config.Log, out *os.File) (zerolog.Logger, error) {
-	level, err := zerolog.ParseLevel(cfg.Level)
-	if err != nil {
-		return zerolog.Nop(), fmt.Errorf("log level %q: %w", cfg.Level, err)
+// Level is the level of a logger, which can be changed while it is used.
+type Level struct{ now atomic.Int32 }
+
+// Set changes the level to the one of that name.
+func (l *Level) Set(name string) error {
+	level, err := zerolog.ParseLevel(name)
+	if err != nil || name == "" {
+		return fmt.Errorf("log level %q: want trace, debug, info, warn or error", name)
+	}
+	l.now.Store(int32(level))
+	return nil
+}
+
+// Run implements zerolog.Hook: it drops what is below the level.
+func (l *Level) Run(e *zerolog.Event, level zerolog.Level, _ string) {
+	if level < zerolog.Level(l.now.Load()) {
+		e.Discard()
+	}
+}
+
+// New returns a logger that writes to out, or to the journal where cfg, or auto, says so, and its level.
+func New(cfg config.Log, out *os.File) (zerolog.Logger, *Level, error) {
+	level := &Level{}
+	if err := level.Set(cfg.Level); err != nil {
+		return zerolog.Nop(), nil, err
 	}
 	format := cfg.Format
 	if format == config.FormatAuto {
@@ -34,11 +55,11 @@ func New(cfg config.Log, out *os.File) (zerolog.Logger, error) {
 	switch format {
 	case config.FormatJournal:
 		// The journal stamps every message itself.
-		return zerolog.New(journald.NewJournalDWriter()).Level(level), nil
+		return zerolog.New(journald.NewJournalDWriter()).Hook(level), level, nil
 	case config.FormatConsole:
 		w = zerolog.ConsoleWriter{Out: out, TimeFormat: time.TimeOnly, NoColor: !colour(out)}
 	}
-	return zerolog.New(w).Level(level).With().Timestamp().Logger(), nil
+	return zerolog.New(w).With().Timestamp().Logger().Hook(level), level, nil
 }
 
 func detect(out *os.File) string {

@@ -18,7 +18,7 @@ func ParseLabelArgs(args []string) (Patch, error) {
 	if err := checkCount("label", args); err != nil {
 		return Patch{}, err
 	}
-	p := Patch{Labels: map[string]string{}}
+	var p Patch
 	for _, arg := range args {
 		if err := p.parseLabel(arg); err != nil {
 			return Patch{}, err
@@ -55,6 +55,9 @@ func (p *Patch) parseLabel(arg string) error {
 	}
 	if other, twice := p.Labels[key]; twice && other != value {
 		return fmt.Errorf("invalid label spec: %q: the same command sets %s=%s", arg, key, other)
+	}
+	if p.Labels == nil {
+		p.Labels = map[string]string{}
 	}
 	p.Labels[key] = value
 	return nil
@@ -165,20 +168,29 @@ func (p Patch) validate() error {
 			errs = append(errs, err)
 		}
 	}
-	for _, t := range append(p.Taints, p.RemoveTaints...) {
-		if _, err := parseTaint(t.ToString()); err != nil {
-			errs = append(errs, fmt.Errorf("invalid taint spec: %q: %w", t.ToString(), err))
+	for _, t := range p.Taints {
+		if err := checkTaint(t); err != nil {
+			errs = append(errs, err)
+		} else if t.Effect == "" {
+			errs = append(errs, fmt.Errorf("invalid taint spec: %q: an effect is required", t.Key))
 		}
 	}
-	for _, t := range p.Taints {
-		if t.Effect == "" {
-			errs = append(errs, fmt.Errorf("invalid taint spec: %q: an effect is required", t.Key))
+	for _, t := range p.RemoveTaints {
+		if err := checkTaint(corev1.Taint{Key: t.Key, Effect: t.Effect}); err != nil {
+			errs = append(errs, err)
 		}
 	}
 	if n := len(p.Labels) + len(p.RemoveLabels) + len(p.Taints) + len(p.RemoveTaints); n > maxArgs {
 		errs = append(errs, fmt.Errorf("%d updates in one patch, more than the %d allowed", n, maxArgs))
 	}
 	return errors.Join(errs...)
+}
+
+func checkTaint(t corev1.Taint) error {
+	if _, err := parseTaint(t.ToString()); err != nil {
+		return fmt.Errorf("invalid taint spec: %q: %w", t.ToString(), err)
+	}
+	return nil
 }
 
 // args is the label part of a patch in the form of its arguments.

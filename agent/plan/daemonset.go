@@ -43,10 +43,10 @@ func (p *planner) run() {
 	case w == nil:
 		p.undeclared()
 	case !w.Decision.ShouldContinueRunning:
-		p.removeAll("NotQualified", "the node does not qualify")
+		p.removeAll(ReasonNotQualified, "the node does not qualify")
 		p.goneOr(PhaseNotPlaced, firstFailed(w))
 	case w.Evicted:
-		p.removeAll("TaintEviction", "a NoExecute taint is tolerated for a limited time, which is over")
+		p.removeAll(ReasonEviction, "a NoExecute taint is tolerated for a limited time, which is over")
 		p.goneOr(PhaseNotPlaced, "evicted by a NoExecute taint whose tolerationSeconds are over")
 	case !w.Decision.ShouldRun:
 		p.misscheduled()
@@ -58,15 +58,20 @@ func (p *planner) run() {
 // undeclared is a DaemonSet that no readable file declares.
 func (p *planner) undeclared() {
 	for _, m := range p.present {
-		if p.in.Undecided != nil && p.in.Undecided(m.Source) {
+		if p.undecided(m) {
 			p.stands(PhaseBlocked, m, fmt.Sprintf("its file %s cannot be read; what runs stays", m.Source))
 			continue
 		}
-		p.remove(m, "Deleted", "no file declares the DaemonSet any more")
+		p.remove(m, ReasonDeleted, "no file declares the DaemonSet any more")
 	}
 	if p.status.Phase == "" {
 		p.goneOr("", "")
 	}
+}
+
+// undecided says whether it is unknown what the file that a manifest was made from says now.
+func (p *planner) undecided(m Present) bool {
+	return p.in.Undecided != nil && p.in.Undecided(m.Source)
 }
 
 // misscheduled is a node with an untolerated NoSchedule taint: no new pod, the old one stays. A failed one is removed and
@@ -108,7 +113,7 @@ func (p *planner) shouldRun() {
 func (p *planner) holds(cur Present) {
 	for _, m := range p.present {
 		if m.FileName != cur.FileName {
-			p.remove(m, "Superseded", "a newer revision's manifest stands")
+			p.remove(m, ReasonSuperseded, "a newer revision's manifest stands")
 		}
 	}
 	if p.retryFailed(cur) {
@@ -139,13 +144,15 @@ func (p *planner) holds(cur Present) {
 func (p *planner) replace() {
 	old := p.present[0]
 	switch k := p.in.Kubelet; {
+	case p.undecided(old):
+		p.stands(PhaseBlocked, old, fmt.Sprintf("its file %s cannot be read, and what is known of it may be older than what runs", old.Source))
 	case p.wanted.OnDelete:
 		p.stands(PhaseWaiting, old, "update strategy OnDelete: remove "+old.FileName+" to have the pod replaced")
 	case !k.Healthy && !k.AssumeReady:
 		p.stands(PhaseWaiting, old, "the kubelet is not answering: nothing is replaced until it does")
 	default:
 		for _, m := range p.present {
-			p.remove(m, "Replacing", "the template has changed")
+			p.remove(m, ReasonReplacing, "the template has changed")
 		}
 		p.status.Phase, p.status.Message = PhaseUpdating, "the old pod is stopping"
 		p.wait()
@@ -167,7 +174,7 @@ func (p *planner) create() {
 		p.wait()
 		return
 	}
-	p.write(Write, p.wanted.Manifest, "SuccessfulCreate", "the node qualifies and no pod is here")
+	p.write(Write, p.wanted.Manifest, ReasonCreate, "the node qualifies and no pod is here")
 	p.stands(PhaseStarting, presentOf(p.wanted), "the manifest has been written")
 	p.hurry = !p.in.Kubelet.AssumeReady
 }
@@ -191,7 +198,7 @@ func (p *planner) retryFailed(m Present) bool {
 	}
 	r.Last = p.in.Now
 	r.Delay = min(max(2*r.Delay, retryFirst), retryMax)
-	p.remove(m, "FailedDaemonPod", "found failed daemon pod, will try again: "+pod.Message)
+	p.remove(m, ReasonFailed, "found failed daemon pod, will try again: "+pod.Message)
 	if len(p.memory.Leaving) > 0 {
 		p.memory.Leaving[len(p.memory.Leaving)-1].Hold = p.in.Now.Add(reissueHold)
 	}
@@ -205,7 +212,7 @@ func (p *planner) restore(m Present) {
 	if m.Intact || m.Revision != p.wanted.Manifest.Revision || p.wanted.Blocked != "" {
 		return
 	}
-	p.write(Restore, p.wanted.Manifest, "ManifestRestored", "the manifest had been edited by hand")
+	p.write(Restore, p.wanted.Manifest, ReasonRestored, "the manifest had been edited by hand")
 }
 
 func (p *planner) removeAll(reason, message string) {

@@ -120,7 +120,8 @@ type Input struct {
 	Present  []Present
 	Kubelet  Kubelet
 	Memories map[string]Memory
-	// Undecided says of a spec file that it is there but nothing of it could be read: what came from it stays.
+	// Undecided says of a spec file that it is not known what it declares now: what came from it is neither removed nor
+	// replaced.
 	Undecided func(file string) bool
 }
 
@@ -134,6 +135,18 @@ const (
 	Restore Kind = "restore"
 	// Remove unlinks a manifest.
 	Remove Kind = "remove"
+)
+
+// Reasons of acts. Those that Kubernetes has events for are spelt as there.
+const (
+	ReasonCreate       = "SuccessfulCreate"
+	ReasonRestored     = "ManifestRestored"
+	ReasonReplacing    = "Replacing"
+	ReasonSuperseded   = "Superseded"
+	ReasonNotQualified = "NotQualified"
+	ReasonEviction     = "TaintEviction"
+	ReasonDeleted      = "Deleted"
+	ReasonFailed       = "FailedDaemonPod"
 )
 
 // Act is one change of the kubelet's directory.

@@ -148,6 +148,8 @@ func TestMake(t *testing.T) {
 			brief{Acts: []string{"remove bbbbbbbbbb Deleted"}, Phase: PhaseRemoving, Leaving: 1, Hurry: true}},
 		{"file cannot be read: kept", Input{Present: []Present{stands(rev1)}, Kubelet: answering(rev1), Undecided: func(f string) bool { return f == "/etc/specs.d/logger.yaml" }},
 			brief{Phase: PhaseBlocked}},
+		{"file cannot be read, an older version is known: kept", Input{Wanted: wants(rev2, runs), Present: []Present{stands(rev1)}, Kubelet: answering(rev1), Undecided: func(string) bool { return true }},
+			brief{Phase: PhaseBlocked}},
 		{"another file cannot be read: removed", Input{Present: []Present{stands(rev1)}, Kubelet: answering(rev1), Undecided: func(f string) bool { return f == "/etc/specs.d/other.yaml" }},
 			brief{Acts: []string{"remove bbbbbbbbbb Deleted"}, Phase: PhaseRemoving, Leaving: 1, Hurry: true}},
 		{"blocked: the old one stays", Input{Wanted: blocked(wants(rev2, runs)), Present: []Present{stands(rev1)}, Kubelet: answering(rev1)},

@@ -92,7 +92,7 @@ func (g Gen) condition() corev1.NodeCondition {
 }
 
 func (g Gen) selector() map[string]string {
-	switch g.C.IntN(4) {
+	switch g.C.IntN(6) {
 	case 0:
 		return map[string]string{}
 	case 1:
@@ -107,9 +107,9 @@ func (g Gen) selector() map[string]string {
 
 func (g Gen) affinity() *corev1.Affinity {
 	switch g.C.IntN(8) {
-	case 0, 1:
+	case 0, 1, 2:
 		return nil
-	case 2:
+	case 3:
 		return &corev1.Affinity{}
 	}
 	affinity := &corev1.NodeAffinity{}
@@ -117,7 +117,11 @@ func (g Gen) affinity() *corev1.Affinity {
 		affinity.PreferredDuringSchedulingIgnoredDuringExecution = []corev1.PreferredSchedulingTerm{{Weight: 1, Preference: g.term()}}
 		return &corev1.Affinity{NodeAffinity: affinity}
 	}
-	affinity.RequiredDuringSchedulingIgnoredDuringExecution = &corev1.NodeSelector{NodeSelectorTerms: list(g, 4, g.term)}
+	terms := []corev1.NodeSelectorTerm{g.term(), g.term(), g.term()}[:1+g.C.IntN(3)]
+	if g.oneIn(8) {
+		terms = list(g, 4, g.term)
+	}
+	affinity.RequiredDuringSchedulingIgnoredDuringExecution = &corev1.NodeSelector{NodeSelectorTerms: terms}
 	return &corev1.Affinity{NodeAffinity: affinity}
 }
 

@@ -1,0 +1,304 @@
+// Package agent ties the parts together: one level-triggered loop reads everything, decides, and changes the kubelet's
+// directory until it is as declared.
+//
+// Watches only wake the loop; what it does follows from what it reads, and it reads everything every 15 seconds whether
+// woken or not. All changes are made by the one goroutine of Run, so there is nothing to lock; the API reads a view that
+// the loop publishes and hands it work through a channel.
+//
+// Stopping the agent stops no pod.
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/user"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/daemonsetd/daemonsetd/agent/api"
+	"github.com/daemonsetd/daemonsetd/agent/config"
+	"github.com/daemonsetd/daemonsetd/agent/kubelet"
+	"github.com/daemonsetd/daemonsetd/agent/metrics"
+	"github.com/daemonsetd/daemonsetd/agent/node"
+	"github.com/daemonsetd/daemonsetd/agent/plan"
+	"github.com/daemonsetd/daemonsetd/agent/registry"
+	"github.com/daemonsetd/daemonsetd/agent/systemd"
+	"github.com/daemonsetd/daemonsetd/agent/zf"
+	"github.com/daemonsetd/daemonsetd/manifests/diag"
+	"github.com/daemonsetd/daemonsetd/manifests/spec"
+	"github.com/daemonsetd/daemonsetd/manifests/store"
+)
+
+const (
+	// resync is how often everything is read whether anything woke the loop or not; it is the truth, watches are a
+	// convenience.
+	resync = 15 * time.Second
+	// stopTimeout bounds each step of the teardown.
+	stopTimeout = 5 * time.Second
+	// socketGroup may read the API when it exists (the package makes it).
+	socketGroup = "daemonsetd"
+)
+
+// Options is what an Agent is made of. Config and Logger are required.
+type Options struct {
+	// Config is complete and valid.
+	Config config.Config
+	// ConfigFile is where it was read from; empty when there is no file. ConfigProblems are the warnings on it.
+	ConfigFile     string
+	ConfigProblems diag.List
+	// Reread reads the configuration again for a reload; nil: it never changes.
+	Reread func() (config.Config, diag.List, error)
+	// SetLevel changes the level of Logger while running; nil: a change of log.level needs a restart.
+	SetLevel func(level string) error
+	Logger   zerolog.Logger
+	Version  api.VersionInfo
+	Notifier systemd.Notifier
+	// Watchdog is how often the service manager wants to hear of the loop; zero: never.
+	Watchdog time.Duration
+	// StartedAt is when the process started; zero: now.
+	StartedAt time.Time
+}
+
+// Agent is one agent. Make one with New, then call Run once.
+type Agent struct {
+	opts     Options
+	cfg      config.Config
+	log      zerolog.Logger
+	metrics  *metrics.Metrics
+	registry *registry.Registry
+	loader   *spec.Loader
+	nodes    *node.Manager
+	store    *store.Store
+	kubelet  *host
+	server   *api.Server
+	listener net.Listener
+	tcp      *http.Server
+	tcpLis   net.Listener
+
+	requests chan request
+	// ended is closed when the loop has ended.
+	ended chan struct{}
+	view  atomic.Pointer[view]
+	stops []stop
+
+	// The rest belongs to the loop.
+	memories *memories
+	rendered map[*spec.DaemonSet]*rendered
+	phases   map[string]plan.Phase
+	health   map[string]api.HealthItem
+	acting   acting
+	settled  bool
+	line     string
+	first    time.Time
+}
+
+// stop is one step of the teardown.
+type stop struct {
+	name string
+	do   func(context.Context) error
+}
+
+// New opens everything that a run needs. Where it fails, what was opened is closed again.
+func New(opts Options) (_ *Agent, err error) {
+	if err := opts.Config.Validate(); err != nil {
+		return nil, fmt.Errorf("configuration: %w", err)
+	}
+	if opts.StartedAt.IsZero() {
+		opts.StartedAt = time.Now()
+	}
+	a := &Agent{opts: opts, cfg: opts.Config, log: opts.Logger, requests: make(chan request), ended: make(chan struct{}), rendered: map[*spec.DaemonSet]*rendered{},
+		phases: map[string]plan.Phase{}, health: map[string]api.HealthItem{}}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.teardown())
+		}
+	}()
+	for _, step := range []func() error{a.openDirs, a.openInputs, a.openStore, a.openAPI} {
+		if err := step(); err != nil {
+			return nil, err
+		}
+	}
+	return a, nil
+}
+
+// onStop registers a step of the teardown; steps run in the reverse order.
+func (a *Agent) onStop(name string, do func(context.Context) error) {
+	a.stops = append(a.stops, stop{name, do})
+}
+
+func (a *Agent) openDirs() error {
+	if err := os.MkdirAll(a.cfg.StateDir, 0o700); err != nil {
+		return fmt.Errorf("state directory: %w", err)
+	}
+	for _, dir := range []string{a.cfg.RuntimeDir, filepath.Dir(a.cfg.Socket)} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return fmt.Errorf("runtime directory: %w", err)
+		}
+	}
+	lock, err := lockDir(a.cfg.StateDir)
+	if err != nil {
+		return err
+	}
+	a.onStop("state lock", func(context.Context) error { return lock.Close() })
+	var problem error
+	if a.memories, problem = loadMemories(a.cfg.StateDir); problem != nil {
+		a.log.Error().Err(problem).Msg("the state of pods was lost")
+	}
+	return nil
+}
+
+func (a *Agent) openInputs() error {
+	var err error
+	if a.loader, err = spec.NewLoader(spec.LoaderConfig{Dir: a.cfg.SpecsDir, StateDir: a.cfg.StateDir, Logger: a.log}); err != nil {
+		return fmt.Errorf("specs directory: %w", err)
+	}
+	a.kubelet = newHost(a.cfg, a.log)
+	if a.nodes, err = node.New(a.nodeConfig()); err != nil {
+		return fmt.Errorf("node: %w", err)
+	}
+	a.metrics = metrics.New(a.opts.Version.Version)
+	a.registry = registry.New(registry.Config{Host: a.cfg.NodeName})
+	return nil
+}
+
+func (a *Agent) openStore() error {
+	dir := a.cfg.ManifestsDir
+	if dir == "" {
+		dir = a.kubelet.settings().StaticPodPath
+	}
+	var err error
+	if a.store, err = store.New(store.Config{Dir: dir, Logger: a.log}); err != nil {
+		return err
+	}
+	// A directory that cannot be made now (a disk that is not mounted yet) is reported by every round until it can.
+	if err := a.store.Ensure(); err != nil {
+		a.log.Warn().Err(err).Msg("the manifests directory cannot be used yet")
+	}
+	return nil
+}
+
+func (a *Agent) openAPI() error {
+	group := ""
+	if _, err := user.LookupGroup(socketGroup); err == nil && os.Geteuid() == 0 {
+		group = socketGroup
+	}
+	var err error
+	if a.listener, err = api.Inherited(); err != nil {
+		return fmt.Errorf("socket from the service manager: %w", err)
+	}
+	if a.listener == nil {
+		if a.listener, err = api.Listen(api.ListenConfig{Path: a.cfg.Socket, Group: group}); err != nil {
+			return err
+		}
+	}
+	a.server = api.New(api.Config{Backend: backend{a}, Log: a.log})
+	a.onStop("API listener", func(context.Context) error { return ignoreClosed(a.listener.Close()) })
+	a.metrics.Registry().MustRegister(a.server)
+	return a.openTCP()
+}
+
+func (a *Agent) openTCP() error {
+	if a.cfg.MetricsAddress == "" {
+		return nil
+	}
+	var err error
+	if a.tcpLis, err = net.Listen("tcp", a.cfg.MetricsAddress); err != nil {
+		return fmt.Errorf("metrics address: %w", err)
+	}
+	a.tcp = &http.Server{Handler: api.MetricsHandler(backend{a}), ReadHeaderTimeout: stopTimeout, ReadTimeout: stopTimeout, WriteTimeout: time.Minute, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
+	a.onStop("metrics listener", func(context.Context) error { return ignoreClosed(a.tcpLis.Close()) })
+	return nil
+}
+
+func ignoreClosed(err error) error {
+	if errors.Is(err, net.ErrClosed) {
+		return nil
+	}
+	return err
+}
+
+// MetricsAddr is where metrics are served on TCP, nil when they are not.
+func (a *Agent) MetricsAddr() net.Addr {
+	if a.tcpLis == nil {
+		return nil
+	}
+	return a.tcpLis.Addr()
+}
+
+// Run works until the context ends, then closes everything that New opened. Manifests stay, and with them the pods.
+func (a *Agent) Run(ctx context.Context) error {
+	a.log.Info().Str(zf.Version, a.opts.Version.Version).Str(zf.Node, a.cfg.NodeName).Str(zf.Dir, a.store.Dir()).Str(zf.Socket, a.cfg.Socket).
+		Str(zf.Config, a.opts.ConfigFile).Msg("starting")
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return a.server.Serve(a.listener) })
+	if a.tcp != nil {
+		group.Go(func() error { return ignoreServerClosed(a.tcp.Serve(a.tcpLis)) })
+	}
+	// A watch that cannot be had (no inotify instances left) only makes the agent slower: every round reads everything.
+	group.Go(func() error { a.watched("specs", a.loader.Watch(ctx)); return nil })
+	group.Go(func() error { a.nodes.Watch(ctx); return nil })
+	group.Go(func() error { a.store.Watch(ctx); return nil })
+	group.Go(func() error { return a.loop(ctx) })
+	group.Go(func() error {
+		<-ctx.Done()
+		a.opts.Notifier.Stopping()
+		return a.stopServing()
+	})
+	err := errors.Join(group.Wait(), a.teardown())
+	if err != nil {
+		a.log.Error().Err(err).Msg("stopped by an error; pods keep running")
+		return err
+	}
+	a.log.Info().Msg("stopped; pods keep running")
+	return nil
+}
+
+// stopServing ends the API and the metrics, letting the requests in hand end first.
+func (a *Agent) stopServing() error {
+	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	defer cancel()
+	err := a.server.Shutdown(ctx)
+	if a.tcp != nil {
+		err = errors.Join(err, a.tcp.Shutdown(ctx))
+	}
+	return err
+}
+
+func ignoreServerClosed(err error) error {
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+// teardown closes what New opened, the last first. It is safe to call twice.
+func (a *Agent) teardown() error {
+	ctx, cancel := context.WithTimeout(context.Background(), stopTimeout)
+	defer cancel()
+	var errs []error
+	for len(a.stops) > 0 {
+		s := a.stops[len(a.stops)-1]
+		a.stops = a.stops[:len(a.stops)-1]
+		if err := s.do(ctx); err != nil {
+			errs = append(errs, fmt.Errorf("closing the %s: %w", s.name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (a *Agent) watched(what string, err error) {
+	if err != nil && !errors.Is(err, context.Canceled) {
+		a.log.Warn().Err(err).Str(zf.Dir, what).Msg("cannot watch; looking every 15 seconds instead")
+	}
+}
+
+// kubeletState is the latest of the kubelet.
+func (a *Agent) kubeletState() *kubelet.Snapshot { return a.kubelet.poller.Latest() }

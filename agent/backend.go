@@ -1,0 +1,372 @@
+package agent
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net/http"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/daemonsetd/daemonsetd/agent/api"
+	"github.com/daemonsetd/daemonsetd/agent/kubelet"
+	"github.com/daemonsetd/daemonsetd/agent/plan"
+	"github.com/daemonsetd/daemonsetd/agent/registry"
+	"github.com/daemonsetd/daemonsetd/manifests/spec"
+)
+
+// backend is the agent as the API sees it. What it reads is the last round's view; what it changes, the loop does.
+type backend struct{ a *Agent }
+
+var _ api.Backend = backend{}
+
+func (b backend) Registry() *registry.Registry { return b.a.registry }
+func (b backend) Metrics() http.Handler        { return b.a.metrics.Handler() }
+func (b backend) Version() api.VersionInfo     { return b.a.opts.Version }
+
+// latest is the view of the last round; before the first one it is an error that says so.
+func (b backend) latest() (*view, error) {
+	if v := b.a.view.Load(); v != nil {
+		return v, nil
+	}
+	return nil, api.Errorf(api.CodeUnavailable, "the agent is starting and has not looked at everything yet").WithRemedy("try again in a moment")
+}
+
+// unavailable turns the end of the loop into what the client is told.
+func unavailable(err error) error {
+	if errors.Is(err, errStopping) {
+		return api.Errorf(api.CodeUnavailable, "the agent is stopping").WithRemedy("try again when it has been started")
+	}
+	return err
+}
+
+// Status implements api.Backend.
+func (b backend) Status(context.Context) (*api.Status, error) {
+	a := b.a
+	st := &api.Status{TypeMeta: api.TypeMeta(api.KindStatus), Version: a.opts.Version.Version, State: api.StateStarting, StartedAt: a.opts.StartedAt,
+		Node: api.NodeStatus{Name: a.cfg.NodeName, Labels: []api.NodeLabel{}, Taints: []api.NodeTaint{}, Conditions: []api.NodeCondition{}},
+		Paths: api.Paths{Config: a.opts.ConfigFile, Specs: a.cfg.SpecsDir, NodeFile: a.cfg.NodeFile, NodeDir: a.cfg.NodeDir(), Manifests: a.store.Dir(),
+			State: a.cfg.StateDir, Runtime: a.cfg.RuntimeDir, Socket: a.cfg.Socket, Conditions: filepath.Join(a.cfg.RuntimeDir, "conditions.d")},
+		NodeFiles: []api.FileStatus{}, SpecFiles: []api.FileStatus{}, DaemonSets: []api.DaemonSetStatus{}, Manifests: []api.ManifestStatus{}, Health: []api.HealthItem{}}
+	if a.opts.ConfigFile != "" {
+		st.Config = &api.FileStatus{File: a.opts.ConfigFile, Problems: api.Problems(a.opts.ConfigProblems)}
+	}
+	v := a.view.Load()
+	if v == nil {
+		return st, nil
+	}
+	st.LastReconcile = v.state.now
+	st.Kubelet = kubeletStatus(v)
+	st.Node = nodeStatus(v)
+	st.SpecsProblem = v.state.specs.DirProblem
+	for _, f := range v.state.specs.Files {
+		st.SpecFiles = append(st.SpecFiles, api.FileStatus{File: f.File, Bad: f.Bad, LastGood: f.LastGood, Pending: f.Pending, Objects: f.Objects, Problems: api.Problems(f.Problems)})
+	}
+	st.NodeFiles = nodeFiles(v)
+	st.DaemonSets = b.daemonSets(v)
+	st.Manifests = manifestStatuses(v, a.store.Dir())
+	st.Health = append(st.Health, v.health...)
+	st.State = api.StateReady
+	if !st.Healthy() {
+		st.State, st.Message = api.StateDegraded, firstText(v.health)
+	}
+	return st, nil
+}
+
+func firstText(items []api.HealthItem) string {
+	for _, h := range items {
+		if h.Severity != api.SeverityInfo {
+			return h.Text
+		}
+	}
+	return ""
+}
+
+func kubeletStatus(v *view) api.KubeletStatus {
+	k := v.state.kubelet
+	st := api.KubeletStatus{URL: v.kubelet.HealthzURL, Since: k.Since, Version: k.Version}
+	failure := k.HealthErr
+	switch {
+	case k.AssumeReady:
+		return api.KubeletStatus{State: api.KubeletAssumedReady, Since: k.Since, Answer: "not asked: kubelet.assumeReady is set"}
+	case k.HealthAt.IsZero():
+		st.State = api.KubeletNotAskedYet
+		return st
+	case k.Healthy && k.PodsErr == nil:
+		st.State, st.Answer = api.KubeletAnswering, "ok"
+		return st
+	case k.Healthy:
+		failure = k.PodsErr
+	}
+	st.State = kubeletWord(failure)
+	if failure != nil {
+		st.URL, st.Answer, st.Remedy = failure.URL, failure.Err.Error(), failure.Remedy
+	}
+	return st
+}
+
+func kubeletWord(err *kubelet.Error) string {
+	if err == nil {
+		return api.KubeletUnhealthy
+	}
+	switch err.State {
+	case kubelet.Unreachable:
+		return api.KubeletUnreachable
+	case kubelet.Unauthorised, kubelet.Untrusted:
+		return api.KubeletUnauthorized
+	case kubelet.WrongVersion:
+		return api.KubeletWrongVersion
+	}
+	return api.KubeletUnhealthy
+}
+
+func (b backend) daemonSets(v *view) []api.DaemonSetStatus {
+	wanted := v.wanted()
+	out := make([]api.DaemonSetStatus, 0, len(v.statuses))
+	for _, s := range v.statuses {
+		w, declared := wanted[s.Key]
+		d := api.DaemonSetStatus{Name: s.Key, ShouldRun: w.Decision.ShouldRun && !w.Evicted, ShouldContinueRunning: w.Decision.ShouldContinueRunning && !w.Evicted,
+			DesiredRevision: s.Revision, CurrentRevision: s.Current, Phase: string(s.Phase), Message: s.Message, Pod: v.pod(s)}
+		if s.FileName != "" {
+			d.Manifest = filepath.Join(b.a.store.Dir(), s.FileName)
+		}
+		if declared {
+			d.Source = v.source(s.Key)
+		}
+		out = append(out, d)
+	}
+	return out
+}
+
+func (v *view) source(key string) string {
+	for _, ds := range v.state.specs.DaemonSets {
+		if ds.Key() == key {
+			return ds.Source.File
+		}
+	}
+	return ""
+}
+
+func (v *view) pod(s plan.Status) *api.PodStatus {
+	namespace, _ := splitKey(s.Key)
+	pod := v.state.kubelet.Pod(namespace, s.PodName, v.state.input.Node)
+	if s.PodName == "" || pod == nil {
+		return nil
+	}
+	p := &api.PodStatus{Name: pod.Name, Phase: string(pod.Status.Phase), Ready: kubelet.PodReady(pod)}
+	if pod.Status.StartTime != nil {
+		p.StartedAt = pod.Status.StartTime.Time
+	}
+	for _, c := range pod.Status.ContainerStatuses {
+		p.Restarts += c.RestartCount
+	}
+	if !p.Ready {
+		p.Message = podMessage(pod)
+	}
+	return p
+}
+
+func manifestStatuses(v *view, dir string) []api.ManifestStatus {
+	wanted := v.wanted()
+	out := make([]api.ManifestStatus, 0, len(v.state.listing.Ours)+len(v.state.listing.Foreign))
+	for _, e := range v.state.listing.Ours {
+		m := api.ManifestStatus{File: filepath.Join(dir, e.FileName), State: api.ManifestInSync, DaemonSet: e.Key(), Revision: e.Revision}
+		if !e.Intact {
+			m.State, m.Message = api.ManifestDrifted, "the file "+e.Drift
+		}
+		out = append(out, m)
+	}
+	for _, f := range v.state.listing.Foreign {
+		m := api.ManifestStatus{File: filepath.Join(dir, f.FileName), State: api.ManifestForeign, Message: "the file " + f.Reason}
+		for _, w := range wanted {
+			if f.FileName == w.Manifest.FileName || f.Namespace == w.Namespace && f.Name == w.Manifest.PodName && f.Name != "" {
+				m.State, m.DaemonSet = api.ManifestConflict, w.Key
+			}
+		}
+		out = append(out, m)
+	}
+	slices.SortFunc(out, func(x, y api.ManifestStatus) int { return cmp.Compare(x.File, y.File) })
+	return out
+}
+
+// Explain implements api.Backend.
+func (b backend) Explain(_ context.Context, req api.ExplainRequest) ([]api.Explanation, error) {
+	v, err := b.latest()
+	if err != nil {
+		return nil, err
+	}
+	phases := map[string]plan.Status{}
+	for _, s := range v.statuses {
+		phases[s.Key] = s
+	}
+	key := req.DaemonSet
+	if key != "" && !strings.Contains(key, "/") {
+		key = "default/" + key
+	}
+	out := []api.Explanation{}
+	for _, w := range v.state.input.Wanted {
+		if key != "" && w.Key != key {
+			continue
+		}
+		e := api.Explanation{DaemonSet: w.Key, Node: b.a.cfg.NodeName, ShouldRun: w.Decision.ShouldRun, ShouldContinueRunning: w.Decision.ShouldContinueRunning,
+			Phase: string(phases[w.Key].Phase), Message: phases[w.Key].Message, Source: v.source(w.Key), Reasons: []api.Reason{}}
+		for _, r := range w.Decision.Reasons {
+			e.Reasons = append(e.Reasons, api.Reason{Predicate: r.Predicate, Passed: r.Passed, Message: r.Message, Remedy: r.Remedy})
+		}
+		if w.Evicted {
+			e.ShouldRun, e.ShouldContinueRunning = false, false
+			e.Reasons = append(e.Reasons, api.Reason{Predicate: "TaintEviction", Message: "the tolerationSeconds of a NoExecute taint are over", Remedy: "remove the taint, or tolerate it without tolerationSeconds"})
+		}
+		out = append(out, e)
+	}
+	if key != "" && len(out) == 0 {
+		return nil, b.notFound(v, key)
+	}
+	return out, nil
+}
+
+func (b backend) notFound(v *view, key string) error {
+	for _, f := range v.state.specs.Files {
+		if f.Bad {
+			return api.Errorf(api.CodeNotFound, "no DaemonSet %s is declared, and %s cannot be used", key, f.File).WithRemedy("dsctl validate " + f.File)
+		}
+	}
+	return api.Errorf(api.CodeNotFound, "no DaemonSet %s is declared in %s", key, b.a.cfg.SpecsDir).WithRemedy("dsctl status lists those that are")
+}
+
+// Diff implements api.Backend.
+func (b backend) Diff(ctx context.Context) ([]api.FileChange, error) {
+	var changes []api.FileChange
+	err := b.a.ask(ctx, func(context.Context) {
+		s := b.a.look()
+		for _, act := range plan.Make(s.input).Acts {
+			changes = append(changes, b.a.change(act))
+		}
+	})
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	return append([]api.FileChange{}, changes...), nil
+}
+
+// look reads what a plan depends on without taking anything over; the specs and the node are the last round's.
+func (a *Agent) look() state {
+	s, _ := a.read(time.Now())
+	return s
+}
+
+// change is an act as a change of a file's text.
+func (a *Agent) change(act plan.Act) api.FileChange {
+	c := api.FileChange{Action: string(act.Kind), File: filepath.Join(a.store.Dir(), act.FileName), DaemonSet: act.Key, Reason: act.Message}
+	if old, err := a.store.Read(act.FileName); err == nil {
+		c.Old = string(old)
+	}
+	if act.Manifest != nil {
+		c.New = string(act.Manifest.Data)
+	}
+	return c
+}
+
+// PatchNode implements api.Backend.
+func (b backend) PatchNode(ctx context.Context, p api.NodePatch) (*api.NodePatchResult, error) {
+	patch := nodePatch(p)
+	var result *api.NodePatchResult
+	var failed error
+	err := b.a.ask(ctx, func(context.Context) {
+		r, err := b.a.nodes.SetRuntime(patch)
+		if err != nil {
+			failed = patchError(err)
+			return
+		}
+		result = patchResult(p, r)
+	})
+	if err = errors.Join(unavailable(err), failed); err != nil {
+		return nil, err
+	}
+	v, err := b.latest()
+	if err != nil {
+		return nil, err
+	}
+	node := nodeStatus(v)
+	result.TypeMeta, result.Node = api.TypeMeta(api.KindNodePatchResult), node.Name
+	result.Labels, result.Taints, result.Unschedulable = node.Labels, node.Taints, node.Unschedulable
+	return result, nil
+}
+
+// Plan implements api.Backend: what the files would do here in the place of those of the same name.
+func (b backend) Plan(ctx context.Context, req api.PlanRequest) (*api.PlanResult, error) {
+	files := make([]spec.File, 0, len(req.Files))
+	for _, f := range req.Files {
+		files = append(files, spec.File{Name: filepath.Base(f.Name), Data: f.Data})
+	}
+	res := &api.PlanResult{TypeMeta: api.TypeMeta(api.KindPlanResult), Node: b.a.cfg.NodeName, DaemonSets: []api.DaemonSetPlan{}}
+	err := b.a.ask(ctx, func(context.Context) {
+		s := b.a.look()
+		overlay, problems := spec.Overlay(s.specs, b.a.cfg.SpecsDir, files)
+		res.Valid, res.Problems = !problems.HasErrors(), api.Problems(problems)
+		before := s.input
+		s.input.Wanted = b.a.wanted(&s, overlay.DaemonSets)
+		res.DaemonSets = b.a.planned(before, s.input)
+	})
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	return res, nil
+}
+
+// planned compares two plans, DaemonSet by DaemonSet.
+func (a *Agent) planned(before, after plan.Input) []api.DaemonSetPlan {
+	current := map[string]string{}
+	for _, p := range after.Present {
+		current[p.Key] = p.Revision
+	}
+	out := plan.Make(after)
+	plans := []api.DaemonSetPlan{}
+	for _, s := range out.Statuses {
+		p := api.DaemonSetPlan{DaemonSet: s.Key, Action: api.PlanNone, FromRevision: current[s.Key], ToRevision: s.Revision}
+		for _, act := range out.Acts {
+			if act.Key == s.Key {
+				p.Action = planAction(p.Action, act)
+				p.Reasons = append(p.Reasons, act.Message)
+				p.Changes = append(p.Changes, a.change(act))
+			}
+		}
+		if s.Phase == plan.PhaseBlocked {
+			p.Action = api.PlanBlocked
+		}
+		if p.Action == api.PlanReplace {
+			p.Changes = append(p.Changes, a.following(after, s)...)
+		}
+		if s.Message != "" && p.Action != api.PlanReplace {
+			p.Reasons = append(p.Reasons, s.Message)
+		}
+		plans = append(plans, p)
+	}
+	return plans
+}
+
+// following is what a replacement writes once the old pod has stopped.
+func (a *Agent) following(in plan.Input, s plan.Status) []api.FileChange {
+	for _, w := range in.Wanted {
+		if w.Key == s.Key {
+			return []api.FileChange{a.change(plan.Act{Kind: plan.Write, Key: w.Key, FileName: w.Manifest.FileName, Manifest: &w.Manifest, Message: "when the old pod has stopped"})}
+		}
+	}
+	return nil
+}
+
+func planAction(so string, act plan.Act) string {
+	switch {
+	case act.Kind == plan.Remove && (act.Reason == plan.ReasonReplacing || act.Reason == plan.ReasonFailed):
+		return api.PlanReplace
+	case act.Kind == plan.Remove && act.Reason != plan.ReasonSuperseded:
+		return api.PlanRemove
+	case act.Kind == plan.Write:
+		return api.PlanCreate
+	case act.Kind == plan.Restore:
+		return api.PlanReplace
+	}
+	return so
+}

@@ -1,0 +1,114 @@
+package agent
+
+import (
+	"context"
+	"os"
+	"reflect"
+	"syscall"
+
+	"github.com/rs/zerolog"
+
+	"github.com/daemonsetd/daemonsetd/agent/config"
+	"github.com/daemonsetd/daemonsetd/agent/kubelet"
+	"github.com/daemonsetd/daemonsetd/agent/zf"
+	"github.com/daemonsetd/daemonsetd/manifests/diag"
+)
+
+// host is the kubelet of this host: its settings, and the poller that asks it. The kubelet may be installed or configured
+// after the agent; its configuration file is looked at again in every round, and a change starts a new poller. Only the
+// loop uses a host, but for poller.Latest.
+type host struct {
+	cfg      config.Config
+	log      zerolog.Logger
+	set      kubelet.Settings
+	problems diag.List
+	identity fileIdentity
+	poller   *kubelet.Poller
+	cancel   context.CancelFunc
+	done     chan struct{}
+}
+
+// fileIdentity tells a file that may have changed from one that has not.
+type fileIdentity struct {
+	ino         uint64
+	size        int64
+	mtim, ctime syscall.Timespec
+}
+
+func identify(path string) fileIdentity {
+	info, err := os.Stat(path)
+	if err != nil {
+		return fileIdentity{}
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return fileIdentity{}
+	}
+	return fileIdentity{st.Ino, st.Size, st.Mtim, st.Ctim}
+}
+
+func newHost(cfg config.Config, log zerolog.Logger) *host {
+	h := &host{cfg: cfg, log: log, identity: identify(cfg.Kubelet.Config)}
+	h.set, h.problems = h.discover()
+	h.makePoller()
+	return h
+}
+
+func (h *host) discover() (kubelet.Settings, diag.List) {
+	k := h.cfg.Kubelet
+	return kubelet.Discover(kubelet.Options{
+		ConfigFile: k.Config, URL: k.URL, HealthzURL: k.HealthzURL, ManifestsDir: h.cfg.ManifestsDir, CAFile: k.CAFile,
+		ClientCertFile: k.ClientCertFile, ClientKeyFile: k.ClientKeyFile, TokenFile: k.TokenFile, Insecure: k.InsecureSkipVerify,
+	})
+}
+
+func (h *host) makePoller() {
+	client, err := kubelet.New(h.set, kubelet.Config{})
+	if err != nil {
+		// Addresses were checked with the configuration; what is left is a kubelet configuration that makes no address.
+		h.problems = append(h.problems, diag.Problem{Severity: diag.Error, File: h.set.ConfigFile, Message: err.Error(), Hint: "set kubelet.url and kubelet.healthzURL"})
+	}
+	h.poller = kubelet.NewPoller(client, kubelet.PollerConfig{AssumeReady: h.cfg.Kubelet.AssumeReady || client == nil})
+}
+
+func (h *host) settings() kubelet.Settings { return h.set }
+
+// start asks the kubelet once, briefly, and then goes on asking in the background.
+func (h *host) start(ctx context.Context) {
+	h.poller.Prime(ctx)
+	ctx, h.cancel = context.WithCancel(ctx)
+	h.done = make(chan struct{})
+	go func(p *kubelet.Poller, done chan struct{}) {
+		defer close(done)
+		_ = p.Run(ctx) // ends with the context, and that is all it can say
+	}(h.poller, h.done)
+}
+
+func (h *host) stop() {
+	if h.cancel == nil {
+		return
+	}
+	h.cancel()
+	<-h.done
+	h.cancel = nil
+}
+
+// refresh reads the kubelet's configuration again where it has changed, and says whether the settings did.
+func (h *host) refresh(ctx context.Context, force bool) bool {
+	id := identify(h.cfg.Kubelet.Config)
+	if id == h.identity && !force {
+		return false
+	}
+	h.identity = id
+	set, problems := h.discover()
+	h.problems = problems
+	if reflect.DeepEqual(set, h.set) {
+		return false
+	}
+	h.log.Info().Str(zf.File, h.cfg.Kubelet.Config).Msg("kubelet settings changed")
+	h.set = set
+	h.stop()
+	h.makePoller()
+	h.start(ctx)
+	return true
+}

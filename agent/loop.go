@@ -1,0 +1,121 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+const (
+	// burst is how many rounds may follow each other at once; beyond it rounds are spaced, so that a host on which
+	// something changes all the time is not kept busy by its agent.
+	burst   = 50
+	spacing = 20 * time.Millisecond
+)
+
+// errStopping answers who asks for work after the loop has ended.
+var errStopping = errors.New("the agent is stopping")
+
+// request is work for the loop, which is done between two rounds; done is closed after the round that follows it.
+type request struct {
+	do   func(ctx context.Context)
+	done chan struct{}
+}
+
+// ask has the loop do something and waits until it has acted upon it.
+func (a *Agent) ask(ctx context.Context, do func(ctx context.Context)) error {
+	r := request{do: do, done: make(chan struct{})}
+	select {
+	case a.requests <- r:
+	case <-a.ended:
+		return errStopping
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case <-r.done:
+		return nil
+	case <-a.ended:
+		return errStopping
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// loop runs rounds until the context ends: one at once, one whenever something wakes it, and one at the latest when the
+// last one asked for it. It reacts to the first event at once; what comes while a round runs is one more round.
+func (a *Agent) loop(ctx context.Context) error {
+	defer close(a.ended)
+	a.kubelet.start(ctx)
+	defer a.kubelet.stop()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	pace := pacer{}
+	var waiting []request
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case r := <-a.requests:
+			r.do(ctx)
+			waiting = append(waiting, r)
+		case <-a.loader.Wake():
+		case <-a.nodes.Wake():
+		case <-a.store.Wake():
+		case <-a.kubelet.poller.Wake():
+		case <-timer.C:
+		}
+		if len(waiting) == 0 {
+			if err := pace.wait(ctx); err != nil {
+				return nil
+			}
+		}
+		next := a.round(ctx)
+		a.opts.Notifier.Alive()
+		for _, r := range waiting {
+			close(r.done)
+		}
+		waiting = waiting[:0]
+		timer.Reset(next)
+	}
+}
+
+// pacer lets a burst of rounds through and spaces what comes after. Its tokens come back with time.
+type pacer struct {
+	used int
+	last time.Time
+}
+
+func (p *pacer) wait(ctx context.Context) error {
+	now := time.Now()
+	p.used = max(p.used-int(now.Sub(p.last)/spacing), 0)
+	p.last = now
+	if p.used < burst {
+		p.used++
+		return nil
+	}
+	t := time.NewTimer(spacing)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		p.last = time.Now()
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// nextRound is when the loop goes round again by itself: when a part asked for it, and never later than resync or than
+// the watchdog wants to hear of it.
+func (a *Agent) nextRound(now time.Time, asked ...time.Duration) time.Duration {
+	next := resync
+	if a.opts.Watchdog > 0 {
+		next = min(next, a.opts.Watchdog)
+	}
+	for _, d := range asked {
+		if d > 0 {
+			next = min(next, d)
+		}
+	}
+	return max(next, time.Millisecond)
+}

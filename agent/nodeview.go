@@ -1,0 +1,132 @@
+package agent
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/daemonsetd/daemonsetd/agent/api"
+	"github.com/daemonsetd/daemonsetd/agent/kubelet"
+	"github.com/daemonsetd/daemonsetd/agent/node"
+	"github.com/daemonsetd/daemonsetd/manifests/diag"
+)
+
+// nodeConfig is what the node is made of.
+func (a *Agent) nodeConfig() node.Config {
+	return node.Config{Name: a.cfg.NodeName, NodeFile: a.cfg.NodeFile, NodeDir: a.cfg.NodeDir(), StateDir: a.cfg.StateDir, RuntimeDir: a.cfg.RuntimeDir,
+		Thresholds: a.kubelet.thresholds, Logger: a.log, Sampler: node.ProcSampler{KubeletDir: a.kubelet.settings().RootDir}}
+}
+
+// thresholds are the kubelet's; settings that the kubelet itself would not start with give its defaults.
+func (h *host) thresholds() node.Thresholds {
+	t, err := node.ParseThresholds(node.ThresholdConfig{EvictionHard: h.set.EvictionHard, EvictionSoft: h.set.EvictionSoft, EvictionSoftGracePeriod: h.set.EvictionSoftGracePeriod,
+		EvictionMinimumReclaim: h.set.EvictionMinimumReclaim, EvictionPressureTransitionPeriod: h.set.EvictionPressureTransitionPeriod, MergeDefaultEvictionSettings: h.set.MergeDefaultEvictionSettings,
+		EnforceNodeAllocatable: h.set.EnforceNodeAllocatable})
+	if err != nil {
+		return node.DefaultThresholds()
+	}
+	return t
+}
+
+// nodeInputs is what the node's conditions follow from.
+func (a *Agent) nodeInputs(k *kubelet.Snapshot) node.Inputs {
+	in := node.Inputs{Kubelet: node.KubeletStatus{Healthy: k.Healthy, AssumeReady: k.AssumeReady}, KubeletVersion: k.Version}
+	if k.SummaryErr == nil {
+		in.Summary = k.Summary
+	}
+	if !k.Healthy && k.HealthErr != nil {
+		// The state alone: an error's text may have a port or a time in it that changes with every try.
+		in.Kubelet.Message = fmt.Sprintf("the kubelet's health cannot be told: %s", k.HealthErr.State)
+	}
+	return in
+}
+
+// nodeStatus is the node as the API shows it.
+func nodeStatus(v *view) api.NodeStatus {
+	d := v.origins
+	st := api.NodeStatus{Name: d.Name, Unschedulable: d.Unschedulable.Value == "true", Labels: []api.NodeLabel{}, Taints: []api.NodeTaint{}, Conditions: []api.NodeCondition{}}
+	for _, l := range d.Labels {
+		source, file := place(l.Origin)
+		st.Labels = append(st.Labels, api.NodeLabel{Key: l.Key, Value: l.Value, Source: source, File: file})
+	}
+	for _, t := range d.Taints {
+		source, file := place(t.Origin)
+		st.Taints = append(st.Taints, api.NodeTaint{Key: t.Key, Value: t.Value, Effect: string(t.Effect), TimeAdded: t.TimeAdded, Source: source, File: file})
+	}
+	for _, c := range d.Conditions {
+		st.Conditions = append(st.Conditions, api.NodeCondition{Type: string(c.Type), Status: string(c.Status), Reason: c.Reason, Message: c.Message, Since: c.LastTransitionTime.Time})
+	}
+	return st
+}
+
+func place(o node.Origin) (source, file string) {
+	if path, ok := o.File(); ok {
+		return api.SourceFile, path
+	}
+	switch o {
+	case node.OriginRuntime:
+		return api.SourceRuntime, ""
+	case node.OriginCondition:
+		return api.SourceCondition, ""
+	}
+	return api.SourceAutomatic, ""
+}
+
+func nodeFiles(v *view) []api.FileStatus {
+	out := []api.FileStatus{}
+	for _, f := range v.origins.Files {
+		st := api.FileStatus{File: f.Path, Bad: f.Status == node.FileLastGood || f.Status == node.FileNotInEffect, LastGood: f.Status == node.FileLastGood, Pending: f.Status == node.FileChanging}
+		if f.Status != node.FileNotInEffect {
+			st.Objects = 1
+		}
+		st.Problems = api.Problems(of(v.origins.Problems, f.Path))
+		out = append(out, st)
+	}
+	return out
+}
+
+// of is the findings of one file.
+func of(list diag.List, path string) diag.List {
+	return slices.DeleteFunc(slices.Clone(list), func(p diag.Problem) bool { return p.File != path })
+}
+
+func nodePatch(p api.NodePatch) node.Patch {
+	out := node.Patch{Labels: p.SetLabels, RemoveLabels: p.RemoveLabels, Unschedulable: p.Unschedulable, Overwrite: p.Overwrite}
+	for _, t := range p.SetTaints {
+		out.Taints = append(out.Taints, corev1.Taint{Key: t.Key, Value: t.Value, Effect: corev1.TaintEffect(t.Effect)})
+	}
+	for _, t := range p.RemoveTaints {
+		out.RemoveTaints = append(out.RemoveTaints, corev1.Taint{Key: t.Key, Effect: corev1.TaintEffect(t.Effect)})
+	}
+	return out
+}
+
+func patchError(err error) error {
+	refused, ok := errors.AsType[*node.PatchError](err)
+	switch {
+	case !ok:
+		return err
+	case refused.Conflict:
+		return api.Errorf(api.CodeConflict, "%v", err).WithRemedy("--overwrite changes a value that is there already")
+	default:
+		return api.Errorf(api.CodeInvalid, "%v", err)
+	}
+}
+
+// patchResult says what a patch came to, in one sentence for each change.
+func patchResult(p api.NodePatch, r node.Result) *api.NodePatchResult {
+	out := &api.NodePatchResult{Changed: []string{}}
+	if r.Changed {
+		out.Changed = append(out.Changed, r.Operation)
+	}
+	for _, s := range r.Shadowed {
+		out.Warnings = append(out.Warnings, s.String())
+	}
+	if len(r.NotFound) > 0 {
+		out.Warnings = append(out.Warnings, "not there: "+strings.Join(r.NotFound, ", "))
+	}
+	return out
+}

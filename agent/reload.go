@@ -1,0 +1,113 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/daemonsetd/daemonsetd/agent/api"
+	"github.com/daemonsetd/daemonsetd/agent/config"
+	"github.com/daemonsetd/daemonsetd/agent/zf"
+	"github.com/daemonsetd/daemonsetd/manifests/diag"
+)
+
+// Reload reads the configuration, the kubelet's configuration, the node files and the spec files again, and returns when
+// the agent has acted on them. Everything that can fail comes before anything is taken over; a configuration that cannot
+// be used is an error and changes nothing.
+func (a *Agent) Reload(ctx context.Context) (*api.ReloadResult, error) {
+	a.opts.Notifier.Reloading()
+	defer func() { a.opts.Notifier.Ready(a.currentLine()) }()
+	next, problems, err := a.reread()
+	if err != nil {
+		a.metrics.ReloadSuccessful.Set(0)
+		return nil, api.Errorf(api.CodeInvalid, "%v", err).WithRemedy("correct the configuration; the agent goes on with the old one")
+	}
+	res := &api.ReloadResult{TypeMeta: api.TypeMeta(api.KindReloadResult), Changed: []string{}, Problems: api.Problems(problems)}
+	before := a.view.Load()
+	err = a.ask(ctx, func(ctx context.Context) { a.takeOver(ctx, next, problems, res) })
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	after := a.view.Load()
+	problems = append(problems, after.problems...)
+	for _, f := range after.state.specs.Files {
+		problems = append(problems, f.Problems...)
+	}
+	res.Problems = api.Problems(problems)
+	res.Changed = append(res.Changed, changes(before, after)...)
+	res.At = time.Now()
+	a.metrics.ReloadSuccessful.Set(float64(one(!problems.HasErrors())))
+	if !problems.HasErrors() {
+		a.metrics.ReloadTimestamp.Set(float64(res.At.Unix()))
+	}
+	a.log.Info().Int(zf.Count, len(res.Changed)).Msg("reloaded")
+	return res, nil
+}
+
+// Reload implements api.Backend.
+func (b backend) Reload(ctx context.Context) (*api.ReloadResult, error) { return b.a.Reload(ctx) }
+
+func (a *Agent) reread() (config.Config, diag.List, error) {
+	if a.opts.Reread == nil {
+		return a.cfg, nil, nil
+	}
+	return a.opts.Reread()
+}
+
+// takeOver is the part of a reload that the loop does.
+func (a *Agent) takeOver(ctx context.Context, next config.Config, problems diag.List, res *api.ReloadResult) {
+	for _, key := range config.Changed(a.cfg, next) {
+		if key == "log.level" && a.opts.SetLevel != nil && a.opts.SetLevel(next.Log.Level) == nil {
+			a.cfg.Log.Level = next.Log.Level
+			res.Changed = append(res.Changed, "log level is now "+next.Log.Level)
+			continue
+		}
+		res.RestartRequired = append(res.RestartRequired, key)
+	}
+	a.opts.ConfigProblems = problems
+	if a.kubelet.refresh(ctx, true) {
+		res.Changed = append(res.Changed, "the kubelet's settings")
+	}
+	a.nodes.Reload()
+	a.loader.Confirm()
+	a.acting = acting{}
+}
+
+// currentLine is the status line of the last round.
+func (a *Agent) currentLine() string {
+	if v := a.view.Load(); v != nil {
+		return v.line
+	}
+	return "starting"
+}
+
+// changes says what is different between two rounds, one sentence each.
+func changes(before, after *view) []string {
+	if before == nil {
+		return nil
+	}
+	var out []string
+	was := map[string]string{}
+	for _, ds := range before.state.specs.DaemonSets {
+		was[ds.Key()] = string(ds.Template)
+	}
+	for _, ds := range after.state.specs.DaemonSets {
+		template, known := was[ds.Key()]
+		switch {
+		case !known:
+			out = append(out, fmt.Sprintf("DaemonSet %s is new", ds.Key()))
+		case template != string(ds.Template):
+			out = append(out, fmt.Sprintf("DaemonSet %s has another template", ds.Key()))
+		}
+		delete(was, ds.Key())
+	}
+	for _, ds := range before.state.specs.DaemonSets {
+		if _, gone := was[ds.Key()]; gone {
+			out = append(out, fmt.Sprintf("DaemonSet %s is gone", ds.Key()))
+		}
+	}
+	if before.state.node != after.state.node {
+		out = append(out, "the node's labels, taints or conditions")
+	}
+	return out
+}

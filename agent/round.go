@@ -1,0 +1,338 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/daemonsetd/daemonsetd/agent/api"
+	"github.com/daemonsetd/daemonsetd/agent/kubelet"
+	"github.com/daemonsetd/daemonsetd/agent/placement"
+	"github.com/daemonsetd/daemonsetd/agent/plan"
+	"github.com/daemonsetd/daemonsetd/agent/zf"
+	"github.com/daemonsetd/daemonsetd/manifests/render"
+	"github.com/daemonsetd/daemonsetd/manifests/spec"
+	"github.com/daemonsetd/daemonsetd/manifests/store"
+)
+
+// rendered is what is computed once for a DaemonSet that does not change: the loader gives the same pointer as long as
+// the object is the same.
+type rendered struct {
+	compiled *placement.Compiled
+	manifest render.Manifest
+	err      error
+}
+
+// state is everything that a round has read.
+type state struct {
+	now     time.Time
+	specs   *spec.Snapshot
+	node    *corev1.Node
+	kubelet *kubelet.Snapshot
+	listing store.Listing
+	scanErr error
+	input   plan.Input
+}
+
+// acting is the back-off of acts that fail: a full disk is not written to a thousand times a second.
+type acting struct {
+	failures int
+	until    time.Time
+}
+
+const (
+	actRetryFirst = time.Second
+	actRetryMax   = resync
+)
+
+// round reads everything, plans, acts and publishes, and says when the next one is due.
+func (a *Agent) round(ctx context.Context) time.Duration {
+	begin := time.Now()
+	a.refreshKubelet(ctx)
+	s, again := a.read(begin)
+	out := plan.Make(s.input)
+	acted := a.act(&s, out)
+	if acted {
+		// What was done is looked at before it is told.
+		s, again = a.read(time.Now())
+		if out = plan.Make(s.input); len(out.Acts) > 0 {
+			again = time.Millisecond
+		}
+	}
+	a.forgetRendered(s.specs)
+	a.publish(s, out)
+	if err := a.loader.Persist(); err != nil {
+		a.report("LastGoodNotSaved", api.SeverityWarning, err.Error(), "free some space in "+a.cfg.StateDir)
+	} else {
+		a.clear("LastGoodNotSaved")
+	}
+	if out.Hurry {
+		a.kubelet.poller.Hurry()
+	}
+	now := time.Now()
+	a.metrics.Reconciles.Inc()
+	a.metrics.ReconcileSeconds.Observe(now.Sub(begin).Seconds())
+	a.settle(s)
+	waits := []time.Duration{again}
+	for _, at := range []time.Time{out.Again, a.acting.until, a.evictionDue(now)} {
+		if !at.IsZero() {
+			waits = append(waits, max(at.Sub(now), time.Millisecond))
+		}
+	}
+	return a.nextRound(now, waits...)
+}
+
+// refreshKubelet takes over a changed kubelet configuration.
+func (a *Agent) refreshKubelet(ctx context.Context) {
+	a.kubelet.refresh(ctx, false)
+}
+
+// read reads everything that a plan depends on.
+func (a *Agent) read(now time.Time) (state, time.Duration) {
+	s := state{now: now, kubelet: a.kubeletState()}
+	var again time.Duration
+	s.specs, again = a.loader.Load()
+	_, next := a.nodes.Update(now, a.nodeInputs(s.kubelet))
+	if next > 0 && (again == 0 || next < again) {
+		again = next
+	}
+	s.node = a.nodes.Node()
+	s.listing, s.scanErr = a.store.Scan()
+	s.input = plan.Input{Now: now, Node: a.cfg.NodeName, Kubelet: kubeletInput(s.kubelet, s.specs, now), Undecided: s.specs.Undecided, Memories: maps.Clone(a.memories.now)}
+	s.input.Wanted = a.wanted(&s, s.specs.DaemonSets)
+	for _, e := range s.listing.Ours {
+		s.input.Present = append(s.input.Present, plan.Present{FileName: e.FileName, Key: e.Key(), Revision: e.Revision, PodName: e.PodName,
+			Source: e.Source, GracePeriodSeconds: e.GracePeriodSeconds, Intact: e.Intact})
+	}
+	return s, again
+}
+
+// wanted decides every declared DaemonSet for this node.
+func (a *Agent) wanted(s *state, sets []*spec.DaemonSet) []plan.Wanted {
+	wanted := make([]plan.Wanted, 0, len(sets))
+	for _, ds := range sets {
+		r := a.rendered[ds]
+		if r == nil {
+			r = a.render(ds)
+			a.rendered[ds] = r
+		}
+		wanted = append(wanted, a.want(s, ds, r))
+	}
+	return wanted
+}
+
+// forgetRendered drops what was computed for DaemonSets that are no more.
+func (a *Agent) forgetRendered(specs *spec.Snapshot) {
+	if len(a.rendered) == len(specs.DaemonSets) {
+		return
+	}
+	known := make(map[*spec.DaemonSet]*rendered, len(specs.DaemonSets))
+	for _, ds := range specs.DaemonSets {
+		if r := a.rendered[ds]; r != nil {
+			known[ds] = r
+		}
+	}
+	a.rendered = known
+}
+
+func (a *Agent) render(ds *spec.DaemonSet) *rendered {
+	r := &rendered{compiled: placement.Compile(ds.Object)}
+	o := render.Options{NodeName: a.cfg.NodeName, Revision: render.Revision(ds.Template), Source: ds.Source.File}
+	r.manifest, _, r.err = render.Render(ds.Object, o)
+	if r.err != nil {
+		r.manifest.Revision = o.Revision
+	}
+	return r
+}
+
+func (a *Agent) want(s *state, ds *spec.DaemonSet, r *rendered) plan.Wanted {
+	key := ds.Key()
+	memory := s.input.Memories[key]
+	eviction := placement.NextEviction(memory.Eviction, r.compiled, s.node, s.now)
+	if eviction != memory.Eviction {
+		memory.Eviction = eviction
+		s.input.Memories[key] = memory
+	}
+	w := plan.Wanted{Key: key, Namespace: ds.Object.Namespace, Name: ds.Object.Name, Manifest: r.manifest, Decision: r.compiled.Decide(s.node),
+		Evicted: eviction.Evicted(s.now), OnDelete: ds.Object.Spec.UpdateStrategy.Type == "OnDelete"}
+	if r.err != nil {
+		w.Blocked = r.err.Error()
+	} else if f := conflict(s.listing.Foreign, r.manifest); f != "" {
+		w.Blocked = f
+	}
+	return w
+}
+
+// conflict says which foreign file is in the way of a manifest: one of the same name, or one that declares the same pod.
+func conflict(foreign []store.ForeignPod, m render.Manifest) string {
+	for _, f := range foreign {
+		if f.FileName == m.FileName {
+			return fmt.Sprintf("the file %s belongs to somebody else (it %s); move it away", f.FileName, f.Reason)
+		}
+		if f.Namespace == m.Namespace && f.Name == m.PodName {
+			return fmt.Sprintf("the file %s, which is not ours, declares the pod %s/%s; remove it from there", f.FileName, f.Namespace, f.Name)
+		}
+	}
+	return ""
+}
+
+// evictionDue is when the next NoExecute timer runs out.
+func (a *Agent) evictionDue(now time.Time) time.Time {
+	var due time.Time
+	for _, m := range a.memories.now {
+		if at := m.Eviction.At; at.After(now) && (due.IsZero() || at.Before(due)) {
+			due = at
+		}
+	}
+	return due
+}
+
+// kubeletInput turns the latest answers of the kubelet into what plan looks at.
+func kubeletInput(k *kubelet.Snapshot, specs *spec.Snapshot, now time.Time) plan.Kubelet {
+	in := plan.Kubelet{AssumeReady: k.AssumeReady, Healthy: k.Healthy, PodsAt: k.PodsAt, RunningAt: k.RunningAt,
+		RunningUnknown: k.RunningErr != nil || k.PodsErr != nil, PodsUnknown: k.PodsErr != nil,
+		Pods: make(map[string]plan.Pod, len(k.Pods)), Running: make(map[string]bool, len(k.Running))}
+	in.Gone = func(full string, removed time.Time) bool {
+		namespace, name := splitKey(full)
+		gone, _ := k.Gone(namespace, name, removed)
+		return gone
+	}
+	minReady := minReadySeconds(specs)
+	for i := range k.Pods {
+		pod := &k.Pods[i]
+		in.Pods[pod.Namespace+"/"+pod.Name] = planPod(pod, minReady[pod.Namespace+"/"+ownerName(pod)], now)
+	}
+	for i := range k.Running {
+		in.Running[k.Running[i].Namespace+"/"+k.Running[i].Name] = true
+	}
+	return in
+}
+
+// ownerName is the DaemonSet that a pod of ours says it belongs to.
+func ownerName(pod *corev1.Pod) string {
+	_, name := splitKey(pod.Annotations[render.AnnotationDaemonSet])
+	return name
+}
+
+func minReadySeconds(specs *spec.Snapshot) map[string]int32 {
+	m := map[string]int32{}
+	for _, ds := range specs.DaemonSets {
+		if s := ds.Object.Spec.MinReadySeconds; s > 0 {
+			m[ds.Key()] = s
+		}
+	}
+	return m
+}
+
+func planPod(pod *corev1.Pod, minReady int32, now time.Time) plan.Pod {
+	p := plan.Pod{Failed: kubelet.Failed(pod), Ready: kubelet.PodReady(pod), Available: kubelet.PodAvailable(pod, minReady, now), Message: podMessage(pod)}
+	if p.Ready && !p.Available {
+		p.AvailableAt = now.Add(time.Second)
+		for _, c := range pod.Status.Conditions {
+			if c.Type == corev1.PodReady {
+				p.AvailableAt = c.LastTransitionTime.Add(time.Duration(minReady) * time.Second)
+			}
+		}
+		p.Message = fmt.Sprintf("ready, available after minReadySeconds (%d)", minReady)
+	}
+	return p
+}
+
+// podMessage is one sentence on why a pod is not ready.
+func podMessage(pod *corev1.Pod) string {
+	if pod.Status.Message != "" {
+		return pod.Status.Reason + ": " + pod.Status.Message
+	}
+	if pod.Status.Reason != "" {
+		return pod.Status.Reason
+	}
+	for _, list := range [][]corev1.ContainerStatus{pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses} {
+		for _, c := range list {
+			if w := c.State.Waiting; w != nil && w.Reason != "PodInitializing" && w.Reason != "" {
+				return fmt.Sprintf("container %s waits: %s %s", c.Name, w.Reason, w.Message)
+			}
+			if t := c.State.Terminated; t != nil && t.ExitCode != 0 {
+				return fmt.Sprintf("container %s ended with exit code %d (%s)", c.Name, t.ExitCode, t.Reason)
+			}
+		}
+	}
+	return "the pod is not ready yet"
+}
+
+// act does what the plan says and reports whether anything was changed. What must be remembered is on disk first; where
+// that fails, no pod is taken down for being replaced.
+func (a *Agent) act(s *state, out plan.Output) bool {
+	saveErr := a.memories.set(out.Memories)
+	if saveErr != nil {
+		a.report("StateNotSaved", api.SeverityError, saveErr.Error(), "make the state directory "+a.cfg.StateDir+" writable; until then no pod is replaced")
+	} else {
+		a.clear("StateNotSaved")
+	}
+	if a.scanFailed(s) || len(out.Acts) == 0 {
+		return false
+	}
+	if s.now.Before(a.acting.until) && a.acting.failures > 0 {
+		return false
+	}
+	var failed error
+	changed := false
+	for _, act := range out.Acts {
+		if saveErr != nil && act.Kind == plan.Remove && (act.Reason == plan.ReasonReplacing || act.Reason == plan.ReasonFailed) {
+			continue
+		}
+		err := a.do(act)
+		failed = errors.Join(failed, err)
+		changed = changed || err == nil
+	}
+	a.backOff(failed)
+	return changed
+}
+
+func (a *Agent) scanFailed(s *state) bool {
+	if s.scanErr == nil {
+		a.clear("ManifestsDirectory")
+		return false
+	}
+	if errors.Is(s.scanErr, store.ErrMissing) {
+		if err := a.store.Ensure(); err == nil {
+			a.acting.until = s.now.Add(time.Millisecond)
+		}
+	}
+	a.report("ManifestsDirectory", api.SeverityError, s.scanErr.Error(), "")
+	return true
+}
+
+func (a *Agent) backOff(err error) {
+	if err == nil {
+		a.acting = acting{}
+		a.clear("ManifestNotChanged")
+		return
+	}
+	a.report("ManifestNotChanged", api.SeverityError, err.Error(), "")
+	a.acting.until = time.Now().Add(min(actRetryFirst<<min(a.acting.failures, 10), actRetryMax))
+	a.acting.failures++
+}
+
+// do changes the kubelet's directory and tells of it.
+func (a *Agent) do(act plan.Act) error {
+	var err error
+	if act.Kind == plan.Remove {
+		err = a.store.Remove(act.FileName)
+	} else {
+		err = a.store.Write(*act.Manifest)
+	}
+	if err != nil {
+		a.metrics.ManifestErrors.WithLabelValues(string(act.Kind)).Inc()
+		a.event(act.Key, corev1.EventTypeWarning, "FailedManifest", err.Error())
+		return err
+	}
+	a.metrics.ManifestOps.WithLabelValues(string(act.Kind)).Inc()
+	a.log.Info().Str(zf.Action, string(act.Kind)).Str(zf.DaemonSet, act.Key).Str(zf.Revision, act.Revision).Str(zf.File, act.FileName).
+		Str(zf.Reason, act.Reason).Msg("manifest changed")
+	a.tell(act)
+	return nil
+}

@@ -1,0 +1,320 @@
+package agent
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/daemonsetd/daemonsetd/agent/api"
+	"github.com/daemonsetd/daemonsetd/agent/kubelet"
+	"github.com/daemonsetd/daemonsetd/agent/metrics"
+	"github.com/daemonsetd/daemonsetd/agent/node"
+	"github.com/daemonsetd/daemonsetd/agent/plan"
+	"github.com/daemonsetd/daemonsetd/manifests/diag"
+	"github.com/daemonsetd/daemonsetd/manifests/spec"
+)
+
+// view is what the API reads: the last round, unchanged ever after.
+type view struct {
+	state    state
+	statuses []plan.Status
+	health   []api.HealthItem
+	origins  node.Description
+	problems diag.List
+	kubelet  kubelet.Settings
+	line     string
+}
+
+// publish makes the round visible: to the API, in the metrics, the log and the service manager's status line.
+func (a *Agent) publish(s state, out plan.Output) {
+	a.checkHealth(s)
+	a.transitions(out.Statuses)
+	v := &view{state: s, statuses: out.Statuses, health: a.healthItems(), origins: a.nodes.Describe(), problems: a.nodes.Problems(), kubelet: a.kubelet.settings(), line: statusLine(s, out)}
+	old := a.view.Swap(v)
+	a.publishObjects(old, v)
+	a.publishMetrics(v)
+	a.publishConditions(old, v)
+}
+
+// publishObjects brings the registry up to date, looking only at what can have changed.
+func (a *Agent) publishObjects(old, v *view) {
+	if old == nil || old.state.node != v.state.node {
+		a.registry.SetNodes([]*corev1.Node{v.state.node})
+	}
+	if old == nil || !samePods(old.state.kubelet.Pods, v.state.kubelet.Pods) {
+		pods := make([]*corev1.Pod, 0, len(v.state.kubelet.Pods))
+		for i := range v.state.kubelet.Pods {
+			pods = append(pods, &v.state.kubelet.Pods[i])
+		}
+		a.registry.SetPods(pods)
+	}
+	if old == nil || old.state.specs != v.state.specs || !reflect.DeepEqual(old.statuses, v.statuses) || !samePods(old.state.kubelet.Pods, v.state.kubelet.Pods) {
+		a.registry.SetDaemonSets(v.daemonSets())
+	}
+}
+
+// samePods tells whether two lists are the same memory; the client gives the same list as long as the answer is the same.
+func samePods(a, b []corev1.Pod) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
+}
+
+// daemonSets are the declared DaemonSets with the status that this one node gives them (updateDaemonSetStatus in
+// pkg/controller/daemon/daemon_controller.go).
+func (v *view) daemonSets() []*appsv1.DaemonSet {
+	wanted := v.wanted()
+	sets := make([]*appsv1.DaemonSet, 0, len(v.state.specs.DaemonSets))
+	for _, ds := range v.state.specs.DaemonSets {
+		o := *ds.Object
+		if w, ok := wanted[ds.Key()]; ok {
+			o.Status = v.daemonSetStatus(w)
+		}
+		sets = append(sets, &o)
+	}
+	return sets
+}
+
+func (v *view) daemonSetStatus(w plan.Wanted) appsv1.DaemonSetStatus {
+	st := appsv1.DaemonSetStatus{}
+	exists, current := false, false
+	var pod plan.Pod
+	for _, p := range v.state.input.Present {
+		if p.Key == w.Key {
+			exists = true
+			current = p.Revision == w.Manifest.Revision
+			pod = v.state.input.Kubelet.Pods[w.Namespace+"/"+p.PodName+"-"+v.state.input.Node]
+		}
+	}
+	if !w.Decision.ShouldRun || w.Evicted {
+		st.NumberMisscheduled = one(exists)
+		return st
+	}
+	st.DesiredNumberScheduled = 1
+	st.CurrentNumberScheduled = one(exists)
+	st.UpdatedNumberScheduled = one(exists && current)
+	st.NumberReady = one(exists && pod.Ready)
+	st.NumberAvailable = one(exists && pod.Available)
+	st.NumberUnavailable = 1 - st.NumberAvailable
+	return st
+}
+
+func one(b bool) int32 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// wanted is the decisions of the round by key.
+func (v *view) wanted() map[string]plan.Wanted {
+	m := make(map[string]plan.Wanted, len(v.state.input.Wanted))
+	for _, w := range v.state.input.Wanted {
+		m[w.Key] = w
+	}
+	return m
+}
+
+// checkHealth keeps the items that follow from what was read.
+func (a *Agent) checkHealth(s state) {
+	a.when(s.specs.DirProblem != "", "SpecsDirectory", api.SeverityError, s.specs.DirProblem, "everything in effect stays; repair the directory, or run dsctl reload if it is meant to be so")
+	bad, pending := 0, 0
+	var firstBad string
+	for _, f := range s.specs.Files {
+		if f.Pending {
+			pending++
+		}
+		if f.Bad {
+			if bad++; firstBad == "" {
+				firstBad = firstError(f.Problems)
+			}
+		}
+	}
+	a.when(bad > 0, "BadSpecFile", api.SeverityError, fmt.Sprintf("%s cannot be used; what came from %s before stays in effect: %s", count(bad, "spec file"), itOrThem(bad), firstBad), "dsctl validate "+a.cfg.SpecsDir)
+	nodeProblem := firstError(a.nodes.Problems())
+	a.when(nodeProblem != "", "BadNodeFile", api.SeverityError, "a node file cannot be used; what it said before stays in effect: "+nodeProblem, "correct the file")
+	a.checkKubelet(s.kubelet)
+	a.checkDirectory(s)
+}
+
+func (a *Agent) checkKubelet(k *kubelet.Snapshot) {
+	text, remedy := "", ""
+	if !k.Healthy && k.HealthErr != nil {
+		text, remedy = k.HealthErr.Error(), k.HealthErr.Remedy
+	}
+	a.when(text != "", "KubeletUnhealthy", api.SeverityError, text+"; no new pod is placed and none is replaced, running ones stay", remedy)
+	text = ""
+	for _, err := range []*kubelet.Error{k.PodsErr, k.RunningErr} {
+		if err != nil && k.Healthy {
+			text, remedy = err.Error(), err.Remedy
+		}
+	}
+	a.when(text != "", "KubeletPodsUnknown", api.SeverityWarning, text+"; replacing a pod waits for its grace period instead of asking", remedy)
+	problem := firstError(a.kubelet.problems)
+	a.when(problem != "", "KubeletConfiguration", api.SeverityWarning, problem, "correct the kubelet's configuration, or set kubelet.url, kubelet.healthzURL and manifestsDir")
+	a.when(a.cfg.Kubelet.InsecureSkipVerify, "KubeletInsecure", api.SeverityWarning, "kubelet.insecureSkipVerify is set: whoever answers on the kubelet's port is believed", "remove it; the kubelet's own certificate is pinned by itself")
+	wrongDir := a.cfg.ManifestsDir == "" && a.kubelet.settings().StaticPodPath != a.store.Dir()
+	a.when(wrongDir, "ManifestsDirectoryMoved", api.SeverityError, fmt.Sprintf("the kubelet now reads %q, this agent still writes %q", a.kubelet.settings().StaticPodPath, a.store.Dir()), "restart daemonsetd")
+}
+
+func (a *Agent) checkDirectory(s state) {
+	var drifted, problems []string
+	for _, e := range s.listing.Ours {
+		if !e.Intact {
+			drifted = append(drifted, e.FileName)
+		}
+	}
+	for _, p := range s.listing.Problems {
+		problems = append(problems, p.FileName+" "+p.Message)
+	}
+	a.when(len(drifted) > 0, "Drift", api.SeverityWarning, "edited by hand: "+strings.Join(drifted, ", "), "change the spec file instead")
+	a.when(len(problems) > 0, "ManifestsDirectoryContent", api.SeverityWarning, strings.Join(problems, "; "), "move such files out of "+a.store.Dir())
+}
+
+func (a *Agent) when(condition bool, code, severity, text, remedy string) {
+	if condition {
+		a.report(code, severity, text, remedy)
+	} else {
+		a.clear(code)
+	}
+}
+
+func firstError(list diag.List) string {
+	for _, p := range list {
+		if p.Severity == diag.Error {
+			return p.String()
+		}
+	}
+	return ""
+}
+
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+func itOrThem(n int) string {
+	if n == 1 {
+		return "it"
+	}
+	return "them"
+}
+
+func (a *Agent) publishMetrics(v *view) {
+	m := a.metrics
+	phases := map[string]int{}
+	for _, s := range v.statuses {
+		phases[string(s.Phase)]++
+	}
+	metrics.Set(m.DaemonSets, phases)
+	manifests := map[string]int{"ours": 0, "drifted": 0, "foreign": len(v.state.listing.Foreign)}
+	for _, e := range v.state.listing.Ours {
+		if e.Intact {
+			manifests["ours"]++
+		} else {
+			manifests["drifted"]++
+		}
+	}
+	metrics.Set(m.Manifests, manifests)
+	files := map[string]int{"good": 0, "bad": 0, "pending": 0}
+	problems := map[string]int{string(diag.Error): 0, string(diag.Warning): 0, string(diag.Info): 0}
+	for _, f := range v.state.specs.Files {
+		files[fileState(f)]++
+		for _, p := range f.Problems {
+			problems[string(p.Severity)]++
+		}
+	}
+	metrics.Set(m.SpecFiles, files)
+	metrics.Set(m.Problems, problems)
+	m.KubeletUp.Set(float64(one(v.state.kubelet.Healthy)))
+}
+
+func fileState(f spec.FileStatus) string {
+	switch {
+	case f.Pending:
+		return "pending"
+	case f.Bad:
+		return "bad"
+	}
+	return "good"
+}
+
+// publishConditions records an event for each condition whose status has changed, and counts them.
+func (a *Agent) publishConditions(old, v *view) {
+	before := map[corev1.NodeConditionType]corev1.NodeCondition{}
+	if old != nil {
+		if old.state.node == v.state.node {
+			return
+		}
+		for _, c := range old.state.node.Status.Conditions {
+			before[c.Type] = c
+		}
+	}
+	a.metrics.NodeCondition.Reset()
+	for _, c := range v.state.node.Status.Conditions {
+		a.metrics.NodeCondition.WithLabelValues(string(c.Type), string(c.Status)).Set(1)
+		if old != nil && before[c.Type].Status != c.Status {
+			a.nodeEvent(corev1.EventTypeNormal, nodeReason(c), fmt.Sprintf("Node %s status is now: %s", a.cfg.NodeName, nodeReason(c)))
+		}
+	}
+}
+
+// nodeReason is the word that the kubelet's events have for a condition: NodeReady, NodeNotReady, NodeHasDiskPressure.
+func nodeReason(c corev1.NodeCondition) string {
+	switch {
+	case c.Type == corev1.NodeReady && c.Status == corev1.ConditionTrue:
+		return "NodeReady"
+	case c.Type == corev1.NodeReady:
+		return "NodeNotReady"
+	case c.Status == corev1.ConditionTrue:
+		return "NodeHas" + string(c.Type)
+	default:
+		return "NodeHasNo" + string(c.Type)
+	}
+}
+
+// settle tells the service manager: READY after the first round, and the status line when it changes.
+func (a *Agent) settle(s state) {
+	line := a.currentLine()
+	switch {
+	case !a.settled:
+		a.settled = true
+		a.opts.Notifier.Ready(line)
+	case line != a.line:
+		a.opts.Notifier.Status(line)
+	}
+	a.line = line
+	if a.first.IsZero() && len(s.listing.Ours) > 0 {
+		a.first = time.Now()
+		a.metrics.FirstManifestSeconds.Set(a.first.Sub(a.opts.StartedAt).Seconds())
+	}
+}
+
+// statusLine is what `systemctl status` shows.
+func statusLine(s state, out plan.Output) string {
+	phases := map[plan.Phase]int{}
+	for _, st := range out.Statuses {
+		phases[st.Phase]++
+	}
+	parts := []string{fmt.Sprintf("%s declared", count(len(s.specs.DaemonSets), "DaemonSet"))}
+	for _, phase := range slices.Sorted(maps.Keys(phases)) {
+		parts = append(parts, fmt.Sprintf("%d %s", phases[phase], phase))
+	}
+	bad := 0
+	for _, f := range s.specs.Files {
+		bad += int(one(f.Bad))
+	}
+	if bad > 0 {
+		parts = append(parts, count(bad, "bad spec file"))
+	}
+	if !s.kubelet.Healthy {
+		parts = append(parts, "kubelet not answering")
+	}
+	return strings.Join(parts, "; ")
+}
