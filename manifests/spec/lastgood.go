@@ -88,7 +88,7 @@ func (k *keptFiles) open() error {
 	if err := atomicfile.RemoveTemps(k.dir); err != nil {
 		return err
 	}
-	found, err := readDir(k.dir)
+	found, err := readDir(k.dir, defaultLimits().entries)
 	if err != nil {
 		return err
 	}

@@ -36,9 +36,10 @@ type LoaderConfig struct {
 //
 // Load, Confirm and Persist may be called from several goroutines; Watch from one at a time.
 type Loader struct {
-	cfg   LoaderConfig
-	parse func(file string, data []byte) Parsed
-	watch watcher
+	cfg    LoaderConfig
+	parse  func(file string, data []byte) Parsed
+	limits limits
+	watch  watcher
 
 	mu      sync.Mutex
 	entries map[string]*entry // by base name
@@ -61,7 +62,7 @@ func NewLoader(cfg LoaderConfig) (*Loader, error) {
 	if cfg.Dir == "" || cfg.StateDir == "" {
 		return nil, errors.New("spec loader: wanted a specs directory and a state directory, got an empty path")
 	}
-	l := &Loader{cfg: cfg, parse: Parse, entries: map[string]*entry{}, snap: &Snapshot{unlisted: true}}
+	l := &Loader{cfg: cfg, parse: Parse, limits: defaultLimits(), entries: map[string]*entry{}, snap: &Snapshot{unlisted: true}}
 	l.watch.init(cfg.Dir)
 	l.kept = keptFiles{dir: filepath.Join(cfg.StateDir, "last-good")}
 	if err := l.kept.open(); err != nil {
@@ -91,7 +92,7 @@ func (l *Loader) load(now time.Time) (*Snapshot, time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.watch.arm() // before the listing, so that no change falls between the two
-	found, err := list(l.cfg.Dir)
+	found, err := list(l.cfg.Dir, l.limits.entries)
 	if err == nil {
 		err = l.believe(found)
 	}

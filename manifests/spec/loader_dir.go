@@ -12,9 +12,18 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxDirEntries is how many names the specs directory may hold, of whatever kind. Beyond it the directory is not
-// listed: which files are the first MaxFiles by name could only be told by holding all names.
-const maxDirEntries = 10 * MaxFiles
+// limits bound what a Loader takes; tests make them small.
+type limits struct {
+	// entries is how many names the specs directory may hold, of whatever kind. Beyond it the directory is not listed:
+	// which files are the first by name could only be told by holding all names.
+	entries int
+	// files and objects are MaxFiles and MaxObjects.
+	files, objects int
+}
+
+func defaultLimits() limits {
+	return limits{entries: 10 * MaxFiles, files: MaxFiles, objects: MaxObjects}
+}
 
 // dirID tells one directory from another that stands at the same path.
 type dirID struct {
@@ -46,8 +55,8 @@ type listing struct {
 }
 
 // list reads the specs directory. Its errors are sentences for Snapshot.DirProblem.
-func list(dir string) (listing, error) {
-	l, err := readDir(dir)
+func list(dir string, maxEntries int) (listing, error) {
+	l, err := readDir(dir, maxEntries)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		err = fmt.Errorf("specs directory %q does not exist; what was in effect stays: create it, or mount it", dir)
@@ -60,7 +69,7 @@ func list(dir string) (listing, error) {
 }
 
 // readDir lists the names of spec files in a directory. It does not block on a named pipe in the directory's place.
-func readDir(dir string) (listing, error) {
+func readDir(dir string, maxEntries int) (listing, error) {
 	f, err := os.OpenFile(dir, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return listing{}, err
@@ -70,7 +79,7 @@ func readDir(dir string) (listing, error) {
 	if err != nil {
 		return listing{}, err
 	}
-	l.names, err = specNames(f)
+	l.names, err = specNames(f, maxEntries)
 	return l, err
 }
 
@@ -96,13 +105,13 @@ func identify(f *os.File) (listing, error) {
 	return l, nil
 }
 
-func specNames(f *os.File) ([]string, error) {
+func specNames(f *os.File, maxEntries int) ([]string, error) {
 	var names []string
 	seen := 0
 	for {
 		batch, err := f.Readdirnames(1024)
-		if seen += len(batch); seen > maxDirEntries {
-			return nil, fmt.Errorf("it holds more than %d entries", maxDirEntries)
+		if seen += len(batch); seen > maxEntries {
+			return nil, fmt.Errorf("it holds more than %d entries", maxEntries)
 		}
 		for _, name := range batch {
 			if isSpecName(name) {

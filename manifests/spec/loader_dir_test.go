@@ -183,12 +183,14 @@ func TestTooManyEntries(t *testing.T) {
 	r := newRig(t)
 	r.arrive("a.yaml", "X=1")
 	r.settle()
-	for i := range maxDirEntries {
+	r.l.limits.entries = 5
+	for i := range 5 {
+		r.wantDirProblem(r.settle(), "")
 		r.write(fmt.Sprintf("%d.txt", i), "")
 	}
 	snap := r.settle()
 	r.want(snap, "X=1@a.yaml")
-	r.wantDirProblem(snap, fmt.Sprintf("more than %d entries", maxDirEntries))
+	r.wantDirProblem(snap, "it holds more than 5 entries")
 }
 
 func TestSameAfterRestart(t *testing.T) {

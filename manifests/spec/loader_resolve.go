@@ -51,12 +51,13 @@ type resolution struct {
 	taken map[objectKey]Source
 	out   Objects
 	count int
+	limit int
 }
 
 // resolve turns the entries into what is in effect. Files that are gone, but not for long enough to count as removed,
 // come last: when their objects stand in other files now, which is what a renamed file looks like, those have them.
 func (l *Loader) resolve() *Snapshot {
-	r := &resolution{load: l.loadKept, taken: map[objectKey]Source{}}
+	r := &resolution{load: l.loadKept, taken: map[objectKey]Source{}, limit: l.limits.objects}
 	snap := &Snapshot{unlisted: !l.listed}
 	var going []*entry
 	for _, name := range slices.Sorted(maps.Keys(l.entries)) {
@@ -118,10 +119,10 @@ func (r *resolution) fade(e *entry) FileStatus {
 // objections is why v cannot be taken as a whole.
 func (r *resolution) objections(path string, v *version) diag.List {
 	o := &v.parsed.Objects
-	if total := r.count + o.count(); total > MaxObjects {
+	if total := r.count + o.count(); total > r.limit {
 		return diag.List{{
 			Severity: diag.Error, File: path,
-			Message: fmt.Sprintf("declares %d objects, with which there would be %d; the limit is %d", o.count(), total, MaxObjects),
+			Message: fmt.Sprintf("declares %d objects, with which there would be %d; the limit is %d", o.count(), total, r.limit),
 			Hint:    "remove objects that are not needed on this host",
 		}}
 	}

@@ -84,9 +84,9 @@ func (l *Loader) scan(found listing, now time.Time) time.Duration {
 			e = &entry{path: l.path(name)}
 			l.entries[name] = e
 		}
-		if i >= MaxFiles {
+		if i >= l.limits.files {
 			e.missing = time.Time{}
-			e.refuse(overLimit(e.path))
+			e.refuse(l.overLimit(e.path))
 			continue
 		}
 		again.add(l.look(e, now, func(id identity) bool { return atOnce(name, id) }))
@@ -95,10 +95,10 @@ func (l *Loader) scan(found listing, now time.Time) time.Duration {
 	return time.Duration(again)
 }
 
-func overLimit(path string) diag.Problem {
+func (l *Loader) overLimit(path string) diag.Problem {
 	return diag.Problem{
 		Severity: diag.Error, File: path,
-		Message: fmt.Sprintf("is beyond the limit of %d spec files, counted by name", MaxFiles),
+		Message: fmt.Sprintf("is beyond the limit of %d spec files, counted by name", l.limits.files),
 		Hint:    "put several objects into one file, divided by ---",
 	}
 }
