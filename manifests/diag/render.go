@@ -24,16 +24,27 @@ const (
 )
 
 // Render writes the problems for a person to read: each with its place, the line it stands on and a caret under the
-// offending characters. Long lines are cut around the place; a tab is shown as spaces. An error is one of w.
+// offending characters. Long lines are cut around the place, a tab is shown as spaces, and problems that look the same are
+// shown once when they follow each other. An error is one of w.
 func Render(w io.Writer, l List, o RenderOptions) error {
 	out := bufio.NewWriter(w)
 	for i, p := range l {
+		if i > 0 && repeats(l[i-1], p) {
+			continue
+		}
 		if i > 0 {
 			fmt.Fprintln(out)
 		}
 		renderProblem(out, p, palette(o.Color))
 	}
 	return out.Flush()
+}
+
+// repeats says whether a reader would see the same again: what a YAML alias stands for is wrong at every field that uses
+// it, and stands in the file once.
+func repeats(before, p Problem) bool {
+	before.Path = p.Path
+	return before == p
 }
 
 type colors struct{ error, warning, info, frame, bold, reset string }

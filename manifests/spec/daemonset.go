@@ -51,11 +51,7 @@ func validateDaemonSet(ds *appsv1.DaemonSet) field.ErrorList {
 		path := field.NewPath("metadata", "annotations").Key(appsv1.DeprecatedTemplateGeneration)
 		return field.ErrorList{field.Invalid(path, ds.Annotations[appsv1.DeprecatedTemplateGeneration], "wanted an integer")}
 	}
-	errs := appsvalidation.ValidateDaemonSet(internal, podutil.GetValidationOptionsFromPodTemplate(&internal.Spec.Template, nil))
-	if ds.Name == "" && ds.GenerateName != "" {
-		errs = append(errs, field.Required(field.NewPath("metadata", "name"), "generateName needs an API server"))
-	}
-	return errs
+	return appsvalidation.ValidateDaemonSet(internal, podutil.GetValidationOptionsFromPodTemplate(&internal.Spec.Template, nil))
 }
 
 // checkStaticPod renders the pod that would be written and asks the kubelet's own code about it.
@@ -63,6 +59,7 @@ func (p *parser) checkStaticPod(d *strictyaml.Document, ds *appsv1.DaemonSet, te
 	o := render.Options{NodeName: checkNode, Revision: render.Revision(template), Source: p.file}
 	if err := render.CheckNames(ds, render.Options{Revision: o.Revision}); err != nil {
 		p.report(d.Problem(diag.Error, "metadata.name", err.Error(), ""))
+		return
 	}
 	pod, changes := render.Pod(ds, o)
 	for _, c := range changes {
@@ -71,10 +68,7 @@ func (p *parser) checkStaticPod(d *strictyaml.Document, ds *appsv1.DaemonSet, te
 		}
 	}
 	for _, err := range CheckPod(pod) {
-		path := podPath(err.Field)
-		problem := d.Problem(diag.Error, place(d, path, err), "the kubelet would refuse the pod: "+message(d, path, err), hint(d, err))
-		problem.Path = path
-		p.report(problem)
+		p.report(fieldProblem(d, podPath(err.Field), "the kubelet would refuse the pod: ", err))
 	}
 }
 

@@ -20,13 +20,27 @@ import (
 func (p *parser) reportFields(d *strictyaml.Document, errs field.ErrorList, decoding diag.List) {
 	for _, err := range errs {
 		path := filePath(err.Field)
-		if follows(path, err, decoding) {
+		if follows(d, path, err, decoding) {
 			continue
 		}
-		problem := d.Problem(diag.Error, place(d, path, err), message(d, path, err), hint(d, err))
-		problem.Path = path
-		p.report(problem)
+		p.report(fieldProblem(d, path, "", err))
 	}
+}
+
+// fieldProblem is an error about a field of the file. The place may be narrower than the path.
+func fieldProblem(d *strictyaml.Document, path, prefix string, err *field.Error) diag.Problem {
+	path = d.Shown(path)
+	at, isKey := narrow(d, path, err)
+	problem := d.Problem(diag.Error, at, prefix+message(d, path, err), hint(d, err))
+	if isKey {
+		text := "invalid key" + shown(err.BadValue) + " in " + strictyaml.Leaf(strictyaml.Parent(at))
+		if d.Hidden() {
+			text = "invalid key in " + strictyaml.Leaf(strictyaml.Parent(at))
+		}
+		problem = d.KeyProblem(diag.Error, at, prefix+sentence(text, err.Detail), hint(d, err))
+	}
+	problem.Path = path
+	return problem
 }
 
 // filePath is the path that a field has in the file. Validation shortens that of a template's metadata
@@ -41,14 +55,32 @@ func filePath(path string) string {
 	return path
 }
 
-// follows says whether an error may be a mere consequence of what could not be decoded.
-func follows(path string, err *field.Error, decoding diag.List) bool {
+// follows says whether an error may be a mere consequence of what could not be decoded: it is about that value, about
+// something that holds it, or about something missing beside it (the field whose name was misspelt).
+func follows(d *strictyaml.Document, path string, err *field.Error, decoding diag.List) bool {
+	around := written(d, path)
 	for _, bad := range decoding.Errors() {
-		if bad.Path == "" || within(bad.Path, path) || within(path, bad.Path) || within(path, parent(bad.Path)) && err.Type == field.ErrorTypeRequired {
+		switch {
+		case bad.Path == "", within(bad.Path, path), within(path, bad.Path), around != path && around == strictyaml.Parent(bad.Path):
+			return true
+		case strings.Contains(err.Detail, selectorMismatch) && (within(bad.Path, "spec.selector") || within(bad.Path, "spec.template.metadata")):
 			return true
 		}
 	}
 	return false
+}
+
+const selectorMismatch = "`selector` does not match template `labels`"
+
+// written is the path, or the nearest around it that the document has; "" when that is the document itself.
+func written(d *strictyaml.Document, path string) string {
+	for path != "" {
+		if _, ok := d.Value(path); ok {
+			return path
+		}
+		path = strictyaml.Parent(path)
+	}
+	return ""
 }
 
 func within(path, outer string) bool {
@@ -56,29 +88,43 @@ func within(path, outer string) bool {
 	return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
 }
 
-func parent(path string) string {
-	return strings.TrimSuffix(strings.TrimSuffix(path, strictyaml.Leaf(path)), ".")
+// narrow is the path of the one thing that validation means where it names a list or a mapping, and whether it means a
+// key, not its value.
+func narrow(d *strictyaml.Document, path string, err *field.Error) (narrowed string, isKey bool) {
+	if path == "spec.updateStrategy" && err.Type == field.ErrorTypeNotSupported {
+		return path + ".type", false
+	}
+	// What stringData says is validated as data.
+	if rest, ok := strings.CutPrefix(path, "data"); ok && d.Kind() == kindSecret && value(d, path) == nil {
+		path = "stringData" + rest
+	}
+	bad, ok := scalar(err.BadValue)
+	if !ok {
+		return path, false
+	}
+	if strings.HasSuffix(path, "["+bad+"]") && err.Type == field.ErrorTypeInvalid {
+		return path, true
+	}
+	m, _ := value(d, path).(map[string]any)
+	if _, ok := m[bad]; ok {
+		return path + "[" + bad + "]", true
+	}
+	return onlyWith(m, bad, path), false
 }
 
-// place narrows a path down where validation names a list or a mapping and means one thing in it.
-func place(d *strictyaml.Document, path string, err *field.Error) string {
-	bad, ok := scalar(err.BadValue)
-	m, isMap := value(d, path).(map[string]any)
-	switch {
-	case path == "spec.updateStrategy" && err.Type == field.ErrorTypeNotSupported:
-		return path + ".type"
-	case !ok || !isMap:
-		return path
-	}
-	if _, isKey := m[bad]; isKey {
-		return path + "[" + bad + "]"
-	}
+// onlyWith is the path of the one member that has the value, or of the mapping when several have.
+func onlyWith(m map[string]any, value, path string) string {
+	found := path
 	for k, v := range m {
-		if v == bad {
-			return path + "[" + k + "]"
+		if v != value {
+			continue
 		}
+		if found != path {
+			return path
+		}
+		found = path + "[" + k + "]"
 	}
-	return path
+	return found
 }
 
 func value(d *strictyaml.Document, path string) any {
@@ -119,7 +165,7 @@ func shown(bad any) string {
 	if utf8.RuneCountInString(s) > maxShown {
 		s = string([]rune(s)[:maxShown]) + "..."
 	}
-	if v := reflect.ValueOf(bad); v.Kind() == reflect.String {
+	if v := reflect.ValueOf(bad); reflect.Indirect(v).Kind() == reflect.String {
 		return " " + strconv.Quote(s)
 	}
 	return " " + s
@@ -133,7 +179,7 @@ func message(d *strictyaml.Document, path string, err *field.Error) string {
 	}
 	switch err.Type {
 	case field.ErrorTypeRequired:
-		return sentence(name+" is required", detail)
+		return sentence(name+" is required", strings.TrimPrefix(detail, "name or generateName is required"))
 	case field.ErrorTypeForbidden:
 		return sentence(name+" is not allowed", detail)
 	case field.ErrorTypeNotSupported:
@@ -151,15 +197,22 @@ func message(d *strictyaml.Document, path string, err *field.Error) string {
 	}
 }
 
+// regex is what upstream adds to its explanation of a format; the explanation and the example say enough.
+var regex = regexp.MustCompile(`, regex used for validation is '.*'\)`)
+
 func sentence(head, detail string) string {
 	if detail == "" {
 		return head
 	}
+	detail = strings.ReplaceAll(regex.ReplaceAllString(detail, ")"), "',  or", "', or")
 	return head + ": " + strings.TrimSuffix(detail, ".")
 }
 
 // safeDetail keeps what a validator says about a Secret's content (which may repeat a part of it) out of messages.
 func safeDetail(path, detail string) string {
+	if strings.Contains(detail, "valid config key") {
+		return detail
+	}
 	if within(path, "data") || within(path, "stringData") || within(path, "metadata.annotations") {
 		return ""
 	}
@@ -195,9 +248,9 @@ func hint(d *strictyaml.Document, err *field.Error) string {
 // advice is what to do about errors whose wording does not say so.
 func advice(detail string) string {
 	known := []struct{ detail, advice string }{
-		{"`selector` does not match template `labels`", "spec.template.metadata.labels must have every label of spec.selector.matchLabels"},
+		{selectorMismatch, "spec.template.metadata.labels must have every label of spec.selector.matchLabels"},
 		{"may not be set when maxUnavailable is non-zero", "add maxUnavailable: 0, which is 1 when it is not written"},
-		{"name or generateName is required", "add metadata.name"},
+		{"name or generateName is required", "add metadata.name; only an API server makes a name from generateName"},
 		{"must match `containerPort` when `hostNetwork` is true", "with hostNetwork leave hostPort out, or set it to the same number"},
 		{"available only to privileged containers", "set securityContext.privileged: true on this container, or another mountPropagation"},
 	}

@@ -72,11 +72,11 @@ func wrongVersion(d *strictyaml.Document, kind, version, want string) *diag.Prob
 	group, _, _ := strings.Cut(version, "/")
 	if strings.Contains(version, "/") && strings.Contains(group, ".") {
 		if kind == kindDaemonSet {
-			return new(d.Problem(diag.Warning, "apiVersion", fmt.Sprintf("ignored: only DaemonSets of apps/v1 are run, this one is of %q", version), ""))
+			return new(d.Problem(diag.Warning, "apiVersion", "ignored: only DaemonSets of apps/v1 are run, this one is of"+shown(version), ""))
 		}
 		return ignored(d, kind)
 	}
-	return new(d.Problem(diag.Error, "apiVersion", fmt.Sprintf("unsupported apiVersion %q for a %s", version, kind), fmt.Sprintf("did you mean %q?", want)))
+	return new(d.Problem(diag.Error, "apiVersion", fmt.Sprintf("unsupported apiVersion%s for a %s", shown(version), kind), fmt.Sprintf("did you mean %q?", want)))
 }
 
 // unreadKind is about every other kind: near misses are errors, workloads deserve a warning, the rest has no effect here.
@@ -86,9 +86,9 @@ func unreadKind(d *strictyaml.Document, kind, version string) *diag.Problem {
 	near, ok := diag.Suggest(kind, []string{kindDaemonSet, kindConfigMap, kindSecret, kindService})
 	switch {
 	case ok && !own:
-		return new(d.Problem(diag.Error, "kind", fmt.Sprintf("unknown kind %q", kind), fmt.Sprintf("did you mean %q?", near)))
+		return new(d.Problem(diag.Error, "kind", "unknown kind"+shown(kind), fmt.Sprintf("did you mean %q?", near)))
 	case strings.EqualFold(kind, kindList):
-		return new(d.Problem(diag.Error, "kind", fmt.Sprintf("unknown kind %q", kind), fmt.Sprintf("did you mean %q?", kindList)))
+		return new(d.Problem(diag.Error, "kind", "unknown kind"+shown(kind), fmt.Sprintf("did you mean %q?", kindList)))
 	}
 	for _, w := range workloads() {
 		if kind == w && !own {

@@ -51,6 +51,10 @@ func (p *parser) service(d *strictyaml.Document) {
 	obj.TypeMeta = metav1.TypeMeta{APIVersion: "v1", Kind: kindService}
 	settle(&obj.ObjectMeta)
 	coredefaults.SetObjectDefaults_Service(obj)
+	if obj.Spec.ClusterIP != "" && len(obj.Spec.ClusterIPs) == 0 {
+		// An API server does the same before it validates (pkg/registry/core/service, normalizeClusterIPs).
+		obj.Spec.ClusterIPs = []string{obj.Spec.ClusterIP}
+	}
 	internal := &core.Service{}
 	errs := converted(coredefaults.Convert_v1_Service_To_core_Service(obj.DeepCopy(), internal, nil), func() field.ErrorList {
 		return corevalidation.ValidateServiceCreate(internal)
@@ -77,9 +81,6 @@ func converted(err error, validate func() field.ErrorList) field.ErrorList {
 
 // finish reports what validation found and says whether the object can be taken.
 func (p *parser) finish(d *strictyaml.Document, m *metav1.ObjectMeta, kind string, errs field.ErrorList, decoding diag.List) (Source, bool) {
-	if m.Name == "" && m.GenerateName != "" {
-		errs = append(errs, field.Required(field.NewPath("metadata", "name"), "generateName needs an API server"))
-	}
 	p.reportFields(d, errs, decoding)
 	src, unique := p.declare(d, kind, m.Namespace, m.Name)
 	return src, unique && len(errs) == 0 && !decoding.HasErrors()

@@ -23,30 +23,30 @@ func Parse(file string, data []byte) Parsed {
 	lim := strictyaml.DefaultLimits()
 	lim.MaxBytes = MaxFileBytes
 	docs, problems := strictyaml.Parse(file, data, lim)
-	p := parser{file: file, problems: problems, declared: map[string]Source{}}
+	p := parser{file: file, declared: map[string]Source{}}
+	p.report(problems...)
 	for _, d := range docs {
 		p.document(d)
 	}
 	if len(docs) == 0 && !p.problems.HasErrors() {
-		p.problems = append(p.problems, diag.Problem{Severity: diag.Error, File: file, Line: 1, Column: 1,
+		p.report(diag.Problem{Severity: diag.Error, File: file, Line: 1, Column: 1,
 			Message: "the file declares nothing", Hint: "to remove the objects that came from a file, remove the file"})
 	}
-	p.problems.Sort()
 	if p.problems.HasErrors() {
-		return Parsed{Problems: p.problems}
+		return Parsed{Problems: p.problems.List()}
 	}
-	return Parsed{Objects: p.objects, Problems: p.problems}
+	return Parsed{Objects: p.objects, Problems: p.problems.List()}
 }
 
 type parser struct {
 	file     string
 	objects  Objects
-	problems diag.List
+	problems diag.Collector
 	declared map[string]Source // by kind, namespace and name
 	count    int
 }
 
-func (p *parser) report(list ...diag.Problem) { p.problems = append(p.problems, list...) }
+func (p *parser) report(list ...diag.Problem) { p.problems.Add(list...) }
 
 // document takes one document, or one item of a list.
 func (p *parser) document(d *strictyaml.Document) {

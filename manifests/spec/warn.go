@@ -31,7 +31,7 @@ func warnings(d *strictyaml.Document, ds *appsv1.DaemonSet) diag.List {
 	}
 	if pod.HostNetwork {
 		for _, path := range emptyAddresses(pod) {
-			warn(path, "empty on a kubelet without an API server, because of hostNetwork", "let the program find the node's address itself")
+			warn(path, "the pod's address is empty here: with hostNetwork a kubelet without an API server does not know it", "let the program find the address itself")
 		}
 	}
 	return list

@@ -29,23 +29,22 @@ func (d *Document) Decode(into any) diag.List {
 	}
 	value := w.walk(at{node: d.node}, d.value, t.Elem())
 	w.final(value, into)
-	w.list.Sort()
-	return w.list
+	return w.list.List()
 }
 
 // final decodes what the walk left. The walk must have found everything; what it missed is reported all the same.
 func (w *walker) final(value, into any) {
 	data, err := canonical(value)
 	if err != nil {
-		w.list = append(w.list, w.problem("", w.doc.node, nil, "cannot be decoded", ""))
+		w.list.Add(w.problem("", nil, nil, "cannot be decoded", ""))
 		return
 	}
 	strict, err := kjson.UnmarshalStrict(data, into)
 	for _, e := range strict {
-		w.list = append(w.list, w.leftover(e))
+		w.list.Add(w.leftover(e))
 	}
 	if err != nil {
-		w.list = append(w.list, w.leftover(err))
+		w.list.Add(w.leftover(err))
 	}
 }
 
@@ -69,7 +68,7 @@ func (w *walker) leftover(err error) diag.Problem {
 type walker struct {
 	doc    *Document
 	fields map[reflect.Type]structFields
-	list   diag.List
+	list   diag.Collector
 }
 
 // at is where in the document a walk stands.
@@ -92,7 +91,7 @@ func (w *walker) problem(path string, key, node *yaml.Node, message, hint string
 }
 
 func (w *walker) fail(a at, message, hint string) drop {
-	w.list = append(w.list, w.problem(a.path, a.key, a.node, message, hint))
+	w.list.Add(w.problem(a.path, a.key, a.node, message, hint))
 	return drop{}
 }
 
@@ -137,11 +136,7 @@ func (w *walker) structure(a at, v any, t reflect.Type) any {
 	if !ok {
 		return w.wrong(a, v, "a mapping", "")
 	}
-	fields, ok := w.fields[t]
-	if !ok {
-		fields = fieldsOf(t)
-		w.fields[t] = fields
-	}
+	fields := w.fieldsOf(t)
 	nodes := index(a.node)
 	out := make(map[string]any, len(m))
 	for _, name := range slices.Sorted(maps.Keys(m)) {
@@ -169,12 +164,19 @@ func (w *walker) mapping(a at, v any, elem reflect.Type) any {
 	nodes := index(a.node)
 	out := make(map[string]any, len(m))
 	for _, name := range slices.Sorted(maps.Keys(m)) {
-		sub := at{a.path + "[" + name + "]", nodes[name].key, nodes[name].value}
+		sub := at{w.inMap(a.path, name), nodes[name].key, nodes[name].value}
 		if clean := w.walk(sub, m[name], elem); clean != (drop{}) {
 			out[name] = clean
 		}
 	}
 	return out
+}
+
+func (w *walker) inMap(path, name string) string {
+	if w.doc.hidden && !plainName(name) {
+		return path
+	}
+	return path + "[" + name + "]"
 }
 
 func (w *walker) sequence(a at, v any, elem reflect.Type) any {
@@ -199,12 +201,15 @@ func (w *walker) sequence(a at, v any, elem reflect.Type) any {
 }
 
 func (w *walker) unknown(parent, a at, name string, fields structFields) {
-	message := "unknown field " + quoteName(name)
+	message := "unknown field" + keyName(name, w.doc.hidden)
 	if parent.path != "" {
 		message += " in " + Leaf(parent.path)
 	}
-	p := w.problem(a.path, a.key, nil, message, w.unknownHint(name, fields))
-	w.list = append(w.list, p)
+	path := a.path
+	if w.doc.hidden && !plainName(name) {
+		path = parent.path
+	}
+	w.list.Add(w.problem(path, a.key, nil, message, w.unknownHint(name, fields)))
 }
 
 const maxListedFields = 8
@@ -218,17 +223,59 @@ func (w *walker) unknownHint(name string, fields structFields) string {
 	case ok:
 		return fmt.Sprintf("did you mean %q?", near)
 	}
-	for _, child := range known {
-		if t := indirect(fields[child]); t.Kind() == reflect.Struct {
-			if _, ok := fieldsOf(t)[name]; ok {
-				return fmt.Sprintf("it belongs under %q", child)
-			}
-		}
+	if path := w.below(name, fields, 2); path != "" {
+		return "it belongs under " + path
 	}
 	if len(known) <= maxListedFields {
 		return "known fields: " + strings.Join(known, ", ")
 	}
 	return ""
+}
+
+// below finds a field in the structs below, no deeper than levels, for what was written one indentation too far left.
+func (w *walker) below(name string, fields structFields, levels int) string {
+	for _, child := range fields.names() {
+		t, label := structBelow(child, fields[child])
+		if t == nil {
+			continue
+		}
+		if _, ok := w.fieldsOf(t)[name]; ok {
+			return label
+		}
+	}
+	if levels == 1 {
+		return ""
+	}
+	for _, child := range fields.names() {
+		t, label := structBelow(child, fields[child])
+		if t == nil {
+			continue
+		}
+		if path := w.below(name, w.fieldsOf(t), levels-1); path != "" {
+			return label + "." + path
+		}
+	}
+	return ""
+}
+
+// structBelow is the struct that a field holds, one or a list of them, and the field's name with brackets for a list.
+func structBelow(name string, t reflect.Type) (reflect.Type, string) {
+	if t = indirect(t); t.Kind() == reflect.Slice {
+		t, name = indirect(t.Elem()), name+"[]"
+	}
+	if t.Kind() != reflect.Struct {
+		return nil, ""
+	}
+	return t, name
+}
+
+func (w *walker) fieldsOf(t reflect.Type) structFields {
+	fields, ok := w.fields[t]
+	if !ok {
+		fields = fieldsOf(t)
+		w.fields[t] = fields
+	}
+	return fields
 }
 
 func (w *walker) bytes(a at, v any) any {

@@ -8,7 +8,9 @@
 // It knows one thing of Kubernetes: what a Secret looks like, because no line of one may ever be shown.
 package strictyaml
 
-// Limits bounds what a file may cost. A file over a limit gives a Problem, never a partial result.
+import "cmp"
+
+// Limits bounds what a file may cost; a limit of 0 is the default one. A file over a limit gives a Problem that says so.
 type Limits struct {
 	// MaxBytes is the size of the file.
 	MaxBytes int64
@@ -19,6 +21,15 @@ type Limits struct {
 	// MaxNodes is how many keys and values the documents of a file may hold together, each alias counted as what it
 	// stands for.
 	MaxNodes int
+}
+
+// orDefault puts the default in place of every limit that is not set.
+func (l Limits) orDefault() Limits {
+	d := DefaultLimits()
+	return Limits{
+		MaxBytes: cmp.Or(l.MaxBytes, d.MaxBytes), MaxDepth: cmp.Or(l.MaxDepth, d.MaxDepth),
+		MaxDocuments: cmp.Or(l.MaxDocuments, d.MaxDocuments), MaxNodes: cmp.Or(l.MaxNodes, d.MaxNodes),
+	}
 }
 
 // DefaultLimits is what this project reads: the kubelet reads no manifest of 10 MiB or more

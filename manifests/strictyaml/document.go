@@ -173,7 +173,21 @@ func (d *Document) Items() []*Document {
 // spec.containers[0].ports[1].hostPort, metadata.labels[a.b/c]. The place is that of the value, or of its key when the
 // value is a list or a mapping; where there is no such field it is that of the nearest one around it.
 func (d *Document) Problem(sev diag.Severity, fieldPath, message, hint string) diag.Problem {
-	p := d.src.problem(sev, d.find(parsePath(fieldPath)), message, hint, d.hidden)
-	p.Path = fieldPath
+	_, at := d.find(parsePath(fieldPath))
+	return d.problemAt(at, sev, fieldPath, message, hint)
+}
+
+// KeyProblem is Problem at the key of the field instead of its value.
+func (d *Document) KeyProblem(sev diag.Severity, fieldPath, message, hint string) diag.Problem {
+	key, at := d.find(parsePath(fieldPath))
+	if key != nil {
+		at = d.src.at(key)
+	}
+	return d.problemAt(at, sev, fieldPath, message, hint)
+}
+
+func (d *Document) problemAt(at spot, sev diag.Severity, fieldPath, message, hint string) diag.Problem {
+	p := d.src.problem(sev, at, message, hint, d.hidden)
+	p.Path = d.Shown(fieldPath)
 	return p
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
@@ -45,9 +46,12 @@ type jsonReader struct {
 	base  int
 	dec   *json.Decoder
 	depth int
-	line  int // of the last node, so that places are found without counting from the top each time
-	from  int
+	last  position // of the last node
 }
+
+// position is a place in the file. Tokens come in order, so that each is found from the one before: counting from the
+// beginning of the line would take for ever where all of a file is one line.
+type position struct{ offset, line, column int }
 
 var errJSONDepth = errors.New("nested too deeply")
 
@@ -67,7 +71,7 @@ func (r *jsonReader) value() (*yaml.Node, error) {
 		return nil, err
 	}
 	n := &yaml.Node{Kind: yaml.ScalarNode}
-	n.Line, n.Column = r.src.place(r.base + at)
+	n.Line, n.Column = r.place(r.base + at)
 	switch tok := tok.(type) {
 	case json.Delim:
 		return n, r.children(n, tok)
@@ -84,6 +88,17 @@ func (r *jsonReader) value() (*yaml.Node, error) {
 		n.Tag, n.Value = "!!null", "null"
 	}
 	return n, nil
+}
+
+func (r *jsonReader) place(offset int) (line, column int) {
+	between := r.src.data[r.last.offset:offset]
+	if r.last.line == 0 || bytes.IndexByte(between, '\n') >= 0 {
+		r.last.line, r.last.column = r.src.place(offset)
+	} else {
+		r.last.column += utf8.RuneCount(between)
+	}
+	r.last.offset = offset
+	return r.last.line, r.last.column
 }
 
 func (r *jsonReader) children(n *yaml.Node, open json.Delim) error {
@@ -119,7 +134,7 @@ func (p *parser) jsonProblem(c chunk, err error) {
 	offset := len(bytes.TrimRight(c.data, " \t\r\n"))
 	message := "the JSON ends too early"
 	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok && !errors.Is(err, io.ErrUnexpectedEOF) {
-		offset, message = int(syntax.Offset)-1, "not valid JSON"
+		offset, message = syntaxOffset(c.data, syntax), "not valid JSON"
 		if text := syntax.Error(); utf8.ValidString(text) && !secretText(c.data) {
 			message += ": " + text
 		}
@@ -128,4 +143,14 @@ func (p *parser) jsonProblem(c chunk, err error) {
 	}
 	line, column := p.src.place(c.offset + offset)
 	p.fail(spot{line, column, 1}, secretText(c.data), message, "")
+}
+
+// syntaxOffset is where the character stands that an error names: the decoder counts it in or not, depending on what
+// it was about to read.
+func syntaxOffset(data []byte, err *json.SyntaxError) int {
+	at := min(int(err.Offset), len(data))
+	if at < len(data) && strings.Contains(err.Error(), "'"+string(data[at])+"'") && (at == 0 || data[at-1] != data[at]) {
+		return at
+	}
+	return at - 1
 }

@@ -99,19 +99,21 @@ func keyText(n *yaml.Node) (string, bool) {
 		return n.Value, true
 	}
 	out := map[string]any{}
-	if err := kyaml.Unmarshal([]byte(n.Value+": 0"), &out); err != nil {
-		return "", false
+	if err := kyaml.Unmarshal([]byte(n.Value+": 0"), &out); err == nil {
+		for k := range out {
+			return k, true
+		}
 	}
-	for k := range out {
-		return k, true
-	}
-	return "", false
+	return n.Value, n.ShortTag() != "!!null"
 }
 
 // mayBeNoString is a quick guess that is never wrong when it says no.
 func mayBeNoString(s string) bool {
 	if s == "" {
 		return true
+	}
+	if len(s) < 18 && strings.Trim(s, "0123456789") == "" && (s[0] != '0' || s == "0") {
+		return false // a number that is written as it is read
 	}
 	switch c := s[0]; {
 	case c >= '0' && c <= '9', strings.IndexByte("+-.~", c) >= 0:
@@ -144,10 +146,14 @@ func secretKind(kind string) bool {
 	return near || strings.HasPrefix(strings.ToLower(kind), "secret")
 }
 
-// hides says whether nothing of a whole document may be shown: it is a Secret, or it has one somewhere and uses
-// aliases, so that the Secret's text may stand anywhere in it.
+// hides says whether nothing of a whole document may be shown: it is a Secret, or it has one somewhere whose text may
+// stand anywhere (it uses aliases) or on a line with something else (it is written in braces).
 func hides(root *yaml.Node) bool {
-	return looksSecret(root) || hasAlias(root) && hasSecret(root)
+	return looksSecret(root) || hasSecret(root) && (hasAlias(root) || hasFlowSecret(root))
+}
+
+func hasFlowSecret(n *yaml.Node) bool {
+	return n.Style&yaml.FlowStyle != 0 && hasSecret(n) || slices.ContainsFunc(n.Content, hasFlowSecret)
 }
 
 func hasAlias(n *yaml.Node) bool {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
@@ -18,13 +19,12 @@ import (
 // cannot be parsed is a Problem and does not keep the others from being read. Documents that are empty or hold only
 // comments are skipped.
 func Parse(file string, data []byte, lim Limits) ([]*Document, diag.List) {
+	lim = lim.orDefault()
 	p := &parser{src: newSource(file, data), lim: lim, nodes: lim.MaxNodes}
-	if !p.checkText() {
-		return nil, p.problems
+	if p.checkText() {
+		p.parse()
 	}
-	p.parse()
-	p.problems.Sort()
-	return p.docs, p.problems
+	return p.docs, p.problems.List()
 }
 
 type parser struct {
@@ -33,11 +33,11 @@ type parser struct {
 	nodes    int // what is left of lim.MaxNodes
 	index    int // of the document being read
 	docs     []*Document
-	problems diag.List
+	problems diag.Collector
 }
 
 func (p *parser) fail(at spot, hidden bool, message, hint string) {
-	p.problems = append(p.problems, p.src.problem(diag.Error, at, message, hint, hidden))
+	p.problems.Add(p.src.problem(diag.Error, at, message, hint, hidden))
 }
 
 var utf8BOM = []byte("\xef\xbb\xbf")
@@ -85,8 +85,7 @@ func (p *parser) parse() {
 	if rest, ok := bytes.CutPrefix(data, utf8BOM); ok {
 		data = rest
 		p.src = newSource(p.src.file, data)
-		p.problems = append(p.problems, p.src.problem(diag.Info, spot{1, 1, 1},
-			"the file begins with a byte order mark, which is ignored", "", true))
+		p.problems.Add(p.src.problem(diag.Info, spot{1, 1, 1}, "the file begins with a byte order mark, which is ignored", "", true))
 	}
 	for _, c := range split(data) {
 		if c.empty() {
@@ -112,8 +111,9 @@ func (p *parser) parseChunk(c chunk) {
 	}
 	values, jsonErr := p.readJSON(c)
 	if jsonErr == nil {
+		hidden := slices.ContainsFunc(values, func(v jsonValue) bool { return hasSecret(v.node) })
 		for _, v := range values {
-			p.add(v.node, v.raw, c)
+			p.add(v.node, v.raw, c, hidden)
 		}
 		return
 	}
@@ -135,7 +135,7 @@ func (p *parser) parseYAML(c chunk) {
 		return
 	}
 	shift(node, c.line)
-	p.add(node, nil, c)
+	p.add(node, nil, c, hides(node))
 }
 
 // yamlNode is the one document of a chunk; nil when there is none.
@@ -174,29 +174,31 @@ func shift(n *yaml.Node, lines int) {
 }
 
 // add checks a parsed document and keeps it. raw is its JSON, or nil to convert the YAML of the chunk.
-func (p *parser) add(node *yaml.Node, raw []byte, from chunk) {
+func (p *parser) add(node *yaml.Node, raw []byte, from chunk, hidden bool) {
 	index := p.index
 	p.index++
 	if isNull(node) {
 		return
 	}
-	if !p.scan(node) {
+	if !p.scan(node, hidden) {
 		return
 	}
 	if raw == nil {
 		converted, err := toJSON(from.data)
 		if err != nil {
-			p.conversionProblem(node, err)
+			p.conversionProblem(node, err, hidden)
 			return
 		}
 		raw = converted
 	}
 	var value any
 	if err := kjson.UnmarshalCaseSensitivePreserveInts(raw, &value); err != nil {
-		p.conversionProblem(node, err)
+		p.conversionProblem(node, err, hidden)
 		return
 	}
-	p.docs = append(p.docs, newDocument(p.src, index, node, value))
+	d := newDocument(p.src, index, node, value)
+	d.hidden = hidden
+	p.docs = append(p.docs, d)
 }
 
 func toJSON(data []byte) (out []byte, err error) {

@@ -7,34 +7,36 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// step is one element of a field path: a key or an index.
+// step is one element of a field path: a key or an index. start is its offset in the path, that of the bracket if it has
+// one.
 type step struct {
 	name  string
 	index bool
+	start int
 }
 
 // parsePath splits a path in the notation of k8s.io/apimachinery/pkg/util/validation/field.
 func parsePath(path string) []step {
 	var out []step
-	for path != "" {
-		switch path[0] {
+	for at := 0; at < len(path); {
+		rest := path[at:]
+		switch rest[0] {
 		case '.':
-			path = path[1:]
-			continue
+			at++
 		case '[':
-			end := bracketEnd(path)
-			name := path[1:end]
+			end := bracketEnd(rest)
+			name := rest[1:end]
 			_, err := strconv.Atoi(name)
-			out = append(out, step{name, err == nil})
-			path = strings.TrimPrefix(path[end:], "]")
-			continue
+			out = append(out, step{name: name, index: err == nil, start: at})
+			at = min(at+end+1, len(path))
+		default:
+			end := strings.IndexAny(rest, ".[")
+			if end < 0 {
+				end = len(rest)
+			}
+			out = append(out, step{name: rest[:end], start: at})
+			at += end
 		}
-		end := strings.IndexAny(path, ".[")
-		if end < 0 {
-			end = len(path)
-		}
-		out = append(out, step{name: path[:end]})
-		path = path[end:]
 	}
 	return out
 }
@@ -50,18 +52,18 @@ func bracketEnd(path string) int {
 	return len(path)
 }
 
-// find is the spot of a path or of the nearest thing around it.
-func (d *Document) find(path []step) spot {
-	best := d.src.at(firstNode(d.node))
+// find is the key, if it has one, and the spot of a path or of the nearest thing around it.
+func (d *Document) find(path []step) (key *yaml.Node, best spot) {
+	best = d.src.at(firstNode(d.node))
 	n := d.node
 	for len(path) > 0 {
-		key, value, used := child(n, path)
+		k, value, used := child(n, path)
 		if value == nil {
 			break
 		}
-		best, n, path = d.spotOf(key, value), value, path[used:]
+		key, best, n, path = k, d.spotOf(k, value), value, path[used:]
 	}
-	return best
+	return key, best
 }
 
 // spotOf is the value when it is a scalar or an alias, else the key, else (an element of a list) where it begins.
@@ -118,15 +120,38 @@ func join(path, name string) string {
 	return path + "." + name
 }
 
-// Leaf is the last element of a field path, for a message that is read on its own: ports[1] or labels[a.b/c].
+// Leaf is the last element of a field path, for a message that is read on its own: image, ports[1] or labels[a.b/c]; "the
+// document" for the empty path.
 func Leaf(path string) string {
 	steps := parsePath(path)
 	if len(steps) == 0 {
 		return "the document"
 	}
-	last := steps[len(steps)-1].name
-	if !strings.HasSuffix(path, "["+last+"]") || len(steps) == 1 {
-		return last
+	last := steps[len(steps)-1]
+	if path[last.start] == '[' && len(steps) > 1 {
+		return Leaf(path[:last.start]) + path[last.start:]
 	}
-	return Leaf(strings.TrimSuffix(path, "["+last+"]")) + "[" + last + "]"
+	return last.name
+}
+
+// Parent is a field path without its last element: spec.ports for spec.ports[1].
+func Parent(path string) string {
+	steps := parsePath(path)
+	if len(steps) == 0 {
+		return ""
+	}
+	return strings.TrimSuffix(path[:steps[len(steps)-1].start], ".")
+}
+
+// Shown is a field path as far as it may be told: of a Secret no key that looks like a value.
+func (d *Document) Shown(path string) string {
+	if !d.hidden {
+		return path
+	}
+	for _, s := range parsePath(path) {
+		if !plainName(s.name) {
+			return strings.TrimSuffix(path[:s.start], ".")
+		}
+	}
+	return path
 }

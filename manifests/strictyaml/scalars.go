@@ -40,7 +40,10 @@ func (w *walker) integer(a at, v any, least, most float64) any {
 			return v
 		}
 	case float64:
-		if n == math.Trunc(n) && n >= least && n <= most && math.Abs(n) < 1<<53 {
+		if n != math.Trunc(n) {
+			return w.wrong(a, v, "an integer", "")
+		}
+		if n >= least && n <= most && math.Abs(n) < 1<<53 {
 			return int64(n)
 		}
 	default:

@@ -20,9 +20,9 @@ type scanner struct {
 }
 
 // scan reports what is wrong with a document's tree and says whether its value can be had all the same.
-func (p *parser) scan(root *yaml.Node) bool {
+func (p *parser) scan(root *yaml.Node, hidden bool) bool {
 	s := scanner{parser: p, counts: map[*yaml.Node]int{}, open: map[*yaml.Node]struct{}{}}
-	n := s.node(root, 1, hides(root))
+	n := s.node(root, 1, hidden)
 	if !s.bad && n > p.nodes {
 		s.stop(root, true, fmt.Sprintf("the documents of this file have more than %d keys and values, aliases counted as what they stand for", p.lim.MaxNodes), "split it")
 		p.nodes = -1
@@ -117,7 +117,7 @@ func (s *scanner) mapping(n *yaml.Node, depth int, hidden bool) int {
 			continue
 		}
 		if before, dup := first[name]; dup {
-			s.fail(s.src.at(key), hidden, fmt.Sprintf("duplicate key %s", quoteName(name)), fmt.Sprintf("it stands first on line %d", before.Line))
+			s.fail(s.src.at(key), hidden, "duplicate key"+keyName(name, hidden), fmt.Sprintf("it stands first on line %d", before.Line))
 			continue
 		}
 		first[name] = key
@@ -136,12 +136,11 @@ func (s *scanner) key(n *yaml.Node, hidden bool) (string, bool) {
 	}
 	name, ok := keyText(n)
 	if !ok {
-		s.stop(n, hidden, "an empty key, wanted a string", `quote it if it is meant: ""`)
+		s.stop(n, hidden, "a null key, wanted a string", "quote it if it is meant")
 		return "", false
 	}
 	if name != n.Value {
-		s.problems = append(s.problems, s.src.problem(diag.Warning, s.src.at(n),
-			fmt.Sprintf("the unquoted key %s is read as %s", quoteName(n.Value), quoteName(name)), fmt.Sprintf("quote it: %q", n.Value), hidden))
+		s.problems.Add(s.src.problem(diag.Warning, s.src.at(n), fmt.Sprintf("the unquoted key%s is read as%s", keyName(n.Value, hidden), keyName(name, hidden)), "quote it", hidden))
 	}
 	return name, true
 }
@@ -156,7 +155,7 @@ func (s *scanner) merge(key, value *yaml.Node, before map[string]*yaml.Node, hid
 		}
 		for _, name := range slices.Sorted(keysOf(m)) {
 			if _, ok := before[name]; ok {
-				s.fail(s.src.at(key), hidden, fmt.Sprintf(`"<<" also brings %s, which is written above it`, quoteName(name)), `put "<<" first`)
+				s.fail(s.src.at(key), hidden, fmt.Sprintf(`"<<" also brings the key%s, which is written above it`, keyName(name, hidden)), `put "<<" first`)
 			}
 		}
 	}
@@ -178,7 +177,8 @@ func (s *scanner) tag(n *yaml.Node, hidden bool) {
 	} else if n.ShortTag() == "!!binary" {
 		hint = "write base64 text where base64 is wanted, such as binaryData, without a tag"
 	}
-	s.stop(n, hidden, fmt.Sprintf("the tag%s is not supported", name), hint)
+	s.bad = true
+	s.fail(s.src.atTag(n), hidden, fmt.Sprintf("the tag%s is not supported", name), hint)
 }
 
 // scalar refuses the numbers that JSON does not have.

@@ -2,6 +2,7 @@ package strictyaml
 
 import (
 	"bytes"
+	"slices"
 	"sort"
 	"strings"
 	"unicode/utf8"
@@ -59,28 +60,56 @@ func (s *source) place(offset int) (line, column int) {
 // spot is where a problem stands; width counts characters.
 type spot struct{ line, column, width int }
 
-// at is the spot of a key or of a scalar.
+// at is the spot of a key or of a scalar: where its text begins, behind an anchor or a tag.
 func (s *source) at(n *yaml.Node) spot {
-	return spot{n.Line, n.Column, s.width(n)}
+	rest := s.rest(n)
+	column := n.Column
+	for n.Kind == yaml.ScalarNode && len(rest) > 0 && (rest[0] == '&' || rest[0] == '!') {
+		end := slices.Index(rest, ' ')
+		for end >= 0 && end < len(rest) && rest[end] == ' ' {
+			end++
+		}
+		if end < 0 || end == len(rest) {
+			break
+		}
+		rest, column = rest[end:], column+end
+	}
+	return spot{n.Line, column, width(n, rest)}
 }
 
-// width is how many characters of its first line a node takes.
-func (s *source) width(n *yaml.Node) int {
-	runes := []rune(s.line(n.Line))
-	if n.Column < 1 || n.Column > len(runes) {
-		return 1
+// atTag is the spot of a node's tag.
+func (s *source) atTag(n *yaml.Node) spot {
+	fields := strings.Fields(string(s.rest(n)))
+	if len(fields) == 0 || fields[0][0] != '!' {
+		return s.at(n)
 	}
-	rest := runes[n.Column-1:]
+	return spot{n.Line, n.Column, utf8.RuneCountInString(fields[0])}
+}
+
+// rest is the line of a node from its column on.
+func (s *source) rest(n *yaml.Node) []rune {
+	line := s.line(n.Line)
+	if len(line) > maxSnippet {
+		return nil
+	}
+	runes := []rune(line)
+	if n.Column < 1 || n.Column > len(runes) {
+		return nil
+	}
+	return runes[n.Column-1:]
+}
+
+// width is how many characters a node takes of the rest of its line.
+func width(n *yaml.Node, rest []rune) int {
 	switch {
+	case len(rest) == 0:
+		return 1
 	case n.Kind == yaml.AliasNode:
 		return min(len(rest), 1+utf8.RuneCountInString(n.Value))
 	case n.Kind != yaml.ScalarNode || n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0:
 		return 1
 	case rest[0] == '"' || rest[0] == '\'':
 		return quotedWidth(rest)
-	case rest[0] == '!' || rest[0] == '&':
-		// The column of a node with a tag or an anchor is the tag's.
-		return max(1, len(strings.Fields(string(rest))[0]))
 	}
 	return min(len(rest), max(1, utf8.RuneCountInString(n.Value)))
 }
@@ -98,14 +127,15 @@ func quotedWidth(rest []rune) int {
 	return len(rest)
 }
 
+// maxSnippet is the length in bytes above which a line is not shown: what is written in one line of this size was not
+// written by hand.
+const maxSnippet = 64 << 10
+
 // problem makes a Problem for a spot. A hidden one says where, and shows nothing of the file.
 func (s *source) problem(sev diag.Severity, at spot, message, hint string, hidden bool) diag.Problem {
 	p := diag.Problem{Severity: sev, File: s.file, Line: at.line, Column: at.column, Message: message, Hint: hint}
-	if hidden {
-		return p
-	}
-	if p.Snippet = s.line(at.line); p.Snippet != "" {
-		p.Width = max(1, at.width)
+	if line := s.line(at.line); !hidden && line != "" && len(line) <= maxSnippet {
+		p.Snippet, p.Width = line, max(1, at.width)
 	}
 	return p
 }

@@ -150,8 +150,8 @@ func anchorColumn(text, line string) (column, width int) {
 }
 
 // conversionProblem reports a document whose tree is fine and whose value could not be had.
-func (p *parser) conversionProblem(node *yaml.Node, err error) {
-	hidden := hasSecret(node)
+func (p *parser) conversionProblem(node *yaml.Node, err error, hidden bool) {
+	hidden = hidden || hasSecret(node)
 	message := "cannot be read as a value"
 	if !hidden {
 		text, _ := parserMessage(err)
@@ -167,6 +167,19 @@ func secretText(data []byte) bool {
 }
 
 var escapedKind = regexp.MustCompile(`(?i)kind["']?\s*:\s*["'][^"'\n]*\\`)
+
+// keyName is a key for a message, with a space before it. Of a Secret only what can be a name is shown: a text with a
+// space or a sign in it is more likely a value that slipped.
+func keyName(name string, hidden bool) string {
+	if hidden && !plainName(name) {
+		return ""
+	}
+	return " " + quoteName(name)
+}
+
+func plainName(s string) bool {
+	return len(s) <= 63 && strings.Trim(s, "-._/0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
+}
 
 // quoteName quotes a name from a file for a message and cuts it when it is long.
 func quoteName(s string) string {
