@@ -9,11 +9,9 @@ import (
 	"fmt"
 	"maps"
 	"strings"
-	"unicode/utf8"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	"sigs.k8s.io/yaml"
 )
 
 const (
@@ -85,7 +83,7 @@ func encode(pod *corev1.Pod, comment string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	asYAML, err := yaml.JSONToYAML(escape(asJSON))
+	asYAML, err := toYAML(asJSON)
 	if err != nil {
 		return nil, err
 	}
@@ -114,19 +112,4 @@ func checksum(data []byte, at int) string {
 	h.Write(data[:at])
 	h.Write(data[at+checksumChars:])
 	return hex.EncodeToString(h.Sum(nil))
-}
-
-// escape writes characters that JSON allows as they are, but YAML does not, as \uXXXX: a JSON text is a YAML text only then.
-func escape(asJSON []byte) []byte {
-	out := make([]byte, 0, len(asJSON))
-	for len(asJSON) > 0 {
-		r, n := utf8.DecodeRune(asJSON)
-		if r == 0x7f || r >= 0x80 && r < 0xa0 || r == 0xfeff || r == 0xfffe || r == 0xffff {
-			out = fmt.Appendf(out, `\u%04x`, r)
-		} else {
-			out = append(out, asJSON[:n]...)
-		}
-		asJSON = asJSON[n:]
-	}
-	return out
 }

@@ -1,0 +1,77 @@
+package render_test
+
+import (
+	"strings"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/daemonsetd/daemonsetd/manifests/render"
+)
+
+const rev = "bcdfghjklm"
+
+func named(namespace, name string) *appsv1.DaemonSet {
+	return &appsv1.DaemonSet{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
+}
+
+func TestCheckNames(t *testing.T) {
+	long := func(n int) string { return strings.Repeat("a", n) }
+	for _, tc := range []struct {
+		name, namespace, ds, node, revision string
+		want                                string
+	}{
+		{name: "plain", namespace: "default", ds: "logger", node: "node-1", revision: rev},
+		{name: "no node", namespace: "default", ds: "logger", revision: rev},
+		{name: "dots", namespace: "default", ds: "a.b.c", node: "n.example.com", revision: rev},
+		{name: "node in capitals", namespace: "default", ds: "logger", node: "NODE", revision: rev},
+		{name: "longest for the node", namespace: "default", ds: long(150), node: long(253 - 150 - 12), revision: rev},
+		{name: "one too long for the node", namespace: "default", ds: long(150), node: long(253 - 150 - 11), revision: rev, want: "is 1 characters too long"},
+		{name: "longest for the file", namespace: long(63), ds: long(164), revision: rev},
+		{name: "one too long for the file", namespace: long(63), ds: long(165), revision: rev, want: "has 256 bytes, 1 more than a file name may have"},
+		{name: "no namespace", ds: "logger", revision: rev, want: `namespace ""`},
+		{name: "namespace climbing", namespace: "../..", ds: "logger", revision: rev, want: `namespace "../.."`},
+		{name: "no name", namespace: "default", revision: rev, want: `DaemonSet name ""`},
+		{name: "name with a slash", namespace: "default", ds: "a/b", revision: rev, want: `DaemonSet name "a/b"`},
+		{name: "bad node", namespace: "default", ds: "logger", node: "a_b", revision: rev, want: `on node "a_b"`},
+		{name: "no revision", namespace: "default", ds: "logger", want: `revision ""`},
+		{name: "odd revision", namespace: "default", ds: "logger", revision: "abc", want: `revision "abc"`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			o := render.Options{NodeName: tc.node, Revision: tc.revision}
+			err := render.CheckNames(named(tc.namespace, tc.ds), o)
+			if tc.want == "" && err != nil {
+				t.Errorf("got %v, want no error", err)
+			}
+			if tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)) {
+				t.Errorf("got %v, want an error with %q", err, tc.want)
+			}
+			if _, _, rerr := render.Render(named(tc.namespace, tc.ds), o); (rerr == nil) != (err == nil) {
+				t.Errorf("Render says %v, CheckNames %v", rerr, err)
+			}
+		})
+	}
+}
+
+func TestIsFileName(t *testing.T) {
+	for name, want := range map[string]bool{
+		render.FileName("default", "logger", rev):                        true,
+		render.FileName("a", "b", rev):                                   true,
+		render.FileName("a-b", "c.d", rev):                               true,
+		"daemonsetd-default-logger-" + rev + ".yml":                      false,
+		"daemonsetd-default-logger-" + rev + ".yaml~":                    false,
+		"daemonsetd-default-logger-" + rev + "-copy.yaml":                false,
+		"daemonsetd-default-logger-short.yaml":                           false,
+		"daemonsetd-" + rev + ".yaml":                                    false,
+		".daemonsetd-default-logger-" + rev + ".yaml":                    false,
+		"daemonsetd-../x-" + rev + ".yaml":                               false,
+		"daemonsetd-a-" + strings.Repeat("b", 250) + "-" + rev + ".yaml": false,
+		"kube-proxy.yaml":                                                false,
+		"":                                                               false,
+	} {
+		if got := render.IsFileName(name); got != want {
+			t.Errorf("IsFileName(%q) = %v, want %v", name, got, want)
+		}
+	}
+}
