@@ -7,7 +7,6 @@ import (
 	"net"
 	"os"
 	"os/user"
-	"path/filepath"
 	"strconv"
 	"syscall"
 	"time"
@@ -36,49 +35,52 @@ type ListenConfig struct {
 }
 
 // Listen makes the unix socket. The file of an agent that is gone is replaced; when an agent answers on it, the error is
-// ErrInUse. The socket is made under another name and renamed into place with its mode and group, so that nobody can
-// open it before.
+// ErrInUse. Until the socket has its mode nobody gains by opening it: the peer's credentials count, not the mode.
 func Listen(cfg ListenConfig) (net.Listener, error) {
 	if len(cfg.Path) > maxSocketPath {
 		return nil, fmt.Errorf("socket path %q has %d bytes; the kernel takes at most %d: choose a shorter one",
 			cfg.Path, len(cfg.Path), maxSocketPath)
 	}
-	if err := checkStale(cfg.Path); err != nil {
-		return nil, err
-	}
 	gid, err := lookupGroup(cfg.Group)
 	if err != nil {
 		return nil, err
 	}
-	temp := filepath.Join(filepath.Dir(cfg.Path), ".s"+strconv.Itoa(os.Getpid()))
-	if err := os.Remove(temp); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("removing a left-over socket: %w", err)
+	if err := removeStale(cfg.Path); err != nil {
+		return nil, err
 	}
-	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: temp, Net: "unix"})
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: cfg.Path, Net: "unix"})
 	if err != nil {
 		return nil, fmt.Errorf("listening on %q: %w", cfg.Path, err)
 	}
+	info, err := prepare(cfg.Path, gid)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("listening on %q: %w", cfg.Path, err), l.Close())
+	}
 	l.SetUnlinkOnClose(false)
-	return install(l, temp, cfg.Path, gid)
+	return &unixListener{UnixListener: l, path: cfg.Path, file: info}, nil
 }
 
-// install gives the socket its mode, its group and its name.
-func install(l *net.UnixListener, temp, path string, gid int) (net.Listener, error) {
-	err := os.Chmod(temp, socketMode)
-	if err == nil && gid >= 0 {
-		err = os.Chown(temp, -1, gid)
+// prepare gives the socket its mode and its group.
+func prepare(path string, gid int) (fs.FileInfo, error) {
+	if gid >= 0 {
+		if err := os.Chown(path, -1, gid); err != nil {
+			return nil, err
+		}
 	}
-	if err == nil {
-		err = os.Rename(temp, path)
+	if err := os.Chmod(path, socketMode); err != nil {
+		return nil, err
 	}
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("listening on %q: %w", path, err), os.Remove(temp), l.Close())
+	return os.Lstat(path)
+}
+
+func removeStale(path string) error {
+	if err := checkStale(path); err != nil {
+		return err
 	}
-	info, err := os.Stat(path)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("listening on %q: %w", path, err), l.Close())
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("removing the socket of an agent that is gone: %w", err)
 	}
-	return &unixListener{UnixListener: l, path: path, file: info}, nil
+	return nil
 }
 
 // checkStale tells the socket of a running agent from one that was left behind.
@@ -131,12 +133,9 @@ type unixListener struct {
 	file fs.FileInfo
 }
 
-// Addr is the path under which clients find the socket.
-func (l *unixListener) Addr() net.Addr { return &net.UnixAddr{Name: l.path, Net: "unix"} }
-
 // Close stops listening.
 func (l *unixListener) Close() error {
-	if info, err := os.Stat(l.path); err == nil && os.SameFile(info, l.file) {
+	if info, err := os.Lstat(l.path); err == nil && os.SameFile(info, l.file) {
 		if err := os.Remove(l.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return errors.Join(err, l.UnixListener.Close())
 		}

@@ -17,11 +17,11 @@ const HeaderVersion = "Daemonsetd-Version"
 // Host is the Host header of a client that has no better idea, and the only one besides localhost that is taken.
 const Host = "daemonsetd"
 
-const (
-	maxPatchBody = 1 << 20
-	// maxPlanBody fits one spec file of the largest size, in base64, with room.
-	maxPlanBody = 32 << 20
-)
+// MaxPlanBody is how many bytes the body of POST /v1/plan may have: one spec file of the largest size fits, in base64,
+// and many usual ones.
+const MaxPlanBody = 32 << 20
+
+const maxPatchBody = 1 << 20
 
 // route is one method of one path.
 type route struct {
@@ -46,7 +46,7 @@ func (s *Server) table() routes {
 		"/v1/explain": get(s.serveExplain),
 		"/v1/diff":    get(s.serveDiff),
 		// A plan changes nothing, but it works on what is sent, so it is for those who could lay the files out.
-		"/v1/plan":   {http.MethodPost: {write: true, body: maxPlanBody, serve: s.servePlan}},
+		"/v1/plan":   {http.MethodPost: {write: true, body: MaxPlanBody, serve: s.servePlan}},
 		"/v1/reload": {http.MethodPost: {write: true, serve: s.serveReload}},
 		"/v1/node":   {http.MethodPatch: {write: true, body: maxPatchBody, serve: s.servePatchNode}},
 	}

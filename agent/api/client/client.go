@@ -124,6 +124,11 @@ func (c *Client) request(
 		if err != nil {
 			return nil, fmt.Errorf("encoding the request: %w", err)
 		}
+		// Sent anyway, it would fail with a broken pipe before the agent's answer is read.
+		if len(data) > api.MaxPlanBody {
+			return nil, fmt.Errorf("the request has %d bytes, the agent takes at most %d; ask for fewer files at a time",
+				len(data), api.MaxPlanBody)
+		}
 		body = bytes.NewReader(data)
 	}
 	u := url.URL{Scheme: "http", Host: api.Host, Path: path, RawQuery: query.Encode()}
