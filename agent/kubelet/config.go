@@ -11,6 +11,7 @@ import (
 
 	yamlv3 "gopkg.in/yaml.v3"
 	kubeletconfigv1beta1 "k8s.io/kubelet/config/v1beta1"
+	kjson "sigs.k8s.io/json"
 	"sigs.k8s.io/yaml"
 
 	"github.com/daemonsetd/daemonsetd/manifests/diag"
@@ -66,7 +67,8 @@ func parseConfig(file string, data []byte) (*kubeletconfigv1beta1.KubeletConfigu
 		return nil, bad("apiVersion", fmt.Sprintf("apiVersion is %q, this agent reads %s", head.APIVersion, configAPIVersion), "")
 	}
 	cfg := &kubeletconfigv1beta1.KubeletConfiguration{}
-	if err := yaml.Unmarshal(data, cfg); err != nil {
+	unknown, err := decodeStrict(data, cfg)
+	if err != nil {
 		return nil, bad("", "the kubelet's configuration cannot be decoded: "+oneLine(err), "the kubelet will not start with it either")
 	}
 	for field, port := range map[string]int32{"port": cfg.Port, "readOnlyPort": cfg.ReadOnlyPort, "healthzPort": healthzPort(cfg)} {
@@ -74,22 +76,32 @@ func parseConfig(file string, data []byte) (*kubeletconfigv1beta1.KubeletConfigu
 			return nil, bad(field, fmt.Sprintf("%d is not a port", port), "")
 		}
 	}
-	return cfg, unknownFields(file, data)
+	return cfg, unknownFields(file, data, unknown)
 }
 
-// unknownFields lists what a strict decoding objects to.
-func unknownFields(file string, data []byte) (problems diag.List) {
-	err := yaml.UnmarshalStrict(data, &kubeletconfigv1beta1.KubeletConfiguration{})
-	if err == nil {
-		return nil
+// decodeStrict decodes as the kubelet does, in which the case of a field's name counts. What a strict decoding objects to
+// is returned apart from what makes the decoding fail.
+func decodeStrict(data []byte, cfg *kubeletconfigv1beta1.KubeletConfiguration) (unknown []error, err error) {
+	asJSON, err := yaml.YAMLToJSON(data)
+	if err != nil {
+		return nil, err
 	}
-	lines := strings.Split(strings.TrimPrefix(err.Error(), "error unmarshaling JSON: "), "\n")
-	dropped := max(0, len(lines)-maxUnknown)
-	for _, line := range lines[:len(lines)-dropped] {
-		problems = append(problems, diag.Problem{Severity: diag.Warning, File: file, Message: "not known to this version of the agent: " + line,
-			Hint: "nothing is wrong if the kubelet is newer and does not complain"})
+	return kjson.UnmarshalStrict(asJSON, cfg)
+}
+
+// unknownFields reports what a strict decoding objected to.
+func unknownFields(file string, data []byte, unknown []error) (problems diag.List) {
+	for _, err := range unknown[:min(len(unknown), maxUnknown)] {
+		p := diag.Problem{Severity: diag.Warning, File: file, Message: "not known to this version of the agent: " + oneLine(err),
+			Hint: "nothing is wrong if the kubelet is newer and does not complain"}
+		if field, ok := errors.AsType[kjson.FieldError](err); ok {
+			p.Path = field.FieldPath()
+			top, _, _ := strings.Cut(p.Path, ".")
+			p.Line, p.Column = place(data, top)
+		}
+		problems = append(problems, p)
 	}
-	if dropped > 0 {
+	if dropped := len(unknown) - maxUnknown; dropped > 0 {
 		problems = append(problems, diag.Problem{Severity: diag.Warning, File: file, Message: fmt.Sprintf("%d more fields are not known", dropped)})
 	}
 	return problems

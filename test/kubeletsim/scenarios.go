@@ -84,6 +84,8 @@ func Scenarios() []Scenario {
 		{"port-taken", portTaken},
 		{"two-files", twoFiles},
 		{"returns", returns},
+		{"returns-at-once", returnsAtOnce},
+		{"replaced-once-stopped", replacedOnceStopped},
 	}
 }
 

@@ -150,4 +150,28 @@ func returns(s *stage) {
 	}
 }
 
+// returnsAtOnce: the same pod is wanted again while it stops. It stops all the same, and is started anew.
+func returnsAtOnce(s *stage) {
+	s.write("a.yaml", s.pod("a", "1"))
+	s.await("ready", func(v view) bool { return v.ready("a") })
+	before := s.uid("a")
+	s.remove("a.yaml")
+	s.within("no longer listed", 3*time.Second, func(v view) bool { return v.pod("a") == nil })
+	s.write("a.yaml", s.pod("a", "1"))
+	took := s.await("ready again", func(v view) bool { return v.ready("a") })
+	s.say("same uid: %t", s.uid("a") == before)
+	s.say("after the back-off: %t", took > backOff)
+}
+
+// replacedOnceStopped: another pod of the same name is written when the old one is known to have stopped.
+func replacedOnceStopped(s *stage) {
+	s.write("a.yaml", s.pod("a", "1"))
+	s.await("ready", func(v view) bool { return v.ready("a") && v.runs("a") })
+	s.remove("a.yaml")
+	s.await("stopped", func(v view) bool { return v.pod("a") == nil && !v.runs("a") })
+	s.write("a.yaml", s.pod("a", "2"))
+	// Whether this takes the back-off depends on whether the kubelet has tidied up by then.
+	s.await("new one ready", func(v view) bool { return v.ready("a") })
+}
+
 func versionOf(p *corev1.Pod) string { return p.Annotations["version"] }
