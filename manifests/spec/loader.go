@@ -44,12 +44,12 @@ type Loader struct {
 	mu      sync.Mutex
 	entries map[string]*entry // by base name
 	// dir is the directory that was last listed and believed; known is unset as long as there was none, not even in
-	// a former process. listed says that this process listed it.
-	dir           dirID
-	known, listed bool
-	mount         uint64
-	confirmed     bool
-	snap          *Snapshot
+	// a former process. listed says that this process did so, scanned that it looked into a directory at all.
+	dir                    dirID
+	known, listed, scanned bool
+	mount                  uint64
+	confirmed              bool
+	snap                   *Snapshot
 
 	// persisting keeps two Persists apart without keeping Load waiting for a disk; it is taken before mu.
 	persisting sync.Mutex
@@ -124,24 +124,22 @@ func (l *Loader) believe(found listing) error {
 	if !l.listed {
 		same = l.known && l.dir.sameAfterRestart(found.id)
 	}
-	if len(found.names) == 0 && !same && !l.confirmed && l.anyInEffect() {
-		return fmt.Errorf("specs directory %q is empty and is not the directory that was read before, perhaps a mount is "+
-			"missing; what was in effect stays: mount it, or run \"dsctl reload\" to remove its objects", l.cfg.Dir)
+	if len(found.names) == 0 && !same && !l.confirmed {
+		if len(l.entries) > 0 {
+			return fmt.Errorf("specs directory %q is empty and is not the directory that was read before, perhaps a mount is "+
+				"missing; what was in effect stays: mount it, or run \"dsctl reload\" to remove its objects", l.cfg.Dir)
+		}
+		if !l.listed {
+			// A new host, or one that lost its state and its mount together: there is nothing to keep in effect, but
+			// nothing to remove manifests for either.
+			return nil
+		}
 	}
 	if !same || l.mount != found.mount {
 		l.recheck()
 	}
-	l.dir, l.mount, l.known = found.id, found.mount, true
+	l.dir, l.mount, l.known, l.listed = found.id, found.mount, true, true
 	return nil
-}
-
-func (l *Loader) anyInEffect() bool {
-	for _, e := range l.entries {
-		if e.hasGood() {
-			return true
-		}
-	}
-	return false
 }
 
 func (l *Loader) recheck() {

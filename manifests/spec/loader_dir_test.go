@@ -77,10 +77,33 @@ func TestDirectoryMissingFromTheStart(t *testing.T) {
 		t.Errorf("again = %v; want every file undecided before the directory was ever listed", again)
 	}
 	r.must(os.Mkdir(r.dir, 0o755))
-	snap = r.settle()
-	r.wantDirProblem(snap, "")
-	if snap.Undecided(r.path("a.yaml")) {
+	for range 2 {
+		// An empty directory says nothing to a process that knows of no other: its mount may be missing.
+		snap = r.settle()
+		r.wantDirProblem(snap, "")
+		if !snap.Undecided(r.path("a.yaml")) {
+			t.Error("want every file undecided until the directory has held one")
+		}
+		r.persist()
+		r.restart()
+	}
+	r.arrive("b.yaml", "Y=1")
+	if r.settle().Undecided(r.path("a.yaml")) {
 		t.Error("want a file that does not exist decided")
+	}
+	r.persist()
+	r.remove("b.yaml")
+	r.restart()
+	if r.settle().Undecided(r.path("a.yaml")) {
+		t.Error("want the same directory believed when it is empty")
+	}
+}
+
+func TestConfirmEmptyDirectory(t *testing.T) {
+	r := newRig(t)
+	r.l.Confirm()
+	if r.settle().Undecided(r.path("a.yaml")) {
+		t.Error("want an empty directory believed when the operator stands by it")
 	}
 }
 

@@ -48,85 +48,86 @@ func (o *Objects) count() int {
 // resolution decides, file by file in the order of their names, what takes effect.
 type resolution struct {
 	load  func(*entry) // brings in the kept copy of an entry
-	taken map[objectKey]Source
+	taken map[objectKey]holder
 	out   Objects
 	count int
 	limit int
 }
 
+// holder is where an object that is in effect stands.
+type holder struct {
+	src Source
+	// fading is set while that file is gone, perhaps for good.
+	fading bool
+}
+
 // resolve turns the entries into what is in effect. Files that are gone, but not for long enough to count as removed,
-// come last: when their objects stand in other files now, which is what a renamed file looks like, those have them.
+// keep their place: an editor that saves the first of two files must not hand its objects to the second for a moment.
 func (l *Loader) resolve() *Snapshot {
-	r := &resolution{load: l.loadKept, taken: map[objectKey]Source{}, limit: l.limits.objects}
+	r := &resolution{load: l.loadKept, taken: map[objectKey]holder{}, limit: l.limits.objects}
 	snap := &Snapshot{unlisted: !l.listed}
-	var going []*entry
 	for _, name := range slices.Sorted(maps.Keys(l.entries)) {
 		e := l.entries[name]
+		st := FileStatus{File: e.path, Pending: e.pending}
 		if !e.missing.IsZero() {
-			going = append(going, e)
-			continue
-		}
-		st, accepted := r.settle(e)
-		if accepted {
+			r.fade(e, &st)
+		} else if r.settle(e, &st) {
 			l.kept.spare(name)
 		}
 		snap.Files = append(snap.Files, st)
-	}
-	for _, e := range going {
-		snap.Files = append(snap.Files, r.fade(e))
-	}
-	for _, e := range l.entries {
 		if !e.fresh {
 			snap.undecide(e.path)
 		}
 	}
-	slices.SortFunc(snap.Files, func(a, b FileStatus) int { return strings.Compare(a.File, b.File) })
 	snap.Objects = r.out.sorted()
 	return snap
 }
 
 // settle takes what e says now, if all of it can be taken, else its last good version as far as it is free.
-func (r *resolution) settle(e *entry) (st FileStatus, accepted bool) {
-	st = FileStatus{File: e.path, Pending: e.pending, Problems: e.problems()}
+func (r *resolution) settle(e *entry, st *FileStatus) (accepted bool) {
+	problems, waits := e.problems(), false
 	if v := e.usable(); v != nil {
-		bad := r.objections(e.path, v)
+		bad, fading := r.objections(e.path, v)
 		if bad == nil {
-			e.good, e.keptDigest, e.keptProblem, e.fresh = v, "", nil, true
-			st.Digest, st.Objects = v.digest, r.take(v)
-			return st, true
+			e.good, e.keptDigest, e.keptProblem, e.fresh, e.bad = v, "", nil, true, false
+			st.Problems, st.Digest, st.Objects = problems, v.digest, r.take(v, false)
+			return true
 		}
-		st.Problems = append(slices.Clone(st.Problems), bad...)
+		// Objects that moved here from a file that has just vanished are no mistake yet.
+		if waits = fading && !e.bad; !waits {
+			problems = append(slices.Clone(problems), bad...)
+		}
 	}
 	r.load(e)
-	st.Bad = st.Problems.HasErrors()
+	st.Problems = append(slices.Clone(problems), e.keptProblem...)
+	st.Bad, st.Pending = st.Problems.HasErrors(), st.Pending || waits
+	e.bad = st.Bad
 	if e.good != nil {
-		st.LastGood, st.Digest, st.Objects = true, e.good.digest, r.take(e.good)
+		st.LastGood, st.Digest, st.Objects = true, e.good.digest, r.take(e.good, false)
 	}
-	st.Problems = append(slices.Clone(st.Problems), e.keptProblem...)
-	return st, false
+	return false
 }
 
-// fade keeps what a vanished file declared in effect for the moment. What only a former process read is left undecided
-// instead: a host that was re-imaged without the file while it was down shall not start its pods for a moment.
-func (r *resolution) fade(e *entry) FileStatus {
-	st := FileStatus{File: e.path, Pending: true}
-	if e.fresh {
-		st.LastGood, st.Digest, st.Objects = true, e.good.digest, r.take(e.good)
+// fade keeps what a vanished file declared in effect for the moment. What was not in effect in this process is left
+// undecided instead: a host that was re-imaged without the file while it was down shall not start its pods for a moment.
+func (r *resolution) fade(e *entry, st *FileStatus) {
+	st.Pending = true
+	if e.good != nil {
+		st.LastGood, st.Digest, st.Objects = true, e.good.digest, r.take(e.good, true)
 	}
-	return st
 }
 
-// objections is why v cannot be taken as a whole.
-func (r *resolution) objections(path string, v *version) diag.List {
+// objections is why v cannot be taken as a whole; fading says that this may pass within a moment.
+func (r *resolution) objections(path string, v *version) (list diag.List, fading bool) {
 	o := &v.parsed.Objects
 	if total := r.count + o.count(); total > r.limit {
 		return diag.List{{
 			Severity: diag.Error, File: path,
 			Message: fmt.Sprintf("declares %d objects, with which there would be %d; the limit is %d", o.count(), total, r.limit),
 			Hint:    "remove objects that are not needed on this host",
-		}}
+		}}, false
 	}
-	c := clashes{path: path, taken: r.taken, own: map[objectKey]Source{}}
+	c := clashes{path: path, taken: r.taken, own: map[objectKey]holder{}, fading: true}
 	addClashes(&c, o.DaemonSets)
 	addClashes(&c, o.ConfigMaps)
 	addClashes(&c, o.Secrets)
@@ -137,14 +138,16 @@ func (r *resolution) objections(path string, v *version) diag.List {
 			Severity: diag.Error, File: path, Message: fmt.Sprintf("and %d more objects that are declared already", more),
 		})
 	}
-	return c.list
+	return c.list, c.fading
 }
 
 // clashes collects the objects of one file that are declared before it, or in it before.
 type clashes struct {
 	path       string
-	taken, own map[objectKey]Source
+	taken, own map[objectKey]holder
 	list       diag.List
+	// fading is set while every clash is with a file that has vanished.
+	fading bool
 }
 
 func addClashes[T keyed](c *clashes, objects []T) {
@@ -155,36 +158,37 @@ func addClashes[T keyed](c *clashes, objects []T) {
 			first, found = c.own[key]
 		}
 		if !found {
-			c.own[key] = src
+			c.own[key] = holder{src: src}
 			continue
 		}
+		c.fading = c.fading && first.fading
 		c.list = append(c.list, diag.Problem{
 			Severity: diag.Error, File: c.path, Line: src.Line, Column: src.Column,
 			Message: fmt.Sprintf("%v is declared in %q, line %d, already; the first file by name holds, and nothing of this one is taken",
-				key, first.File, first.Line),
+				key, first.src.File, first.src.Line),
 			Hint: "remove it from one of the two places",
 		})
 	}
 }
 
 // take puts the objects of v that are free in effect and returns how many those are.
-func (r *resolution) take(v *version) int {
+func (r *resolution) take(v *version, fading bool) int {
 	o, before := &v.parsed.Objects, r.count
-	r.count += takeFree(r.taken, &r.out.DaemonSets, o.DaemonSets)
-	r.count += takeFree(r.taken, &r.out.ConfigMaps, o.ConfigMaps)
-	r.count += takeFree(r.taken, &r.out.Secrets, o.Secrets)
-	r.count += takeFree(r.taken, &r.out.Services, o.Services)
+	r.count += takeFree(r.taken, &r.out.DaemonSets, o.DaemonSets, fading)
+	r.count += takeFree(r.taken, &r.out.ConfigMaps, o.ConfigMaps, fading)
+	r.count += takeFree(r.taken, &r.out.Secrets, o.Secrets, fading)
+	r.count += takeFree(r.taken, &r.out.Services, o.Services, fading)
 	return r.count - before
 }
 
-func takeFree[T keyed](taken map[objectKey]Source, out *[]T, objects []T) int {
+func takeFree[T keyed](taken map[objectKey]holder, out *[]T, objects []T, fading bool) int {
 	n := 0
 	for _, o := range objects {
 		key, src := o.declaration()
 		if _, ok := taken[key]; ok {
 			continue
 		}
-		taken[key] = src
+		taken[key] = holder{src, fading}
 		*out = append(*out, o)
 		n++
 	}

@@ -33,8 +33,10 @@ type entry struct {
 	refused diag.List
 	// pending is set while the file is not still.
 	pending bool
-	// missing is when the file was first seen to be gone.
+	// missing is when the file was first seen to be gone; zero while it is there.
 	missing time.Time
+	// bad is whether the file was bad when that was last known.
+	bad bool
 
 	// good is the last version that was usable and took effect.
 	good *version
@@ -77,7 +79,7 @@ func (e *entry) refuse(p diag.Problem) {
 // scan brings the entries up to what the directory holds and returns when to look again.
 func (l *Loader) scan(found listing, now time.Time) time.Duration {
 	var again soonest
-	atOnce := l.urgency(found.names, now, &again)
+	moved, gone, first := l.watch.arrivals(), l.vanished(found.names, now), !l.scanned
 	for i, name := range found.names {
 		e := l.entries[name]
 		if e == nil {
@@ -89,9 +91,16 @@ func (l *Loader) scan(found listing, now time.Time) time.Duration {
 			e.refuse(l.overLimit(e.path))
 			continue
 		}
-		again.add(l.look(e, now, func(id identity) bool { return atOnce(name, id) }))
+		// What need not be seen still before it is read: a file that arrived by rename, as the watch tells or because a file
+		// with the same body is gone, and in the first scan a file that nobody has touched for long. Later the wall
+		// clock has no say: what turns up then was being written a moment ago, whatever its times claim.
+		again.add(l.look(e, now, func(id identity) bool {
+			return moved[name] || gone[id.body()] != "" || first && id.old(now)
+		}))
+		l.renamed(e, gone)
 	}
-	l.listed = true
+	l.expire(now, &again)
+	l.scanned = true
 	return time.Duration(again)
 }
 
@@ -103,52 +112,68 @@ func (l *Loader) overLimit(path string) diag.Problem {
 	}
 }
 
-// urgency notes which files are gone, removes those that have been for long enough, and returns which of the others
-// need not be seen still before they are read: those that arrived by rename, as the watch tells or because a file
-// with the same body is gone; and, in the first listing of this process, those that nobody has touched for long. Later
-// the wall clock has no say: a file that turns up then was being written a moment ago, whatever its times claim.
-func (l *Loader) urgency(names []string, now time.Time, again *soonest) func(string, identity) bool {
-	moved := l.watch.arrivals()
+// vanished notes which files are gone and returns their names by what they last looked like.
+func (l *Loader) vanished(names []string, now time.Time) map[identity]string {
 	present := make(map[string]bool, len(names))
 	for _, name := range names {
 		present[name] = true
 	}
-	gone := map[identity]bool{}
+	gone := map[identity]string{}
 	for name, e := range l.entries {
 		if present[name] {
 			continue
 		}
-		if e.read != (identity{}) {
-			gone[e.read.body()] = true
+		if e.missing.IsZero() {
+			e.missing = now
 		}
-		again.add(l.absent(name, e, now))
+		if e.read != (identity{}) {
+			gone[e.read.body()] = name
+		}
 	}
-	first := !l.listed
-	return func(name string, id identity) bool {
-		return moved[name] || gone[id.body()] || first && id.old(now)
+	return gone
+}
+
+// renamed forgets a vanished file at once when e is that file under another name.
+func (l *Loader) renamed(e *entry, gone map[identity]string) {
+	name := gone[e.read.body()]
+	if old := l.entries[name]; old != nil && e.usable() != nil && old.current.digest == e.current.digest {
+		l.forget(name)
 	}
 }
 
-// absent notes that a file is gone and returns how long it has yet to be so to count as removed.
-func (l *Loader) absent(name string, e *entry, now time.Time) time.Duration {
-	if e.missing.IsZero() {
-		e.missing = now
+func (l *Loader) forget(name string) {
+	delete(l.entries, name)
+	l.kept.doom(name)
+}
+
+// expire forgets the files that have been gone for long enough. It waits for files that are being written, since they
+// may be where the objects have gone to, but not for ever.
+func (l *Loader) expire(now time.Time, again *soonest) {
+	writing := false
+	for _, e := range l.entries {
+		writing = writing || e.pending
 	}
-	wait := e.missing.Add(stillFor).Sub(now)
-	if wait <= 0 {
-		delete(l.entries, name)
-		l.kept.doom(name)
+	for name, e := range l.entries {
+		if e.missing.IsZero() {
+			continue
+		}
+		limit := stillFor
+		if writing {
+			limit = maxAbsence
+		}
+		wait := e.missing.Add(limit).Sub(now)
+		if wait <= 0 {
+			l.forget(name)
+		}
+		again.add(wait)
 	}
-	return wait
 }
 
 // look reads one file if it changed and may be read, and returns how long it has yet to be still.
 func (l *Loader) look(e *entry, now time.Time, atOnce func(identity) bool) time.Duration {
 	target, id, err := inspect(e.path)
-	if errors.Is(err, fs.ErrNotExist) {
-		if e.missing.IsZero() {
-			e.missing = now
-		}
+	if errors.Is(err, fs.ErrNotExist) { // since the listing
+		e.missing, e.pending = now, false
 		return stillFor
 	}
 	e.missing = time.Time{}

@@ -6,12 +6,17 @@ import (
 	"github.com/daemonsetd/daemonsetd/agent/zf"
 )
 
-// Undecided says whether it is unknown what the spec file at path last declared, so that a manifest made from it, by
-// whichever process, must be neither removed nor replaced for the reason that the Snapshot lacks its object or has
-// another version of it. That is so while the directory has not been listed since this process started, and for a file
-// that exists, or may exist, but of which this process has not read one usable version: it is bad, it is still being
-// written, or it has only just vanished. The last good version that a former process kept is in effect then, but it may
-// be older than the manifests of that process. Placement still applies to what is in effect.
+// Undecided says whether it is unknown what the spec file at path last declared. That is so while the directory has not
+// been listed since this process started (or was empty, with no record of any directory before), and for a file that
+// exists, or may exist, but of which this process has not read one usable version: it is bad, it is still being
+// written, or it has only just vanished. The last good version that a former process kept is in effect then, but the
+// manifests of that process may be newer. Therefore:
+//
+//   - a manifest whose object is not in the Snapshot stays while the file it was made from is undecided;
+//   - a manifest whose object is in the Snapshot is not replaced by another revision while the file in the object's
+//     Source is undecided.
+//
+// Placement applies all the same, and an object that has no manifest yet gets one.
 func (s *Snapshot) Undecided(path string) bool {
 	_, found := s.undecided[path]
 	return s.unlisted || found

@@ -10,6 +10,9 @@ import (
 // between two writes, and editors that move the old file away before they write the new one for less between the two.
 const stillFor = 250 * time.Millisecond
 
+// maxAbsence is how long a removal waits at most for other files to be still.
+const maxAbsence = 8 * stillFor
+
 // identity tells one state of a file from another without reading it. Two different contents with one identity need a
 // writer that sets the clock back; content that did not change may well have two identities, which costs one read.
 type identity struct {
