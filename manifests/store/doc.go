@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -41,6 +42,8 @@ type Store struct {
 	log    zerolog.Logger
 	sys    system
 	wakeup chan struct{}
+	// racy and rearm are racyWindow and rearmInterval, shorter in tests.
+	racy, rearm time.Duration
 
 	mu sync.Mutex
 	// cache holds what was read from every file, as long as its identity stays the same.
@@ -68,6 +71,8 @@ func New(c Config) (*Store, error) {
 		log:    c.Logger,
 		sys:    linux{},
 		wakeup: make(chan struct{}, 1),
+		racy:   racyWindow,
+		rearm:  rearmInterval,
 		cache:  map[string]cached{},
 		told:   map[string]identity{},
 	}, nil

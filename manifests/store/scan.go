@@ -172,7 +172,9 @@ func (s *Store) look(name string) (cached, error) {
 	}
 	after := identify(info)
 	after.throughSymlink = id.throughSymlink
-	return classify(name, after, data), nil
+	c := classify(name, after, data)
+	c.settled = time.Since(time.Unix(after.changed.Unix())) > s.racy
+	return c, nil
 }
 
 // identity looks through a symbolic link, as the kubelet does.
@@ -217,7 +219,7 @@ func special(name string, id identity) cached {
 
 // classify tells ours from others by the bytes. A symbolic link is never ours: we write none.
 func classify(name string, id identity, data []byte) cached {
-	c := cached{id: id, settled: time.Since(time.Unix(id.changed.Unix())) > racyWindow}
+	c := cached{id: id}
 	h, err := render.Inspect(name, data)
 	if err == nil && id.throughSymlink {
 		c.foreign = &ForeignPod{FileName: name, Namespace: h.Namespace, Name: h.PodName, Reason: "is a symbolic link"}

@@ -49,7 +49,7 @@ func (s *Store) Watch(ctx context.Context) {
 		}
 		lost = true
 		s.wake()
-		pause(ctx, rearmInterval)
+		pause(ctx, s.rearm)
 	}
 }
 
@@ -78,7 +78,7 @@ func (s *Store) watchOnce(ctx context.Context, armed func()) error {
 	}
 	armed()
 	s.wake()
-	check := time.NewTicker(rearmInterval)
+	check := time.NewTicker(s.rearm)
 	defer check.Stop()
 	for {
 		select {
