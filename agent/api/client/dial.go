@@ -40,9 +40,13 @@ const retryDelay = 50 * time.Millisecond
 func (c *Client) dial(ctx context.Context) (net.Conn, error) {
 	deadline := time.Now().Add(c.cfg.RetryFor)
 	var d net.Dialer
+	restarting := false
 	for {
 		conn, err := d.DialContext(ctx, "unix", c.cfg.Socket)
-		if err == nil || !busy(err) || !c.isSocket() || time.Now().After(deadline) {
+		restarting = restarting || (busy(err) && c.isSocket())
+		// Between the old socket and the new one there is none for a moment.
+		again := busy(err) || errors.Is(err, fs.ErrNotExist)
+		if err == nil || !restarting || !again || time.Now().After(deadline) {
 			return conn, err
 		}
 		select {
