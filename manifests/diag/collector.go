@@ -28,6 +28,10 @@ func (c *Collector) Add(problems ...Problem) {
 	}
 }
 
+// Full says whether a further problem of the severity would only be counted, so that the work of making one can be left
+// out: Add(Problem{Severity: s}) counts it.
+func (c *Collector) Full(s Severity) bool { return c.kept[s] >= MaxProblems }
+
 // HasErrors says whether an Error was added.
 func (c *Collector) HasErrors() bool { return c.kept[Error] > 0 }
 

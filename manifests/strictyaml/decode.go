@@ -91,8 +91,20 @@ func (w *walker) problem(path string, key, node *yaml.Node, message, hint string
 }
 
 func (w *walker) fail(a at, message, hint string) drop {
+	if w.full() {
+		return drop{}
+	}
 	w.list.Add(w.problem(a.path, a.key, a.node, message, hint))
 	return drop{}
+}
+
+// full says whether an error would only be counted, and counts it.
+func (w *walker) full() bool {
+	if !w.list.Full(diag.Error) {
+		return false
+	}
+	w.list.Add(diag.Problem{Severity: diag.Error})
+	return true
 }
 
 // drop stands for a value that must not be decoded.
@@ -201,6 +213,9 @@ func (w *walker) sequence(a at, v any, elem reflect.Type) any {
 }
 
 func (w *walker) unknown(parent, a at, name string, fields structFields) {
+	if w.full() {
+		return
+	}
 	message := "unknown field" + keyName(name, w.doc.hidden)
 	if parent.path != "" {
 		message += " in " + Leaf(parent.path)

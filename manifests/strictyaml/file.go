@@ -13,7 +13,7 @@ import (
 // nothing is known then. A file that could be read gives problems; one that has no document leaves into as it is and
 // gives none.
 func DecodeFile(path string, lim Limits, into any) (diag.List, error) {
-	data, err := readFile(path, lim.MaxBytes)
+	data, err := readFile(path, lim.orDefault().MaxBytes)
 	if err != nil {
 		return nil, err
 	}

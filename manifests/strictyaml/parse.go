@@ -37,6 +37,10 @@ type parser struct {
 }
 
 func (p *parser) fail(at spot, hidden bool, message, hint string) {
+	if p.problems.Full(diag.Error) {
+		p.problems.Add(diag.Problem{Severity: diag.Error})
+		return
+	}
 	p.problems.Add(p.src.problem(diag.Error, at, message, hint, hidden))
 }
 
@@ -74,7 +78,7 @@ func badRune(r rune, size, at int) (message, hint string) {
 		return "a NUL byte, which no text file has", "is this a text file that was written whole?"
 	case r == '\uFEFF' && at > 0:
 		return "a byte order mark inside the file", "remove it; it is left over from joining files"
-	case r < ' ' && r != '\t' && r != '\n' && r != '\r', r == 0x7f:
+	case r < ' ' && r != '\t' && r != '\n' && r != '\r', r >= 0x7f && r < 0xa0 && r != 0x85, r == 0xfffe, r == 0xffff:
 		return fmt.Sprintf("the control character U+%04X", r), "remove it, or write it as an escape in double quotes"
 	}
 	return "", ""

@@ -3,7 +3,9 @@ package strictyaml
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
+	"strings"
 
 	"gopkg.in/yaml.v3"
 )
@@ -25,10 +27,8 @@ func (w *walker) boolean(a at, v any) any {
 		return v
 	}
 	hint := ""
-	if s, ok := v.(string); ok {
-		if _, err := strconv.ParseBool(s); err == nil {
-			hint = "write it without quotes"
-		}
+	if s, ok := v.(string); ok && slices.Contains([]string{"true", "false", "yes", "no", "on", "off"}, strings.ToLower(s)) {
+		hint = "write it without quotes"
 	}
 	return w.wrong(a, v, "true or false", hint)
 }

@@ -31,9 +31,18 @@ func (p *parser) scan(root *yaml.Node, hidden bool) bool {
 	return !s.bad
 }
 
+// failAt does not look for the place of what is only counted: on long lines that is dear.
+func (s *scanner) failAt(n *yaml.Node, hidden bool, message, hint string) {
+	at := spot{n.Line, n.Column, 1}
+	if !s.problems.Full(diag.Error) {
+		at = s.src.at(n)
+	}
+	s.fail(at, hidden, message, hint)
+}
+
 func (s *scanner) stop(n *yaml.Node, hidden bool, message, hint string) {
 	s.bad = true
-	s.fail(s.src.at(n), hidden, message, hint)
+	s.failAt(n, hidden, message, hint)
 }
 
 // node walks one node and gives how many nodes it stands for, at most a little more than what is left of the limit.
@@ -117,7 +126,7 @@ func (s *scanner) mapping(n *yaml.Node, depth int, hidden bool) int {
 			continue
 		}
 		if before, dup := first[name]; dup {
-			s.fail(s.src.at(key), hidden, "duplicate key"+keyName(name, hidden), fmt.Sprintf("it stands first on line %d", before.Line))
+			s.failAt(key, hidden, "duplicate key"+keyName(name, hidden), fmt.Sprintf("it stands first on line %d", before.Line))
 			continue
 		}
 		first[name] = key
@@ -155,7 +164,7 @@ func (s *scanner) merge(key, value *yaml.Node, before map[string]*yaml.Node, hid
 		}
 		for _, name := range slices.Sorted(keysOf(m)) {
 			if _, ok := before[name]; ok {
-				s.fail(s.src.at(key), hidden, fmt.Sprintf(`"<<" also brings the key%s, which is written above it`, keyName(name, hidden)), `put "<<" first`)
+				s.failAt(key, hidden, fmt.Sprintf(`"<<" also brings the key%s, which is written above it`, keyName(name, hidden)), `put "<<" first`)
 			}
 		}
 	}

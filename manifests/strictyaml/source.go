@@ -21,12 +21,32 @@ type source struct {
 
 func newSource(file string, data []byte) *source {
 	s := &source{file: file, data: data, lines: make([]int, 1, 1+bytes.Count(data, []byte("\n")))}
-	for i, c := range data {
-		if c == '\n' {
-			s.lines = append(s.lines, i+1)
+	for i := 0; i < len(data); {
+		size := breakSize(data[i:])
+		if size > 0 {
+			s.lines = append(s.lines, i+size)
 		}
+		i += max(size, 1)
 	}
 	return s
+}
+
+// breaks is what ends a line in YAML 1.1 besides the usual: a lone carriage return, next line, line and paragraph separator.
+var breaks = []string{"\r\n", "\r", "\u0085", "\u2028", "\u2029"}
+
+// breakSize is the length of the line end that data begins with, 0 when it begins with none.
+func breakSize(data []byte) int {
+	switch data[0] {
+	case '\n':
+		return 1
+	case '\r', 0xc2, 0xe2: // the first bytes of breaks
+		for _, b := range breaks {
+			if bytes.HasPrefix(data, []byte(b)) {
+				return len(b)
+			}
+		}
+	}
+	return 0
 }
 
 // line is the text of line n, counted from 1, without its end.
@@ -36,9 +56,9 @@ func (s *source) line(n int) string {
 	}
 	end := len(s.data)
 	if n < len(s.lines) {
-		end = s.lines[n] - 1
+		end = s.lines[n]
 	}
-	return strings.TrimSuffix(string(s.data[s.lines[n-1]:end]), "\r")
+	return strings.TrimRight(string(s.data[s.lines[n-1]:end]), "\r\n\u0085\u2028\u2029")
 }
 
 // lastLine is the number of the last line that has text, at least 1.

@@ -101,13 +101,13 @@ func explain(text, line string) explanation {
 		if i := secondColon(line); i > 0 {
 			e.column = i
 		}
-	case strings.Contains(text, "did not find expected key"), strings.Contains(text, "expected '-' indicator"), strings.Contains(text, "text after"):
+	case strings.Contains(text, "did not find expected key"), strings.Contains(text, "expected '-' indicator"), strings.Contains(text, "text after"), strings.Contains(text, "expected <document start>"):
 		e.message, e.hint, e.width = "this line does not fit the ones above it", "check its indentation", textWidth(line)
 	case strings.Contains(text, "could not find expected ':'"):
 		e.message, e.hint, e.width = `wanted a key followed by ": "`, "", textWidth(line)
 	case strings.Contains(text, "unexpected end of stream"):
 		e.message, e.hint, e.width = "a quoted text without its end", "", textWidth(line)
-	case strings.Contains(text, "expected ',' or"):
+	case strings.Contains(text, "expected ',' or"), strings.Contains(text, "expected node content"):
 		e.message, e.hint, e.width = "a list or mapping in brackets without its end, or a comma is missing", "", textWidth(line)
 	case strings.Contains(text, "unknown anchor"):
 		e.quotes = true
