@@ -47,6 +47,7 @@ func newAgent(t *testing.T) *agent {
 			t.Fatal(err)
 		}
 	}
+	write(t, a.path("daemonsetd.yaml"), "# Everything is given by flags.\n")
 	if entries, err := os.ReadDir(a.host.Manifests); err != nil || len(entries) != 0 {
 		t.Fatalf("want an empty host, got %v, %v", entries, err)
 	}
@@ -141,6 +142,9 @@ func (a *agent) dsctl(ctx context.Context, args ...string) ([]byte, error) {
 func (a *agent) label(t *testing.T, args ...string) {
 	t.Helper()
 	host.Eventually(t, patience, func(ctx context.Context) error {
+		if err := a.process.Alive(); err != nil {
+			t.Fatal(err)
+		}
 		_, err := a.dsctl(ctx, append([]string{"label"}, args...)...)
 		return err
 	})
@@ -178,6 +182,9 @@ func (a *agent) running(t *testing.T, name, rev string) corev1.Pod {
 	t.Helper()
 	var found corev1.Pod
 	host.Eventually(t, patience, func(ctx context.Context) error {
+		if err := a.process.Alive(); err != nil {
+			t.Fatal(err)
+		}
 		pods, err := a.pods(ctx, name)
 		if err != nil {
 			return err

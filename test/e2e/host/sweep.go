@@ -128,15 +128,20 @@ func poll(timeout time.Duration, f func() error) error {
 func Poll(ctx context.Context, f func() error) error {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
+	var last error
 	for {
 		err := f()
 		if err == nil {
 			return nil
 		}
+		// What was asked when the time was over says nothing; the answer before it does.
+		if last == nil || ctx.Err() == nil {
+			last = err
+		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return fmt.Errorf("%w (gave up: %w)", err, context.Cause(ctx))
+			return fmt.Errorf("%w (gave up: %w)", last, context.Cause(ctx))
 		}
 	}
 }
