@@ -115,7 +115,8 @@ func (c *Client) either(ctx context.Context, q question, path string) ([]byte, e
 	if e, ok := errors.AsType[*Error](err); !ok || e.State == BadAnswer || e.State == WrongVersion {
 		return nil, err
 	}
-	q.url, q.secret = c.set.ReadOnlyURL+path, false
+	// In the clear, and so without the token.
+	q.url = c.set.ReadOnlyURL + path
 	body, second := c.ask(ctx, q)
 	if second != nil {
 		return nil, err

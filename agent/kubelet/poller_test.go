@@ -353,7 +353,10 @@ func TestPrime(t *testing.T) {
 				ctx, cancel := context.WithCancel(t.Context())
 				var run sync.WaitGroup
 				run.Go(func() { p.Run(ctx) })
-				pass(600 * time.Millisecond)
+				if tc.name == "down" {
+					pass(500 * time.Millisecond)
+				}
+				pass(10 * time.Millisecond)
 				if got := p.Latest(); !got.Healthy || (got.PodsAt.IsZero() && tc.name != "unauthorised") || got.RunningAt.IsZero() {
 					t.Errorf("after Run: %+v", got)
 				}

@@ -24,7 +24,6 @@ import (
 
 // authority makes certificates.
 type authority struct {
-	t    *testing.T
 	cert *x509.Certificate
 	key  *ecdsa.PrivateKey
 }
@@ -36,7 +35,7 @@ type issued struct {
 }
 
 // issue makes a certificate, signed by itself when parent is nil.
-func issue(t *testing.T, parent *authority, change func(*x509.Certificate)) (issued, *authority) {
+func issue(t testing.TB, parent *authority, change func(*x509.Certificate)) (issued, *authority) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -78,18 +77,18 @@ func issue(t *testing.T, parent *authority, change func(*x509.Certificate)) (iss
 	if out.Certificate, err = tls.X509KeyPair(out.certPEM, out.keyPEM); err != nil {
 		t.Fatal(err)
 	}
-	return out, &authority{t: t, cert: cert, key: key}
+	return out, &authority{cert: cert, key: key}
 }
 
 // file writes bytes into a new file and returns its path.
-func file(t *testing.T, parts ...[]byte) string {
+func file(t testing.TB, parts ...[]byte) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "file")
 	rewrite(t, path, parts...)
 	return path
 }
 
-func rewrite(t *testing.T, path string, parts ...[]byte) {
+func rewrite(t testing.TB, path string, parts ...[]byte) {
 	t.Helper()
 	var all []byte
 	for _, p := range parts {
@@ -103,7 +102,7 @@ func rewrite(t *testing.T, path string, parts ...[]byte) {
 const emptyPods = `{"kind":"PodList","apiVersion":"v1","metadata":{},"items":null}`
 
 // serveTLS serves an empty list of pods; config is changed by the caller before it is used.
-func serveTLS(t *testing.T, config *tls.Config, handler http.Handler) string {
+func serveTLS(t testing.TB, config *tls.Config, handler http.Handler) string {
 	t.Helper()
 	if handler == nil {
 		handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, emptyPods) })
