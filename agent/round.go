@@ -193,7 +193,7 @@ func (a *Agent) evictionDue(now time.Time) time.Time {
 
 // kubeletInput turns the latest answers of the kubelet into what plan looks at.
 func kubeletInput(k *kubelet.Snapshot, specs *spec.Snapshot, now time.Time) plan.Kubelet {
-	in := plan.Kubelet{AssumeReady: k.AssumeReady, Healthy: k.Healthy, PodsAt: k.PodsAt, RunningAt: k.RunningAt,
+	in := plan.Kubelet{AssumeReady: k.AssumeReady, Healthy: k.Healthy, Missed: k.HealthErr != nil, PodsAt: k.PodsAt, RunningAt: k.RunningAt,
 		RunningUnknown: k.RunningErr != nil || k.PodsErr != nil, PodsUnknown: k.PodsErr != nil,
 		Pods: make(map[string]plan.Pod, len(k.Pods)), Running: make(map[string]bool, len(k.Running))}
 	in.Gone = func(full string, removed time.Time) bool {

@@ -13,6 +13,8 @@ const (
 	// askMargin is added to a pod's grace period where the kubelet cannot be asked whether it has stopped: the time that
 	// it takes to notice the missing file and to tear the sandbox down.
 	askMargin = 10 * time.Second
+	// lookAgain is how often the kubelet's answers are looked at while a pod is stopping.
+	lookAgain = 100 * time.Millisecond
 	// reissueHold is how long a rejected pod's manifest stays away. The kubelet forgets a static pod when a housekeeping
 	// (every 2 s, pkg/kubelet/kubelet.go) has passed without it.
 	reissueHold = 3 * time.Second
@@ -148,7 +150,7 @@ func (p *planner) replace() {
 		p.stands(PhaseBlocked, old, fmt.Sprintf("its file %s cannot be read, and what is known of it may be older than what runs", old.Source))
 	case p.wanted.OnDelete:
 		p.stands(PhaseWaiting, old, "update strategy OnDelete: remove "+old.FileName+" to have the pod replaced")
-	case !k.Healthy && !k.AssumeReady:
+	case (!k.Healthy || k.Missed) && !k.AssumeReady:
 		p.stands(PhaseWaiting, old, "the kubelet is not answering: nothing is replaced until it does")
 	default:
 		for _, m := range p.present {
@@ -169,7 +171,7 @@ func (p *planner) create() {
 	if p.leaving() {
 		p.status.Phase, p.status.Message = PhaseUpdating, "the old pod is stopping"
 		if p.memory.Leaving != nil && !p.memory.Leaving[0].Hold.IsZero() {
-			p.status.Phase, p.status.Message = PhaseFailed, "the kubelet refused the pod; its manifest is written again in a moment"
+			p.status.Phase, p.status.Message = PhaseFailed, "its manifest is written again in a moment; the kubelet refused the pod: "+p.memory.Retry.Message
 		}
 		p.wait()
 		return
@@ -196,7 +198,7 @@ func (p *planner) retryFailed(m Present) bool {
 		p.until(r.Last.Add(r.Delay))
 		return true
 	}
-	r.Last = p.in.Now
+	r.Last, r.Message = p.in.Now, pod.Message
 	r.Delay = min(max(2*r.Delay, retryFirst), retryMax)
 	p.remove(m, ReasonFailed, "found failed daemon pod, will try again: "+pod.Message)
 	if len(p.memory.Leaving) > 0 {

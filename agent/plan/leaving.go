@@ -85,6 +85,10 @@ func (p *planner) ours(fullName string) bool {
 func (p *planner) wait() {
 	k := p.in.Kubelet
 	p.hurry = k.Healthy && !k.AssumeReady
+	if p.hurry && !k.RunningUnknown {
+		// An answer that proves the pod gone may be the same as the last one, only younger, and then nothing tells of it.
+		p.until(p.in.Now.Add(lookAgain))
+	}
 	for _, l := range p.memory.Leaving {
 		p.until(l.Hold)
 		if k.AssumeReady || k.RunningUnknown {

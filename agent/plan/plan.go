@@ -68,6 +68,8 @@ type Kubelet struct {
 	AssumeReady bool
 	// Healthy: its health endpoint says ok.
 	Healthy bool
+	// Missed: it is healthy, but has not answered the last question about that. Nothing is replaced until it has.
+	Missed bool
 	// PodsAt and RunningAt are when the two lists were asked for; zero: never answered.
 	PodsAt, RunningAt time.Time
 	// RunningUnknown: the kubelet is healthy but does not tell its running pods (not authorised, another version).
@@ -109,6 +111,8 @@ type Retry struct {
 	Revision string        `json:"revision,omitempty"`
 	Delay    time.Duration `json:"delay,omitempty"`
 	Last     time.Time     `json:"last,omitzero"`
+	// Message is why the kubelet refused the pod, for people.
+	Message string `json:"message,omitempty"`
 }
 
 // Input is everything that a plan depends on.
