@@ -37,13 +37,8 @@ type Error struct {
 	Code string `json:"code"`
 }
 
-// Error is the detail, with the remedy where there is one.
-func (e *Error) Error() string {
-	if e.Remedy == "" {
-		return e.Detail
-	}
-	return e.Detail + "; " + e.Remedy
-}
+// Error is the detail. The remedy is apart, so that it is told once and where it is of use.
+func (e *Error) Error() string { return e.Detail }
 
 // Errorf makes an Error of a code with the HTTP status that belongs to it.
 func Errorf(code, format string, args ...any) *Error {
