@@ -1,7 +1,6 @@
 package node
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -101,9 +100,4 @@ func resume(before []corev1.NodeCondition, now time.Time) State {
 		}
 	}
 	return s
-}
-
-// describeCondition is a condition in one line, for the log.
-func describeCondition(c corev1.NodeCondition) string {
-	return fmt.Sprintf("%s: %s", c.Reason, c.Message)
 }

@@ -36,7 +36,7 @@ func (m *Manager) logProblem(p diag.Problem) {
 		event = m.log.Error()
 	}
 	event.Str(zf.File, p.File).Int(zf.Line, p.Line).Int(zf.Column, p.Column).
-		Str(zf.Reason, p.Message).Str(zf.Hint, p.Hint).Msg("something is wrong with a file of the node")
+		Str(zf.Detail, p.Message).Str(zf.Hint, p.Hint).Msg("something is wrong with a file of the node")
 }
 
 // logChanges says what became different. old may be nil.
@@ -61,7 +61,7 @@ func (m *Manager) logConditions(before, after []corev1.NodeCondition) {
 		}
 		if from != string(c.Status) {
 			m.log.Info().Str(zf.Condition, string(c.Type)).Str(zf.From, from).Str(zf.To, string(c.Status)).
-				Str(zf.Reason, describeCondition(c)).Msg("condition changed")
+				Str(zf.Reason, c.Reason).Str(zf.Detail, c.Message).Msg("condition changed")
 		}
 	}
 	for _, b := range before {

@@ -39,7 +39,7 @@ type kept[T any] struct {
 
 func (k *kept[T]) copyPath() string { return k.path + ".bak" }
 
-// load reads the file; without one it returns the zero value. A damaged file is renamed, never removed, and reported.
+// load reads the file; without one it returns the zero value. Damaged content is kept beside the file and reported.
 // The error is for what cannot be gone on without: both copies are there and neither can be used.
 func (k *kept[T]) load() (T, diag.List, error) {
 	value, err := k.read(k.path)
@@ -61,22 +61,22 @@ func (k *kept[T]) load() (T, diag.List, error) {
 	return value, diag.List{problem}, renameErr
 }
 
-// setAside renames a file whose content is damaged, so that it is not written over. The original of a pair stays: it
-// is written again from its copy.
+// setAside keeps elsewhere what a file holds that is about to be written over. Of a pair, only damaged content is worth
+// it: what cannot be read stands in the copy too.
 func (k *kept[T]) setAside(cause error) (hint string, err error) {
-	var syntax *damagedError
-	if !errors.As(cause, &syntax) {
+	aside := fmt.Sprintf("%s.damaged-%d", k.path, time.Now().Unix())
+	damaged, ok := errors.AsType[*damagedError](cause)
+	switch {
+	case !k.copies:
+		err = os.Rename(k.path, aside)
+	case ok:
+		// The name stays too, so that a restart before the next write finds the copy again.
+		err = os.WriteFile(aside, damaged.data, 0o600)
+	default:
 		return "see that it can be read", nil
 	}
-	aside := fmt.Sprintf("%s.damaged-%d", k.path, time.Now().Unix())
-	if k.copies {
-		// Keep the damaged original beside, and the name, so that a restart before the next write finds the copy again.
-		err = os.WriteFile(aside, syntax.data, 0o600)
-	} else {
-		err = os.Rename(k.path, aside)
-	}
 	if err != nil {
-		return "its content could not be kept elsewhere", fmt.Errorf("keep the damaged %q: %w", k.path, err)
+		return "its content could not be kept elsewhere", fmt.Errorf("keep the unusable %q: %w", k.path, err)
 	}
 	return fmt.Sprintf("what it held is kept in %s", aside), nil
 }

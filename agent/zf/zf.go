@@ -17,6 +17,8 @@ const (
 	DaemonSet = "daemonset"
 	// Delay is a duration to wait.
 	Delay = "delay"
+	// Detail is a sentence that says more than the message, such as a condition's or a file problem's own message.
+	Detail = "detail"
 	// Dir is a directory's path.
 	Dir = "dir"
 	// Duration is how long something took.

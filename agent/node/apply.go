@@ -3,88 +3,11 @@ package node
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 )
-
-// Patch is a set of runtime changes, made together or not at all.
-type Patch struct {
-	// Labels are set, RemoveLabels removed.
-	Labels       map[string]string `json:"labels,omitempty"`
-	RemoveLabels []string          `json:"removeLabels,omitempty"`
-	// Taints are added. Of RemoveTaints only key and effect count; an empty effect removes every taint of the key.
-	Taints       []corev1.Taint `json:"taints,omitempty"`
-	RemoveTaints []corev1.Taint `json:"removeTaints,omitempty"`
-	// Unschedulable cordons (true) or uncordons (false); nil leaves it.
-	Unschedulable *bool `json:"unschedulable,omitempty"`
-	// Overwrite allows changing what has another value already, as kubectl's --overwrite.
-	Overwrite bool `json:"overwrite,omitempty"`
-}
-
-// Result is what became of a Patch.
-type Result struct {
-	// Changed is false when the runtime changes that are kept are the same as before.
-	Changed bool `json:"changed"`
-	// Operation is kubectl's word for it: labeled, unlabeled, modified, not labeled, tainted, untainted, cordoned,
-	// already cordoned, uncordoned, already uncordoned.
-	Operation string `json:"operation"`
-	// NotFound has the labels to be removed that were not there, which is no error in kubectl either.
-	NotFound []string `json:"notFound,omitempty"`
-	// Shadowed has the changes that were kept but have no effect now, because a file says otherwise.
-	Shadowed []Shadow `json:"shadowed,omitempty"`
-}
-
-// Shadow is a runtime change without effect.
-type Shadow struct {
-	// Kind is label, taint or unschedulable. Key is the label's key or the taint's key:Effect.
-	Kind string `json:"kind"`
-	Key  string `json:"key,omitempty"`
-	// Wanted is the value asked for, empty for a removal; Effective the one in effect, from Origin.
-	Wanted    string `json:"wanted,omitempty"`
-	Effective string `json:"effective"`
-	Origin    Origin `json:"origin"`
-}
-
-// String is the shadow in one sentence for an operator.
-func (s Shadow) String() string {
-	place := strings.TrimPrefix(string(s.Origin), "file:")
-	name := s.Kind
-	if s.Key != "" {
-		name = fmt.Sprintf("%s %q", s.Kind, s.Key)
-	}
-	return fmt.Sprintf("%s stays %q as set at %s, which wins over runtime changes; change it there", name, s.Effective, place)
-}
-
-// PatchError is a Patch that is refused. Conflict is true when it would be taken if the node, or Overwrite, were
-// otherwise, and false when it is invalid in itself.
-type PatchError struct {
-	Conflict bool
-	Err      error
-}
-
-func (e *PatchError) Error() string { return e.Err.Error() }
-
-// Unwrap returns the cause.
-func (e *PatchError) Unwrap() error { return e.Err }
-
-// runtimeState is the runtime changes in effect, as kept on disk; its JSON names are there to stay.
-type runtimeState struct {
-	Labels map[string]string `json:"labels,omitempty"`
-	Taints []corev1.Taint    `json:"taints,omitempty"`
-	// Unschedulable is set by cordon and taken back by uncordon.
-	Unschedulable bool `json:"unschedulable,omitempty"`
-}
-
-func (r runtimeState) clone() runtimeState {
-	return runtimeState{Labels: maps.Clone(r.Labels), Taints: slices.Clone(r.Taints), Unschedulable: r.Unschedulable}
-}
-
-func (r runtimeState) equal(o runtimeState) bool {
-	return maps.Equal(r.Labels, o.Labels) && slices.Equal(r.Taints, o.Taints) && r.Unschedulable == o.Unschedulable
-}
 
 // change is one Patch on its way: the node as it was, the state that comes out, and all that is wrong with it.
 type change struct {
@@ -94,6 +17,8 @@ type change struct {
 	patch  Patch
 	result Result
 	errs   []error
+	// overwrites counts the errors that Overwrite would take away.
+	overwrites int
 }
 
 // apply works out what the patch makes of the runtime changes. It changes neither of its arguments' contents.
@@ -128,7 +53,7 @@ func apply(before runtimeState, p Patch, v view) (runtimeState, Result, error) {
 		c.refuse("the node would have %d runtime taints, more than the %d allowed", n, maxTaints)
 	}
 	if len(c.errs) > 0 {
-		return before, Result{}, &PatchError{Conflict: true, Err: errors.Join(c.errs...)}
+		return before, Result{}, &PatchError{Conflict: true, NeedsOverwrite: c.overwrites == len(c.errs), Err: errors.Join(c.errs...)}
 	}
 	c.result.Changed = !c.after.equal(before)
 	c.result.Operation = c.operation()
@@ -148,6 +73,7 @@ func (c *change) setLabel(key, value string) {
 	}
 	now, has := c.view.labels[key]
 	if has && now.value != value && !c.patch.Overwrite {
+		c.overwrites++
 		c.refuse("'%s' already has a value (%s), and --overwrite is false", key, now.value)
 		return
 	}
@@ -180,6 +106,7 @@ func (c *change) addTaint(t corev1.Taint) {
 	}
 	exists := slices.ContainsFunc(c.view.taints, func(o sourcedTaint) bool { return sameTaint(o.taint, t) })
 	if exists && !c.patch.Overwrite {
+		c.overwrites++
 		c.refuse("node %s already has %s taint(s) with same effect(s) and --overwrite is false", c.view.name, t.Key)
 		return
 	}
@@ -239,11 +166,18 @@ func (c *change) operation() string {
 	case p.Unschedulable == nil:
 		return ""
 	}
+	return c.cordonWord(*p.Unschedulable)
+}
+
+func (c *change) cordonWord(on bool) string {
 	word := "uncordoned"
-	if *p.Unschedulable {
+	if on {
 		word = "cordoned"
 	}
-	if !c.result.Changed {
+	switch {
+	case len(c.result.Shadowed) > 0:
+		return "not " + word
+	case c.view.unschedulable.value == fmt.Sprint(on):
 		return "already " + word
 	}
 	return word
