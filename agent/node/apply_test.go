@@ -64,7 +64,8 @@ func TestApply(t *testing.T) {
 		"label as in the file":    {labelPatch(t, "file=f"), Result{Changed: true, Operation: "labeled"}, "+label file=f"},
 		"label against the file": {
 			overwriting(labelPatch(t, "file=x")),
-			Result{Changed: true, Operation: "labeled", Shadowed: []Shadow{{"label", "file", "x", "f", "file:/n.yaml:3"}}}, "+label file=x",
+			Result{Changed: true, Operation: "labeled", Shadowed: []Shadow{{"label", "file", "x", "f", "file:/n.yaml:3"}}},
+			"+label file=x",
 		},
 		"removed label that a file sets too": {
 			labelPatch(t, "both-"), Result{Changed: true, Operation: "unlabeled", Shadowed: []Shadow{{"label", "both", "", "f", "file:/n.yaml:4"}}}, "-label both=r",
@@ -77,19 +78,22 @@ func TestApply(t *testing.T) {
 		},
 		"taint against the file": {
 			overwriting(taintPatch(t, "file=x:NoSchedule")),
-			Result{Changed: true, Operation: "modified", Shadowed: []Shadow{{"taint", "file:NoSchedule", "x", "f", "file:/n.yaml:7"}}}, "+taint file=x:NoSchedule",
+			Result{Changed: true, Operation: "modified", Shadowed: []Shadow{{"taint", "file:NoSchedule", "x", "f", "file:/n.yaml:7"}}},
+			"+taint file=x:NoSchedule",
 		},
 		"removed taint": {taintPatch(t, "run:NoExecute-"), Result{Changed: true, Operation: "untainted"}, "-taint run=r:NoExecute"},
 		"removed key":   {taintPatch(t, "run-"), Result{Changed: true, Operation: "untainted"}, "-taint run=r:NoExecute\n-taint run=r:NoSchedule"},
 		"removed taint that a file sets too": {
-			taintPatch(t, "both-"), Result{Changed: true, Operation: "untainted", Shadowed: []Shadow{{"taint", "both:NoSchedule", "", "f", "file:/n.yaml:8"}}},
+			taintPatch(t, "both-"),
+			Result{Changed: true, Operation: "untainted", Shadowed: []Shadow{{"taint", "both:NoSchedule", "", "f", "file:/n.yaml:8"}}},
 			"-taint both=r:NoSchedule",
 		},
 		"taint of a condition with another effect": {taintPatch(t, "node.kubernetes.io/unschedulable:NoExecute"), Result{Changed: true, Operation: "tainted"}, "+taint node.kubernetes.io/unschedulable:NoExecute"},
 		"added and removed taints":                 {taintPatch(t, "new:NoSchedule", "run-"), Result{Changed: true, Operation: "modified"}, "-taint run=r:NoExecute\n-taint run=r:NoSchedule\n+taint new:NoSchedule"},
 		"cordon against the file": {
 			Patch{Unschedulable: new(true)},
-			Result{Changed: true, Operation: "not cordoned", Shadowed: []Shadow{{"unschedulable", "", "true", "false", "file:/n.yaml:9"}}}, "+unschedulable",
+			Result{Changed: true, Operation: "not cordoned", Shadowed: []Shadow{{"unschedulable", "", "true", "false", "file:/n.yaml:9"}}},
+			"+unschedulable",
 		},
 		"uncordon": {Patch{Unschedulable: new(false)}, Result{Operation: "already uncordoned"}, ""},
 		"nothing":  {Patch{}, Result{}, ""},

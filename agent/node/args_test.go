@@ -50,7 +50,8 @@ func TestParseTaintArgs(t *testing.T) {
 			Patch{
 				Taints:       []corev1.Taint{taint("a", "b", "NoSchedule"), taint("a", "", "NoExecute"), taint("c", "", "PreferNoSchedule")},
 				RemoveTaints: []corev1.Taint{taint("d", "", "NoSchedule"), taint("e", "", "NoSchedule"), taint("g", "", "")},
-			}, "",
+			},
+			"",
 		},
 		"no effect":        {[]string{"a=b"}, Patch{}, `invalid taint spec: "a=b": invalid taint key "a=b"`},
 		"key alone":        {[]string{"a"}, Patch{}, `invalid taint spec: "a": an effect is required, such as a:NoSchedule`},

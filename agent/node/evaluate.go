@@ -1,6 +1,7 @@
 package node
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -79,12 +80,8 @@ func Evaluate(prev State, sample Sample, th Thresholds, now time.Time) State {
 		LastMet: map[corev1.NodeConditionType]time.Time{}, Sampled: map[corev1.NodeConditionType]bool{},
 		Pressure: map[corev1.NodeConditionType]bool{}, firstMet: map[string]time.Time{}, binding: map[string]bool{},
 	}
-	for c, at := range prev.LastMet {
-		next.LastMet[c] = at
-	}
-	for c := range prev.Sampled {
-		next.Sampled[c] = true
-	}
+	maps.Copy(next.LastMet, prev.LastMet)
+	maps.Copy(next.Sampled, prev.Sampled)
 	for _, t := range th.List {
 		next.judge(prev, t, observed, now)
 	}

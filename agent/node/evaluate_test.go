@@ -61,7 +61,9 @@ func TestEvaluate(t *testing.T) {
 			{0, space(100), no}, {0, space(99), yes},
 		}},
 		"held for the transition period, and no longer": {hard(t, "memory.available", "100"), corev1.NodeMemoryPressure, []step{
-			{0, memory(50), yes}, {10 * time.Second, memory(500), yes}, {5*time.Minute - 11*time.Second, memory(500), yes},
+			{0, memory(50), yes},
+			{10 * time.Second, memory(500), yes},
+			{5*time.Minute - 11*time.Second, memory(500), yes},
 			{time.Second, memory(500), no},
 		}},
 		"the period begins again": {hard(t, "memory.available", "100"), corev1.NodeMemoryPressure, []step{
@@ -74,7 +76,10 @@ func TestEvaluate(t *testing.T) {
 			{0, memory(299), yes}, {10 * time.Second, memory(350), no},
 		}},
 		"reclaim counts after the grace period": {mustParse(t, soft), corev1.NodeMemoryPressure, []step{
-			{0, memory(299), yes}, {30 * time.Second, memory(299), yes}, {10 * time.Second, memory(399), yes}, {10 * time.Second, memory(400), no},
+			{0, memory(299), yes},
+			{30 * time.Second, memory(299), yes},
+			{10 * time.Second, memory(399), yes},
+			{10 * time.Second, memory(400), no},
 			{10 * time.Second, memory(350), no},
 		}},
 		"any of several": {DefaultThresholds(), corev1.NodeDiskPressure, []step{

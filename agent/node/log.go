@@ -3,6 +3,7 @@ package node
 import (
 	"slices"
 
+	"github.com/rs/zerolog"
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/daemonsetd/daemonsetd/agent/zf"
@@ -31,11 +32,11 @@ func (m *Manager) logProblems() {
 }
 
 func (m *Manager) logProblem(p diag.Problem) {
-	event := m.log.Warn()
+	level := zerolog.WarnLevel
 	if p.Severity == diag.Error {
-		event = m.log.Error()
+		level = zerolog.ErrorLevel
 	}
-	event.Str(zf.File, p.File).Int(zf.Line, p.Line).Int(zf.Column, p.Column).
+	m.log.WithLevel(level).Str(zf.File, p.File).Int(zf.Line, p.Line).Int(zf.Column, p.Column).
 		Str(zf.Detail, p.Message).Str(zf.Hint, p.Hint).Msg("something is wrong with a file of the node")
 }
 

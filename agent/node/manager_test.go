@@ -128,8 +128,10 @@ func TestNodeAsAWhole(t *testing.T) {
 	want.Annotations = map[string]string{"note": "x"}
 	want.Spec.Unschedulable = true
 	want.Spec.Taints = []corev1.Taint{
-		{Key: "b", Effect: "NoExecute"}, {Key: "node.kubernetes.io/not-ready", Effect: "NoExecute"},
-		{Key: "node.kubernetes.io/not-ready", Effect: "NoSchedule"}, {Key: "node.kubernetes.io/unschedulable", Effect: "NoSchedule"},
+		{Key: "b", Effect: "NoExecute"},
+		{Key: "node.kubernetes.io/not-ready", Effect: "NoExecute"},
+		{Key: "node.kubernetes.io/not-ready", Effect: "NoSchedule"},
+		{Key: "node.kubernetes.io/unschedulable", Effect: "NoSchedule"},
 	}
 	want.Status = r.config.Host().status("n1", "v1.34.1")
 	want.Status.Conditions = []corev1.NodeCondition{

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"maps"
 	"runtime"
 	"slices"
 
@@ -77,9 +78,7 @@ func (v view) labelsWith(runtimeLabels map[string]string) map[string]sourced {
 	for key, value := range runtimeLabels {
 		labels[key] = sourced{value, OriginRuntime}
 	}
-	for key, s := range v.declared.labels {
-		labels[key] = s
-	}
+	maps.Copy(labels, v.declared.labels)
 	return labels
 }
 

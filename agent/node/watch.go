@@ -35,7 +35,10 @@ func (m *Manager) Watch(ctx context.Context) {
 				return
 			}
 			m.event(w, e)
-		case <-w.Errors: // an overflow above all: anything may have happened
+		case _, ok := <-w.Errors: // an overflow above all: anything may have happened
+			if !ok {
+				return
+			}
 			m.poke()
 		case <-again.C:
 			m.watchDirs(w)
