@@ -181,8 +181,15 @@ func TestOnTCPThereAreMetricsAndNothingElse(t *testing.T) {
 		method, target string
 		want           int
 	}{
-		{"GET", "/metrics", 200}, {"GET", "/healthz", 200}, {"HEAD", "/metrics", 200}, {"POST", "/metrics", 405},
-		{"GET", "/", 404}, {"GET", "/v1/status", 404}, {"GET", "/v1/nodes", 404}, {"POST", "/v1/reload", 405}, {"GET", "/metrics/", 404},
+		{"GET", "/metrics", 200},
+		{"GET", "/healthz", 200},
+		{"HEAD", "/metrics", 200},
+		{"POST", "/metrics", 405},
+		{"GET", "/", 404},
+		{"GET", "/v1/status", 404},
+		{"GET", "/v1/nodes", 404},
+		{"POST", "/v1/reload", 405},
+		{"GET", "/metrics/", 404},
 	} {
 		w := httptest.NewRecorder()
 		h.ServeHTTP(w, httptest.NewRequest(c.method, c.target, nil))

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"maps"
 	"net/http"
 	"strconv"
 	"sync"
@@ -29,11 +30,7 @@ func (c *counters) request(status int) {
 func (c *counters) snapshot() map[int]uint64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	out := make(map[int]uint64, len(c.requests))
-	for status, n := range c.requests {
-		out[status] = n
-	}
-	return out
+	return maps.Clone(c.requests)
 }
 
 var (

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -143,9 +144,7 @@ func (r *rig) send(req request) answer {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	for name, values := range req.header {
-		hr.Header[name] = values
-	}
+	maps.Copy(hr.Header, req.header)
 	if req.body != "" && hr.Header.Get("Content-Type") == "" {
 		hr.Header.Set("Content-Type", "application/json")
 	}

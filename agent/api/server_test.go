@@ -46,8 +46,11 @@ func TestAnswersHaveKindAndVersion(t *testing.T) {
 		}
 	}
 	want := []any{
-		"status", api.ExplainRequest{DaemonSet: "default/web"}, "diff",
-		api.PlanRequest{Files: []api.PlanFile{{Name: "a.yaml", Data: []byte("a")}}}, "reload",
+		"status",
+		api.ExplainRequest{DaemonSet: "default/web"},
+		"diff",
+		api.PlanRequest{Files: []api.PlanFile{{Name: "a.yaml", Data: []byte("a")}}},
+		"reload",
 		api.NodePatch{Unschedulable: new(true)},
 	}
 	if diff := cmp.Diff(want, r.backend.Asked()); diff != "" {

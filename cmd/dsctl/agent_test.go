@@ -73,8 +73,10 @@ func filled() *apitest.Backend {
 		Node: "edge-1", Valid: true,
 		Problems: []api.Problem{{Severity: "warning", File: "web.yaml", Line: 3, Column: 1, Message: "m", Hint: "h"}},
 		DaemonSets: []api.DaemonSetPlan{
-			{DaemonSet: "default/web", Action: api.PlanReplace, FromRevision: "bbbbbbbbbb", ToRevision: "cccccccccc",
-				Reasons: []string{"the template changed"}, Changes: b.Changes[:1]},
+			{
+				DaemonSet: "default/web", Action: api.PlanReplace, FromRevision: "bbbbbbbbbb", ToRevision: "cccccccccc",
+				Reasons: []string{"the template changed"}, Changes: b.Changes[:1],
+			},
 			{DaemonSet: "default/other", Action: api.PlanNone, FromRevision: "dddddddddd", ToRevision: "dddddddddd"},
 		},
 	}
@@ -206,15 +208,29 @@ func TestAgentErrorsHaveTheirCodes(t *testing.T) {
 		code int
 		text string
 	}{
-		{"not found", api.Errorf(api.CodeNotFound, "no DaemonSet x").WithRemedy("see dsctl status"), nil, []string{"explain", "x"},
-			exitFailed, "dsctl: error: no DaemonSet x\n  hint: see dsctl status\n"},
-		{"conflict", api.Errorf(api.CodeConflict, "label a has the value b").WithRemedy("use --overwrite"), nil, []string{"label", "a=c"},
-			exitFailed, "dsctl: error: label a has the value b\n  hint: use --overwrite\n"},
-		{"reader writes", nil, &member, []string{"reload"}, exitForbidden,
-			"dsctl: error: user 4000000 may not change anything here\n  hint: run the command as root, for example with sudo\n"},
+		{
+			"not found", api.Errorf(api.CodeNotFound, "no DaemonSet x").WithRemedy("see dsctl status"), nil,
+			[]string{"explain", "x"},
+			exitFailed, "dsctl: error: no DaemonSet x\n  hint: see dsctl status\n",
+		},
+		{
+			"conflict", api.Errorf(api.CodeConflict, "label a has the value b").WithRemedy("use --overwrite"), nil,
+			[]string{"label", "a=c"},
+			exitFailed, "dsctl: error: label a has the value b\n  hint: use --overwrite\n",
+		},
+		{
+			"reader writes", nil, &member,
+			[]string{"reload"},
+			exitForbidden,
+			"dsctl: error: user 4000000 may not change anything here\n  hint: run the command as root, for example with sudo\n",
+		},
 		{"reader reads", nil, &member, []string{"events"}, exitOK, "dsctl: there are no events\n"},
-		{"stranger reads", nil, &api.Peer{UID: 4_000_000}, []string{"status"}, exitForbidden,
-			"dsctl: error: user 4000000 may not read here\n  hint: run the command as root, or make the user a member of the socket's group\n"},
+		{
+			"stranger reads", nil, &api.Peer{UID: 4_000_000},
+			[]string{"status"},
+			exitForbidden,
+			"dsctl: error: user 4000000 may not read here\n  hint: run the command as root, or make the user a member of the socket's group\n",
+		},
 	} {
 		b := filled()
 		b.Err = c.err

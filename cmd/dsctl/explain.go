@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -117,9 +118,10 @@ func explanation(set *spec.DaemonSet, node *corev1.Node, dec placement.Decision)
 }
 
 // streamJSON prints a list element by element: thousands of DaemonSets and nodes give millions of decisions.
-func streamJSON(w io.Writer, items iter.Seq[api.Explanation]) error {
+func streamJSON(to io.Writer, items iter.Seq[api.Explanation]) error {
 	const indent = "    "
-	before := "[\n" + indent
+	w := bufio.NewWriter(to)
+	before, after := "[\n"+indent, "[]\n"
 	for item := range items {
 		data, err := json.MarshalIndent(withoutRemedies(item), indent, indent)
 		if err != nil {
@@ -128,14 +130,10 @@ func streamJSON(w io.Writer, items iter.Seq[api.Explanation]) error {
 		if _, err := fmt.Fprintf(w, "%s%s", before, data); err != nil {
 			return err
 		}
-		before = ",\n" + indent
+		before, after = ",\n"+indent, "\n]\n"
 	}
-	if before[0] == '[' {
-		_, err := io.WriteString(w, "[]\n")
-		return err
-	}
-	_, err := io.WriteString(w, "\n]\n")
-	return err
+	_, err := io.WriteString(w, after)
+	return errors.Join(err, w.Flush())
 }
 
 // machineForm is the decisions as programs get them without an agent: exactly what the controller would say, and why.

@@ -104,7 +104,16 @@ func (d *deps) patchNode(ctx context.Context, patch api.NodePatch) error {
 	return nil
 }
 
+// printPatch is one line, in kubectl's words: "node/edge-1 labeled: disktype=ssd".
 func printPatch(p page, res *api.NodePatchResult) error {
-	p.printf("node/%s %s\n", res.Node, sentence(res.Operation, strings.Join(res.Changed, "; ")))
+	changed := strings.Join(res.Changed, "; ")
+	switch {
+	case res.Operation != "":
+		p.printf("node/%s %s\n", res.Node, sentence(res.Operation, changed))
+	case changed != "":
+		p.printf("node/%s %s\n", res.Node, changed)
+	default:
+		p.printf("node/%s unchanged\n", res.Node)
+	}
 	return nil
 }
