@@ -94,8 +94,10 @@ func (c *Client) Version(ctx context.Context) (string, error) {
 // secure asks the authenticated API.
 func (c *Client) secure(ctx context.Context, q question, path string) ([]byte, error) {
 	if c.set.URL == "" {
-		return nil, &Error{Op: q.op, URL: path, State: Unreachable, Err: errors.New("the kubelet has no authenticated port"),
-			Remedy: "set enableServer: true in the kubelet's configuration, or kubelet.url"}
+		return nil, &Error{
+			Op: q.op, URL: path, State: Unreachable, Err: errors.New("the kubelet has no authenticated port"),
+			Remedy: "set enableServer: true in the kubelet's configuration, or kubelet.url",
+		}
 	}
 	q.url, q.secret = c.set.URL+path, true
 	body, err := c.ask(ctx, q)

@@ -32,10 +32,10 @@ func BenchmarkPoll(b *testing.B) {
 		body := bodyOf(n)
 		handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/healthz" {
-				io.WriteString(w, "ok")
+				_, _ = io.WriteString(w, "ok")
 				return
 			}
-			io.WriteString(w, body)
+			_, _ = io.WriteString(w, body)
 		})
 		url := serveTLS(b, &tls.Config{Certificates: []tls.Certificate{server.Certificate}}, handler)
 		c, err := New(Settings{URL: url, ServingCertFile: file(b, server.certPEM)}, Config{})

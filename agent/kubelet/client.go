@@ -136,8 +136,10 @@ func (c *Client) try(ctx context.Context, q question) ([]byte, *Error) {
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, q.limit+1))
 	if err != nil && resp.StatusCode == http.StatusOK {
-		return nil, &Error{Op: q.op, URL: q.url, State: BadAnswer, Status: resp.StatusCode, Err: fmt.Errorf("the answer broke off after %d bytes: %w", len(body), err),
-			Remedy: "look at the kubelet's log; it is asked again by itself"}
+		return nil, &Error{
+			Op: q.op, URL: q.url, State: BadAnswer, Status: resp.StatusCode, Err: fmt.Errorf("the answer broke off after %d bytes: %w", len(body), err),
+			Remedy: "look at the kubelet's log; it is asked again by itself",
+		}
 	}
 	large := int64(len(body)) > q.limit
 	if large {
@@ -148,8 +150,10 @@ func (c *Client) try(ctx context.Context, q question) ([]byte, *Error) {
 		return nil, statusError(q.op, q.url, resp.StatusCode, body)
 	}
 	if large && !q.cut {
-		return nil, &Error{Op: q.op, URL: q.url, State: BadAnswer, Status: resp.StatusCode, Err: fmt.Errorf("the answer is larger than %d bytes and was cut", q.limit),
-			Remedy: "check that the address is the kubelet's"}
+		return nil, &Error{
+			Op: q.op, URL: q.url, State: BadAnswer, Status: resp.StatusCode, Err: fmt.Errorf("the answer is larger than %d bytes and was cut", q.limit),
+			Remedy: "check that the address is the kubelet's",
+		}
 	}
 	return body, nil
 }

@@ -106,7 +106,7 @@ func TestOtherAnswers(t *testing.T) {
 	for _, tc := range []struct {
 		name, path, body string
 		want             State
-		ask              func(*Client, context.Context) (any, error)
+		ask              func(context.Context, *Client) (any, error)
 		value            string
 	}{
 		{"summary", "/stats/summary", `{"node":{"nodeName":"n","memory":{"availableBytes":7}}}`, "", summary, "7"},
@@ -130,7 +130,7 @@ func TestOtherAnswers(t *testing.T) {
 				}
 				return reply(200, tc.body)
 			})
-			got, err := tc.ask(c, t.Context())
+			got, err := tc.ask(t.Context(), c)
 			if state(cause(err)) != tc.want {
 				t.Fatalf("state %q, want %q: %v", state(cause(err)), tc.want, err)
 			}
@@ -141,7 +141,7 @@ func TestOtherAnswers(t *testing.T) {
 	}
 }
 
-func summary(c *Client, ctx context.Context) (any, error) {
+func summary(ctx context.Context, c *Client) (any, error) {
 	s, err := c.Summary(ctx)
 	if err != nil {
 		return nil, err
@@ -149,7 +149,7 @@ func summary(c *Client, ctx context.Context) (any, error) {
 	return *s.Node.Memory.AvailableBytes, nil
 }
 
-func configz(c *Client, ctx context.Context) (any, error) {
+func configz(ctx context.Context, c *Client) (any, error) {
 	s, err := c.Configz(ctx)
 	if err != nil {
 		return nil, err
@@ -157,7 +157,7 @@ func configz(c *Client, ctx context.Context) (any, error) {
 	return s.StaticPodPath, nil
 }
 
-func version(c *Client, ctx context.Context) (any, error) { return c.Version(ctx) }
+func version(ctx context.Context, c *Client) (any, error) { return c.Version(ctx) }
 
 // TestWhoIsAsked: the read-only port stands in where the authenticated one cannot be asked, and only there.
 func TestWhoIsAsked(t *testing.T) {
@@ -166,7 +166,7 @@ func TestWhoIsAsked(t *testing.T) {
 		name   string
 		set    Settings
 		secure func() (*http.Response, error)
-		ask    func(*Client, context.Context) error
+		ask    func(context.Context, *Client) error
 		asked  string
 		want   State
 	}{
@@ -178,8 +178,8 @@ func TestWhoIsAsked(t *testing.T) {
 		{"read-only alone", Settings{ReadOnlyURL: both.ReadOnlyURL}, nil, pods, "readonly:2/pods", ""},
 		{"neither", Settings{}, nil, pods, "", Unreachable},
 		{"running pods are on the authenticated port", both, func() (*http.Response, error) { return reply(401, "") }, runningPods, "secure:1/runningpods/", Unauthorised},
-		{"health has its own port", both, nil, (*Client).Health, "health:3/healthz", ""},
-		{"health without its own port", Settings{URL: both.URL, ReadOnlyURL: both.ReadOnlyURL}, func() (*http.Response, error) { return reply(401, "") }, (*Client).Health, "secure:1/healthz readonly:2/healthz", ""},
+		{"health has its own port", both, nil, health, "health:3/healthz", ""},
+		{"health without its own port", Settings{URL: both.URL, ReadOnlyURL: both.ReadOnlyURL}, func() (*http.Response, error) { return reply(401, "") }, health, "secure:1/healthz readonly:2/healthz", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var asked []string
@@ -190,7 +190,7 @@ func TestWhoIsAsked(t *testing.T) {
 				}
 				return reply(200, emptyPods)
 			})
-			err := tc.ask(c, t.Context())
+			err := tc.ask(t.Context(), c)
 			if got := strings.Join(asked, " "); got != tc.asked {
 				t.Errorf("asked %q, want %q", got, tc.asked)
 			}
@@ -201,8 +201,9 @@ func TestWhoIsAsked(t *testing.T) {
 	}
 }
 
-func pods(c *Client, ctx context.Context) error        { _, err := c.Pods(ctx); return err }
-func runningPods(c *Client, ctx context.Context) error { _, err := c.RunningPods(ctx); return err }
+func health(ctx context.Context, c *Client) error      { return c.Health(ctx) }
+func pods(ctx context.Context, c *Client) error        { _, err := c.Pods(ctx); return err }
+func runningPods(ctx context.Context, c *Client) error { _, err := c.RunningPods(ctx); return err }
 
 // endless is a body without an end.
 type endless struct{ read atomic.Int64 }
@@ -218,18 +219,18 @@ func (e *endless) Read(p []byte) (int, error) {
 func TestEndlessAnswers(t *testing.T) {
 	for _, tc := range []struct {
 		name  string
-		ask   func(*Client, context.Context) error
+		ask   func(context.Context, *Client) error
 		limit int64
 		want  State
 	}{
-		{"health", (*Client).Health, maxHealthBody, ""},
-		{"configuration", func(c *Client, ctx context.Context) error { _, err := c.Configz(ctx); return err }, maxConfigBody, BadAnswer},
+		{"health", health, maxHealthBody, ""},
+		{"configuration", func(ctx context.Context, c *Client) error { _, err := c.Configz(ctx); return err }, maxConfigBody, BadAnswer},
 	} {
 		body := &endless{}
 		c := fake(t, both, func(*http.Request) (*http.Response, error) {
 			return &http.Response{StatusCode: 200, Body: io.NopCloser(body)}, nil
 		})
-		err := tc.ask(c, t.Context())
+		err := tc.ask(t.Context(), c)
 		if state(cause(err)) != tc.want {
 			t.Errorf("%s: state %q, want %q: %v", tc.name, state(cause(err)), tc.want, err)
 		}

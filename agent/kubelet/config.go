@@ -36,11 +36,15 @@ func readConfig(file string) (cfg *kubeletconfigv1beta1.KubeletConfiguration, re
 		if file == DefaultConfigFile {
 			severity = diag.Info
 		}
-		return cfg, false, diag.List{{Severity: severity, File: file, Message: "there is no kubelet configuration here, the kubelet's defaults are assumed",
-			Hint: "set kubelet.config to the file that the kubelet is started with (--config)"}}
+		return cfg, false, diag.List{{
+			Severity: severity, File: file, Message: "there is no kubelet configuration here, the kubelet's defaults are assumed",
+			Hint: "set kubelet.config to the file that the kubelet is started with (--config)",
+		}}
 	case err != nil:
-		return cfg, false, diag.List{{Severity: diag.Error, File: file, Message: fmt.Sprintf("the kubelet's configuration cannot be read: %v", err),
-			Hint: "the kubelet's defaults are assumed until it can be"}}
+		return cfg, false, diag.List{{
+			Severity: diag.Error, File: file, Message: fmt.Sprintf("the kubelet's configuration cannot be read: %v", err),
+			Hint: "the kubelet's defaults are assumed until it can be",
+		}}
 	}
 	parsed, problems := parseConfig(file, data)
 	if parsed == nil {
@@ -92,8 +96,10 @@ func decodeStrict(data []byte, cfg *kubeletconfigv1beta1.KubeletConfiguration) (
 // unknownFields reports what a strict decoding objected to.
 func unknownFields(file string, data []byte, unknown []error) (problems diag.List) {
 	for _, err := range unknown[:min(len(unknown), maxUnknown)] {
-		p := diag.Problem{Severity: diag.Warning, File: file, Message: "not known to this version of the agent: " + oneLine(err),
-			Hint: "nothing is wrong if the kubelet is newer and does not complain"}
+		p := diag.Problem{
+			Severity: diag.Warning, File: file, Message: "not known to this version of the agent: " + oneLine(err),
+			Hint: "nothing is wrong if the kubelet is newer and does not complain",
+		}
 		if field, ok := errors.AsType[kjson.FieldError](err); ok {
 			p.Path = field.FieldPath()
 			top, _, _ := strings.Cut(p.Path, ".")

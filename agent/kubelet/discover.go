@@ -148,8 +148,10 @@ func (d *discovery) parse(key, raw string) *url.URL {
 	}
 	u, err := url.Parse(raw)
 	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") || u.User != nil {
-		d.problems = append(d.problems, diag.Problem{Severity: diag.Error, Path: key,
-			Message: fmt.Sprintf("%q is not an address of the kubelet: http:// or https:// with host and port was wanted", raw)})
+		d.problems = append(d.problems, diag.Problem{
+			Severity: diag.Error, Path: key,
+			Message: fmt.Sprintf("%q is not an address of the kubelet: http:// or https:// with host and port was wanted", raw),
+		})
 		return nil
 	}
 	return u

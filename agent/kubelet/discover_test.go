@@ -34,16 +34,22 @@ func TestDiscoverAddresses(t *testing.T) {
 		from         map[string]string
 	}{
 		{name: "defaults", want: addresses{DefaultURL, "", DefaultHealthzURL}, from: map[string]string{"URL": FromDefault, "HealthzURL": FromDefault}},
-		{name: "every address", config: "address: 0.0.0.0\nport: 1250\nreadOnlyPort: 1255\nhealthzPort: 1248\nhealthzBindAddress: 0.0.0.0\n",
-			want: addresses{"https://127.0.0.1:1250", "http://127.0.0.1:1255", "http://127.0.0.1:1248/healthz"}, from: map[string]string{"URL": "config", "ReadOnlyURL": "config", "HealthzURL": "config"}},
-		{name: "every address of the sixth version", config: "address: '::'\nreadOnlyPort: 1255\nhealthzBindAddress: '::1'\n",
-			want: addresses{"https://[::1]:10250", "http://[::1]:1255", "http://[::1]:10248/healthz"}},
+		{
+			name: "every address", config: "address: 0.0.0.0\nport: 1250\nreadOnlyPort: 1255\nhealthzPort: 1248\nhealthzBindAddress: 0.0.0.0\n",
+			want: addresses{"https://127.0.0.1:1250", "http://127.0.0.1:1255", "http://127.0.0.1:1248/healthz"}, from: map[string]string{"URL": "config", "ReadOnlyURL": "config", "HealthzURL": "config"},
+		},
+		{
+			name: "every address of the sixth version", config: "address: '::'\nreadOnlyPort: 1255\nhealthzBindAddress: '::1'\n",
+			want: addresses{"https://[::1]:10250", "http://[::1]:1255", "http://[::1]:10248/healthz"},
+		},
 		{name: "one address", config: "address: 192.0.2.7\n", want: addresses{"https://192.0.2.7:10250", "", DefaultHealthzURL}},
 		{name: "port alone", config: "port: 1250\n", want: addresses{"https://127.0.0.1:1250", "", DefaultHealthzURL}},
 		{name: "no health port", config: "healthzPort: 0\n", want: addresses{DefaultURL, "", ""}},
 		{name: "no server", config: "enableServer: false\nreadOnlyPort: 10255\n", want: addresses{"", "", DefaultHealthzURL}},
-		{name: "options win", config: "port: 1250\nhealthzPort: 0\n", opts: Options{URL: "https://node:10/x", HealthzURL: "http://node:11"},
-			want: addresses{"https://node:10", "", "http://node:11/healthz"}, from: map[string]string{"URL": FromOption, "HealthzURL": FromOption}},
+		{
+			name: "options win", config: "port: 1250\nhealthzPort: 0\n", opts: Options{URL: "https://node:10/x", HealthzURL: "http://node:11"},
+			want: addresses{"https://node:10", "", "http://node:11/healthz"}, from: map[string]string{"URL": FromOption, "HealthzURL": FromOption},
+		},
 		{name: "a path of the health address stays", opts: Options{HealthzURL: "https://node:10/livez"}, want: addresses{DefaultURL, "", "https://node:10/livez"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -142,8 +148,10 @@ func TestDiscoverProblems(t *testing.T) {
 		{name: "good", config: configHead + "staticPodPath: /x\n"},
 		{name: "unknown field", config: configHead + "staticPodPath: /x\nnewInTwoYears: 1\n", want: []diag.Severity{diag.Warning}, message: `unknown field "newInTwoYears"`, line: 4},
 		{name: "field in the wrong case", config: configHead + "staticPodPath: /x\nStaticPodPath: /y\n", want: []diag.Severity{diag.Warning}, message: `unknown field "StaticPodPath"`, line: 4},
-		{name: "many unknown fields", config: configHead + "staticPodPath: /x\n" + many.String(),
-			want: slices.Repeat([]diag.Severity{diag.Warning}, maxUnknown+1), message: "20 more fields"},
+		{
+			name: "many unknown fields", config: configHead + "staticPodPath: /x\n" + many.String(),
+			want: slices.Repeat([]diag.Severity{diag.Warning}, maxUnknown+1), message: "20 more fields",
+		},
 		{name: "no static pod path", config: configHead, want: []diag.Severity{diag.Warning}, message: "sets no staticPodPath"},
 		{name: "no static pod path, but the option", config: configHead, opts: Options{ManifestsDir: "/m"}},
 		{name: "other kind", config: "apiVersion: v1\nkind: Pod\n", want: []diag.Severity{diag.Error}, message: `kind is "Pod"`, line: 2},

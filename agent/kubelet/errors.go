@@ -9,15 +9,15 @@ import (
 type State string
 
 const (
-	// Unreachable: nothing answered within the deadline.
+	// Unreachable means that nothing answered within the deadline.
 	Unreachable State = "Unreachable"
-	// Untrusted: something answered that is not the kubelet whose certificate is pinned, or whose CA is known.
+	// Untrusted means that something answered that is not the kubelet whose certificate is pinned, or whose CA is known.
 	Untrusted State = "Untrusted"
-	// Unauthorised: the kubelet answered that this agent may not ask (401 or 403).
+	// Unauthorised means that the kubelet answered that this agent may not ask (401 or 403).
 	Unauthorised State = "Unauthorised"
-	// WrongVersion: the kubelet does not serve what was asked for, or in another version.
+	// WrongVersion means that the kubelet does not serve what was asked for, or in another version.
 	WrongVersion State = "WrongVersion"
-	// BadAnswer: an answer came that cannot be used: an error status, a body that is cut, too large, or not what it
+	// BadAnswer means that an answer came that cannot be used: an error status, a body that is cut, too large, or not what it
 	// should be.
 	BadAnswer State = "BadAnswer"
 )

@@ -54,6 +54,7 @@ func (p *Poller) checkHealth(ctx context.Context) {
 func (p *Poller) askPods(ctx context.Context) {
 	before := p.Latest()
 	podsAt := time.Now()
+	p.podsAskedAt = podsAt
 	pods, podsErr := p.client.Pods(ctx)
 	runningAt := time.Now()
 	running, runningErr := p.client.RunningPods(ctx)

@@ -33,8 +33,12 @@ func (c *PollerConfig) setDefaults() {
 		value    *time.Duration
 		fallback time.Duration
 	}{
-		{&c.Health, 500 * time.Millisecond}, {&c.Pods, 2 * time.Second}, {&c.PodsIdle, 5 * time.Second},
-		{&c.Fast, 75 * time.Millisecond}, {&c.Summary, 10 * time.Second}, {&c.PrimeTimeout, 50 * time.Millisecond},
+		{&c.Health, 500 * time.Millisecond},
+		{&c.Pods, 2 * time.Second},
+		{&c.PodsIdle, 5 * time.Second},
+		{&c.Fast, 75 * time.Millisecond},
+		{&c.Summary, 10 * time.Second},
+		{&c.PrimeTimeout, 50 * time.Millisecond},
 	} {
 		if *d.value <= 0 {
 			*d.value = d.fallback
@@ -77,8 +81,8 @@ type Poller struct {
 	podsWait time.Duration
 	// misses counts the failed health checks in a row.
 	misses int
-	// changedAt is when the pods last changed.
-	changedAt time.Time
+	// podsAskedAt is when the pods were last asked for, changedAt when they last changed.
+	podsAskedAt, changedAt time.Time
 }
 
 // NewPoller returns a Poller. The client may be nil when cfg.AssumeReady is set.
@@ -151,7 +155,8 @@ func (p *Poller) Run(ctx context.Context) error {
 			p.client.Close()
 			return ctx.Err()
 		case <-p.kick:
-			p.next.pods = time.Time{}
+			// At once, but no more often than the fastest period, however often Expect is called.
+			p.next.pods = earlier(p.next.pods, p.podsAskedAt.Add(p.cfg.Fast))
 		case <-timer.C:
 		}
 		p.round(ctx)

@@ -84,7 +84,7 @@ func poll(t *testing.T, cfg PollerConfig, f func(t *testing.T, s *script, p *Pol
 		p := NewPoller(fakeOf(t, s), cfg)
 		ctx, cancel := context.WithCancel(t.Context())
 		var run sync.WaitGroup
-		run.Go(func() { p.Run(ctx) })
+		run.Go(func() { _ = p.Run(ctx) })
 		synctest.Wait()
 		f(t, s, p)
 		cancel()
@@ -314,6 +314,26 @@ func TestExpectNeverShortens(t *testing.T) {
 	})
 }
 
+// TestHurryIsBounded: however often it is called, the kubelet is not asked more often than every 75 ms.
+func TestHurryIsBounded(t *testing.T) {
+	poll(t, PollerConfig{}, func(t *testing.T, s *script, p *Poller) {
+		pass(time.Minute)
+		s.count("/pods")
+		p.Hurry()
+		pass(time.Millisecond)
+		if got := s.count("/pods"); got != 1 {
+			t.Errorf("%d questions at once, want 1", got)
+		}
+		for range 1000 {
+			p.Hurry()
+			pass(time.Millisecond)
+		}
+		if got := s.count("/pods"); got > 14 {
+			t.Errorf("%d questions in a second", got)
+		}
+	})
+}
+
 func TestPrime(t *testing.T) {
 	for _, tc := range []struct {
 		name    string
@@ -352,7 +372,7 @@ func TestPrime(t *testing.T) {
 				s.set(func(s *script) { s.down = false; clear(s.hang) })
 				ctx, cancel := context.WithCancel(t.Context())
 				var run sync.WaitGroup
-				run.Go(func() { p.Run(ctx) })
+				run.Go(func() { _ = p.Run(ctx) })
 				if tc.name == "down" {
 					pass(500 * time.Millisecond)
 				}
@@ -373,7 +393,7 @@ func TestAssumeReady(t *testing.T) {
 		p.Prime(t.Context())
 		ctx, cancel := context.WithCancel(t.Context())
 		var run sync.WaitGroup
-		run.Go(func() { p.Run(ctx) })
+		run.Go(func() { _ = p.Run(ctx) })
 		p.Hurry()
 		pass(time.Hour)
 		if got := p.Latest(); !got.Healthy || !got.AssumeReady || got.Since.IsZero() || !got.PodsAt.IsZero() || woken(p) {

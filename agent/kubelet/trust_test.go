@@ -10,7 +10,6 @@ import (
 	"encoding/pem"
 	"errors"
 	"io"
-	"log"
 	"math/big"
 	"net"
 	"net/http"
@@ -105,11 +104,10 @@ const emptyPods = `{"kind":"PodList","apiVersion":"v1","metadata":{},"items":nul
 func serveTLS(t testing.TB, config *tls.Config, handler http.Handler) string {
 	t.Helper()
 	if handler == nil {
-		handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, emptyPods) })
+		handler = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, emptyPods) })
 	}
 	s := httptest.NewUnstartedServer(handler)
 	s.TLS = config
-	s.Config.ErrorLog = log.New(io.Discard, "", 0)
 	s.StartTLS()
 	t.Cleanup(s.Close)
 	return s.URL
@@ -212,7 +210,7 @@ func TestClientCertificate(t *testing.T) {
 			http.Error(w, "Unauthorized", http.StatusUnauthorized)
 			return
 		}
-		io.WriteString(w, emptyPods)
+		_, _ = io.WriteString(w, emptyPods)
 	})
 	set := Settings{
 		URL:             serveTLS(t, &tls.Config{Certificates: []tls.Certificate{server.Certificate}, ClientAuth: tls.VerifyClientCertIfGiven, ClientCAs: pool}, handler),
@@ -244,7 +242,7 @@ func TestToken(t *testing.T) {
 			http.Error(w, "Forbidden", http.StatusForbidden)
 			return
 		}
-		io.WriteString(w, emptyPods)
+		_, _ = io.WriteString(w, emptyPods)
 	})
 	server, _ := issue(t, nil, nil)
 	token := file(t, []byte("first\n"))
@@ -284,7 +282,7 @@ func TestTokenStaysOnTheAuthenticatedPort(t *testing.T) {
 	leaked := false
 	plain := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		leaked = leaked || r.Header.Get("Authorization") != ""
-		io.WriteString(w, emptyPods)
+		_, _ = io.WriteString(w, emptyPods)
 	}))
 	defer plain.Close()
 	server, _ := issue(t, nil, nil)

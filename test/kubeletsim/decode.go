@@ -91,8 +91,8 @@ func applyDefaults(pod *api.Pod, file, nodeName string) {
 	if pod.UID == "" {
 		hasher := fnv.New128a()
 		hash.DeepHashObject(hasher, pod)
-		fmt.Fprintf(hasher, "host:%s", nodeName)
-		fmt.Fprintf(hasher, "file:%s", file)
+		_, _ = fmt.Fprintf(hasher, "host:%s", nodeName)
+		_, _ = fmt.Fprintf(hasher, "file:%s", file)
 		pod.UID = types.UID(hex.EncodeToString(hasher.Sum(nil)))
 	}
 	pod.Name = kubelet.PodName(pod.Name, nodeName)

@@ -73,7 +73,7 @@ func (k *Kubelet) ReadOnlyHandler() http.Handler {
 }
 
 func (k *Kubelet) serveCommon(mux *http.ServeMux) {
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok") })
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") })
 	mux.HandleFunc("GET /pods", func(w http.ResponseWriter, _ *http.Request) { writePods(w, k.Pods()) })
 	mux.HandleFunc("GET /stats/summary", func(w http.ResponseWriter, _ *http.Request) {
 		k.mu.Lock()
@@ -81,7 +81,7 @@ func (k *Kubelet) serveCommon(mux *http.ServeMux) {
 		writeJSON(w, k.summary)
 	})
 	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintf(w, "# TYPE kubernetes_build_info gauge\nkubernetes_build_info{git_version=%q,platform=\"linux/amd64\"} 1\n", k.opts.Version)
+		_, _ = fmt.Fprintf(w, "# TYPE kubernetes_build_info gauge\nkubernetes_build_info{git_version=%q,platform=\"linux/amd64\"} 1\n", k.opts.Version)
 	})
 }
 
@@ -100,7 +100,7 @@ func (k *Kubelet) faulty(next http.Handler) http.Handler {
 			if fault.Status != 0 {
 				w.WriteHeader(fault.Status)
 			}
-			io.WriteString(w, fault.Body)
+			_, _ = io.WriteString(w, fault.Body)
 		}
 	})
 }
@@ -113,7 +113,7 @@ func (k *Kubelet) mortal(next http.Handler) http.Handler {
 			return
 		}
 		if conn, _, err := http.NewResponseController(w).Hijack(); err == nil {
-			conn.Close()
+			_ = conn.Close()
 		}
 	})
 }
@@ -144,7 +144,7 @@ func writeJSON(w http.ResponseWriter, v any) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
-	w.Write(data)
+	_, _ = w.Write(data)
 }
 
 // Transport asks the kubelet in memory, whatever host and port a request names: it neither dials nor starts a goroutine,
@@ -156,6 +156,7 @@ type transport struct {
 	handler http.Handler
 }
 
+// RoundTrip implements http.RoundTripper.
 func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if !t.k.answers() {
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
@@ -178,8 +179,13 @@ type recorder struct {
 	body   bytes.Buffer
 }
 
-func (r *recorder) Header() http.Header         { return r.header }
-func (r *recorder) WriteHeader(status int)      { r.status = status }
+// Header implements http.ResponseWriter.
+func (r *recorder) Header() http.Header { return r.header }
+
+// WriteHeader implements http.ResponseWriter.
+func (r *recorder) WriteHeader(status int) { r.status = status }
+
+// Write implements http.ResponseWriter.
 func (r *recorder) Write(p []byte) (int, error) { return r.body.Write(p) }
 
 // Server serves a Kubelet on a loopback port, in the clear.

@@ -19,6 +19,8 @@ const (
 	KindDown Kind = "Down"
 	// KindParseError: a manifest could not be read, decoded or validated.
 	KindParseError Kind = "ParseError"
+	// KindWatchError: fsnotify gave up; it is started again.
+	KindWatchError Kind = "WatchError"
 	// KindDuplicate: two manifests of the directory have the same pod.
 	KindDuplicate Kind = "Duplicate"
 	// KindAdded and KindRemoved: the kubelet took up a pod, and gave it up.

@@ -1,6 +1,7 @@
 package kubeletsim
 
 import (
+	"maps"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -80,8 +81,6 @@ func (o *Options) setDefaults() {
 		o.Version = "v1.37.2"
 	}
 	labels := map[string]string{"kubernetes.io/hostname": o.NodeName, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"}
-	for k, v := range o.NodeLabels {
-		labels[k] = v
-	}
+	maps.Copy(labels, o.NodeLabels)
 	o.NodeLabels = labels
 }

@@ -65,7 +65,8 @@ func badOverGood(s *stage) {
 func refused(s *stage) {
 	withConfigMap := s.pod("configmap", "1")
 	withConfigMap.Spec.Volumes = []corev1.Volume{{Name: "v", VolumeSource: corev1.VolumeSource{
-		ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: corev1.LocalObjectReference{Name: "c"}}}}}
+		ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: corev1.LocalObjectReference{Name: "c"}},
+	}}}
 	withAccount := s.pod("account", "1")
 	withAccount.Spec.ServiceAccountName = "default"
 	invalid := s.pod("invalid", "1")

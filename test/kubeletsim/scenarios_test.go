@@ -50,7 +50,7 @@ func start(t *testing.T, opts Options) (*Kubelet, *kubelet.Client) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		k.Run(ctx)
+		_ = k.Run(ctx)
 	}()
 	t.Cleanup(func() {
 		cancel()

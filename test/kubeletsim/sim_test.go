@@ -182,7 +182,7 @@ func TestKubeletRestart(t *testing.T) {
 		}
 		ctx, crash := context.WithCancel(t.Context())
 		var run sync.WaitGroup
-		run.Go(func() { first.Run(ctx) })
+		run.Go(func() { _ = first.Run(ctx) })
 		<-first.Ready()
 		put(t, first, "a.yaml", manifest("a", ""))
 		put(t, first, "b.yaml", manifest("b", ""))
@@ -344,7 +344,7 @@ func TestPollerOnSimulator(t *testing.T) {
 		p.Prime(t.Context())
 		ctx, cancel := context.WithCancel(t.Context())
 		var run sync.WaitGroup
-		run.Go(func() { p.Run(ctx) })
+		run.Go(func() { _ = p.Run(ctx) })
 		defer run.Wait()
 		defer cancel()
 		put(t, k, "a.yaml", manifest("a", ""))
@@ -379,7 +379,7 @@ func TestRealWatch(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	var run sync.WaitGroup
-	run.Go(func() { k.Run(ctx) })
+	run.Go(func() { _ = k.Run(ctx) })
 	defer run.Wait()
 	defer cancel()
 	<-k.Ready()

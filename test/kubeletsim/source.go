@@ -16,9 +16,9 @@ import (
 type Op int
 
 const (
-	// Written: the file was created, moved there, written or had its mode changed. All of them are read.
+	// Written says that the file was created, moved there, written or had its mode changed. All of them are read.
 	Written Op = iota
-	// Removed: the file was removed or moved away.
+	// Removed says that the file was removed or moved away.
 	Removed
 )
 

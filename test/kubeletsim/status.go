@@ -84,8 +84,10 @@ func defaultSummary(node string) *statsv1alpha1.Summary {
 	const gib = 1 << 30
 	at := metav1.NewTime(time.Now())
 	disk := func() *statsv1alpha1.FsStats {
-		return &statsv1alpha1.FsStats{Time: at, AvailableBytes: new(uint64(60 * gib)), CapacityBytes: new(uint64(100 * gib)), UsedBytes: new(uint64(40 * gib)),
-			InodesFree: new(uint64(5_000_000)), Inodes: new(uint64(6_000_000)), InodesUsed: new(uint64(1_000_000))}
+		return &statsv1alpha1.FsStats{
+			Time: at, AvailableBytes: new(uint64(60 * gib)), CapacityBytes: new(uint64(100 * gib)), UsedBytes: new(uint64(40 * gib)),
+			InodesFree: new(uint64(5_000_000)), Inodes: new(uint64(6_000_000)), InodesUsed: new(uint64(1_000_000)),
+		}
 	}
 	return &statsv1alpha1.Summary{Node: statsv1alpha1.NodeStats{
 		NodeName: node, StartTime: at,

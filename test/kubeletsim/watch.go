@@ -2,6 +2,7 @@ package kubeletsim
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -16,7 +17,7 @@ func (k *Kubelet) watch(ctx context.Context, w *fsnotify.Watcher) {
 	for ctx.Err() == nil {
 		if w != nil {
 			k.follow(ctx, w)
-			w.Close()
+			_ = w.Close()
 		}
 		select {
 		case <-ctx.Done():
@@ -39,7 +40,7 @@ func (k *Kubelet) openWatch() *fsnotify.Watcher {
 		return nil
 	}
 	if err := w.Add(k.opts.Dir); err != nil {
-		w.Close()
+		_ = w.Close()
 		return nil
 	}
 	return w
@@ -52,7 +53,10 @@ func (k *Kubelet) follow(ctx context.Context, w *fsnotify.Watcher) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-w.Errors:
+		case err := <-w.Errors:
+			k.mu.Lock()
+			k.noteFile(KindWatchError, k.opts.Dir, fmt.Sprint(err))
+			k.mu.Unlock()
 			return
 		case e := <-w.Events:
 			switch {
