@@ -2,5 +2,6 @@
 // It is a module of its own, so that the DaemonSet controller and what it needs stay out of the agent's dependencies.
 //
 // The tests print how much they compared and with which seed. CONFORMANCE_SEED repeats a run, CONFORMANCE_PAIRS sets
-// the number of (DaemonSet, node) pairs, CONFORMANCE_STORIES that of evictions.
+// the number of (DaemonSet, node) pairs, CONFORMANCE_STORIES that of evictions and CONFORMANCE_FILES that of files with
+// several edits.
 package conformance

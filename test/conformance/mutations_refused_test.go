@@ -1,0 +1,54 @@
+package conformance
+
+import "strings"
+
+// refused is a refusal that the documentation tells: Kubernetes takes the file and we do not.
+type refused struct {
+	mutation
+	// at is the path of the problem that has to be among ours.
+	at string
+	// runs is set where a kubelet of this version would take the pod all the same, because an older one would not, or
+	// because the field belongs to an API server alone.
+	runs bool
+}
+
+// documented is the whole list. Any other file that both an API server and a kubelet take must be taken by us.
+func documented() []refused {
+	const volume = "spec.template.spec.volumes[0]"
+	return []refused{
+		{mutation{"resource claims", "$.resourceClaims", `[{name: gpu, resourceClaimName: gpu}]`}, "spec.template.spec.resourceClaims", false},
+		{mutation{"scheduling gates", "$.schedulingGates", `[{name: example.com/wait}]`}, "spec.template.spec.schedulingGates", false},
+		{mutation{"persistent volume claim", "$.volumes", `[{name: v, persistentVolumeClaim: {claimName: c}}]`}, volume + ".persistentVolumeClaim", false},
+		{mutation{"CSI volume", "$.volumes", `[{name: v, csi: {driver: csi.example.com}}]`}, volume + ".csi", false},
+		{mutation{"ephemeral volume", "$.volumes", `[{name: v, ephemeral: {volumeClaimTemplate: {spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Gi}}}}}}]`}, volume + ".ephemeral", false},
+		{mutation{"glusterfs", "$.volumes", `[{name: v, glusterfs: {endpoints: e, path: p}}]`}, volume + ".glusterfs", false},
+		{mutation{"azureFile", "$.volumes", `[{name: v, azureFile: {secretName: s, shareName: share}}]`}, volume + ".azureFile", false},
+		{mutation{"cephfs with a Secret", "$.volumes", `[{name: v, cephfs: {monitors: [a], secretRef: {name: s}}}]`}, volume + ".cephfs.secretRef", false},
+		{mutation{"cinder with a Secret", "$.volumes", `[{name: v, cinder: {volumeID: a, secretRef: {name: s}}}]`}, volume + ".cinder.secretRef", false},
+		{mutation{"flexVolume with a Secret", "$.volumes", `[{name: v, flexVolume: {driver: example.com/d, secretRef: {name: s}}}]`}, volume + ".flexVolume.secretRef", false},
+		{mutation{"rbd with a Secret", "$.volumes", `[{name: v, rbd: {monitors: [a], image: i, secretRef: {name: s}}}]`}, volume + ".rbd.secretRef", false},
+		{mutation{"scaleIO with a Secret", "$.volumes", `[{name: v, scaleIO: {gateway: g, system: s, volumeName: vol, secretRef: {name: s}}}]`}, volume + ".scaleIO.secretRef", false},
+		{mutation{"iscsi with a Secret", "$.volumes", `[{name: v, iscsi: {targetPortal: "192.0.2.8:3260", iqn: "iqn.2001-04.com.example:a", lun: 0, chapAuthDiscovery: true, secretRef: {name: s}}}]`}, volume + ".iscsi.secretRef", false},
+		{mutation{"storageos with a Secret", "$.volumes", `[{name: v, storageos: {volumeName: vol, secretRef: {name: s}}}]`}, volume + ".storageos.secretRef", false},
+		{mutation{"service account token", "$.volumes", `[{name: v, projected: {sources: [{serviceAccountToken: {path: token}}]}}]`}, volume + ".projected.sources[0].serviceAccountToken", false},
+		{mutation{"cluster trust bundle", "$.volumes", `[{name: v, projected: {sources: [{clusterTrustBundle: {name: b, path: ca.pem}}]}}]`}, volume + ".projected.sources[0].clusterTrustBundle", false},
+		{mutation{"ConfigMap volume", "$.volumes", `[{name: v, configMap: {name: c}}]`}, volume + ".configMap.name", false},
+		{mutation{"optional ConfigMap volume", "$.volumes", `[{name: v, configMap: {name: c, optional: true}}]`}, volume + ".configMap.name", false},
+		{mutation{"Secret volume", "$.volumes", `[{name: v, secret: {secretName: s}}]`}, volume + ".secret.secretName", false},
+		{mutation{"projected ConfigMap", "$.volumes", `[{name: v, projected: {sources: [{configMap: {name: c}}]}}]`}, volume + ".projected.sources[0].configMap.name", false},
+		{mutation{"projected Secret", "$.volumes", `[{name: v, projected: {sources: [{secret: {name: c}}]}}]`}, volume + ".projected.sources[0].secret.name", false},
+		{mutation{"env from a ConfigMap", "@.envFrom", `[{configMapRef: {name: c}}]`}, "spec.template.spec.containers[0].envFrom[0].configMapRef.name", false},
+		{mutation{"env from a Secret", "@.envFrom", `[{secretRef: {name: c}}]`}, "spec.template.spec.containers[0].envFrom[0].secretRef.name", false},
+		{mutation{"a key of a ConfigMap", "@.env", `[{name: A, valueFrom: {configMapKeyRef: {name: c, key: k}}}]`}, "spec.template.spec.containers[0].env[0].valueFrom.configMapKeyRef.name", false},
+		{mutation{"a key of a Secret", "@.env", `[{name: A, valueFrom: {secretKeyRef: {name: c, key: k}}}]`}, "spec.template.spec.containers[0].env[0].valueFrom.secretKeyRef.name", false},
+		{mutation{"a Secret in an init container", "$.initContainers", `[{name: i, image: i, env: [{name: A, valueFrom: {secretKeyRef: {name: c, key: k}}}]}]`}, "spec.template.spec.initContainers[0].env[0].valueFrom.secretKeyRef.name", false},
+		{mutation{"generateName", "metadata", `{generateName: agent-}`}, "metadata.name", false},
+		{mutation{"a name that is too long with revision and node", "metadata.name", strings.Repeat("a", 253)}, "metadata.name", false},
+		{mutation{"negative template generation", "metadata.annotations", `{deprecated.daemonset.template.generation: "-3"}`}, "spec.templateGeneration", true},
+		{mutation{"env name that old kubelets refuse", "@.env", `[{name: "1 A"}]`}, "spec.template.spec.containers[0].env[0].name", true},
+		{mutation{"restart rules", "@", `{name: main, image: a, restartPolicy: Never, restartPolicyRules: [{action: Restart, exitCodes: {operator: In, values: [3]}}]}`}, "spec.template.spec.containers[0].restartPolicy", true},
+		{mutation{"resize policy of a sidecar", "$.initContainers", `[{name: i, image: i, restartPolicy: Always, resizePolicy: [{resourceName: cpu, restartPolicy: NotRequired}]}]`}, "spec.template.spec.initContainers[0].resizePolicy", true},
+		{mutation{"stop signal", "@.lifecycle", `{stopSignal: SIGUSR1}`}, "spec.template.spec.containers[0].lifecycle.stopSignal", false},
+		{mutation{"white space around an image", "@.image", `" registry.example.com/a:1"`}, "spec.template.spec.containers[0].image", false},
+	}
+}
