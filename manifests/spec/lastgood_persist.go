@@ -51,7 +51,7 @@ func (l *Loader) unsaved() unsaved {
 			u.write = append(u.write, unsavedCopy{name, v.digest, v, v.data})
 		}
 	}
-	if l.listed && (!l.kept.hasDir || l.kept.savedDir != l.dir) {
+	if !l.listed.IsZero() && (!l.kept.hasDir || l.kept.savedDir != l.dir) {
 		id := l.dir
 		u.dir = &id
 	}

@@ -142,6 +142,24 @@ func TestCrashBeforePersist(t *testing.T) {
 	}
 }
 
+// TestEditorAtTheStart: the former process read a file and left no copy, and an editor has it away in the very moment of
+// the first listing.
+func TestEditorAtTheStart(t *testing.T) {
+	r := newRig(t)
+	r.arrive("a.yaml", "X=1")
+	r.arrive("b.yaml", "Y=1")
+	r.settle() // and X's manifest is written
+	r.remove("a.yaml")
+	r.restart()
+	snap, again := r.load()
+	if !snap.Undecided(r.path("a.yaml")) || snap.Undecided(r.path("b.yaml")) || again != stillFor {
+		t.Errorf("again = %v; want the unknown file undecided for a moment, and not the known one", again)
+	}
+	if r.settle().Undecided(r.path("a.yaml")) {
+		t.Error("want the file decided when it stays away")
+	}
+}
+
 // TestNewFileUnread: a new file is undecided while it is pending and when it turns out bad.
 func TestNewFileUnread(t *testing.T) {
 	r := newRig(t)

@@ -44,12 +44,14 @@ type Loader struct {
 	mu      sync.Mutex
 	entries map[string]*entry // by base name
 	// dir is the directory that was last listed and believed; known is unset as long as there was none, not even in
-	// a former process. listed says that this process did so, scanned that it looked into a directory at all.
-	dir                    dirID
-	known, listed, scanned bool
-	mount                  uint64
-	confirmed              bool
-	snap                   *Snapshot
+	// a former process. listed is when this process first did so, scanned whether it looked into a directory at all.
+	dir       dirID
+	known     bool
+	listed    time.Time
+	scanned   bool
+	mount     uint64
+	confirmed bool
+	snap      *Snapshot
 
 	// persisting keeps two Persists apart without keeping Load waiting for a disk; it is taken before mu.
 	persisting sync.Mutex
@@ -94,16 +96,16 @@ func (l *Loader) load(now time.Time) (*Snapshot, time.Duration) {
 	l.watch.arm() // before the listing, so that no change falls between the two
 	found, err := list(l.cfg.Dir, l.limits.entries)
 	if err == nil {
-		err = l.believe(found)
+		err = l.believe(found, now)
 	}
-	var again time.Duration
+	var again soonest
 	if err == nil {
-		again = l.scan(found, now)
+		l.scan(found, now, &again)
 	} else {
 		l.hold()
 	}
 	l.confirmed = false
-	return l.publish(err), again
+	return l.publish(err, l.unlisted(now, &again)), time.Duration(again)
 }
 
 // Confirm tells the next Load that the operator stands by the directory as it is: when it is empty, its objects shall go
@@ -119,9 +121,9 @@ func (l *Loader) Confirm() {
 // believe decides whether a listing shows the operator's will. An empty directory that is another one than the last
 // does not: a mount that was dropped leaves its mount point, and a host whose disk did not come up shall not stop its
 // pods. Once it holds a file, or the operator says so by a reload, it is taken for what it is.
-func (l *Loader) believe(found listing) error {
+func (l *Loader) believe(found listing, now time.Time) error {
 	same := l.known && l.dir == found.id
-	if !l.listed {
+	if l.listed.IsZero() {
 		same = l.known && l.dir.sameAfterRestart(found.id)
 	}
 	if len(found.names) == 0 && !same && !l.confirmed {
@@ -129,7 +131,7 @@ func (l *Loader) believe(found listing) error {
 			return fmt.Errorf("specs directory %q is empty and is not the directory that was read before, perhaps a mount is "+
 				"missing; what was in effect stays: mount it, or run \"dsctl reload\" to remove its objects", l.cfg.Dir)
 		}
-		if !l.listed {
+		if l.listed.IsZero() {
 			// A new host, or one that lost its state and its mount together: there is nothing to keep in effect, but
 			// nothing to remove manifests for either.
 			return nil
@@ -138,8 +140,22 @@ func (l *Loader) believe(found listing) error {
 	if !same || l.mount != found.mount {
 		l.recheck()
 	}
-	l.dir, l.mount, l.known, l.listed = found.id, found.mount, true, true
+	if l.listed.IsZero() {
+		l.listed = now
+	}
+	l.dir, l.mount, l.known = found.id, found.mount, true
 	return nil
+}
+
+// unlisted says whether a file that is not known may exist all the same: nothing has been listed yet, or for the first
+// time a moment ago, when an editor may have had a file away of which the former process left no copy.
+func (l *Loader) unlisted(now time.Time, again *soonest) bool {
+	if l.listed.IsZero() {
+		return true
+	}
+	wait := l.listed.Add(stillFor).Sub(now)
+	again.add(wait)
+	return wait > 0
 }
 
 func (l *Loader) recheck() {

@@ -3,6 +3,7 @@ package spec
 import (
 	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -11,7 +12,10 @@ import (
 
 func TestArrivalByRenameIsReadAtOnce(t *testing.T) {
 	r := newRig(t)
-	r.load()
+	r.arrive("z.yaml", "Z=1")
+	r.settle()
+	r.remove("z.yaml")
+	r.settle()
 	r.arrive("a.yaml", "X=1")
 	snap, again := r.load()
 	r.want(snap, "X=1@a.yaml")
@@ -205,13 +209,12 @@ func TestCopiedThenRemoved(t *testing.T) {
 func TestFirstLoad(t *testing.T) {
 	r := newRig(t)
 	r.write("a.yaml", "X=1")
-	snap, again := r.load() // an hour ahead of the files
+	snap, _ := r.load() // an hour ahead of the files
 	r.want(snap, "X=1@a.yaml")
-	if again != 0 {
-		t.Errorf("again = %v, want an old file read at once", again)
-	}
+	r.settle()
 	r.write("b.yaml", "Y=1")
-	if snap, again = r.load(); again == 0 || !r.status(snap, "b.yaml").Pending {
+	snap, again := r.load()
+	if again == 0 || !r.status(snap, "b.yaml").Pending {
 		t.Errorf("again = %v: want a file that turned up later watched for %v first", again, stillFor)
 	}
 	r.restart()
@@ -253,4 +256,74 @@ func TestUnchanged(t *testing.T) {
 	if got := r.settle(); got.DaemonSets[0] != first.DaemonSets[0] || len(r.parsed) != 0 {
 		t.Error("want the objects of before the mistake")
 	}
+}
+
+// TestSaveOfTheFirstOfTwo: while an editor has the first file away, the second does not get its object.
+func TestSaveOfTheFirstOfTwo(t *testing.T) {
+	r := newRig(t)
+	r.arrive("a.yaml", "X=1")
+	r.arrive("b.yaml", "X=2")
+	r.settle()
+	r.messages()
+	r.remove("a.yaml")
+	snap, _ := r.load()
+	r.want(snap, "X=1@a.yaml")
+	r.wantBad(snap, "b.yaml", "declared in")
+	r.write("a.yaml", "X=3")
+	snap, _ = r.load()
+	r.want(snap, "X=1@a.yaml")
+	snap = r.settle()
+	r.want(snap, "X=3@a.yaml")
+	r.wantBad(snap, "b.yaml", "declared in")
+	if diff := cmp.Diff([]string{}, r.messages()); diff != "" {
+		t.Errorf("messages (-want +got):\n%s", diff)
+	}
+	r.remove("a.yaml")
+	r.want(r.settle(), "X=2@b.yaml")
+}
+
+// TestMovedToAnotherFile: an object that goes from one file to another with a change is in effect all the time, and the
+// new file is not called bad for a clash with one that has gone.
+func TestMovedToAnotherFile(t *testing.T) {
+	r := newRig(t)
+	r.arrive("a.yaml", "X=1")
+	r.settle()
+	r.messages()
+	r.remove("a.yaml")
+	r.arrive("b.yaml", "X=2")
+	snap, _ := r.load()
+	r.want(snap, "X=1@a.yaml")
+	if st := r.status(snap, "b.yaml"); st.Bad || !st.Pending || len(st.Problems) != 0 {
+		t.Errorf("status %+v, want it pending", st)
+	}
+	r.want(r.settle(), "X=2@b.yaml")
+	if diff := cmp.Diff([]string{"spec file was removed"}, r.messages()); diff != "" {
+		t.Errorf("messages (-want +got):\n%s", diff)
+	}
+}
+
+// TestRemovalWaitsForWriters: git removes one file and writes another, slowly; the object that moved between them stays
+// in effect. A writer that never ends holds up nothing for ever.
+func TestRemovalWaitsForWriters(t *testing.T) {
+	r := newRig(t)
+	r.arrive("a.yaml", "X=1")
+	r.settle()
+	r.remove("a.yaml")
+	start, written := r.now, 0
+	for ; r.now.Sub(start) < maxAbsence; written++ {
+		r.write("b.yaml", strings.Repeat("X=2\n", 1+written))
+		snap, again := r.load()
+		r.want(snap, "X=1@a.yaml")
+		if again <= 0 || again > stillFor {
+			t.Fatalf("again = %v", again)
+		}
+		r.now = r.now.Add(stillFor / 2)
+	}
+	if written != 16 {
+		t.Errorf("the writer was looked at %d times, want 16", written)
+	}
+	snap, _ := r.load()
+	r.want(snap)
+	r.write("b.yaml", "X=2")
+	r.want(r.settle(), "X=2@b.yaml")
 }

@@ -266,3 +266,43 @@ func TestRecheck(t *testing.T) {
 	r.l.Confirm()
 	r.want(r.settle(), "X=2@a.yaml")
 }
+
+// TestLostMountAndState: the record of the directory is there, or not, and there are no copies, because the process died
+// before it wrote them; then the mount is lost. Nothing is in effect and nothing is decided.
+func TestLostMountAndState(t *testing.T) {
+	for _, recorded := range []bool{true, false} {
+		r := newRig(t)
+		if recorded {
+			r.arrive("z.yaml", "Z=1")
+			r.settle()
+			r.remove("z.yaml")
+			r.settle()
+			r.persist()
+		}
+		r.arrive("a.yaml", "X=1")
+		r.settle() // and X's manifest is written
+		r.away()
+		r.must(os.Mkdir(r.dir, 0o755))
+		r.restart()
+		if snap := r.settle(); !snap.Undecided(r.path("a.yaml")) {
+			t.Errorf("recorded %v: want a.yaml undecided", recorded)
+		}
+		r.must(os.Remove(r.dir))
+		r.back()
+		r.want(r.settle(), "X=1@a.yaml")
+	}
+}
+
+// TestBadFilesOnLostMount: files of which nothing is in effect are reason enough not to believe an empty directory.
+func TestBadFilesOnLostMount(t *testing.T) {
+	r := newRig(t)
+	r.arrive("a.yaml", "garbage")
+	r.settle()
+	r.away()
+	r.must(os.Mkdir(r.dir, 0o755))
+	snap := r.settle()
+	r.wantDirProblem(snap, "perhaps a mount is missing")
+	if !snap.Undecided(r.path("a.yaml")) {
+		t.Error("want a.yaml undecided")
+	}
+}

@@ -62,7 +62,7 @@ func drawContent(rt *rapid.T) string {
 // objects is a second, plain reading of the toy language; nil for a bad file.
 func objects(content string) map[string]string {
 	out := map[string]string{}
-	for line := range strings.SplitSeq(content, "\n") {
+	for line := range strings.SplitSeq(strings.TrimSpace(content), "\n") {
 		object, v, ok := strings.Cut(line, "=")
 		if !ok {
 			return nil

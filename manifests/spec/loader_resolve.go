@@ -65,7 +65,7 @@ type holder struct {
 // keep their place: an editor that saves the first of two files must not hand its objects to the second for a moment.
 func (l *Loader) resolve() *Snapshot {
 	r := &resolution{load: l.loadKept, taken: map[objectKey]holder{}, limit: l.limits.objects}
-	snap := &Snapshot{unlisted: !l.listed}
+	snap := &Snapshot{}
 	for _, name := range slices.Sorted(maps.Keys(l.entries)) {
 		e := l.entries[name]
 		st := FileStatus{File: e.path, Pending: e.pending}

@@ -76,9 +76,8 @@ func (e *entry) refuse(p diag.Problem) {
 	e.refused, e.read, e.pending = diag.List{p}, identity{}, false
 }
 
-// scan brings the entries up to what the directory holds and returns when to look again.
-func (l *Loader) scan(found listing, now time.Time) time.Duration {
-	var again soonest
+// scan brings the entries up to what the directory holds and notes when to look again.
+func (l *Loader) scan(found listing, now time.Time, again *soonest) {
 	moved, gone, first := l.watch.arrivals(), l.vanished(found.names, now), !l.scanned
 	for i, name := range found.names {
 		e := l.entries[name]
@@ -99,9 +98,8 @@ func (l *Loader) scan(found listing, now time.Time) time.Duration {
 		}))
 		l.renamed(e, gone)
 	}
-	l.expire(now, &again)
+	l.expire(now, again)
 	l.scanned = true
-	return time.Duration(again)
 }
 
 func (l *Loader) overLimit(path string) diag.Problem {

@@ -2,14 +2,15 @@ package spec
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/daemonsetd/daemonsetd/agent/zf"
 )
 
-// Undecided says whether it is unknown what the spec file at path last declared. That is so while the directory has not
-// been listed since this process started (or was empty, with no record of any directory before), and for a file that
-// exists, or may exist, but of which this process has not read one usable version: it is bad, it is still being
-// written, or it has only just vanished. The last good version that a former process kept is in effect then, but the
+// Undecided says whether it is unknown what the spec file at path last declared. That is so for a file that exists, or
+// may exist, but of which this process has not read one usable version: it is bad, it is still being written, or it has
+// only just vanished. A file that is not known may exist until the directory has been listed for 250 ms since this
+// process started, where a directory that is empty and of which there is no record does not count. The last good version that a former process kept is in effect then, but the
 // manifests of that process may be newer. Therefore:
 //
 //   - a manifest whose object is not in the Snapshot stays while the file it was made from is undecided;
@@ -18,8 +19,11 @@ import (
 //
 // Placement applies all the same, and an object that has no manifest yet gets one.
 func (s *Snapshot) Undecided(path string) bool {
-	_, found := s.undecided[path]
-	return s.unlisted || found
+	if _, found := s.undecided[path]; found {
+		return true
+	}
+	_, known := slices.BinarySearchFunc(s.Files, path, func(f FileStatus, path string) int { return strings.Compare(f.File, path) })
+	return s.unlisted && !known
 }
 
 func (s *Snapshot) undecide(path string) {
@@ -52,8 +56,9 @@ func sameKeys(a, b map[string]struct{}) bool {
 }
 
 // publish makes what is in effect now the current Snapshot, or keeps the one there is when nothing changed.
-func (l *Loader) publish(dirProblem error) *Snapshot {
+func (l *Loader) publish(dirProblem error, unlisted bool) *Snapshot {
 	next := l.resolve()
+	next.unlisted = unlisted
 	if dirProblem != nil {
 		next.DirProblem = dirProblem.Error()
 	}
