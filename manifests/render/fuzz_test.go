@@ -25,7 +25,7 @@ func FuzzRender(f *testing.F) {
 		f.Add(in, "/etc/daemonsetd/specs.d/a.yaml")
 	}
 	f.Add([]byte(`{"spec":{"template":{"metadata":{"annotations":{"a":"x\n    daemonsetd.io/checksum: sha256:0"}}}}}`), "a\n---\nb: [")
-	f.Add([]byte(`{"spec":{"template":{"spec":{"hostname":"\u2028 \u0085 \u007f \ufeff \ufffe \ud83d\ude00"}}}}`), "\xff\u2028\u0085")
+	f.Add([]byte(`{"spec":{"template":{"spec":{"hostname":"\u2028 \u0085 \u007f \ufeff"}}}}`), "\xff\u2028\u0085")
 	f.Fuzz(func(t *testing.T, in []byte, source string) {
 		var ds appsv1.DaemonSet
 		if yaml.Unmarshal(in, &ds) != nil {

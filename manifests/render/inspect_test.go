@@ -137,6 +137,11 @@ func TestInspectForeign(t *testing.T) {
 			data: strings.Replace(text, "    "+render.AnnotationDaemonSet, "    #"+render.AnnotationDaemonSet, 1),
 		},
 		{
+			name: "mark only in other text", file: m.FileName, namespace: m.Namespace, pod: m.PodName, reason: "has a name of ours, but lacks",
+			data: strings.Replace(text, "    "+render.AnnotationDaemonSet+": monitoring/exporter\n",
+				"    note: |\n      "+render.AnnotationDaemonSet+": monitoring/exporter\n", 1),
+		},
+		{
 			name: "mark of another", file: m.FileName, namespace: m.Namespace, pod: m.PodName, reason: `"monitoring/else", but not a name for it`,
 			data: strings.Replace(text, ": monitoring/exporter\n", ": monitoring/else\n", 1),
 		},

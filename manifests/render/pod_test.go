@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/daemonsetd/daemonsetd/manifests/render"
@@ -37,6 +38,19 @@ func TestPriority(t *testing.T) {
 		if loud := len(changes) > 0 && !changes[0].Silent; loud != tc.loud {
 			t.Errorf("class %q: changes %v, want a warning: %v", tc.class, changes, tc.loud)
 		}
+	}
+}
+
+// A checksum belongs to a file; a template's must not be taken for one.
+func TestPodHasNoChecksum(t *testing.T) {
+	ds := named("default", "p")
+	ds.Spec.Template.Annotations = map[string]string{render.AnnotationChecksum: "sha256:0", "a": "b"}
+	pod, _ := render.Pod(ds, render.Options{Revision: rev, Source: "s"})
+	want := map[string]string{
+		"a": "b", render.AnnotationDaemonSet: "default/p", render.AnnotationRevision: rev, render.AnnotationSource: "s",
+	}
+	if diff := cmp.Diff(want, pod.Annotations); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
 	}
 }
 

@@ -45,9 +45,6 @@ func failed(op, path string, err error) error {
 	if err == nil {
 		return nil
 	}
-	if _, ok := errors.AsType[*Error](err); ok {
-		return err
-	}
 	return &Error{Op: op, Path: path, Err: err, Hint: hint(err)}
 }
 

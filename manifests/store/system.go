@@ -39,7 +39,6 @@ type tempFile interface {
 	Write(b []byte) (int, error)
 	Sync() error
 	Close() error
-	Stat() (fs.FileInfo, error)
 }
 
 // linux is the real thing.

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"sync"
@@ -156,4 +157,28 @@ func TestWakeIsOne(t *testing.T) {
 		t.Error("two wakes for what one scan will see")
 	default:
 	}
+}
+
+// What gives no event at all: the path leads elsewhere, as after a mount.
+func TestWatchFollowsThePath(t *testing.T) {
+	parent := t.TempDir()
+	for _, name := range []string{"one", "two"} {
+		if err := os.Mkdir(filepath.Join(parent, name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	dir, next := filepath.Join(parent, "manifests"), filepath.Join(parent, "next")
+	if err := errors.Join(os.Symlink("one", dir), os.Symlink("two", next)); err != nil {
+		t.Fatal(err)
+	}
+	s := newStore(t, dir)
+	watching(t, s)
+	if err := os.Rename(next, dir); err != nil {
+		t.Fatal(err)
+	}
+	// Once because the old directory is lost, once because the new one is watched; a file then proves it.
+	woken(t, s)
+	woken(t, s)
+	put(t, filepath.Join(parent, "two", "a"), []byte(foreignPod))
+	wokenUntil(t, s, func(l Listing) bool { return len(l.Foreign) == 1 })
 }

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -310,5 +311,27 @@ func TestEnsureFails(t *testing.T) {
 	err := newStore(t, dir).Ensure()
 	if failure, ok := errors.AsType[*Error](err); !ok || failure.Path != dir || failure.Op != "create" {
 		t.Errorf("got %v", err)
+	}
+}
+
+// Many at once: the lock keeps one act from sweeping away another's temporary file.
+func TestConcurrentUse(t *testing.T) {
+	dir := t.TempDir()
+	s := newStore(t, dir)
+	watching(t, s)
+	var wg sync.WaitGroup
+	for _, name := range []string{"a", "b", "c"} {
+		m := manifest(t, name, "s")
+		wg.Go(func() {
+			for range 20 {
+				if err := errors.Join(s.Write(m), scanError(s), s.Remove(m.FileName), s.Write(m)); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if l := mustScan(t, s); len(l.Ours) != 3 || len(l.Problems)+len(l.Foreign) != 0 || len(files(t, dir)) != 3 {
+		t.Errorf("got %+v and %v", l, files(t, dir))
 	}
 }
