@@ -136,8 +136,10 @@ func TestTaintEffects(t *testing.T) {
 		{"NoExecute does not", plain, tainted(taint("a", "", noExecute)), goes},
 		{"NoExecute after NoSchedule", plain, tainted(taint("a", "", noSchedule), taint("b", "", noExecute)), goes},
 		{"NoSchedule after NoExecute", plain, tainted(taint("b", "", noExecute), taint("a", "", noSchedule)), goes},
-		{"NoSchedule beside a tolerated NoExecute", tolerating(corev1.Toleration{Key: "b", Operator: "Exists"}),
-			tainted(taint("a", "", noSchedule), taint("b", "", noExecute)), stays},
+		{
+			"NoSchedule beside a tolerated NoExecute", tolerating(corev1.Toleration{Key: "b", Operator: "Exists"}),
+			tainted(taint("a", "", noSchedule), taint("b", "", noExecute)), stays,
+		},
 		{"PreferNoSchedule never matters", plain, tainted(taint("a", "", corev1.TaintEffectPreferNoSchedule)), runs},
 		{"an unknown effect never matters", plain, tainted(taint("a", "", "noschedule")), runs},
 		{"a cordon never matters", plain, cordoned, runs},

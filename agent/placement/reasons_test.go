@@ -67,15 +67,23 @@ func TestNodeSelectorWording(t *testing.T) {
 	}
 	checkWording(t, placement.NodeSelector, []wording{
 		{"none", selecting(), labelled(), []string{"passed: no nodeSelector is set"}},
-		{"matches", selecting("zone", "a", "disk", "ssd"), labelled("zone", "a", "disk", "ssd"),
-			[]string{"passed: nodeSelector disk=ssd,zone=a: the labels of the node match"}},
-		{"another value and no label", selecting("zone", "a", "disk", "ssd", "same", "1"), labelled("disk", "hdd", "same", "1"),
-			[]string{"failed: nodeSelector disk=ssd: the node has disk=hdd; nodeSelector zone=a: the node has no label zone -> dsctl label disk=ssd zone=a"}},
-		{"a label of the machine", selecting("kubernetes.io/arch", "arm64"), labelled("kubernetes.io/arch", "amd64"),
+		{
+			"matches", selecting("zone", "a", "disk", "ssd"), labelled("zone", "a", "disk", "ssd"),
+			[]string{"passed: nodeSelector disk=ssd,zone=a: the labels of the node match"},
+		},
+		{
+			"another value and no label", selecting("zone", "a", "disk", "ssd", "same", "1"), labelled("disk", "hdd", "same", "1"),
+			[]string{"failed: nodeSelector disk=ssd: the node has disk=hdd; nodeSelector zone=a: the node has no label zone -> dsctl label disk=ssd zone=a"},
+		},
+		{
+			"a label of the machine", selecting("kubernetes.io/arch", "arm64"), labelled("kubernetes.io/arch", "amd64"),
 			[]string{"failed: nodeSelector kubernetes.io/arch=arm64: the node has kubernetes.io/arch=amd64" +
-				" -> change the nodeSelector: the agent sets the label kubernetes.io/arch from the machine itself"}},
-		{"a value that no label can have", selecting("disk", "two words"), labelled(),
-			[]string{"failed: nodeSelector disk=two words: the node has no label disk -> correct the nodeSelector: no node can have the label disk=two words"}},
+				" -> change the nodeSelector: the agent sets the label kubernetes.io/arch from the machine itself"},
+		},
+		{
+			"a value that no label can have", selecting("disk", "two words"), labelled(),
+			[]string{"failed: nodeSelector disk=two words: the node has no label disk -> correct the nodeSelector: no node can have the label disk=two words"},
+		},
 	})
 }
 
@@ -84,33 +92,51 @@ func TestNodeAffinityWording(t *testing.T) {
 	const noLabel = " -> change the node affinity: no label that dsctl label can set was found that makes one of its terms match"
 	checkWording(t, placement.NodeAffinity, []wording{
 		{"none", tolerating(), node, []string{"passed: no required node affinity is set"}},
-		{"the second term matches", terms(term(want("gpu", "Exists")), term(want("disk", "In", "ssd", "hdd"), want("gpu", "DoesNotExist"))), node,
-			[]string{"passed: nodeSelectorTerms[1] matches: disk In [ssd, hdd], gpu DoesNotExist"}},
+		{
+			"the second term matches", terms(term(want("gpu", "Exists")), term(want("disk", "In", "ssd", "hdd"), want("gpu", "DoesNotExist"))), node,
+			[]string{"passed: nodeSelectorTerms[1] matches: disk In [ssd, hdd], gpu DoesNotExist"},
+		},
 		{"no terms", terms(), node, []string{"failed: nodeSelectorTerms is an empty list, which matches no node" +
 			" -> give nodeSelectorTerms a term that wants something, or leave the required node affinity out"}},
 		{"an empty term", terms(corev1.NodeSelectorTerm{}), node, []string{"failed: nodeSelectorTerms[0] is empty, which matches no node" +
 			" -> give nodeSelectorTerms a term that wants something, or leave the required node affinity out"}},
-		{"each requirement that fails, and no other", terms(term(want("disk", "In", "ssd", "nvme"), want("disk", "Exists"), want("rank", "Gt", "5"), want("zone", "Exists"))), node,
+		{
+			"each requirement that fails, and no other", terms(term(want("disk", "In", "ssd", "nvme"), want("disk", "Exists"), want("rank", "Gt", "5"), want("zone", "Exists"))), node,
 			[]string{"failed: nodeSelectorTerms[0] wants disk In [ssd, nvme]: the node has disk=hdd, wants rank Gt [5]: the node has rank=abc, " +
-				"which is not a 64-bit integer, wants zone Exists: the node has no label zone -> dsctl label disk=ssd rank=6 zone="}},
-		{"a term that cannot be parsed keeps its index", terms(corev1.NodeSelectorTerm{}, term(want("disk", "in", "hdd"))), node,
+				"which is not a 64-bit integer, wants zone Exists: the node has no label zone -> dsctl label disk=ssd rank=6 zone="},
+		},
+		{
+			"a term that cannot be parsed keeps its index", terms(corev1.NodeSelectorTerm{}, term(want("disk", "in", "hdd"))), node,
 			[]string{"failed: nodeSelectorTerms[0] is empty, which matches no node; nodeSelectorTerms[1] cannot be used and so matches no node " +
 				`(nodeSelectorTerms[1].matchExpressions[0].operator: Unsupported value: "in": supported values: "In", "NotIn", "Exists", "DoesNotExist", "Gt", "Lt")` +
-				" -> correct nodeSelectorTerms[1]"}},
-		{"fields", terms(fieldTerm(want("metadata.name", "In", "n2"), want("spec.podCIDR", "In", "x"))), node,
+				" -> correct nodeSelectorTerms[1]"},
+		},
+		{
+			"fields", terms(fieldTerm(want("metadata.name", "In", "n2"), want("spec.podCIDR", "In", "x"))), node,
 			[]string{"failed: nodeSelectorTerms[0] wants field metadata.name In [n2]: the node is n1, " +
-				"wants field spec.podCIDR In [x]: a node has no such field, which reads as empty" + noLabel}},
-		{"the smallest change of labels", terms(term(want("a", "Exists"), want("b", "Exists")), term(want("disk", "NotIn", "hdd"))), node,
+				"wants field spec.podCIDR In [x]: a node has no such field, which reads as empty" + noLabel},
+		},
+		{
+			"the smallest change of labels", terms(term(want("a", "Exists"), want("b", "Exists")), term(want("disk", "NotIn", "hdd"))), node,
 			[]string{"failed: nodeSelectorTerms[0] wants a Exists: the node has no label a, wants b Exists: the node has no label b; " +
-				"nodeSelectorTerms[1] wants disk NotIn [hdd]: the node has disk=hdd -> dsctl label disk-"}},
-		{"two wishes for one label", terms(term(want("disk", "In", "ssd", "nvme"), want("disk", "NotIn", "ssd"))), node,
-			[]string{"failed: nodeSelectorTerms[0] wants disk In [ssd, nvme]: the node has disk=hdd -> dsctl label disk=nvme"}},
-		{"below", terms(term(want("rank", "Lt", "10"))), labelled("rank", "10"),
-			[]string{"failed: nodeSelectorTerms[0] wants rank Lt [10]: the node has rank=10 -> dsctl label rank=9"}},
-		{"above the largest integer", terms(term(want("rank", "Gt", "9223372036854775807"))), labelled("rank", "1"),
-			[]string{"failed: nodeSelectorTerms[0] wants rank Gt [9223372036854775807]: the node has rank=1" + noLabel}},
-		{"a label of the machine", terms(term(want("kubernetes.io/os", "In", "windows"))), node,
-			[]string{"failed: nodeSelectorTerms[0] wants kubernetes.io/os In [windows]: the node has kubernetes.io/os=linux" + noLabel}},
+				"nodeSelectorTerms[1] wants disk NotIn [hdd]: the node has disk=hdd -> dsctl label disk-"},
+		},
+		{
+			"two wishes for one label", terms(term(want("disk", "In", "ssd", "nvme"), want("disk", "NotIn", "ssd"))), node,
+			[]string{"failed: nodeSelectorTerms[0] wants disk In [ssd, nvme]: the node has disk=hdd -> dsctl label disk=nvme"},
+		},
+		{
+			"below", terms(term(want("rank", "Lt", "10"))), labelled("rank", "10"),
+			[]string{"failed: nodeSelectorTerms[0] wants rank Lt [10]: the node has rank=10 -> dsctl label rank=9"},
+		},
+		{
+			"above the largest integer", terms(term(want("rank", "Gt", "9223372036854775807"))), labelled("rank", "1"),
+			[]string{"failed: nodeSelectorTerms[0] wants rank Gt [9223372036854775807]: the node has rank=1" + noLabel},
+		},
+		{
+			"a label of the machine", terms(term(want("kubernetes.io/os", "In", "windows"))), node,
+			[]string{"failed: nodeSelectorTerms[0] wants kubernetes.io/os In [windows]: the node has kubernetes.io/os=linux" + noLabel},
+		},
 	})
 }
 
@@ -132,17 +158,23 @@ func TestTaintWording(t *testing.T) {
 	checkWording(t, placement.TaintToleration, []wording{
 		{"no taints", tolerating(), labelled(), []string{"passed: the node has no taint that keeps pods away"}},
 		{"only such as do not matter", tolerating(), tainted(taint("a", "", corev1.TaintEffectPreferNoSchedule)), []string{"passed: the node has no taint that keeps pods away"}},
-		{"each one that is not tolerated", tolerating(corev1.Toleration{Key: "b", Operator: "Exists"}),
-			tainted(dedicated, taint("b", "", noSchedule), taint("c", "", noExecute)), []string{
+		{
+			"each one that is not tolerated", tolerating(corev1.Toleration{Key: "b", Operator: "Exists"}),
+			tainted(dedicated, taint("b", "", noSchedule), taint("c", "", noExecute)),
+			[]string{
 				"failed: taint dedicated=gpu:NoSchedule" + stay + add + "dedicated=gpu:NoSchedule" + place + "remove the taint with dsctl taint dedicated:NoSchedule-",
 				"failed: taint c:NoExecute" + leave + add + "c:NoExecute" + place + "remove the taint with dsctl taint c:NoExecute-",
-			}},
-		{"which toleration it is", tolerating(corev1.Toleration{Key: "dedicated", Value: "gpu"}, forSeconds("a", 60), corev1.Toleration{Operator: "Exists", Effect: noExecute}),
-			tainted(dedicated, taint("a", "", noExecute), taint("z", "", noExecute), taint(corev1.TaintNodeDiskPressure, "", noSchedule)), []string{
+			},
+		},
+		{
+			"which toleration it is", tolerating(corev1.Toleration{Key: "dedicated", Value: "gpu"}, forSeconds("a", 60), corev1.Toleration{Operator: "Exists", Effect: noExecute}),
+			tainted(dedicated, taint("a", "", noExecute), taint("z", "", noExecute), taint(corev1.TaintNodeDiskPressure, "", noSchedule)),
+			[]string{
 				"passed: taint dedicated=gpu:NoSchedule is tolerated by the toleration dedicated=gpu; taint a:NoExecute is tolerated by the toleration a for 60 s; " +
 					"taint z:NoExecute is tolerated by the toleration of every key:NoExecute; " +
 					"taint node.kubernetes.io/disk-pressure:NoSchedule is tolerated by the automatic toleration node.kubernetes.io/disk-pressure:NoSchedule",
-			}},
+			},
+		},
 		{"tolerations of the key that do not match", tolerating(
 			corev1.Toleration{Key: "dedicated", Operator: "Equal", Value: "cpu", Effect: noSchedule}, corev1.Toleration{Key: "dedicated", Operator: "exists"},
 			corev1.Toleration{Key: "dedicated", Operator: "Gt", Value: "5"}, corev1.Toleration{Key: "dedicated", Operator: "Exists", Effect: noExecute}), tainted(dedicated), []string{

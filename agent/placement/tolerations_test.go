@@ -31,10 +31,16 @@ func TestTolerations(t *testing.T) {
 		{"none of its own", corev1.PodSpec{}, added},
 		{"hostNetwork", corev1.PodSpec{HostNetwork: true}, append(withOwn(), automatic("network-unavailable", noSchedule))},
 		{"own ones come first", corev1.PodSpec{Tolerations: []corev1.Toleration{own}}, withOwn(own)},
-		{"the same one loses its limit and keeps its place", corev1.PodSpec{Tolerations: []corev1.Toleration{limited, own}},
-			append([]corev1.Toleration{added[0], own}, added[1:]...)},
-		{"each of the same is replaced", corev1.PodSpec{Tolerations: []corev1.Toleration{limited, own, limited}},
-			append([]corev1.Toleration{added[0], own, added[0]}, added[1:]...)},
+		{
+			"the same one loses its limit and keeps its place",
+			corev1.PodSpec{Tolerations: []corev1.Toleration{limited, own}},
+			append([]corev1.Toleration{added[0], own}, added[1:]...),
+		},
+		{
+			"each of the same is replaced",
+			corev1.PodSpec{Tolerations: []corev1.Toleration{limited, own, limited}},
+			append([]corev1.Toleration{added[0], own, added[0]}, added[1:]...),
+		},
 		{"Equal is not the same", corev1.PodSpec{Tolerations: []corev1.Toleration{equal}}, withOwn(equal)},
 	}
 	for _, c := range cases {
