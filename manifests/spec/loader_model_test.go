@@ -133,7 +133,7 @@ func (w *world) act(rt *rapid.T, s *Snapshot) {
 		case !ok && !s.Undecided(w.path(fileOf(old))):
 			w.mayGo(rt, object, old)
 			delete(w.manifests, object)
-		case ok && now != old && !s.Undecided(w.path(fileOf(now))):
+		case ok && now != old && !s.Undecided(w.path(fileOf(old))) && !s.Undecided(w.path(fileOf(now))):
 			if fileOf(now) >= fileOf(old) { // else the first by name takes over, as it should
 				w.mayChange(rt, object, old, now)
 			}

@@ -9,15 +9,13 @@ import (
 
 // Undecided says whether it is unknown what the spec file at path last declared. That is so for a file that exists, or
 // may exist, but of which this process has not read one usable version: it is bad, it is still being written, or it has
-// only just vanished. A file that is not known may exist until the directory has been listed for 250 ms since this
-// process started, where a directory that is empty and of which there is no record does not count. The last good version that a former process kept is in effect then, but the
-// manifests of that process may be newer. Therefore:
+// only just vanished. The last good version that a former process kept is in effect then, but the manifests of that
+// process may be newer. A file that is not known may exist until the directory has been listed for 250 ms since this
+// process started; an empty directory of which there is no record does not count as listed.
 //
-//   - a manifest whose object is not in the Snapshot stays while the file it was made from is undecided;
-//   - a manifest whose object is in the Snapshot is not replaced by another revision while the file in the object's
-//     Source is undecided.
-//
-// Placement applies all the same, and an object that has no manifest yet gets one.
+// Therefore a manifest is neither removed, for want of its object, nor replaced by another revision while the file it was
+// made from, or the file in its object's Source, is undecided. Placement applies all the same, and an object that has no
+// manifest yet gets one.
 func (s *Snapshot) Undecided(path string) bool {
 	if _, found := s.undecided[path]; found {
 		return true
