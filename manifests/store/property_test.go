@@ -33,7 +33,11 @@ func TestForeignFilesNeverChange(t *testing.T) {
 	root := t.TempDir()
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(t, root)
-		defer os.RemoveAll(w.dir)
+		t.Cleanup(func() {
+			if err := os.RemoveAll(w.dir); err != nil {
+				t.Error(err)
+			}
+		})
 		t.Repeat(map[string]func(*rapid.T){
 			"":        w.check,
 			"write":   w.write,

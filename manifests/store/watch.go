@@ -93,8 +93,9 @@ func (s *Store) watchOnce(ctx context.Context, armed func()) error {
 				return errReplaced
 			}
 			s.event(ev)
-		case <-w.Errors:
-			// Events were lost, which ones cannot be known.
+		case err := <-w.Errors:
+			// Which events were lost cannot be known.
+			s.log.Warn().Err(err).Str(zf.Dir, s.dir).Msg("lost events of the manifests directory")
 			s.wake()
 		}
 	}

@@ -118,8 +118,10 @@ func TestNoWakeForNothing(t *testing.T) {
 	if event(m.FileName, fsnotify.Chmod) || event(".x", fsnotify.Create) {
 		t.Error("woken by a change of mode or a dot name")
 	}
-	if !event(m.FileName, fsnotify.Write) || !event(m.FileName, fsnotify.Write) {
-		t.Error("not woken by an edit that no scan has seen")
+	for range 2 {
+		if !event(m.FileName, fsnotify.Write) {
+			t.Error("not woken by an edit that no scan has seen")
+		}
 	}
 	mustScan(t, s)
 	if event(m.FileName, fsnotify.Write) {
