@@ -28,6 +28,8 @@ const namespace = "e2e"
 type agent struct {
 	host *host.Host
 	dir  string
+	// name is that of the test's DaemonSet: no other test has one of that name.
+	name string
 	// program and ctl are the built binaries.
 	program, ctl string
 	process      *host.Process
@@ -39,6 +41,7 @@ func newAgent(t *testing.T) *agent {
 	a := &agent{
 		host:    startMachine(t),
 		dir:     t.TempDir(),
+		name:    strings.ToLower(t.Name()),
 		program: buildProgram(t, ".", "./cmd/daemonsetd"),
 		ctl:     buildProgram(t, ".", "./cmd/dsctl"),
 	}
@@ -207,18 +210,18 @@ func (a *agent) pods(ctx context.Context, name string) ([]corev1.Pod, error) {
 	return ofDaemonSet(all, name), err
 }
 
-// gone waits until no container and no sandbox of the DaemonSet runs.
-func (a *agent) gone(t *testing.T, name string) time.Duration {
+// gone waits until the kubelet has no pod of the DaemonSet and no container and no sandbox of it runs.
+func (a *agent) gone(t *testing.T) time.Duration {
 	t.Helper()
 	return host.Eventually(t, patience, func(ctx context.Context) error {
-		pods, err := a.host.RunningPods(ctx)
+		pods, err := a.pods(ctx, a.name)
 		if err != nil {
 			return err
 		}
-		if pods = ofDaemonSet(pods, name); len(pods) > 0 {
-			return fmt.Errorf("pod %q still runs", pods[0].Name)
+		if len(pods) > 0 {
+			return fmt.Errorf("the kubelet has pod %q", pods[0].Name)
 		}
-		return nil
+		return ended(a.host, namespace, a.name+"-")
 	})
 }
 

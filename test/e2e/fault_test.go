@@ -27,12 +27,12 @@ const listPeriod = 22 * time.Second
 func TestBrokenFile(t *testing.T) {
 	a := newAgent(t)
 	a.start(t)
-	good := daemonSetYAML("logger", "1", "")
-	a.spec(t, "logger.yaml", good)
-	a.running(t, "logger", "1")
-	before := a.runs(t, "logger")
+	good := daemonSetYAML(a.name, "1", "")
+	a.spec(t, "spec.yaml", good)
+	a.running(t, a.name, "1")
+	before := a.runs(t, a.name)
 
-	a.spec(t, "logger.yaml", good[:len(good)/2]+"\n\t- broken: [")
+	a.spec(t, "spec.yaml", good[:len(good)/2]+"\n\t- broken: [")
 	lastGood := func(ctx context.Context) error {
 		status, err := a.status(ctx)
 		if err != nil {
@@ -49,7 +49,7 @@ func TestBrokenFile(t *testing.T) {
 	host.Eventually(t, patience, lastGood)
 	host.Throughout(t, listPeriod, func(context.Context) error { return sameRuns(a, t, before) })
 
-	a.spec(t, "logger.yaml", good)
+	a.spec(t, "spec.yaml", good)
 	host.Eventually(t, patience, func(ctx context.Context) error {
 		status, err := a.status(ctx)
 		if err != nil || len(status.SpecFiles) != 1 || status.SpecFiles[0].Bad {
@@ -71,22 +71,22 @@ func TestKilled(t *testing.T) {
 	t.Logf("seed %d", seed)
 	a := newAgent(t)
 	mark := logMark(t, a.host)
-	stopWatching := watchRunning(t, a, "logger")
+	stopWatching := watchRunning(t, a)
 
 	for i := range kills {
-		a.spec(t, "logger.yaml", daemonSetYAML("logger", fmt.Sprint(i), ""))
+		a.spec(t, "spec.yaml", daemonSetYAML(a.name, fmt.Sprint(i), ""))
 		a.start(t)
 		// Within this time the agent starts, reads, unlinks, waits for the pod's end and writes.
 		wait(t, time.Duration(random.Int64N(int64(1800*time.Millisecond))))
 		a.kill(t)
 	}
 	last := fmt.Sprint(kills)
-	a.spec(t, "logger.yaml", daemonSetYAML("logger", last, ""))
+	a.spec(t, "spec.yaml", daemonSetYAML(a.name, last, ""))
 	a.start(t)
-	a.running(t, "logger", last)
+	a.running(t, a.name, last)
 	stopWatching()
 
-	pods := host.PodTimes(a.runs(t, "logger"))
+	pods := host.PodTimes(a.runs(t, a.name))
 	if len(pods) < 3 {
 		t.Errorf("only %d pods ran: the kills came too early to test anything", len(pods))
 	}
@@ -102,9 +102,9 @@ func TestKilled(t *testing.T) {
 func TestStopped(t *testing.T) {
 	a := newAgent(t)
 	a.start(t)
-	a.spec(t, "logger.yaml", daemonSetYAML("logger", "1", ""))
-	pod := a.running(t, "logger", "1")
-	before := a.runs(t, "logger")
+	a.spec(t, "spec.yaml", daemonSetYAML(a.name, "1", ""))
+	pod := a.running(t, a.name, "1")
+	before := a.runs(t, a.name)
 	names, err := a.manifests()
 	if err != nil || len(names) != 1 {
 		t.Fatalf("want one manifest, got %q, %v", names, err)
@@ -118,7 +118,7 @@ func TestStopped(t *testing.T) {
 	})
 	a.start(t)
 	host.Eventually(t, patience, func(ctx context.Context) error {
-		ds, err := a.daemonSet(ctx, "logger")
+		ds, err := a.daemonSet(ctx, a.name)
 		if err != nil || ds.Phase != api.PhaseAvailable {
 			return fmt.Errorf("want the DaemonSet available, got %+v (%w)", ds, err)
 		}
@@ -140,15 +140,15 @@ func TestFailedPod(t *testing.T) {
 	host.Eventually(t, patience, func(ctx context.Context) error { return podReady(ctx, a.host, "plain-"+host.NodeName) })
 
 	a.start(t)
-	a.spec(t, "logger.yaml", daemonSetYAML("logger", "1", "      hostNetwork: true\n")+"        ports: [{containerPort: 18080}]\n")
+	a.spec(t, "spec.yaml", daemonSetYAML(a.name, "1", "      hostNetwork: true\n")+"        ports: [{containerPort: 18080}]\n")
 	host.Eventually(t, patience, func(ctx context.Context) error {
-		ds, err := a.daemonSet(ctx, "logger")
+		ds, err := a.daemonSet(ctx, a.name)
 		if err != nil || ds.Phase != api.PhaseFailed {
 			return fmt.Errorf("want the DaemonSet failed for its host port, got %+v (%w)", ds, err)
 		}
 		return nil
 	})
-	if runs := a.runs(t, "logger"); len(runs) != 0 {
+	if runs := a.runs(t, a.name); len(runs) != 0 {
 		t.Errorf("the port is taken, and still there ran %+v", runs)
 	}
 
@@ -156,7 +156,7 @@ func TestFailedPod(t *testing.T) {
 		t.Fatal(err)
 	}
 	start := time.Now()
-	a.running(t, "logger", "1")
+	a.running(t, a.name, "1")
 	t.Logf("port free -> pod Ready, within the back-off: %s", time.Since(start).Round(time.Millisecond))
 }
 
@@ -222,9 +222,9 @@ func (a *agent) notReady(ctx context.Context) error {
 	return nil
 }
 
-// sameRuns returns an error unless the containers of "logger" are those of before, still running.
+// sameRuns returns an error unless the containers of the DaemonSet are those of before, still running.
 func sameRuns(a *agent, t *testing.T, before []host.Run) error {
-	if diff := cmp.Diff(before, a.runs(t, "logger")); diff != "" {
+	if diff := cmp.Diff(before, a.runs(t, a.name)); diff != "" {
 		return fmt.Errorf("the pod did not simply run on (-before +after):\n%s", diff)
 	}
 	return nil
@@ -232,7 +232,7 @@ func sameRuns(a *agent, t *testing.T, before []host.Run) error {
 
 // watchRunning asks the kubelet again and again how many pods of the DaemonSet run, until the function that it returns is
 // called. It is a second opinion beside containerd's events.
-func watchRunning(t *testing.T, a *agent, name string) func() {
+func watchRunning(t *testing.T, a *agent) func() {
 	ctx, cancel := context.WithCancel(t.Context())
 	var watching sync.WaitGroup
 	asked := 0
@@ -249,7 +249,7 @@ func watchRunning(t *testing.T, a *agent, name string) func() {
 			if err != nil && ctx.Err() == nil {
 				t.Errorf("asking what runs: %v", err)
 			}
-			if pods = ofDaemonSet(pods, name); len(pods) > 1 {
+			if pods = ofDaemonSet(pods, a.name); len(pods) > 1 {
 				t.Errorf("two pods at once: %s and %s", pods[0].Name, pods[1].Name)
 			}
 			asked++

@@ -23,25 +23,25 @@ func TestPlacement(t *testing.T) {
 	a.start(t)
 	a.label(t, "e2e.example/role=edge")
 	start := time.Now()
-	a.spec(t, "logger.yaml", daemonSetYAML("logger", "1", "      nodeSelector: {e2e.example/role: edge}\n"))
-	a.running(t, "logger", "1")
+	a.spec(t, "spec.yaml", daemonSetYAML(a.name, "1", "      nodeSelector: {e2e.example/role: edge}\n"))
+	a.running(t, a.name, "1")
 	t.Logf("spec file renamed into place -> pod Ready: %s", time.Since(start).Round(time.Millisecond))
 
 	a.label(t, "e2e.example/role-")
-	t.Logf("label removed -> pod stopped: %s", a.gone(t, "logger").Round(time.Millisecond))
+	t.Logf("label removed -> pod stopped: %s", a.gone(t).Round(time.Millisecond))
 	if names, err := a.manifests(); err != nil || len(names) != 0 {
 		t.Errorf("want no manifest, got %q, %v", names, err)
 	}
 
 	start = time.Now()
 	a.label(t, "e2e.example/role=edge")
-	a.running(t, "logger", "1")
+	a.running(t, a.name, "1")
 	t.Logf("label set -> pod Ready: %s", time.Since(start).Round(time.Millisecond))
 
-	if err := os.Remove(filepath.Join(a.specs(), "logger.yaml")); err != nil {
+	if err := os.Remove(filepath.Join(a.specs(), "spec.yaml")); err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("spec file removed -> pod stopped: %s", a.gone(t, "logger").Round(time.Millisecond))
+	t.Logf("spec file removed -> pod stopped: %s", a.gone(t).Round(time.Millisecond))
 }
 
 // TestUpdate: each changed template replaces the pod, the old one has stopped before the new one starts, and the time that it
@@ -51,19 +51,19 @@ func TestUpdate(t *testing.T) {
 	a := newAgent(t)
 	mark := logMark(t, a.host)
 	a.start(t)
-	a.spec(t, "logger.yaml", daemonSetYAML("logger", "0", ""))
-	a.running(t, "logger", "0")
+	a.spec(t, "spec.yaml", daemonSetYAML(a.name, "0", ""))
+	a.running(t, a.name, "0")
 	var took []time.Duration
 	for i := range updates {
 		rev := fmt.Sprint(i + 1)
 		start := time.Now()
-		a.spec(t, "logger.yaml", daemonSetYAML("logger", rev, ""))
-		a.running(t, "logger", rev)
+		a.spec(t, "spec.yaml", daemonSetYAML(a.name, rev, ""))
+		a.running(t, a.name, rev)
 		took = append(took, time.Since(start).Round(time.Millisecond))
 	}
 	slices.Sort(took)
 	t.Logf("template changed -> new pod Ready, 1 s grace: median %s, worst %s, all %v (bar: 2.5 s)", took[updates/2], took[updates-1], took)
-	pods := host.PodTimes(a.runs(t, "logger"))
+	pods := host.PodTimes(a.runs(t, a.name))
 	if len(pods) != updates+1 {
 		t.Errorf("want %d pods, one after the other, got %+v", updates+1, pods)
 	}
@@ -84,16 +84,16 @@ func TestForeignManifest(t *testing.T) {
 	}
 
 	a.start(t)
-	a.spec(t, "logger.yaml", daemonSetYAML("logger", "1", ""))
-	a.running(t, "logger", "1")
-	a.spec(t, "logger.yaml", daemonSetYAML("logger", "2", ""))
-	a.running(t, "logger", "2")
+	a.spec(t, "spec.yaml", daemonSetYAML(a.name, "1", ""))
+	a.running(t, a.name, "1")
+	a.spec(t, "spec.yaml", daemonSetYAML(a.name, "2", ""))
+	a.running(t, a.name, "2")
 	a.stop(t)
 	a.start(t)
-	if err := os.Remove(filepath.Join(a.specs(), "logger.yaml")); err != nil {
+	if err := os.Remove(filepath.Join(a.specs(), "spec.yaml")); err != nil {
 		t.Fatal(err)
 	}
-	a.gone(t, "logger")
+	a.gone(t)
 
 	if diff := cmp.Diff(before, stat(t, path)); diff != "" {
 		t.Errorf("the foreign manifest changed (-before +after):\n%s", diff)

@@ -157,15 +157,15 @@ func (tl *Timeline) ended(id string, at time.Time) {
 	}
 }
 
-// Runs gives every run of a container so far whose pod's name begins with prefix, in order of start, and the first error of
-// the following, after which the runs may not be all there were.
+// Runs gives every run of a container so far whose pod is in the namespace and has a name that begins with prefix, in order
+// of start; "" is any. The error is the first of the following, after which the runs may not be all there were.
 func (h *Host) Runs(namespace, prefix string) ([]Run, error) {
 	tl := h.timeline
 	tl.mu.Lock()
 	defer tl.mu.Unlock()
 	var runs []Run
 	for _, run := range tl.runs {
-		if run.Namespace == namespace && strings.HasPrefix(run.Pod, prefix) {
+		if (namespace == "" || run.Namespace == namespace) && strings.HasPrefix(run.Pod, prefix) {
 			runs = append(runs, *run)
 		}
 	}
