@@ -174,6 +174,28 @@ func TestNewFileUnread(t *testing.T) {
 	}
 }
 
+// TestRemovedAndBack: a file that comes back with the bytes it had keeps its copy, whether or not the removal was
+// persisted.
+func TestRemovedAndBack(t *testing.T) {
+	for _, persist := range []bool{false, true} {
+		r := newRig(t)
+		r.arrive("a.yaml", "X=1")
+		r.settle()
+		r.persist()
+		r.remove("a.yaml")
+		r.want(r.settle())
+		if persist {
+			r.persist()
+		}
+		r.arrive("a.yaml", "X=1")
+		r.settle()
+		r.persist()
+		r.arrive("a.yaml", "garbage")
+		r.restart()
+		r.want(r.settle(), "X=1@a.yaml")
+	}
+}
+
 // TestUnusableCopy: a copy that was damaged, or that this version does not accept, is reported, takes no effect, and
 // leaves the file undecided. It is not deleted: an older version of the agent may accept it.
 func TestUnusableCopy(t *testing.T) {

@@ -145,6 +145,24 @@ func TestRemovedFile(t *testing.T) {
 	}
 }
 
+// TestRemovedWhileWritten: a file that vanishes before it was still holds up no removal.
+func TestRemovedWhileWritten(t *testing.T) {
+	r := newRig(t)
+	r.arrive("a.yaml", "X=1")
+	r.settle()
+	r.write("b.yaml", "Y")
+	r.load()
+	r.remove("a.yaml")
+	r.remove("b.yaml")
+	r.load()
+	r.now = r.now.Add(stillFor)
+	snap, again := r.load()
+	r.want(snap)
+	if len(snap.Files) != 0 || again != 0 {
+		t.Errorf("again = %v, files %+v", again, snap.Files)
+	}
+}
+
 // TestRemovedAndBackBad: the objects of the first file are gone, and a bad file that takes its name does not bring them
 // back, not even after a restart.
 func TestRemovedAndBackBad(t *testing.T) {

@@ -122,7 +122,7 @@ func (l *Loader) vanished(names []string, now time.Time) map[identity]string {
 			continue
 		}
 		if e.missing.IsZero() {
-			e.missing = now
+			e.missing, e.pending = now, false
 		}
 		if e.read != (identity{}) {
 			gone[e.read.body()] = name
