@@ -41,7 +41,7 @@ func newAgent(t *testing.T) *agent {
 	a := &agent{
 		host:    startMachine(t),
 		dir:     t.TempDir(),
-		name:    strings.ToLower(t.Name()),
+		name:    strings.ToLower(strings.ReplaceAll(t.Name(), "/", "-")),
 		program: buildProgram(t, ".", "./cmd/daemonsetd"),
 		ctl:     buildProgram(t, ".", "./cmd/dsctl"),
 	}
@@ -255,8 +255,15 @@ func (a *agent) manifests() ([]string, error) {
 	return names, err
 }
 
-// daemonSetYAML is a DaemonSet whose pod ignores SIGTERM, so that it takes its whole grace of 1 s to stop, and is Ready when a
-// probe has run in it. Extra is YAML of the pod's spec, each line indented by six.
+// Commands of a container. The first ignores SIGTERM, as every program does that runs as process 1 and does not handle it; the
+// second ends at once.
+const (
+	stubborn = `[/bin/sleep, "1000000"]`
+	obedient = `[/bin/sh, -c, "trap 'exit 0' TERM; sleep 1000000 & wait"]`
+)
+
+// daemonSetYAML is a DaemonSet whose pod is stubborn, has a grace of 1 s, and is Ready when a probe has run in it. Extra is
+// YAML of the pod's spec, each line indented by six.
 func daemonSetYAML(name, rev, extra string) string {
 	return fmt.Sprintf(`apiVersion: apps/v1
 kind: DaemonSet
@@ -275,11 +282,11 @@ spec:
       - name: main
         image: %[4]s
         imagePullPolicy: Never
-        command: [/bin/sleep, "1000000"]
+        command: %[6]s
         env:
         - {name: REV, value: %[3]q}
         readinessProbe:
           exec: {command: [/bin/true]}
           periodSeconds: 1
-`, name, namespace, rev, host.Image, extra)
+`, name, namespace, rev, host.Image, extra, stubborn)
 }

@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -45,30 +47,52 @@ func TestPlacement(t *testing.T) {
 }
 
 // TestUpdate: each changed template replaces the pod, the old one has stopped before the new one starts, and the time that it
-// took is told beside the bar.
+// took is told beside the bar; for a pod that stops when it is told to, and for one that has to be killed, which the kubelet does
+// no earlier than after 2 s (pkg/kubelet/kuberuntime/kuberuntime_container.go: minimumGracePeriodInSeconds).
 func TestUpdate(t *testing.T) {
+	t.Run("StopsAtOnce", func(t *testing.T) { update(t, obedient) })
+	t.Run("IsKilled", func(t *testing.T) { update(t, stubborn) })
+}
+
+func update(t *testing.T, command string) {
+	t.Helper()
 	const updates = 5
 	a := newAgent(t)
 	mark := logMark(t, a.host)
+	yaml := func(rev string) string { return strings.ReplaceAll(daemonSetYAML(a.name, rev, ""), stubborn, command) }
 	a.start(t)
-	a.spec(t, "spec.yaml", daemonSetYAML(a.name, "0", ""))
+	a.spec(t, "spec.yaml", yaml("0"))
 	a.running(t, a.name, "0")
 	var took []time.Duration
 	for i := range updates {
-		rev := fmt.Sprint(i + 1)
+		rev := strconv.Itoa(i + 1)
 		start := time.Now()
-		a.spec(t, "spec.yaml", daemonSetYAML(a.name, rev, ""))
+		a.spec(t, "spec.yaml", yaml(rev))
 		a.running(t, a.name, rev)
-		took = append(took, time.Since(start).Round(time.Millisecond))
+		took = append(took, time.Since(start))
 	}
-	slices.Sort(took)
-	t.Logf("template changed -> new pod Ready, 1 s grace: median %s, worst %s, all %v (bar: 2.5 s)", took[updates/2], took[updates-1], took)
 	pods := host.PodTimes(a.runs(t, a.name))
 	if len(pods) != updates+1 {
-		t.Errorf("want %d pods, one after the other, got %+v", updates+1, pods)
+		t.Fatalf("want %d pods, one after the other, got %+v", updates+1, pods)
 	}
 	noTwo(t, pods)
 	noParseErrors(t, a.host, mark)
+	var gaps []time.Duration
+	for i, pod := range pods[1:] {
+		gaps = append(gaps, pod.Start.Sub(pods[i].End))
+	}
+	t.Logf("template changed -> new pod Ready, grace 1 s: %s (bar: 2.5 s)", spread(took))
+	t.Logf("of which old pod stopped -> new pod started: %s", spread(gaps))
+}
+
+// spread tells the median, the worst and all.
+func spread(took []time.Duration) string {
+	for i := range took {
+		took[i] = took[i].Round(time.Millisecond)
+	}
+	all := fmt.Sprint(took)
+	slices.Sort(took)
+	return fmt.Sprintf("median %s, worst %s, all %s", took[len(took)/2], took[len(took)-1], all)
 }
 
 // TestForeignManifest: a manifest that is not the agent's stays byte for byte as it is, and its pod runs on.
