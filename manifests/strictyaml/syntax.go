@@ -163,10 +163,18 @@ func (p *parser) conversionProblem(node *yaml.Node, err error, hidden bool) {
 // secretText guesses whether text that cannot be parsed holds a Secret. Showing one line less is better than one too many.
 func secretText(data []byte) bool {
 	lower := bytes.ToLower(data)
-	return bytes.Contains(lower, []byte("secret")) || bytes.Contains(lower, []byte("stringdata")) || escapedKind.Match(data)
+	if bytes.Contains(lower, []byte("secret")) || bytes.Contains(lower, []byte("stringdata")) {
+		return true
+	}
+	for _, m := range kindText.FindAllSubmatch(data, -1) {
+		if kind := string(m[1]); strings.Contains(kind, `\`) || secretKind(kind) {
+			return true
+		}
+	}
+	return false
 }
 
-var escapedKind = regexp.MustCompile(`(?i)kind["']?\s*:\s*["'][^"'\n]*\\`)
+var kindText = regexp.MustCompile(`(?i)kind["']?\s*:\s*["']?([^"'\s,}]*)`)
 
 // keyName is a key for a message, with a space before it. Of a Secret only what can be a name is shown: a text with a
 // space or a sign in it is more likely a value that slipped.
