@@ -77,7 +77,7 @@ func TestKilled(t *testing.T) {
 		a.spec(t, "spec.yaml", daemonSetYAML(a.name, fmt.Sprint(i), ""))
 		a.start(t)
 		// Within this time the agent starts, reads, unlinks, waits for the pod's end and writes.
-		wait(t, time.Duration(random.Int64N(int64(1800*time.Millisecond))))
+		wait(t, time.Duration(random.Int64N(int64(2500*time.Millisecond))))
 		a.kill(t)
 	}
 	last := fmt.Sprint(kills)
@@ -251,6 +251,7 @@ func watchRunning(t *testing.T, a *agent) func() {
 			}
 			if pods = ofDaemonSet(pods, a.name); len(pods) > 1 {
 				t.Errorf("two pods at once: %s and %s", pods[0].Name, pods[1].Name)
+				return
 			}
 			asked++
 		}
