@@ -50,7 +50,8 @@ demo: ## run agents with a simulated kubelet on temporary directories; KEEP=1 le
 conformance: ## compare placement and validation with the code of Kubernetes
 	cd test/conformance && $(GO) test -count=1 -timeout 30m -v ./...
 
-e2e: ## run the agent against a real kubelet and containerd; needs root, containerd, runc, busybox
+e2e: ## run the agent against a real kubelet, containerd and real mounts; needs root, CONTRIBUTING.md says what else
+	$(GO) test -tags e2e -count=1 -timeout 10m -v -run '^TestReal' ./manifests/spec
 	$(GO) test -tags e2e -count=1 -timeout 30m -v ./test/e2e
 
 cover: ## write cover.html, the tests' coverage of every package
