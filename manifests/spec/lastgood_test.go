@@ -155,6 +155,13 @@ func TestEditorAtTheStart(t *testing.T) {
 	if !snap.Undecided(r.path("a.yaml")) || snap.Undecided(r.path("b.yaml")) || again != stillFor {
 		t.Errorf("again = %v; want the unknown file undecided for a moment, and not the known one", again)
 	}
+	// Time in which the directory cannot be seen proves nothing.
+	r.away()
+	r.now = r.now.Add(stillFor)
+	if !r.settle().Undecided(r.path("a.yaml")) {
+		t.Error("want the file undecided while the directory is gone")
+	}
+	r.back()
 	if r.settle().Undecided(r.path("a.yaml")) {
 		t.Error("want the file decided when it stays away")
 	}

@@ -44,10 +44,12 @@ type Loader struct {
 	mu      sync.Mutex
 	entries map[string]*entry // by base name
 	// dir is the directory that was last listed and believed; known is unset as long as there was none, not even in
-	// a former process. listed is when this process first did so, scanned whether it looked into a directory at all.
+	// a former process. listed is when this process first did so, surveyed whether it did again a while later; scanned says that
+	// it looked into a directory at all.
 	dir       dirID
 	known     bool
 	listed    time.Time
+	surveyed  bool
 	scanned   bool
 	mount     uint64
 	confirmed bool
@@ -101,11 +103,12 @@ func (l *Loader) load(now time.Time) (*Snapshot, time.Duration) {
 	var again soonest
 	if err == nil {
 		l.scan(found, now, &again)
+		l.survey(now, &again)
 	} else {
 		l.hold()
 	}
 	l.confirmed = false
-	return l.publish(err, l.unlisted(now, &again)), time.Duration(again)
+	return l.publish(err), time.Duration(again)
 }
 
 // Confirm tells the next Load that the operator stands by the directory as it is: when it is empty, its objects shall go
@@ -147,15 +150,16 @@ func (l *Loader) believe(found listing, now time.Time) error {
 	return nil
 }
 
-// unlisted says whether a file that is not known may exist all the same: nothing has been listed yet, or for the first
-// time a moment ago, when an editor may have had a file away of which the former process left no copy.
-func (l *Loader) unlisted(now time.Time, again *soonest) bool {
-	if l.listed.IsZero() {
-		return true
+// survey notes, after the directory was scanned, whether a file that is not known may exist all the same: nothing has
+// been believed yet, or for the first time a moment ago, when an editor may have had a file away of which the former
+// process left no copy.
+func (l *Loader) survey(now time.Time, again *soonest) {
+	if l.surveyed || l.listed.IsZero() {
+		return
 	}
 	wait := l.listed.Add(stillFor).Sub(now)
 	again.add(wait)
-	return wait > 0
+	l.surveyed = wait <= 0
 }
 
 func (l *Loader) recheck() {
