@@ -95,7 +95,7 @@ type Agent struct {
 	phases   map[string]plan.Phase
 	health   map[string]api.HealthItem
 	acting   acting
-	settled  bool
+	ready    bool
 	line     string
 	first    time.Time
 }

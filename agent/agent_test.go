@@ -294,7 +294,9 @@ func TestReload(t *testing.T) {
 		t.Errorf("a reload touched the manifest:\n%s", diff)
 	}
 	b.next = nil
-	b.lay("specs.d/bad.yaml", "kind: DaemonSet\n")
+	if err := os.WriteFile(b.path("specs.d/bad.yaml"), []byte("kind: DaemonSet\n"), 0o644); err != nil { // in place, as cp does
+		t.Fatal(err)
+	}
 	if res, err = b.client.Reload(t.Context()); err != nil || len(res.Problems) == 0 {
 		t.Errorf("reload with a bad spec file: %+v, %v, want its problems", res, err)
 	}

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"reflect"
 	"syscall"
@@ -56,10 +57,16 @@ func newHost(cfg config.Config, log zerolog.Logger) *host {
 
 func (h *host) discover() (kubelet.Settings, diag.List) {
 	k := h.cfg.Kubelet
-	return kubelet.Discover(kubelet.Options{
+	set, problems := kubelet.Discover(kubelet.Options{
 		ConfigFile: k.Config, URL: k.URL, HealthzURL: k.HealthzURL, ManifestsDir: h.cfg.ManifestsDir, CAFile: k.CAFile,
 		ClientCertFile: k.ClientCertFile, ClientKeyFile: k.ClientKeyFile, TokenFile: k.TokenFile, Insecure: k.InsecureSkipVerify,
+		RootDir: k.RootDir, ServingCertFile: k.ServingCertFile,
 	})
+	if _, err := parseThresholds(set); err != nil {
+		problems = append(problems, diag.Problem{Severity: diag.Error, File: set.ConfigFile, Hint: "the kubelet's defaults are used",
+			Message: fmt.Sprintf("the eviction thresholds cannot be used: %v", err)})
+	}
+	return set, problems
 }
 
 func (h *host) makePoller() {

@@ -3,6 +3,7 @@ package agent
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -20,15 +21,19 @@ func (a *Agent) nodeConfig() node.Config {
 		Thresholds: a.kubelet.thresholds, Logger: a.log, Sampler: node.ProcSampler{KubeletDir: a.kubelet.settings().RootDir}}
 }
 
-// thresholds are the kubelet's; settings that the kubelet itself would not start with give its defaults.
+// thresholds are the kubelet's. Settings that the kubelet itself would not start with give its defaults; problems says so.
 func (h *host) thresholds() node.Thresholds {
-	t, err := node.ParseThresholds(node.ThresholdConfig{EvictionHard: h.set.EvictionHard, EvictionSoft: h.set.EvictionSoft, EvictionSoftGracePeriod: h.set.EvictionSoftGracePeriod,
-		EvictionMinimumReclaim: h.set.EvictionMinimumReclaim, EvictionPressureTransitionPeriod: h.set.EvictionPressureTransitionPeriod, MergeDefaultEvictionSettings: h.set.MergeDefaultEvictionSettings,
-		EnforceNodeAllocatable: h.set.EnforceNodeAllocatable})
+	t, err := parseThresholds(h.set)
 	if err != nil {
 		return node.DefaultThresholds()
 	}
 	return t
+}
+
+func parseThresholds(set kubelet.Settings) (node.Thresholds, error) {
+	return node.ParseThresholds(node.ThresholdConfig{EvictionHard: set.EvictionHard, EvictionSoft: set.EvictionSoft, EvictionSoftGracePeriod: set.EvictionSoftGracePeriod,
+		EvictionMinimumReclaim: set.EvictionMinimumReclaim, EvictionPressureTransitionPeriod: set.EvictionPressureTransitionPeriod, MergeDefaultEvictionSettings: set.MergeDefaultEvictionSettings,
+		EnforceNodeAllocatable: set.EnforceNodeAllocatable})
 }
 
 // nodeInputs is what the node's conditions follow from.
@@ -106,27 +111,49 @@ func nodePatch(p api.NodePatch) node.Patch {
 
 func patchError(err error) error {
 	refused, ok := errors.AsType[*node.PatchError](err)
-	switch {
-	case !ok:
+	if !ok {
 		return err
-	case refused.Conflict:
-		return api.Errorf(api.CodeConflict, "%v", err).WithRemedy("--overwrite changes a value that is there already")
-	default:
-		return api.Errorf(api.CodeInvalid, "%v", err)
 	}
+	code := api.CodeInvalid
+	if refused.Conflict {
+		code = api.CodeConflict
+	}
+	problem := api.Errorf(code, "%v", err)
+	if refused.NeedsOverwrite {
+		return problem.WithRemedy("--overwrite changes a value that is there already")
+	}
+	return problem
 }
 
-// patchResult says what a patch came to, in one sentence for each change.
+// patchResult says what a patch came to: kubectl's word, and what was changed.
 func patchResult(p api.NodePatch, r node.Result) *api.NodePatchResult {
-	out := &api.NodePatchResult{Changed: []string{}}
+	out := &api.NodePatchResult{Operation: r.Operation, Changed: []string{}}
 	if r.Changed {
-		out.Changed = append(out.Changed, r.Operation)
+		out.Changed = append(out.Changed, patched(p)...)
 	}
 	for _, s := range r.Shadowed {
 		out.Warnings = append(out.Warnings, s.String())
 	}
 	if len(r.NotFound) > 0 {
 		out.Warnings = append(out.Warnings, "not there: "+strings.Join(r.NotFound, ", "))
+	}
+	return out
+}
+
+// patched is what a patch sets and removes, as it would be written on the command line.
+func patched(p api.NodePatch) []string {
+	var out []string
+	for _, key := range slices.Sorted(maps.Keys(p.SetLabels)) {
+		out = append(out, key+"="+p.SetLabels[key])
+	}
+	for _, key := range p.RemoveLabels {
+		out = append(out, key+"-")
+	}
+	for _, t := range p.SetTaints {
+		out = append(out, (&corev1.Taint{Key: t.Key, Value: t.Value, Effect: corev1.TaintEffect(t.Effect)}).ToString())
+	}
+	for _, t := range p.RemoveTaints {
+		out = append(out, (&corev1.Taint{Key: t.Key, Effect: corev1.TaintEffect(t.Effect)}).ToString()+"-")
 	}
 	return out
 }

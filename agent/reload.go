@@ -7,6 +7,7 @@ import (
 
 	"github.com/daemonsetd/daemonsetd/agent/api"
 	"github.com/daemonsetd/daemonsetd/agent/config"
+	"github.com/daemonsetd/daemonsetd/agent/node"
 	"github.com/daemonsetd/daemonsetd/agent/zf"
 	"github.com/daemonsetd/daemonsetd/manifests/diag"
 )
@@ -25,6 +26,9 @@ func (a *Agent) Reload(ctx context.Context) (*api.ReloadResult, error) {
 	res := &api.ReloadResult{TypeMeta: api.TypeMeta(api.KindReloadResult), Changed: []string{}, Problems: api.Problems(problems)}
 	before := a.view.Load()
 	err = a.ask(ctx, func(ctx context.Context) { a.takeOver(ctx, next, problems, res) })
+	if err == nil {
+		err = a.settled(ctx)
+	}
 	if err != nil {
 		return nil, unavailable(err)
 	}
@@ -42,6 +46,47 @@ func (a *Agent) Reload(ctx context.Context) (*api.ReloadResult, error) {
 	}
 	a.log.Info().Int(zf.Count, len(res.Changed)).Msg("reloaded")
 	return res, nil
+}
+
+// settled waits, for a while, until no file is being written any more, so that a reload tells of the files that were
+// copied just before it.
+func (a *Agent) settled(ctx context.Context) error {
+	tick := time.NewTicker(settleLook)
+	defer tick.Stop()
+	for range settleLooks {
+		if !a.view.Load().pending() {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		if err := a.ask(ctx, func(context.Context) {}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const (
+	settleLook  = 50 * time.Millisecond
+	settleLooks = 40
+)
+
+// pending says whether a spec or node file is being written.
+func (v *view) pending() bool {
+	for _, f := range v.state.specs.Files {
+		if f.Pending {
+			return true
+		}
+	}
+	for _, f := range v.origins.Files {
+		if f.Status == node.FileChanging {
+			return true
+		}
+	}
+	return false
 }
 
 // Reload implements api.Backend.

@@ -106,7 +106,8 @@ func (a *Agent) read(now time.Time) (state, time.Duration) {
 	s.input.Wanted = a.wanted(&s, s.specs.DaemonSets)
 	for _, e := range s.listing.Ours {
 		s.input.Present = append(s.input.Present, plan.Present{FileName: e.FileName, Key: e.Key(), Revision: e.Revision, PodName: e.PodName,
-			Source: e.Source, GracePeriodSeconds: e.GracePeriodSeconds, Intact: e.Intact})
+			Source: e.Source, GracePeriodSeconds: e.GracePeriodSeconds, Intact: e.Intact,
+			Renamed: e.PodName != render.PodName(e.DaemonSet, e.Revision)})
 	}
 	return s, again
 }
@@ -157,7 +158,7 @@ func (a *Agent) want(s *state, ds *spec.DaemonSet, r *rendered) plan.Wanted {
 		memory.Eviction = eviction
 		s.input.Memories[key] = memory
 	}
-	w := plan.Wanted{Key: key, Namespace: ds.Object.Namespace, Name: ds.Object.Name, Manifest: r.manifest, Decision: r.compiled.Decide(s.node),
+	w := plan.Wanted{Key: key, Namespace: ds.Object.Namespace, Name: ds.Object.Name, Source: ds.Source.File, Manifest: r.manifest, Decision: r.compiled.Decide(s.node),
 		Evicted: eviction.Evicted(s.now), OnDelete: ds.Object.Spec.UpdateStrategy.Type == "OnDelete"}
 	if r.err != nil {
 		w.Blocked = r.err.Error()
@@ -332,7 +333,7 @@ func (a *Agent) do(act plan.Act) error {
 	}
 	a.metrics.ManifestOps.WithLabelValues(string(act.Kind)).Inc()
 	a.log.Info().Str(zf.Action, string(act.Kind)).Str(zf.DaemonSet, act.Key).Str(zf.Revision, act.Revision).Str(zf.File, act.FileName).
-		Str(zf.Reason, act.Reason).Msg("manifest changed")
+		Str(zf.Reason, act.Reason).Str(zf.Detail, act.Message).Msg("manifest changed")
 	a.tell(act)
 	return nil
 }

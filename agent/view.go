@@ -283,8 +283,8 @@ func nodeReason(c corev1.NodeCondition) string {
 func (a *Agent) settle(s state) {
 	line := a.currentLine()
 	switch {
-	case !a.settled:
-		a.settled = true
+	case !a.ready:
+		a.ready = true
 		a.opts.Notifier.Ready(line)
 	case line != a.line:
 		a.opts.Notifier.Status(line)

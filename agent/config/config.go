@@ -65,6 +65,10 @@ type Kubelet struct {
 	HealthzURL string `json:"healthzURL,omitempty"`
 	// AssumeReady places without asking the kubelet anything.
 	AssumeReady bool `json:"assumeReady,omitempty"`
+	// RootDir is the kubelet's --root-dir, where its certificate is looked for and whose disk is watched.
+	RootDir string `json:"rootDir,omitempty"`
+	// ServingCertFile is the kubelet's own serving certificate, which is pinned unless CAFile is set.
+	ServingCertFile string `json:"servingCertFile,omitempty"`
 	// CAFile, ClientCertFile, ClientKeyFile and TokenFile are for kubelets whose serving certificate is signed and whose
 	// clients are authenticated.
 	CAFile         string `json:"caFile,omitempty"`

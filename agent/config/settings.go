@@ -29,6 +29,8 @@ func Settings() []Setting {
 		{Flag: "kubelet-url", Key: "kubelet.url", Usage: "the kubelet's API (default: from its configuration, else https://127.0.0.1:10250)", text: func(c *Config) *string { return &c.Kubelet.URL }},
 		{Flag: "kubelet-healthz-url", Key: "kubelet.healthzURL", Usage: "the kubelet's health address (default: from its configuration, else http://127.0.0.1:10248/healthz)", text: func(c *Config) *string { return &c.Kubelet.HealthzURL }},
 		{Flag: "kubelet-assume-ready", Key: "kubelet.assumeReady", Usage: "place without asking the kubelet, for hosts whose kubelet cannot be queried", flag: func(c *Config) *bool { return &c.Kubelet.AssumeReady }},
+		{Flag: "kubelet-root-dir", Key: "kubelet.rootDir", Usage: "the kubelet's --root-dir (default: /var/lib/kubelet)", text: func(c *Config) *string { return &c.Kubelet.RootDir }},
+		{Flag: "kubelet-serving-cert-file", Key: "kubelet.servingCertFile", Usage: "the kubelet's serving certificate, which is pinned (default: found through its configuration)", text: func(c *Config) *string { return &c.Kubelet.ServingCertFile }},
 		{Flag: "kubelet-ca-file", Key: "kubelet.caFile", Usage: "the CA of the kubelet's serving certificate (default: the certificate itself is pinned)", text: func(c *Config) *string { return &c.Kubelet.CAFile }},
 		{Flag: "kubelet-client-cert-file", Key: "kubelet.clientCertFile", Usage: "client certificate for the kubelet", text: func(c *Config) *string { return &c.Kubelet.ClientCertFile }},
 		{Flag: "kubelet-client-key-file", Key: "kubelet.clientKeyFile", Usage: "its key", text: func(c *Config) *string { return &c.Kubelet.ClientKeyFile }},

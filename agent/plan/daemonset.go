@@ -60,7 +60,7 @@ func (p *planner) run() {
 // undeclared is a DaemonSet that no readable file declares.
 func (p *planner) undeclared() {
 	for _, m := range p.present {
-		if p.undecided(m) {
+		if p.undecided(m.Source) {
 			p.stands(PhaseBlocked, m, fmt.Sprintf("its file %s cannot be read; what runs stays", m.Source))
 			continue
 		}
@@ -71,9 +71,9 @@ func (p *planner) undeclared() {
 	}
 }
 
-// undecided says whether it is unknown what the file that a manifest was made from says now.
-func (p *planner) undecided(m Present) bool {
-	return p.in.Undecided != nil && p.in.Undecided(m.Source)
+// undecided says whether it is unknown what a spec file declares now.
+func (p *planner) undecided(file string) bool {
+	return p.in.Undecided != nil && p.in.Undecided(file)
 }
 
 // misscheduled is a node with an untolerated NoSchedule taint: no new pod, the old one stays. A failed one is removed and
@@ -90,7 +90,9 @@ func (p *planner) misscheduled() {
 	if p.retryFailed(keep) {
 		return
 	}
-	p.restore(keep)
+	if p.restore(keep) {
+		return
+	}
 	p.stands(PhaseMisscheduled, keep, "stays, though a new pod would not be placed: "+firstFailed(p.wanted))
 }
 
@@ -121,7 +123,9 @@ func (p *planner) holds(cur Present) {
 	if p.retryFailed(cur) {
 		return
 	}
-	p.restore(cur)
+	if p.restore(cur) {
+		return
+	}
 	pod, known := p.in.Kubelet.Pods[p.fullName(cur.PodName)]
 	switch {
 	case p.in.Kubelet.AssumeReady:
@@ -146,7 +150,7 @@ func (p *planner) holds(cur Present) {
 func (p *planner) replace() {
 	old := p.present[0]
 	switch k := p.in.Kubelet; {
-	case p.undecided(old):
+	case p.undecided(old.Source) || p.undecided(p.wanted.Source):
 		p.stands(PhaseBlocked, old, fmt.Sprintf("its file %s cannot be read, and what is known of it may be older than what runs", old.Source))
 	case p.wanted.OnDelete:
 		p.stands(PhaseWaiting, old, "update strategy OnDelete: remove "+old.FileName+" to have the pod replaced")
@@ -209,12 +213,23 @@ func (p *planner) retryFailed(m Present) bool {
 	return true
 }
 
-// restore undoes a hand edit of the wanted revision. One of an older revision cannot be rendered any more and is left.
-func (p *planner) restore(m Present) {
+// restore undoes a hand edit of the wanted revision, and reports whether it did. One of an older revision cannot be
+// rendered any more and is left. Where the edit gave the pod another name, the kubelet would run both pods until it next
+// lists its directory, so that one is taken down first.
+func (p *planner) restore(m Present) bool {
 	if m.Intact || m.Revision != p.wanted.Manifest.Revision || p.wanted.Blocked != "" {
-		return
+		return false
+	}
+	if m.Renamed {
+		p.remove(m, ReasonRestored, "the manifest had been edited by hand, the pod's name too")
+		p.status.Phase, p.status.Message = PhaseUpdating, "the pod of the edited manifest is stopping"
+		p.wait()
+		return true
 	}
 	p.write(Restore, p.wanted.Manifest, ReasonRestored, "the manifest had been edited by hand")
+	p.stands(PhaseStarting, m, "the manifest had been edited by hand and was restored")
+	p.hurry = !p.in.Kubelet.AssumeReady
+	return true
 }
 
 func (p *planner) removeAll(reason, message string) {

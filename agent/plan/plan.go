@@ -25,6 +25,8 @@ type Wanted struct {
 	Key string
 	// Name is the DaemonSet's name, Namespace its namespace.
 	Namespace, Name string
+	// Source is the spec file.
+	Source string
 	// Manifest is the rendering for this node; only Revision is needed where Blocked is set.
 	Manifest render.Manifest
 	// Blocked says why the manifest may not be written (a name too long, a foreign pod of the same name); empty: it may.
@@ -48,6 +50,8 @@ type Present struct {
 	GracePeriodSeconds int64
 	// Intact is false when somebody has edited it.
 	Intact bool
+	// Renamed is set when the edit gave the pod another name: PodName is the one that the kubelet runs.
+	Renamed bool
 }
 
 // Pod is what the kubelet says of one pod of ours.

@@ -160,6 +160,8 @@ func TestMake(t *testing.T) {
 			brief{Phase: PhaseBlocked}},
 		{"edited by hand: restored", Input{Wanted: wants(rev1, runs), Present: []Present{edited(rev1)}, Kubelet: answering(rev1)},
 			brief{Acts: []string{"restore bbbbbbbbbb ManifestRestored"}, Phase: PhaseStarting, Hurry: true}},
+		{"edited by hand, the pod's name too: taken down first", Input{Wanted: wants(rev1, runs), Present: []Present{renamed(edited(rev1))}, Kubelet: answering(rev1)},
+			brief{Acts: []string{"remove bbbbbbbbbb ManifestRestored"}, Phase: PhaseUpdating, Leaving: 1, Hurry: true, Again: lookAgain}},
 		{"edited by hand, older revision, NoSchedule: left", Input{Wanted: wants(rev2, stays), Present: []Present{edited(rev1)}, Kubelet: answering(rev1)},
 			brief{Phase: PhaseMisscheduled}},
 		{"kubelet refused the pod: removed at once the first time", Input{Wanted: wants(rev1, runs), Present: []Present{stands(rev1)}, Kubelet: failed(rev1)},
@@ -242,6 +244,8 @@ func evicted(w []Wanted) []Wanted  { w[0].Evicted = true; return w }
 func blocked(w []Wanted) []Wanted  { w[0].Blocked = "a foreign pod of that name"; return w }
 
 func edited(rev string) Present { p := stands(rev); p.Intact = false; return p }
+
+func renamed(p Present) Present { p.Renamed, p.PodName = true, "other"; return p }
 
 func missed(k Kubelet) Kubelet { k.Missed = true; return k }
 

@@ -43,7 +43,7 @@ func (s *Store) write(m render.Manifest) error {
 	if err := s.replace(m.FileName, m.Data); err != nil {
 		return err
 	}
-	s.log.Info().Str(zf.File, s.path(m.FileName)).Str(zf.DaemonSet, m.Namespace+"/"+m.DaemonSet).
+	s.log.Debug().Str(zf.File, s.path(m.FileName)).Str(zf.DaemonSet, m.Namespace+"/"+m.DaemonSet).
 		Str(zf.Revision, m.Revision).Msg("wrote a manifest")
 	return s.sync()
 }
@@ -186,7 +186,7 @@ func (s *Store) remove(name string) error {
 	}
 	s.unsynced = true
 	s.remember(name)
-	s.log.Info().Str(zf.File, s.path(name)).Str(zf.DaemonSet, old.header.Key()).
+	s.log.Debug().Str(zf.File, s.path(name)).Str(zf.DaemonSet, old.header.Key()).
 		Str(zf.Revision, old.header.Revision).Msg("removed a manifest")
 	return s.sync()
 }
