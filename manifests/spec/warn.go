@@ -29,9 +29,12 @@ func warnings(d *strictyaml.Document, ds *appsv1.DaemonSet) diag.List {
 	if len(pod.TopologySpreadConstraints) > 0 {
 		warn(podPrefix+"topologySpreadConstraints", "topologySpreadConstraints has no effect: every node that qualifies has the pod", "")
 	}
-	if pod.HostNetwork {
-		for _, path := range emptyAddresses(pod) {
-			warn(path, "the pod's address is empty here: with hostNetwork a kubelet without an API server does not know it", "let the program find the address itself")
+	for _, ref := range fieldRefs(pod) {
+		switch {
+		case pod.HostNetwork && (ref.field == "status.podIP" || ref.field == "status.podIPs"):
+			warn(ref.path, "the pod's address is empty here: with hostNetwork a kubelet without an API server does not know it", "let the program find the address itself")
+		case ref.field == "spec.serviceAccountName":
+			warn(ref.path, "the service account is empty here: a static pod has none", "")
 		}
 	}
 	return list
@@ -46,20 +49,19 @@ func surges(ds *appsv1.DaemonSet) bool {
 	return err == nil && n > 0
 }
 
-// emptyAddresses is the environment variables that take the pod's address, which a standalone kubelet does not know for a
-// pod in the host's network.
-func emptyAddresses(pod *corev1.PodSpec) []string {
-	var out []string
+// fieldRef is an environment variable that takes a field of the pod.
+type fieldRef struct{ path, field string }
+
+func fieldRefs(pod *corev1.PodSpec) []fieldRef {
+	var out []fieldRef
 	for _, g := range containerGroups(pod) {
 		for i, c := range g.containers {
 			for j, e := range c.Env {
 				if e.ValueFrom == nil || e.ValueFrom.FieldRef == nil {
 					continue
 				}
-				switch e.ValueFrom.FieldRef.FieldPath {
-				case "status.podIP", "status.podIPs":
-					out = append(out, fmt.Sprintf("%s%s[%d].env[%d].valueFrom.fieldRef.fieldPath", podPrefix, g.field, i, j))
-				}
+				path := fmt.Sprintf("%s%s[%d].env[%d].valueFrom.fieldRef.fieldPath", podPrefix, g.field, i, j)
+				out = append(out, fieldRef{path, e.ValueFrom.FieldRef.FieldPath})
 			}
 		}
 	}

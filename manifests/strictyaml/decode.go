@@ -10,7 +10,6 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
-	"strings"
 
 	"gopkg.in/yaml.v3"
 	kjson "sigs.k8s.io/json"
@@ -25,7 +24,7 @@ func (d *Document) Decode(into any) diag.List {
 	w := walker{doc: d, fields: map[reflect.Type]structFields{}}
 	t := reflect.TypeOf(into)
 	if t == nil || t.Kind() != reflect.Pointer {
-		return diag.List{w.problem("", d.node, nil, fmt.Sprintf("cannot decode into a %T", into), "")}
+		return diag.List{w.problem(at{}, fmt.Sprintf("cannot decode into a %T", into), "")}
 	}
 	value := w.walk(at{node: d.node}, d.value, t.Elem())
 	w.final(value, into)
@@ -36,7 +35,7 @@ func (d *Document) Decode(into any) diag.List {
 func (w *walker) final(value, into any) {
 	data, err := canonical(value)
 	if err != nil {
-		w.list.Add(w.problem("", nil, nil, "cannot be decoded", ""))
+		w.list.Add(w.problem(at{}, "cannot be decoded", ""))
 		return
 	}
 	strict, err := kjson.UnmarshalStrict(data, into)
@@ -75,18 +74,18 @@ type walker struct {
 type at struct {
 	path string
 	key  *yaml.Node // nil for the root and for elements of a list
-	node *yaml.Node
+	node *yaml.Node // nil to point at the key
 }
 
-func (w *walker) problem(path string, key, node *yaml.Node, message, hint string) diag.Problem {
+func (w *walker) problem(a at, message, hint string) diag.Problem {
 	place := w.doc.src.at(firstNode(w.doc.node))
-	if node != nil {
-		place = w.doc.spotOf(key, node)
-	} else if key != nil {
-		place = w.doc.src.at(key)
+	if a.node != nil {
+		place = w.doc.spotOf(a.key, a.node)
+	} else if a.key != nil {
+		place = w.doc.src.at(a.key)
 	}
 	p := w.doc.src.problem(diag.Error, place, message, hint, w.doc.hidden)
-	p.Path = path
+	p.Path = a.path
 	return p
 }
 
@@ -94,7 +93,7 @@ func (w *walker) fail(a at, message, hint string) drop {
 	if w.full() {
 		return drop{}
 	}
-	w.list.Add(w.problem(a.path, a.key, a.node, message, hint))
+	w.list.Add(w.problem(a, message, hint))
 	return drop{}
 }
 
@@ -224,73 +223,7 @@ func (w *walker) unknown(parent, a at, name string, fields structFields) {
 	if w.doc.hidden && !plainName(name) {
 		path = parent.path
 	}
-	w.list.Add(w.problem(path, a.key, nil, message, w.unknownHint(name, fields)))
-}
-
-const maxListedFields = 8
-
-func (w *walker) unknownHint(name string, fields structFields) string {
-	known := fields.names()
-	near, ok := diag.Suggest(name, known)
-	switch {
-	case ok && strings.EqualFold(near, name):
-		return fmt.Sprintf("did you mean %q? upper and lower case matter", near)
-	case ok:
-		return fmt.Sprintf("did you mean %q?", near)
-	}
-	if path := w.below(name, fields, 2); path != "" {
-		return "it belongs under " + path
-	}
-	if len(known) <= maxListedFields {
-		return "known fields: " + strings.Join(known, ", ")
-	}
-	return ""
-}
-
-// below finds a field in the structs below, no deeper than levels, for what was written one indentation too far left.
-func (w *walker) below(name string, fields structFields, levels int) string {
-	for _, child := range fields.names() {
-		t, label := structBelow(child, fields[child])
-		if t == nil {
-			continue
-		}
-		if _, ok := w.fieldsOf(t)[name]; ok {
-			return label
-		}
-	}
-	if levels == 1 {
-		return ""
-	}
-	for _, child := range fields.names() {
-		t, label := structBelow(child, fields[child])
-		if t == nil {
-			continue
-		}
-		if path := w.below(name, w.fieldsOf(t), levels-1); path != "" {
-			return label + "." + path
-		}
-	}
-	return ""
-}
-
-// structBelow is the struct that a field holds, one or a list of them, and the field's name with brackets for a list.
-func structBelow(name string, t reflect.Type) (reflect.Type, string) {
-	if t = indirect(t); t.Kind() == reflect.Slice {
-		t, name = indirect(t.Elem()), name+"[]"
-	}
-	if t.Kind() != reflect.Struct {
-		return nil, ""
-	}
-	return t, name
-}
-
-func (w *walker) fieldsOf(t reflect.Type) structFields {
-	fields, ok := w.fields[t]
-	if !ok {
-		fields = fieldsOf(t)
-		w.fields[t] = fields
-	}
-	return fields
+	w.list.Add(w.problem(at{path: path, key: a.key}, message, w.unknownHint(name, fields)))
 }
 
 func (w *walker) bytes(a at, v any) any {
@@ -306,42 +239,4 @@ func (w *walker) bytes(a at, v any) any {
 		return w.fail(a, Leaf(a.path)+" is not valid base64", hint)
 	}
 	return v
-}
-
-// entry is a key of a mapping and its value.
-type entry struct{ key, value *yaml.Node }
-
-// index is the keys of a mapping as lookup finds them, all at once.
-func index(n *yaml.Node) map[string]entry {
-	out := map[string]entry{}
-	fill(out, n)
-	return out
-}
-
-func fill(out map[string]entry, n *yaml.Node) {
-	if n = resolve(n); n == nil || n.Kind != yaml.MappingNode {
-		return
-	}
-	own := map[string]entry{}
-	for i := 0; i+1 < len(n.Content); i += 2 {
-		if isMerge(n.Content[i]) {
-			continue
-		}
-		if text, ok := keyText(n.Content[i]); ok {
-			own[text] = entry{n.Content[i], n.Content[i+1]}
-		}
-	}
-	for name, e := range own {
-		if _, ok := out[name]; !ok {
-			out[name] = e
-		}
-	}
-	for i := len(n.Content) - 2; i >= 0; i -= 2 {
-		if !isMerge(n.Content[i]) {
-			continue
-		}
-		for _, src := range mergeSources(n.Content[i+1]) {
-			fill(out, src)
-		}
-	}
 }

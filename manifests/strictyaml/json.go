@@ -24,7 +24,7 @@ func (p *parser) readJSON(c chunk) ([]jsonValue, error) {
 	if rest, ok := bytes.CutPrefix(data, []byte("---")); ok {
 		data = append([]byte("   "), rest...)
 	}
-	r := jsonReader{src: p.src, data: data, base: c.offset, dec: json.NewDecoder(bytes.NewReader(data)), depth: p.lim.MaxDepth}
+	r := jsonReader{src: p.src, data: data, base: c.offset, dec: json.NewDecoder(bytes.NewReader(data)), depth: p.lim.MaxDepth, nodes: 2 * p.lim.MaxNodes}
 	r.dec.UseNumber()
 	var out []jsonValue
 	for {
@@ -46,6 +46,7 @@ type jsonReader struct {
 	base  int
 	dec   *json.Decoder
 	depth int
+	nodes int      // that may still be made; MaxNodes itself is held against the finished tree
 	last  position // of the last node
 }
 
@@ -53,7 +54,10 @@ type jsonReader struct {
 // beginning of the line would take for ever where all of a file is one line.
 type position struct{ offset, line, column int }
 
-var errJSONDepth = errors.New("nested too deeply")
+var (
+	errJSONDepth = errors.New("nested too deeply")
+	errJSONNodes = errors.New("too many values")
+)
 
 // next is the offset of the next token.
 func (r *jsonReader) next() int {
@@ -69,6 +73,9 @@ func (r *jsonReader) value() (*yaml.Node, error) {
 	tok, err := r.dec.Token()
 	if err != nil {
 		return nil, err
+	}
+	if r.nodes--; r.nodes < 0 {
+		return nil, errJSONNodes
 	}
 	n := &yaml.Node{Kind: yaml.ScalarNode}
 	n.Line, n.Column = r.place(r.base + at)

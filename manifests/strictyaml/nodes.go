@@ -164,3 +164,41 @@ func hasAlias(n *yaml.Node) bool {
 func hasSecret(n *yaml.Node) bool {
 	return looksSecret(n) || slices.ContainsFunc(n.Content, hasSecret)
 }
+
+// entry is a key of a mapping and its value.
+type entry struct{ key, value *yaml.Node }
+
+// index is the keys of a mapping as lookup finds them, all at once.
+func index(n *yaml.Node) map[string]entry {
+	out := map[string]entry{}
+	fill(out, n)
+	return out
+}
+
+func fill(out map[string]entry, n *yaml.Node) {
+	if n = resolve(n); n == nil || n.Kind != yaml.MappingNode {
+		return
+	}
+	own := map[string]entry{}
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		if isMerge(n.Content[i]) {
+			continue
+		}
+		if text, ok := keyText(n.Content[i]); ok {
+			own[text] = entry{n.Content[i], n.Content[i+1]}
+		}
+	}
+	for name, e := range own {
+		if _, ok := out[name]; !ok {
+			out[name] = e
+		}
+	}
+	for i := len(n.Content) - 2; i >= 0; i -= 2 {
+		if !isMerge(n.Content[i]) {
+			continue
+		}
+		for _, src := range mergeSources(n.Content[i+1]) {
+			fill(out, src)
+		}
+	}
+}

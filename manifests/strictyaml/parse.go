@@ -121,11 +121,21 @@ func (p *parser) parseChunk(c chunk) {
 		}
 		return
 	}
+	if errors.Is(jsonErr, errJSONNodes) {
+		p.tooManyNodes(spot{c.line + 1, 1, 1})
+		return
+	}
 	if _, err := yamlNode(c.data); err != nil {
 		p.jsonProblem(c, jsonErr)
 		return
 	}
 	p.parseYAML(c)
+}
+
+// tooManyNodes ends the reading of the file.
+func (p *parser) tooManyNodes(at spot) {
+	p.fail(at, true, fmt.Sprintf("the documents of this file have more than %d keys and values, aliases counted as what they stand for", p.lim.MaxNodes), "split it")
+	p.nodes = -1
 }
 
 func (p *parser) parseYAML(c chunk) {

@@ -13,19 +13,20 @@ import (
 // scanner checks a node tree for what YAML allows and JSON, kubectl or a careful reader does not.
 type scanner struct {
 	*parser
-	bad    bool                    // the document's value cannot be had
-	merged int                     // nodes that merges stand for, so far
-	counts map[*yaml.Node]int      // nodes below an anchor, itself included
-	open   map[*yaml.Node]struct{} // anchors being walked: an alias to one would never end
+	bad     bool                    // the document's value cannot be had
+	merged  int                     // nodes that merges stand for, so far
+	counts  map[*yaml.Node]int      // nodes below an anchor, itself included
+	heights map[*yaml.Node]int      // levels below an anchor
+	open    map[*yaml.Node]struct{} // anchors being walked: an alias to one would never end
 }
 
 // scan reports what is wrong with a document's tree and says whether its value can be had all the same.
 func (p *parser) scan(root *yaml.Node, hidden bool) bool {
-	s := scanner{parser: p, counts: map[*yaml.Node]int{}, open: map[*yaml.Node]struct{}{}}
+	s := scanner{parser: p, counts: map[*yaml.Node]int{}, heights: map[*yaml.Node]int{}, open: map[*yaml.Node]struct{}{}}
 	n := s.node(root, 1, hidden)
 	if !s.bad && n > p.nodes {
-		s.stop(root, true, fmt.Sprintf("the documents of this file have more than %d keys and values, aliases counted as what they stand for", p.lim.MaxNodes), "split it")
-		p.nodes = -1
+		p.tooManyNodes(spot{root.Line, root.Column, 1})
+		return false
 	}
 	p.nodes -= n
 	return !s.bad
@@ -82,18 +83,24 @@ func (s *scanner) alias(n *yaml.Node, depth int, hidden bool) int {
 		s.stop(n, hidden, "an alias inside of what it stands for", "")
 		return 1
 	}
-	if n.Alias.Kind != yaml.ScalarNode && depth+height(n.Alias) > s.lim.MaxDepth && !s.bad {
+	if !s.bad && depth+s.height(n.Alias) > s.lim.MaxDepth {
 		s.stop(n, hidden, fmt.Sprintf("nested deeper than %d levels", s.lim.MaxDepth), "")
 	}
 	return max(1, s.counts[n.Alias])
 }
 
-// height is how many levels stand below a node. Aliases below are not followed: they were checked where they stand, and
-// a chain of them is bounded by the count of nodes.
-func height(n *yaml.Node) int {
+// height is how many levels stand below a node, aliases followed. There must be no alias inside of what it stands for.
+func (s *scanner) height(n *yaml.Node) int {
+	n = resolve(n)
+	if h, ok := s.heights[n]; ok {
+		return h
+	}
 	h := 0
 	for _, c := range n.Content {
-		h = max(h, 1+height(c))
+		h = max(h, 1+s.height(c))
+	}
+	if n.Anchor != "" {
+		s.heights[n] = h
 	}
 	return h
 }
@@ -125,7 +132,10 @@ func (s *scanner) mapping(n *yaml.Node, depth int, hidden bool) int {
 		if !ok {
 			continue
 		}
-		if before, dup := first[name]; dup {
+		if before, dup := first[name]; dup && s.problems.Full(diag.Error) {
+			s.problems.Add(diag.Problem{Severity: diag.Error})
+			continue
+		} else if dup {
 			s.failAt(key, hidden, "duplicate key"+keyName(name, hidden), fmt.Sprintf("it stands first on line %d", before.Line))
 			continue
 		}
