@@ -55,6 +55,8 @@ func (c *Collector) more(s Severity, n int) Problem {
 			last = p
 		}
 	}
-	return Problem{Severity: s, File: last.File, Line: last.Line, Column: last.Column,
-		Message: fmt.Sprintf("%d more problems of severity %s are not shown", n, s)}
+	return Problem{
+		Severity: s, File: last.File, Line: last.Line, Column: last.Column,
+		Message: fmt.Sprintf("%d more problems of severity %s are not shown", n, s),
+	}
 }

@@ -54,8 +54,8 @@ func TestList(t *testing.T) {
 	if want := "reading: a:2:8: first (do it) and 1 more"; err.Error() != want {
 		t.Errorf("Err() = %q, want %q", err, want)
 	}
-	if e, ok := errors.AsType[*diag.ErrorList](err); !ok || len(e.Problems) != 2 {
-		t.Errorf("Err() is no *ErrorList with both errors: %v", err)
+	if e, ok := errors.AsType[*diag.ListError](err); !ok || len(e.Problems) != 2 {
+		t.Errorf("Err() is no *ListError with both errors: %v", err)
 	}
 	if err := l[2:].Err(); err != nil {
 		t.Errorf("Err() of a list without errors = %v", err)

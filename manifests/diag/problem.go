@@ -80,24 +80,24 @@ func (s Severity) rank() int {
 	return slices.Index([]Severity{Error, Warning, Info}, s)
 }
 
-// Err is nil when the list has no Error. Otherwise it is an *ErrorList.
+// Err is nil when the list has no Error. Otherwise it is an *ListError.
 func (l List) Err() error {
 	errs := l.Errors()
 	if len(errs) == 0 {
 		return nil
 	}
-	return &ErrorList{Problems: errs}
+	return &ListError{Problems: errs}
 }
 
-// ErrorList is the errors of a List as one error. Its text is the first one and how many more there are, so that a log
+// ListError is the errors of a List as one error. Its text is the first one and how many more there are, so that a log
 // line stays a line.
-type ErrorList struct {
+type ListError struct {
 	// Problems has at least one element, and only those of severity Error.
 	Problems List
 }
 
 // Error implements error.
-func (e *ErrorList) Error() string {
+func (e *ListError) Error() string {
 	first := e.Problems[0]
 	text := first.Message
 	if place := first.Place(); place != "" {

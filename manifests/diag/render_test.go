@@ -23,8 +23,10 @@ func render(t *testing.T, l diag.List, o diag.RenderOptions) string {
 
 func TestRender(t *testing.T) {
 	got := render(t, diag.List{
-		{Severity: diag.Error, File: "a.yaml", Line: 12, Column: 5, Message: `unknown field "imagee"`, Hint: `did you mean "image"?`,
-			Snippet: "    imagee: busybox", Width: 6},
+		{
+			Severity: diag.Error, File: "a.yaml", Line: 12, Column: 5, Message: `unknown field "imagee"`, Hint: `did you mean "image"?`,
+			Snippet: "    imagee: busybox", Width: 6,
+		},
 		{Severity: diag.Warning, File: "a.yaml", Line: 14, Column: 2, Message: "tab", Snippet: "\tä: 1", Width: 1},
 		{Severity: diag.Info, File: "a.yaml", Line: 20, Column: 1, Path: "data[x]", Message: "hidden", Hint: "do this"},
 		{Severity: diag.Error, Message: "no place"},

@@ -34,10 +34,14 @@ func TestCheckPod(t *testing.T) {
 		{"service account", func(p *corev1.Pod) { p.Spec.ServiceAccountName = "x" }, "static pods may not reference serviceaccounts"},
 		{"old service account", func(p *corev1.Pod) { p.Spec.DeprecatedServiceAccount = "x" }, "static pods may not reference serviceaccounts"},
 		{"pull secret", func(p *corev1.Pod) { p.Spec.ImagePullSecrets = []corev1.LocalObjectReference{{Name: "x"}} }, "static pods may not reference secrets"},
-		{"configMap", volume(corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: corev1.LocalObjectReference{Name: "x"}}}),
-			"static pods may not reference configmaps"},
-		{"claim", volume(corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "x"}}),
-			"static pods may not reference persistentvolumeclaims"},
+		{
+			"configMap", volume(corev1.VolumeSource{ConfigMap: &corev1.ConfigMapVolumeSource{LocalObjectReference: corev1.LocalObjectReference{Name: "x"}}}),
+			"static pods may not reference configmaps",
+		},
+		{
+			"claim", volume(corev1.VolumeSource{PersistentVolumeClaim: &corev1.PersistentVolumeClaimVolumeSource{ClaimName: "x"}}),
+			"static pods may not reference persistentvolumeclaims",
+		},
 		{"gates", func(p *corev1.Pod) { p.Spec.SchedulingGates = []corev1.PodSchedulingGate{{Name: "x"}} }, "until all schedulingGates have been cleared"},
 		{"image with a space", func(p *corev1.Pod) { p.Spec.Containers[0].Image = "busybox " }, "spec.containers[0].image: Invalid value"},
 		// Options that a kubelet up to 1.34 does not set.

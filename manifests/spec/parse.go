@@ -29,8 +29,10 @@ func Parse(file string, data []byte) Parsed {
 		p.document(d)
 	}
 	if len(docs) == 0 && !p.problems.HasErrors() {
-		p.report(diag.Problem{Severity: diag.Error, File: file, Line: 1, Column: 1,
-			Message: "the file declares nothing", Hint: "to remove the objects that came from a file, remove the file"})
+		p.report(diag.Problem{
+			Severity: diag.Error, File: file, Line: 1, Column: 1,
+			Message: "the file declares nothing", Hint: "to remove the objects that came from a file, remove the file",
+		})
 	}
 	if p.problems.HasErrors() {
 		return Parsed{Problems: p.problems.List()}

@@ -99,8 +99,13 @@ func mutate(t *rapid.T, v any) any {
 	}
 	return rapid.SampledFrom([]any{
 		nil, "", "a", "A b", "-", strings.Repeat("x", 300), "10%", "1Gi", "Always", "TCP", true, 0, 1, -1, 70000, 1.5,
-		[]any{}, []any{"a", "a"}, map[string]any{}, map[string]any{"name": "a"}, map[string]any{"app": "other"},
-		[]any{map[string]any{"name": "x", "image": "y"}}, map[string]any{"configMap": map[string]any{"name": "c"}, "name": "v"},
+		[]any{},
+		[]any{"a", "a"},
+		map[string]any{},
+		map[string]any{"name": "a"},
+		map[string]any{"app": "other"},
+		[]any{map[string]any{"name": "x", "image": "y"}},
+		map[string]any{"configMap": map[string]any{"name": "c"}, "name": "v"},
 	}).Draw(t, "value")
 }
 

@@ -31,25 +31,39 @@ const (
 // and Secrets are in references.go.
 func refusedPodFields() []forbidden[*corev1.PodSpec] {
 	return []forbidden[*corev1.PodSpec]{
-		{"resourceClaims", func(s *corev1.PodSpec) bool { return len(s.ResourceClaims) > 0 },
-			"resource claims are made and bound by an API server", "use a device plugin's extended resource"},
-		{"schedulingGates", func(s *corev1.PodSpec) bool { return len(s.SchedulingGates) > 0 },
-			"a static pod is not scheduled, so nothing would ever open the gates", "remove them"},
+		{
+			"resourceClaims", func(s *corev1.PodSpec) bool { return len(s.ResourceClaims) > 0 },
+			"resource claims are made and bound by an API server", "use a device plugin's extended resource",
+		},
+		{
+			"schedulingGates", func(s *corev1.PodSpec) bool { return len(s.SchedulingGates) > 0 },
+			"a static pod is not scheduled, so nothing would ever open the gates", "remove them",
+		},
 	}
 }
 
 func refusedVolumes() []forbidden[*corev1.VolumeSource] {
 	return []forbidden[*corev1.VolumeSource]{
-		{"persistentVolumeClaim", func(v *corev1.VolumeSource) bool { return v.PersistentVolumeClaim != nil },
-			"persistent volume claims are bound by an API server", useHostPath},
-		{"csi", func(v *corev1.VolumeSource) bool { return v.CSI != nil },
-			"CSI volumes need a CSIDriver object in an API server", useHostPath},
-		{"ephemeral", func(v *corev1.VolumeSource) bool { return v.Ephemeral != nil },
-			"generic ephemeral volumes need persistent volume claims, which are bound by an API server", "use an emptyDir volume"},
-		{"glusterfs", func(v *corev1.VolumeSource) bool { return v.Glusterfs != nil },
-			"glusterfs volumes need an Endpoints object in an API server", useHostPath},
-		{"azureFile", func(v *corev1.VolumeSource) bool { return v.AzureFile != nil },
-			"azureFile volumes need a Secret in an API server", useHostPath},
+		{
+			"persistentVolumeClaim", func(v *corev1.VolumeSource) bool { return v.PersistentVolumeClaim != nil },
+			"persistent volume claims are bound by an API server", useHostPath,
+		},
+		{
+			"csi", func(v *corev1.VolumeSource) bool { return v.CSI != nil },
+			"CSI volumes need a CSIDriver object in an API server", useHostPath,
+		},
+		{
+			"ephemeral", func(v *corev1.VolumeSource) bool { return v.Ephemeral != nil },
+			"generic ephemeral volumes need persistent volume claims, which are bound by an API server", "use an emptyDir volume",
+		},
+		{
+			"glusterfs", func(v *corev1.VolumeSource) bool { return v.Glusterfs != nil },
+			"glusterfs volumes need an Endpoints object in an API server", useHostPath,
+		},
+		{
+			"azureFile", func(v *corev1.VolumeSource) bool { return v.AzureFile != nil },
+			"azureFile volumes need a Secret in an API server", useHostPath,
+		},
 		{"cephfs.secretRef", func(v *corev1.VolumeSource) bool { return v.CephFS != nil && v.CephFS.SecretRef != nil }, noSecretRef, "use secretFile"},
 		{"cinder.secretRef", func(v *corev1.VolumeSource) bool { return v.Cinder != nil && v.Cinder.SecretRef != nil }, noSecretRef, useHostPath},
 		{"flexVolume.secretRef", func(v *corev1.VolumeSource) bool { return v.FlexVolume != nil && v.FlexVolume.SecretRef != nil }, noSecretRef, useHostPath},
@@ -62,12 +76,18 @@ func refusedVolumes() []forbidden[*corev1.VolumeSource] {
 
 func refusedProjections() []forbidden[*corev1.VolumeProjection] {
 	return []forbidden[*corev1.VolumeProjection]{
-		{"serviceAccountToken", func(v *corev1.VolumeProjection) bool { return v.ServiceAccountToken != nil },
-			"service account tokens are issued by an API server", "mount a token file from the host, if the program needs one"},
-		{"clusterTrustBundle", func(v *corev1.VolumeProjection) bool { return v.ClusterTrustBundle != nil },
-			"cluster trust bundles are objects of an API server", "mount the CA file from the host"},
-		{"podCertificate", func(v *corev1.VolumeProjection) bool { return v.PodCertificate != nil },
-			"pod certificates are issued by an API server", "mount a certificate from the host"},
+		{
+			"serviceAccountToken", func(v *corev1.VolumeProjection) bool { return v.ServiceAccountToken != nil },
+			"service account tokens are issued by an API server", "mount a token file from the host, if the program needs one",
+		},
+		{
+			"clusterTrustBundle", func(v *corev1.VolumeProjection) bool { return v.ClusterTrustBundle != nil },
+			"cluster trust bundles are objects of an API server", "mount the CA file from the host",
+		},
+		{
+			"podCertificate", func(v *corev1.VolumeProjection) bool { return v.PodCertificate != nil },
+			"pod certificates are issued by an API server", "mount a certificate from the host",
+		},
 	}
 }
 

@@ -30,21 +30,23 @@ type DaemonSet struct {
 // Key is namespace/name.
 func (d *DaemonSet) Key() string { return d.Object.Namespace + "/" + d.Object.Name }
 
-// ConfigMap, Secret and Service are accepted objects that DaemonSets may refer to.
-type (
-	ConfigMap struct {
-		Object *corev1.ConfigMap
-		Source Source
-	}
-	Secret struct {
-		Object *corev1.Secret
-		Source Source
-	}
-	Service struct {
-		Object *corev1.Service
-		Source Source
-	}
-)
+// ConfigMap is an accepted object that DaemonSets may refer to.
+type ConfigMap struct {
+	Object *corev1.ConfigMap
+	Source Source
+}
+
+// Secret is an accepted object that DaemonSets may refer to. All of its content is in Object.Data, that of stringData too.
+type Secret struct {
+	Object *corev1.Secret
+	Source Source
+}
+
+// Service is an accepted object. Nothing uses it yet.
+type Service struct {
+	Object *corev1.Service
+	Source Source
+}
 
 // Objects is what one file, or a whole directory, declares.
 type Objects struct {

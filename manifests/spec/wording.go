@@ -34,8 +34,8 @@ func scalar(bad any) (string, bool) {
 	case v.Kind() == reflect.Bool:
 		return strconv.FormatBool(v.Bool()), true
 	}
-	if s, ok := v.Interface().(fmt.Stringer); ok && v.Kind() == reflect.Struct && v.Type().PkgPath() != "" {
-		return s.String(), strings.HasPrefix(v.Type().PkgPath(), "k8s.io/apimachinery/")
+	if s, ok := reflect.TypeAssert[fmt.Stringer](v); ok && strings.HasPrefix(v.Type().PkgPath(), "k8s.io/apimachinery/") {
+		return s.String(), true
 	}
 	return "", false
 }

@@ -129,7 +129,8 @@ items:
 	// The third is in braces, where a line may hold anything: with it the whole document is hidden.
 	want := []string{
 		"4:3 v1 Node object=true hidden=true", "5:3 v2 Pod object=true hidden=true",
-		"7:3 v1 Secret object=true hidden=true", "8:3 v1 Node object=false hidden=true"}
+		"7:3 v1 Secret object=true hidden=true", "8:3 v1 Node object=false hidden=true",
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -26,8 +26,7 @@ func (f structFields) names() []string {
 func fieldsOf(t reflect.Type) structFields {
 	out := structFields{}
 	var inlined []reflect.Type
-	for i := range t.NumField() {
-		f := t.Field(i)
+	for f := range t.Fields() {
 		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 		switch {
 		case name == "-":

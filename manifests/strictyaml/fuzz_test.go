@@ -16,8 +16,10 @@ import (
 
 // FuzzParse: no text makes the parser panic, and every problem stands inside of the file.
 func FuzzParse(f *testing.F) {
-	for _, seed := range []string{daemonSet, pod, "a: &a {b: *a}\n", "{\"a\": [1, \"\\u00e9\"]}{}", "a: |\n  x\n---\n? [b]\n: c\n", "<<: {a: 1}\n", "\ufeffa: b\r\n",
-		"%YAML 1.1\n---\na: !!str 5\n...\nb\n", "kind: Secret\nstringData: {a: 1}\n", "a:\n\t- b\n", "kind: List\nitems: [{kind: Secret}, 5]\n", "- \"\n---\n'", "1: 2\n1.0: 3\nyes: no\n"} {
+	for _, seed := range []string{
+		daemonSet, pod, "a: &a {b: *a}\n", "{\"a\": [1, \"\\u00e9\"]}{}", "a: |\n  x\n---\n? [b]\n: c\n", "<<: {a: 1}\n", "\ufeffa: b\r\n",
+		"%YAML 1.1\n---\na: !!str 5\n...\nb\n", "kind: Secret\nstringData: {a: 1}\n", "a:\n\t- b\n", "kind: List\nitems: [{kind: Secret}, 5]\n", "- \"\n---\n'", "1: 2\n1.0: 3\nyes: no\n",
+	} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {

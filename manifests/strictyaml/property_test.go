@@ -27,8 +27,10 @@ import (
 
 // texts is strings that YAML reads as something else when they are not quoted, and odd ones. "<<" is not among them: the
 // library that writes YAML here forgets to quote it as a key.
-var texts = []string{"", "a", "yes", "No", "on", "1.10", "0x1f", "null", "~", "1_000", "12:30:45", "2024-01-01", ".inf", "*a", "&a", "!a",
-	"- a", "a: b", "a #b", "{", "[", "'", `"`, "@", "%", "|", ">", "?", "ünï", "😀", " lead", "trail ", "two\nlines\n", "tab\there", "\\", "=", "0o7", "+1", "1e3"}
+var texts = []string{
+	"", "a", "yes", "No", "on", "1.10", "0x1f", "null", "~", "1_000", "12:30:45", "2024-01-01", ".inf", "*a", "&a", "!a",
+	"- a", "a: b", "a #b", "{", "[", "'", `"`, "@", "%", "|", ">", "?", "ünï", "😀", " lead", "trail ", "two\nlines\n", "tab\there", "\\", "=", "0o7", "+1", "1e3",
+}
 
 func filler(seed int64) *randfill.Filler {
 	return randfill.NewWithSeed(seed).NilChance(0.6).NumElements(0, 3).MaxDepth(12).Funcs(
@@ -44,7 +46,7 @@ func filler(seed int64) *randfill.Filler {
 			}
 		},
 		func(t *metav1.Time, c randfill.Continue) { *t = metav1.NewTime(time.Unix(c.Int63n(1<<32), 0).UTC()) },
-		func(f *metav1.FieldsV1, _ randfill.Continue) { f.Raw = []byte(`{"f:a":{}}`) },
+		func(f *metav1.FieldsV1, _ randfill.Continue) { f.SetRawString(`{"f:a":{}}`) },
 		func(b *[]byte, c randfill.Continue) { *b = []byte(texts[c.Intn(len(texts))]) },
 	)
 }
