@@ -65,7 +65,7 @@ func (a *Agent) round(ctx context.Context) time.Duration {
 	}
 	a.forgetRendered(s.specs)
 	a.publish(s, out)
-	if err := a.loader.Persist(); err != nil {
+	if err := errors.Join(a.loader.Persist(), a.nodes.Persist()); err != nil {
 		a.report("LastGoodNotSaved", api.SeverityWarning, err.Error(), "free some space in "+a.cfg.StateDir)
 	} else {
 		a.clear("LastGoodNotSaved")

@@ -138,6 +138,12 @@ func (m *Manager) problems() diag.List {
 	all := append(diag.List{}, m.startedWith...)
 	all = append(all, m.files.problems...)
 	all = append(all, m.drops.problems...)
+	if m.files.saveErr != nil {
+		all = append(all, diag.Problem{
+			Severity: diag.Warning, File: m.files.store.path, Message: "what the node files say could not be kept: " + m.files.saveErr.Error(),
+			Hint: "it is in effect, and would be missing after a restart if a file were bad then",
+		})
+	}
 	if m.timesErr != nil {
 		all = append(all, diag.Problem{
 			Severity: diag.Warning, File: m.timesStore.path, Message: "the times of conditions and taints could not be kept: " + m.timesErr.Error(),

@@ -81,6 +81,7 @@ func (r *rig) update(in ...Inputs) *corev1.Node {
 	for range 2 {
 		r.now = r.now.Add(stillness)
 		r.Update(r.now, one)
+		_ = r.Persist() // an error is among the problems
 	}
 	return r.Node()
 }

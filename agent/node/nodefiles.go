@@ -25,7 +25,7 @@ type nodeFiles struct {
 	// problems is sorted. wait is when to look again because of a file that is on its way; 0 for no such need.
 	problems diag.List
 	wait     time.Duration
-	unsaved  bool
+	saveErr error // why what they say could not be kept
 }
 
 // FileStatus says what of a file is in effect.
@@ -175,13 +175,12 @@ func (n *nodeFiles) accept(next []fileFacts) {
 		next, sum = n.good, n.merged
 	}
 	n.good, n.merged = next, sum
-	err := n.store.save(next)
-	if n.unsaved = err != nil; n.unsaved {
-		n.problems = append(n.problems, diag.Problem{
-			Severity: diag.Warning, File: n.store.path, Message: "what the node files say could not be kept: " + err.Error(),
-			Hint: "it is in effect, and would be missing after a restart if a file were bad then",
-		})
-	}
+}
+
+// persist keeps what the files say for the case that one of them is bad after a restart.
+func (n *nodeFiles) persist() error {
+	n.saveErr = n.store.save(n.good)
+	return n.saveErr
 }
 
 func (n *nodeFiles) problem(file, message, hint string) {

@@ -91,6 +91,18 @@ func (m *Manager) rebuild(now time.Time) {
 	}
 }
 
+// Persist keeps on disk what the node files say, for the case that one of them is bad after a restart. It is apart from
+// Update so that a changed label takes effect before the disk is waited for: the caller calls it when it has acted. What a
+// crash in between can lose is what was in effect for that moment only.
+func (m *Manager) Persist() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.files.persist(); err != nil {
+		return fmt.Errorf("keep what the node files say: %w", err)
+	}
+	return nil
+}
+
 // keep puts the times on disk before they are shown.
 func (m *Manager) keep(all []corev1.NodeCondition, times taintTimes) {
 	m.times.Conditions, m.times.TaintTimes = all, times
@@ -132,7 +144,7 @@ func (m *Manager) next(now time.Time) time.Duration {
 	next = soonest(next, m.files.wait)
 	next = soonest(next, m.drops.wait)
 	next = soonest(next, m.drops.expiry(now))
-	if m.files.unsaved || m.timesErr != nil {
+	if m.files.saveErr != nil || m.timesErr != nil {
 		next = soonest(next, retryInterval)
 	}
 	return max(next, time.Millisecond)
