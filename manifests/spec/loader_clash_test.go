@@ -101,6 +101,24 @@ func TestClashAtOneMoment(t *testing.T) {
 	}
 }
 
+// TestClashEndsWhileTheFileIsWritten: bytes that could not take effect do not when they are being replaced already.
+func TestClashEndsWhileTheFileIsWritten(t *testing.T) {
+	r := newRig(t)
+	r.arrive("b.yaml", "Y=1")
+	r.settle()
+	r.arrive("a.yaml", "X=1")
+	r.arrive("b.yaml", "X=2\nY=2")
+	r.settle()
+	r.write("b.yaml", "Y=3")
+	r.arrive("a.yaml", "Z=1")
+	snap, _ := r.load()
+	r.want(snap, "Y=1@b.yaml", "Z=1@a.yaml")
+	if st := r.status(snap, "b.yaml"); !st.Pending || st.Bad {
+		t.Errorf("status %+v, want it pending", st)
+	}
+	r.want(r.settle(), "Y=3@b.yaml", "Z=1@a.yaml")
+}
+
 func TestClashNamesBothPlaces(t *testing.T) {
 	r := newRig(t)
 	r.arrive("a.yaml", "W=1\nX=1")

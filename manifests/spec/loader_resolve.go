@@ -88,13 +88,14 @@ func (r *resolution) settle(e *entry, st *FileStatus) (accepted bool) {
 	problems, waits := e.problems(), false
 	if v := e.usable(); v != nil {
 		bad, fading := r.objections(e.path, v)
-		if bad == nil {
+		if bad == nil && (v == e.good || !e.pending) {
 			e.good, e.keptDigest, e.keptProblem, e.fresh, e.bad = v, "", nil, true, false
 			st.Problems, st.Digest, st.Objects = problems, v.digest, r.take(v, false)
 			return true
 		}
-		// Objects that moved here from a file that has just vanished are no mistake yet.
-		if waits = fading && !e.bad; !waits {
+		// What was in the way has gone, but the file is being written again; or its objects moved here from a file that
+		// has just vanished, which is no mistake yet.
+		if waits = bad == nil || fading && !e.bad; !waits {
 			problems = append(slices.Clone(problems), bad...)
 		}
 	}
