@@ -32,6 +32,7 @@ func CheckPod(pod *corev1.Pod) field.ErrorList {
 		return field.ErrorList{field.Required(field.NewPath("metadata", "name"), "a static pod needs a name")}
 	}
 	asStaticPod(internal, checkNode)
+	allowPrivileged()
 	errs := corevalidation.ValidatePodCreate(internal, corevalidation.PodValidationOptions{})
 	if _, resource, err := podutil.HasAPIObjectReference(internal); err != nil {
 		errs = append(errs, field.Forbidden(field.NewPath("spec"), err.Error()))
