@@ -50,8 +50,10 @@ func (b *builder) downward(items []corev1.DownwardAPIVolumeFile, at string) {
 		var wrong string
 		switch {
 		case item.FieldRef != nil:
+			at += ".fieldRef"
 			f, wrong = b.field(item.FieldRef.FieldPath, at)
 		case item.ResourceFieldRef != nil:
+			at += ".resourceFieldRef"
 			f, wrong = b.resource(item.ResourceFieldRef)
 		}
 		if wrong != "" {

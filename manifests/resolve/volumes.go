@@ -9,9 +9,9 @@ import (
 	"github.com/daemonsetd/daemonsetd/manifests/render"
 )
 
-// volumes plans the tree of every volume that has a ConfigMap or a Secret in it, and takes out of the pod what nothing
-// mounts: the kubelet does not look at such a volume (processPodVolumes of pkg/kubelet/volumemanager/populator), so an
-// object that is missing for it must not hold up the pod.
+// volumes plans the tree of every volume that has a ConfigMap or a Secret in it. One that nothing mounts becomes an empty
+// directory, which keeps the numbers of the others: the kubelet does not look at it (processPodVolumes in
+// pkg/kubelet/volumemanager/populator), so an object that is missing for it must not hold up the pod.
 func (r *resolver) volumes(pod *corev1.PodSpec) {
 	mounted := mountedVolumes(pod)
 	for i := range pod.Volumes {
@@ -19,12 +19,12 @@ func (r *resolver) volumes(pod *corev1.PodSpec) {
 		switch {
 		case !refers(v):
 		case !mounted[v.Name]:
-			r.change(render.Change{Path: at, Message: "left out: no container mounts it", Silent: true})
+			v.VolumeSource = corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{}}
+			r.change(render.Change{Path: at, Message: "replaced by an empty directory: no container mounts it", Silent: true})
 		default:
 			r.volume(pod, v, at)
 		}
 	}
-	pod.Volumes = slices.DeleteFunc(pod.Volumes, func(v corev1.Volume) bool { return refers(&v) && !mounted[v.Name] })
 	slices.SortFunc(r.out.plans, func(a, b plan) int { return strings.Compare(a.shape.Volume, b.shape.Volume) })
 }
 

@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"slices"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/daemonsetd/daemonsetd/manifests/diag"
 	"github.com/daemonsetd/daemonsetd/manifests/render"
+	"github.com/daemonsetd/daemonsetd/manifests/resolve"
 	"github.com/daemonsetd/daemonsetd/manifests/strictyaml"
 )
 
@@ -28,7 +30,7 @@ func (p *parser) daemonSet(d *strictyaml.Document) {
 
 	findings := diag.List{}
 	findings = append(findings, refusals(d, written)...)
-	findings = append(findings, references(d, written)...)
+	findings = append(findings, annotations(d, written)...)
 	p.report(findings...)
 	p.report(warnings(d, written)...)
 	invalid := validateDaemonSet(ds)
@@ -40,7 +42,7 @@ func (p *parser) daemonSet(d *strictyaml.Document) {
 		return
 	}
 	p.checkStaticPod(d, ds, template)
-	p.objects.DaemonSets = append(p.objects.DaemonSets, &DaemonSet{Object: ds, Source: src, Template: template})
+	p.objects.DaemonSets = append(p.objects.DaemonSets, &DaemonSet{Object: ds, Source: src, Template: template, places: referencePlaces(d, ds)})
 }
 
 // validateDaemonSet is what an API server does on create (pkg/registry/apps/daemonset/strategy.go).
@@ -51,18 +53,24 @@ func validateDaemonSet(ds *appsv1.DaemonSet) field.ErrorList {
 		path := field.NewPath("metadata", "annotations").Key(appsv1.DeprecatedTemplateGeneration)
 		return field.ErrorList{field.Invalid(path, ds.Annotations[appsv1.DeprecatedTemplateGeneration], "wanted an integer")}
 	}
+	allowPrivileged()
 	return appsvalidation.ValidateDaemonSet(internal, podutil.GetValidationOptionsFromPodTemplate(&internal.Spec.Template, nil))
 }
 
-// checkStaticPod renders the pod that would be written and asks the kubelet's own code about it.
+// checkStaticPod renders the pod that would be written and asks the kubelet's own code about it. What the DaemonSet refers
+// to may stand in other files, so something harmless takes its place.
 func (p *parser) checkStaticPod(d *strictyaml.Document, ds *appsv1.DaemonSet, template []byte) {
 	o := render.Options{NodeName: checkNode, Revision: render.Revision(template), Source: p.file}
 	if err := render.CheckNames(ds, render.Options{Revision: o.Revision}); err != nil {
 		p.report(d.Problem(diag.Error, "metadata.name", err.Error(), ""))
 		return
 	}
-	pod, changes := render.Pod(ds, o)
-	for _, c := range changes {
+	resolved := resolve.Placeholder(ds)
+	for _, m := range resolved.Missing {
+		p.report(d.Problem(diag.Error, m.Path, strictyaml.Leaf(m.Path)+" cannot be used in a static pod: "+m.Detail, ""))
+	}
+	pod, changes := render.Pod(resolved.DaemonSet(func(resolve.Tree) string { return "/placeholder" }), o)
+	for _, c := range slices.Concat(resolved.Changes, changes) {
 		if !c.Silent {
 			p.report(d.Problem(diag.Warning, c.Path, strictyaml.Leaf(c.Path)+" "+c.Message, ""))
 		}

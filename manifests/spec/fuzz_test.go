@@ -10,6 +10,7 @@ import (
 
 	"github.com/daemonsetd/daemonsetd/manifests/diag"
 	"github.com/daemonsetd/daemonsetd/manifests/render"
+	"github.com/daemonsetd/daemonsetd/manifests/resolve"
 )
 
 // FuzzParse: no text makes Parse panic; problems stand inside of the file; objects are only there when there is no error,
@@ -38,7 +39,8 @@ func FuzzParse(f *testing.F) {
 			t.Fatal("objects of a bad file")
 		}
 		for _, ds := range p.DaemonSets {
-			pod, _ := render.Pod(ds.Object, render.Options{NodeName: checkNode, Revision: render.Revision(ds.Template), Source: "f.yaml"})
+			placed := resolve.Placeholder(ds.Object).DaemonSet(func(resolve.Tree) string { return "/config" })
+			pod, _ := render.Pod(placed, render.Options{NodeName: checkNode, Revision: render.Revision(ds.Template), Source: "f.yaml"})
 			if errs := CheckPod(pod); len(errs) > 0 {
 				t.Fatalf("the kubelet refuses %s: %v", ds.Key(), errs)
 			}

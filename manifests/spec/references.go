@@ -10,79 +10,77 @@ import (
 	"github.com/daemonsetd/daemonsetd/manifests/strictyaml"
 )
 
-// reference is a place in a pod template that names a ConfigMap or a Secret.
-type reference struct {
-	path, kind, name string
-}
+// places is where a DaemonSet refers to a ConfigMap, a Secret or a key of one: by the path of the reference, and by that
+// of the key, a problem that only lacks a message. The document itself would be too much to keep.
+type places map[string]diag.Problem
 
-// references refuses every use of a ConfigMap or a Secret. The kubelet takes no static pod that has one, optional or not,
-// and putting the contents into the pod is not built yet.
-func references(d *strictyaml.Document, ds *appsv1.DaemonSet) diag.List {
+// referencePlaces finds them. Package resolve names the same paths.
+func referencePlaces(d *strictyaml.Document, ds *appsv1.DaemonSet) places {
 	pod := &ds.Spec.Template.Spec
-	var list diag.List
-	for _, r := range append(volumeReferences(pod), containerReferences(pod)...) {
-		list = append(list, d.Problem(diag.Error, r.path,
-			fmt.Sprintf("%s %q is used here: this version cannot use ConfigMaps and Secrets in pods yet", r.kind, r.name), ""))
-	}
-	return list
-}
-
-func volumeReferences(pod *corev1.PodSpec) []reference {
-	var out []reference
+	found := places{}
+	note := func(of, at string) { found[of] = d.Problem(diag.Warning, at, "", "") }
 	for i := range pod.Volumes {
-		v, at := &pod.Volumes[i], fmt.Sprintf("%svolumes[%d].", podPrefix, i)
-		if v.ConfigMap != nil {
-			out = append(out, reference{at + "configMap.name", kindConfigMap, v.ConfigMap.Name})
-		}
-		if v.Secret != nil {
-			out = append(out, reference{at + "secret.secretName", kindSecret, v.Secret.SecretName})
-		}
-		for j, s := range sources(v) {
-			at := fmt.Sprintf("%sprojected.sources[%d].", at, j)
-			if s.ConfigMap != nil {
-				out = append(out, reference{at + "configMap.name", kindConfigMap, s.ConfigMap.Name})
-			}
-			if s.Secret != nil {
-				out = append(out, reference{at + "secret.name", kindSecret, s.Secret.Name})
-			}
-		}
+		volumePlaces(&pod.Volumes[i], fmt.Sprintf("%svolumes[%d].", podPrefix, i), note)
 	}
-	return out
-}
-
-func containerReferences(pod *corev1.PodSpec) []reference {
-	var out []reference
 	for _, group := range containerGroups(pod) {
 		for i := range group.containers {
-			out = append(out, envReferences(&group.containers[i], fmt.Sprintf("%s%s[%d].", podPrefix, group.field, i))...)
+			envPlaces(&group.containers[i], fmt.Sprintf("%s%s[%d].", podPrefix, group.field, i), note)
 		}
 	}
-	return out
+	if len(found) == 0 {
+		return nil
+	}
+	return found
 }
 
-func envReferences(c *corev1.Container, at string) []reference {
-	var out []reference
+func volumePlaces(v *corev1.Volume, at string, note func(of, at string)) {
+	object := func(at, name string, items []corev1.KeyToPath) {
+		note(at, at+"."+name)
+		for i := range items {
+			key := fmt.Sprintf("%s.items[%d].key", at, i)
+			note(key, key)
+		}
+	}
+	if v.ConfigMap != nil {
+		object(at+"configMap", "name", v.ConfigMap.Items)
+	}
+	if v.Secret != nil {
+		object(at+"secret", "secretName", v.Secret.Items)
+	}
+	for i, s := range sources(v) {
+		at := fmt.Sprintf("%sprojected.sources[%d].", at, i)
+		if s.ConfigMap != nil {
+			object(at+"configMap", "name", s.ConfigMap.Items)
+		}
+		if s.Secret != nil {
+			object(at+"secret", "name", s.Secret.Items)
+		}
+	}
+}
+
+func envPlaces(c *corev1.Container, at string, note func(of, at string)) {
 	for i, e := range c.EnvFrom {
+		at := fmt.Sprintf("%senvFrom[%d].", at, i)
 		if e.ConfigMapRef != nil {
-			out = append(out, reference{fmt.Sprintf("%senvFrom[%d].configMapRef.name", at, i), kindConfigMap, e.ConfigMapRef.Name})
+			note(at+"configMapRef", at+"configMapRef.name")
 		}
 		if e.SecretRef != nil {
-			out = append(out, reference{fmt.Sprintf("%senvFrom[%d].secretRef.name", at, i), kindSecret, e.SecretRef.Name})
+			note(at+"secretRef", at+"secretRef.name")
 		}
+	}
+	key := func(at string) {
+		note(at, at+".name")
+		note(at+".key", at+".key")
 	}
 	for i, e := range c.Env {
-		if e.ValueFrom == nil {
-			continue
-		}
 		at := fmt.Sprintf("%senv[%d].valueFrom.", at, i)
-		if r := e.ValueFrom.ConfigMapKeyRef; r != nil {
-			out = append(out, reference{at + "configMapKeyRef.name", kindConfigMap, r.Name})
+		if e.ValueFrom != nil && e.ValueFrom.ConfigMapKeyRef != nil {
+			key(at + "configMapKeyRef")
 		}
-		if r := e.ValueFrom.SecretKeyRef; r != nil {
-			out = append(out, reference{at + "secretKeyRef.name", kindSecret, r.Name})
+		if e.ValueFrom != nil && e.ValueFrom.SecretKeyRef != nil {
+			key(at + "secretKeyRef")
 		}
 	}
-	return out
 }
 
 // containerGroup is the containers of one field of a pod.

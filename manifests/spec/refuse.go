@@ -7,6 +7,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/daemonsetd/daemonsetd/manifests/diag"
+	"github.com/daemonsetd/daemonsetd/manifests/resolve"
 	"github.com/daemonsetd/daemonsetd/manifests/strictyaml"
 )
 
@@ -27,8 +28,8 @@ const (
 )
 
 // refusedPodFields, refusedVolumes and refusedProjections are the whole list of what is refused although an API server
-// would accept it (HasAPIObjectReference in pkg/api/pod/util.go and ValidatePodCreate are why). References to ConfigMaps
-// and Secrets are in references.go.
+// would accept it (HasAPIObjectReference in pkg/api/pod/util.go and ValidatePodCreate are why), but for what package
+// resolve cannot put into files and an unwanted lack of a service account. References to ConfigMaps and Secrets are resolved.
 func refusedPodFields() []forbidden[*corev1.PodSpec] {
 	return []forbidden[*corev1.PodSpec]{
 		{
@@ -118,6 +119,29 @@ func refuse[T any](d *strictyaml.Document, at string, in T, table []forbidden[T]
 	for _, r := range table {
 		if r.has(in) {
 			list = append(list, d.Problem(diag.Error, at+r.field, "a static pod cannot have "+r.field+": "+r.reason, r.hint))
+		}
+	}
+	return list
+}
+
+// annotations refuses what package resolve cannot understand, and a pod without a service account where the DaemonSet says
+// that it is of no use.
+func annotations(d *strictyaml.Document, ds *appsv1.DaemonSet) diag.List {
+	var list diag.List
+	for _, bad := range resolve.CheckAnnotations(ds) {
+		list = append(list, d.Problem(diag.Error, "metadata.annotations["+bad.Key+"]", "invalid "+bad.Key+": "+bad.Message, ""))
+	}
+	if ds.Annotations[resolve.AnnotationMissingServiceAccount] != "false" {
+		return list
+	}
+	for _, account := range []struct{ field, name string }{
+		{"serviceAccountName", ds.Spec.Template.Spec.ServiceAccountName},
+		{"serviceAccount", ds.Spec.Template.Spec.DeprecatedServiceAccount},
+	} {
+		if account.name != "" {
+			list = append(list, d.Problem(diag.Error, podPrefix+account.field,
+				"a static pod cannot have "+account.field+": service accounts belong to an API server, and the annotation "+
+					resolve.AnnotationMissingServiceAccount+" says that the pod must not run without", "set the annotation to \"true\" to run it without a token"))
 		}
 	}
 	return list

@@ -25,6 +25,9 @@ type DaemonSet struct {
 	// Template is the canonical JSON (sorted keys, no white space) of spec.template as the user wrote it, before any
 	// defaulting: what the revision is computed from, so that no library upgrade moves it (DESIGN.md section 4.2).
 	Template []byte
+
+	// places is what Unresolved answers with.
+	places places
 }
 
 // Key is namespace/name.

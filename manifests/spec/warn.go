@@ -11,8 +11,8 @@ import (
 	"github.com/daemonsetd/daemonsetd/manifests/strictyaml"
 )
 
-// warnings is about what is accepted and does not do what it does in a cluster. What package render leaves out of the pod
-// is told by render's changes.
+// warnings is about what is accepted and does not do what it does in a cluster. What packages resolve and
+// render change about the pod is told by their changes.
 func warnings(d *strictyaml.Document, ds *appsv1.DaemonSet) diag.List {
 	var list diag.List
 	warn := func(path, message, hint string) {
@@ -30,10 +30,7 @@ func warnings(d *strictyaml.Document, ds *appsv1.DaemonSet) diag.List {
 		warn(podPrefix+"topologySpreadConstraints", "topologySpreadConstraints has no effect: every node that qualifies has the pod", "")
 	}
 	for _, ref := range fieldRefs(pod) {
-		switch {
-		case pod.HostNetwork && (ref.field == "status.podIP" || ref.field == "status.podIPs"):
-			warn(ref.path, "the pod's address is empty here: with hostNetwork a kubelet without an API server does not know it", "let the program find the address itself")
-		case ref.field == "spec.serviceAccountName":
+		if ref.field == "spec.serviceAccountName" {
 			warn(ref.path, "the service account is empty here: a static pod has none", "")
 		}
 	}

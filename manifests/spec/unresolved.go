@@ -1,0 +1,61 @@
+package spec
+
+import (
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/daemonsetd/daemonsetd/manifests/diag"
+	"github.com/daemonsetd/daemonsetd/manifests/resolve"
+)
+
+// Unresolved warns of every reference of a DaemonSet to a ConfigMap, a Secret or a key that the objects do not have, unless
+// it is optional, and of every value in them that a pod cannot be given. They are warnings because the rest may stand in
+// files that were not looked at; without it the agent writes no pod.
+func Unresolved(objects Objects) diag.List {
+	find := objects.finder()
+	var list diag.List
+	for _, ds := range objects.DaemonSets {
+		in := find(ds.Object.Namespace)
+		in.DaemonSet, in.NodeName, in.NodeAddress = ds.Object, checkNode, checkAddress
+		for _, m := range resolve.Resolve(in).Missing {
+			list = append(list, ds.at(m))
+		}
+	}
+	list.Sort()
+	return list
+}
+
+// checkAddress stands for the node's address, as checkNode does for its name.
+const checkAddress = "192.0.2.1"
+
+// at is the warning at the place of the reference, or at that of the DaemonSet when there is none.
+func (d *DaemonSet) at(m resolve.Missing) diag.Problem {
+	path := m.Path
+	if m.Reason == resolve.KeyMissing {
+		path += ".key"
+	}
+	problem, ok := d.places[path]
+	if !ok {
+		problem = diag.Problem{Severity: diag.Warning, File: d.Source.File, Line: d.Source.Line, Column: d.Source.Column, Path: m.Path}
+	}
+	problem.Message = m.String()
+	problem.Hint = "until that is there no pod is written, and one that runs stays"
+	return problem
+}
+
+// finder gives, for a namespace, the part of a resolve.Input that finds objects in it.
+func (o Objects) finder() func(namespace string) resolve.Input {
+	type key struct{ namespace, name string }
+	configMaps, secrets := map[key]*corev1.ConfigMap{}, map[key]*corev1.Secret{}
+	for _, c := range o.ConfigMaps {
+		configMaps[key{c.Object.Namespace, c.Object.Name}] = c.Object
+	}
+	for _, s := range o.Secrets {
+		secrets[key{s.Object.Namespace, s.Object.Name}] = s.Object
+	}
+	return func(namespace string) resolve.Input {
+		return resolve.Input{
+			ConfigMap: func(name string) (*corev1.ConfigMap, bool) { c, ok := configMaps[key{namespace, name}]; return c, ok },
+			Secret:    func(name string) (*corev1.Secret, bool) { s, ok := secrets[key{namespace, name}]; return s, ok },
+		}
+	}
+}
