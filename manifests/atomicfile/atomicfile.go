@@ -51,7 +51,7 @@ func RemoveTemps(dir string) error {
 	return errors.Join(errs...)
 }
 
-// IsTemp says whether a base name is one that WriteFile gives to its temporary files.
+// IsTemp says whether a base name is one that WriteFile gives to its temporary files, or that TempName made.
 func IsTemp(name string) bool {
 	return strings.HasPrefix(name, tempPrefix) && strings.HasSuffix(name, tempSuffix)
 }
@@ -69,6 +69,10 @@ func SyncDir(dir string) error {
 	}
 	return nil
 }
+
+// TempName makes a base name that did not exist and that IsTemp knows, for those who build more than a file and rename it
+// into place.
+func TempName() string { return tempPrefix + rand.Text() + tempSuffix }
 
 // steps are the system calls that can fail after the temporary file exists; tests make them fail.
 type steps struct {
@@ -91,7 +95,7 @@ func system() steps {
 
 func (s steps) writeFile(path string, data []byte, mode fs.FileMode) error {
 	dir := filepath.Dir(path)
-	temp := filepath.Join(dir, tempPrefix+rand.Text()+tempSuffix)
+	temp := filepath.Join(dir, TempName())
 	if err := s.fill(temp, data, mode); err != nil {
 		return fmt.Errorf("write %q: %w", path, err)
 	}
