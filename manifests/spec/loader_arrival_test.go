@@ -143,6 +143,9 @@ func TestRemovedFile(t *testing.T) {
 	if diff := cmp.Diff([]string{"b.yaml"}, r.keptNames()); diff != "" {
 		t.Errorf("kept copies (-want +got):\n%s", diff)
 	}
+	if todo := r.l.unsaved(); todo.remove != nil || todo.write != nil || todo.dir != nil {
+		t.Errorf("still to be saved: %+v", todo)
+	}
 }
 
 // TestRemovedWhileWritten: a file that vanishes before it was still holds up no removal.

@@ -250,6 +250,15 @@ func TestReplacedDirectory(t *testing.T) {
 	r.must(os.Link(r.dir+".away/a.yaml", r.path("a.yaml")))
 	r.arrive("c.yaml", "Z=1")
 	r.want(r.settle(), "X=1@a.yaml", "Z=1@c.yaml")
+
+	// An image with pinned times, mounted in another one's place: a file looks as the one before did.
+	r.must(os.RemoveAll(r.dir))
+	r.must(os.Mkdir(r.dir, 0o755))
+	r.write("a.yaml", "X=2")
+	_, id, err := inspect(r.path("a.yaml"))
+	r.must(err)
+	r.l.entries["a.yaml"].read = id
+	r.want(r.settle(), "X=2@a.yaml")
 }
 
 // TestRecheck: a reload reads a file again that looks unchanged but is not, as on an image file system with pinned

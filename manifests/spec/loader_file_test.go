@@ -130,6 +130,16 @@ func TestLinks(t *testing.T) {
 	r.must(os.Symlink("..v2", r.path("..tmp")))
 	r.must(os.Rename(r.path("..tmp"), r.path("..data")))
 	r.want(r.settle(), "X=2@x.yaml", "Y=1@y.yaml")
+
+	// The link goes and comes back; the file behind it never changed.
+	r.remove("y.yaml")
+	r.must(os.Mkdir(r.path("y.yaml"), 0o755))
+	r.wantBad(r.settle(), "y.yaml", "is a directory")
+	r.remove("y.yaml")
+	r.must(os.Symlink("plain", r.path("y.yaml")))
+	if st := r.status(r.settle(), "y.yaml"); st.Bad || st.LastGood {
+		t.Errorf("status %+v, want good", st)
+	}
 }
 
 // TestChangedWhileRead: bytes of a file that is no longer the one that was looked at are not taken.

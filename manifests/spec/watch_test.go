@@ -32,14 +32,15 @@ func watchedRig(t *testing.T) *rig {
 	return r
 }
 
-// until loads at every wake until ok; a watch that misses something makes the test hang until its deadline.
+// until loads at every wake, and only then, until ok; a watch that misses something makes the test hang until its
+// deadline.
 func (r *rig) until(ok func(*Snapshot) bool) *Snapshot {
 	r.tb.Helper()
 	for {
+		<-r.l.Wake()
 		if snap, _ := r.load(); ok(snap) {
 			return snap
 		}
-		<-r.l.Wake()
 	}
 }
 
@@ -104,6 +105,20 @@ func TestWatchSurvivesTheDirectory(t *testing.T) {
 	r.until(func(s *Snapshot) bool { return r.l.dir.Inode == inode(t, r.dir) })
 	r.moveIn("b.yaml", "Y=1")
 	r.untilInEffect("X=3@a.yaml", "Y=1@b.yaml")
+}
+
+// TestArrivalsOfAnotherDirectory: that a file was renamed into the directory of before says nothing of one in this.
+func TestArrivalsOfAnotherDirectory(t *testing.T) {
+	r := watchedRig(t)
+	r.moveIn("a.yaml", "X=1")
+	<-r.l.Wake() // the event has been taken in, and no Load has asked for it
+	r.away()
+	r.must(os.Mkdir(r.dir, 0o755))
+	r.write("a.yaml", "X")
+	r.l.watch.arm()
+	if got := r.l.watch.arrivals(); len(got) != 0 {
+		t.Errorf("arrivals %v, want none", got)
+	}
 }
 
 func inode(t *testing.T, path string) uint64 {
