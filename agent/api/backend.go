@@ -27,6 +27,8 @@ type Backend interface {
 	Reload(ctx context.Context) (*ReloadResult, error)
 	// PatchNode changes the labels, taints and the schedulability that are kept in the state directory.
 	PatchNode(ctx context.Context, patch NodePatch) (*NodePatchResult, error)
+	// Configs lists the files that are laid for ConfigMap, Secret and projected volumes, with digests and never contents.
+	Configs(ctx context.Context) ([]ConfigTree, error)
 	// Registry is what is listed and watched.
 	Registry() *registry.Registry
 	// Metrics serves the Prometheus text format.
