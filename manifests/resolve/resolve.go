@@ -53,7 +53,8 @@ func resolve(in Input, anyObject bool) Result {
 // digests is last: it needs everything else.
 func (r *resolver) digests() {
 	if r.in.DaemonSet.Annotations[AnnotationRestart] == "true" {
-		for _, t := range r.out.Trees("") {
+		// Neither the revision, which is made of the digests, nor the node may be in them.
+		for _, t := range r.out.trees(pod{ds: r.out.ds}) {
 			r.out.Digests = append(r.out.Digests, t.Digest)
 		}
 	}
@@ -88,10 +89,13 @@ func containerGroups(pod *corev1.PodSpec) []containerGroup {
 // Trees is the volumes' files, sorted by volume. The revision is that of the pod which they are laid for: a downwardAPI
 // source may tell the pod's name or labels.
 func (r Result) Trees(revision string) []Tree {
-	p := pod{ds: r.ds, revision: revision, node: r.node}
+	return r.trees(pod{ds: r.ds, revision: revision, node: r.node})
+}
+
+func (r Result) trees(of pod) []Tree {
 	out := make([]Tree, len(r.plans))
 	for i := range r.plans {
-		out[i] = r.plans[i].tree(p)
+		out[i] = r.plans[i].tree(of)
 	}
 	return out
 }
