@@ -83,6 +83,23 @@ func (s *Server) serveDiff(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, FileChangeList{TypeMeta: TypeMeta(KindFileChangeList), Items: notNil(items)})
 }
 
+// serveConfigs is for readers too: there are digests in it, and no contents.
+func (s *Server) serveConfigs(w http.ResponseWriter, r *http.Request) error {
+	if err := checkQuery(r.URL.Query()); err != nil {
+		return err
+	}
+	trees, err := s.cfg.Backend.Configs(r.Context())
+	if err != nil {
+		return err
+	}
+	items := make([]ConfigTree, len(trees))
+	for i, t := range trees {
+		t.Files = notNil(t.Files)
+		items[i] = t
+	}
+	return writeJSON(w, ConfigTreeList{TypeMeta: TypeMeta(KindConfigTreeList), Items: items})
+}
+
 func (s *Server) servePlan(w http.ResponseWriter, r *http.Request) error {
 	req, err := decodePlan(r.Body)
 	if err != nil {

@@ -45,6 +45,7 @@ func (s *Server) table() routes {
 		"/v1/status":  get(s.serveStatus),
 		"/v1/explain": get(s.serveExplain),
 		"/v1/diff":    get(s.serveDiff),
+		"/v1/configs": get(s.serveConfigs),
 		// A plan changes nothing, but it works on what is sent, so it is for those who could lay the files out.
 		"/v1/plan":   {http.MethodPost: {write: true, body: MaxPlanBody, serve: s.servePlan}},
 		"/v1/reload": {http.MethodPost: {write: true, serve: s.serveReload}},

@@ -24,6 +24,7 @@ func TestAnswersHaveKindAndVersion(t *testing.T) {
 		{"GET", "/v1/status", "", "Status"},
 		{"GET", "/v1/explain?daemonset=default/web", "", "ExplanationList"},
 		{"GET", "/v1/diff", "", "FileChangeList"},
+		{"GET", "/v1/configs", "", "ConfigTreeList"},
 		{"POST", "/v1/plan", `{"files":[{"name":"a.yaml","data":"YQ=="}]}`, "PlanResult"},
 		{"POST", "/v1/reload", "", "ReloadResult"},
 		{"PATCH", "/v1/node", `{"unschedulable":true}`, "NodePatchResult"},
@@ -49,6 +50,7 @@ func TestAnswersHaveKindAndVersion(t *testing.T) {
 		"status",
 		api.ExplainRequest{DaemonSet: "default/web"},
 		"diff",
+		"configs",
 		api.PlanRequest{Files: []api.PlanFile{{Name: "a.yaml", Data: []byte("a")}}},
 		"reload",
 		api.NodePatch{Unschedulable: new(true)},
@@ -60,10 +62,33 @@ func TestAnswersHaveKindAndVersion(t *testing.T) {
 
 func TestEmptyListsAreNotNull(t *testing.T) {
 	r := start(t, nil)
-	for _, target := range []string{"/v1/explain", "/v1/diff", "/v1/pods", "/v1/events"} {
+	for _, target := range []string{"/v1/explain", "/v1/diff", "/v1/configs", "/v1/pods", "/v1/events"} {
 		if a := r.send(request{target: target}); !strings.Contains(string(a.body), `"items":[]`) {
 			t.Errorf("%s: %s", target, a.body)
 		}
+	}
+}
+
+func TestConfigsAreListedWhole(t *testing.T) {
+	r := start(t, nil)
+	r.backend.Trees = []api.ConfigTree{
+		{
+			DaemonSet: "default/web", Revision: "lcv7nc65w8", Volume: "conf", Pod: "web-lcv7nc65w8-edge-1", Secret: true, InMemory: true,
+			Path: "/run/d/config/default/web/lcv7nc65w8/conf", Sources: []string{"/s/a.yaml"},
+			Files: []api.ConfigFile{{Path: "a/b", Mode: "0400", Size: 3, SHA256: "ab12"}},
+		},
+		{DaemonSet: "default/empty"},
+	}
+	const want = `{"kind":"ConfigTreeList","apiVersion":"daemonsetd.io/v1","items":[` +
+		`{"daemonset":"default/web","revision":"lcv7nc65w8","volume":"conf","pod":"web-lcv7nc65w8-edge-1","secret":true,"inMemory":true,` +
+		`"path":"/run/d/config/default/web/lcv7nc65w8/conf","sources":["/s/a.yaml"],` +
+		`"files":[{"path":"a/b","mode":"0400","size":3,"sha256":"ab12"}]},` +
+		`{"daemonset":"default/empty","revision":"","volume":"","pod":"","path":"","files":[]}]}`
+	if diff := cmp.Diff(want, strings.TrimSpace(string(r.send(request{target: "/v1/configs"}).body))); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	if a := r.send(request{target: "/v1/configs?daemonset=x"}); a.status != http.StatusBadRequest {
+		t.Errorf("a parameter that nobody looks at: %d", a.status)
 	}
 }
 
@@ -101,6 +126,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 	r := start(t, nil)
 	reads := []request{
 		{target: "/v1/status"}, {target: "/v1/nodes"}, {target: "/metrics"}, {target: "/v1/explain"}, {target: "/v1/healthz"},
+		{target: "/v1/configs"},
 	}
 	writes := []request{
 		{method: "POST", target: "/v1/reload"},

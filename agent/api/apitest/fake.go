@@ -23,6 +23,7 @@ type Backend struct {
 	Changes       []api.FileChange
 	PlanAnswer    api.PlanResult
 	ReloadAnswer  api.ReloadResult
+	Trees         []api.ConfigTree
 	PatchAnswer   api.NodePatchResult
 	VersionAnswer api.VersionInfo
 	// Err is what every method that can fail fails with, when it is set.
@@ -130,6 +131,12 @@ func (b *Backend) Diff(ctx context.Context) ([]api.FileChange, error) {
 func (b *Backend) Plan(ctx context.Context, req api.PlanRequest) (*api.PlanResult, error) {
 	b.note(ctx, req)
 	return &b.PlanAnswer, b.Err
+}
+
+// Configs implements api.Backend.
+func (b *Backend) Configs(ctx context.Context) ([]api.ConfigTree, error) {
+	b.note(ctx, "configs")
+	return b.Trees, b.Err
 }
 
 // Reload implements api.Backend.

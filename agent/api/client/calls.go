@@ -48,6 +48,11 @@ func (c *Client) Diff(ctx context.Context) (*api.FileChangeList, error) {
 	return get[api.FileChangeList](ctx, c, "/v1/diff", nil)
 }
 
+// Configs asks which files are laid for ConfigMaps and Secrets.
+func (c *Client) Configs(ctx context.Context) (*api.ConfigTreeList, error) {
+	return get[api.ConfigTreeList](ctx, c, "/v1/configs", nil)
+}
+
 // Plan asks what spec files would do.
 func (c *Client) Plan(ctx context.Context, req api.PlanRequest) (*api.PlanResult, error) {
 	return call[api.PlanResult](ctx, c, http.MethodPost, "/v1/plan", nil, req)

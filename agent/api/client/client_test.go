@@ -42,10 +42,11 @@ func TestCallsCarryWhatIsAskedAndAnswered(t *testing.T) {
 	check(t, "status")(c.Status(ctx))
 	check(t, "explain")(c.Explain(ctx, "kube-system/a b&c"))
 	check(t, "diff")(c.Diff(ctx))
+	check(t, "configs")(c.Configs(ctx))
 	check(t, "plan")(c.Plan(ctx, plan))
 	check(t, "reload")(c.Reload(ctx))
 	check(t, "patch")(c.PatchNode(ctx, patch))
-	want := []any{"status", api.ExplainRequest{DaemonSet: "kube-system/a b&c"}, "diff", plan, "reload", patch}
+	want := []any{"status", api.ExplainRequest{DaemonSet: "kube-system/a b&c"}, "diff", "configs", plan, "reload", patch}
 	if diff := cmp.Diff(want, b.Asked()); diff != "" {
 		t.Errorf("asked (-want +got)\n%s", diff)
 	}
