@@ -108,7 +108,10 @@ func TestLabelRemediesWork(t *testing.T) {
 			}
 			tried++
 			changed := node.DeepCopy()
-			relabel(changed, strings.Split(arguments, " "))
+			arguments, overwrite := strings.CutSuffix(arguments, " --overwrite")
+			if replaced := relabel(changed, strings.Split(arguments, " ")); replaced != overwrite {
+				t.Fatalf("%q: a label has another value: %t", reason.Remedy, replaced)
+			}
 			if after := compiled.Decide(changed).Reasons[i]; !after.Passed {
 				t.Fatalf("after %q: %+v", reason.Remedy, after)
 			}
@@ -119,7 +122,8 @@ func TestLabelRemediesWork(t *testing.T) {
 	}
 }
 
-func relabel(node *corev1.Node, arguments []string) {
+// relabel says whether a label had another value before.
+func relabel(node *corev1.Node, arguments []string) (replaced bool) {
 	for _, argument := range arguments {
 		key, value, set := strings.Cut(argument, "=")
 		if !set {
@@ -129,6 +133,9 @@ func relabel(node *corev1.Node, arguments []string) {
 		if node.Labels == nil {
 			node.Labels = map[string]string{}
 		}
+		now, has := node.Labels[key]
+		replaced = replaced || has && now != value
 		node.Labels[key] = value
 	}
+	return replaced
 }

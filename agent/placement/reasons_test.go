@@ -73,7 +73,7 @@ func TestNodeSelectorWording(t *testing.T) {
 		},
 		{
 			"another value and no label", selecting("zone", "a", "disk", "ssd", "same", "1"), labelled("disk", "hdd", "same", "1"),
-			[]string{"failed: nodeSelector disk=ssd: the node has disk=hdd; nodeSelector zone=a: the node has no label zone -> dsctl label disk=ssd zone=a"},
+			[]string{"failed: nodeSelector disk=ssd: the node has disk=hdd; nodeSelector zone=a: the node has no label zone -> dsctl label disk=ssd zone=a --overwrite"},
 		},
 		{
 			"a label of the machine", selecting("kubernetes.io/arch", "arm64"), labelled("kubernetes.io/arch", "amd64"),
@@ -103,7 +103,7 @@ func TestNodeAffinityWording(t *testing.T) {
 		{
 			"each requirement that fails, and no other", terms(term(want("disk", "In", "ssd", "nvme"), want("disk", "Exists"), want("rank", "Gt", "5"), want("zone", "Exists"))), node,
 			[]string{"failed: nodeSelectorTerms[0] wants disk In [ssd, nvme]: the node has disk=hdd, wants rank Gt [5]: the node has rank=abc, " +
-				"which is not a 64-bit integer, wants zone Exists: the node has no label zone -> dsctl label disk=ssd rank=6 zone="},
+				"which is not a 64-bit integer, wants zone Exists: the node has no label zone -> dsctl label disk=ssd rank=6 zone= --overwrite"},
 		},
 		{
 			"a term that cannot be parsed keeps its index", terms(corev1.NodeSelectorTerm{}, term(want("disk", "in", "hdd"))), node,
@@ -123,11 +123,11 @@ func TestNodeAffinityWording(t *testing.T) {
 		},
 		{
 			"two wishes for one label", terms(term(want("disk", "In", "ssd", "nvme"), want("disk", "NotIn", "ssd"))), node,
-			[]string{"failed: nodeSelectorTerms[0] wants disk In [ssd, nvme]: the node has disk=hdd -> dsctl label disk=nvme"},
+			[]string{"failed: nodeSelectorTerms[0] wants disk In [ssd, nvme]: the node has disk=hdd -> dsctl label disk=nvme --overwrite"},
 		},
 		{
 			"below", terms(term(want("rank", "Lt", "10"))), labelled("rank", "10"),
-			[]string{"failed: nodeSelectorTerms[0] wants rank Lt [10]: the node has rank=10 -> dsctl label rank=9"},
+			[]string{"failed: nodeSelectorTerms[0] wants rank Lt [10]: the node has rank=10 -> dsctl label rank=9 --overwrite"},
 		},
 		{
 			"above the largest integer", terms(term(want("rank", "Gt", "9223372036854775807"))), labelled("rank", "1"),

@@ -18,7 +18,7 @@ const nodeNameField = "metadata.name"
 type labelChange map[string]*string
 
 // remedy is the command that makes the change, or what else to do where no command can.
-func (l labelChange) remedy(field string) string {
+func (l labelChange) remedy(field string, node *corev1.Node) string {
 	for _, key := range slices.Sorted(maps.Keys(l)) {
 		if isFixed(key) {
 			return fmt.Sprintf("change the %s: the agent sets the label %s from the machine itself", field, key)
@@ -27,20 +27,29 @@ func (l labelChange) remedy(field string) string {
 			return fmt.Sprintf("correct the %s: no node can have the label %s", field, keyValue{key, *l[key]})
 		}
 	}
-	return l.command()
+	return l.command(node)
 }
 
-func (l labelChange) command() string {
+// command is what to type on the node. A label that has another value there is changed only with --overwrite, as with
+// kubectl.
+func (l labelChange) command(node *corev1.Node) string {
 	if len(l) > maxDetails {
 		return fmt.Sprintf("change %d labels with dsctl label", len(l))
 	}
 	words := []string{"dsctl", "label"}
+	overwrite := false
 	for _, key := range slices.Sorted(maps.Keys(l)) {
-		if value := l[key]; value != nil {
-			words = append(words, key+"="+*value)
-		} else {
+		value := l[key]
+		if value == nil {
 			words = append(words, key+"-")
+			continue
 		}
+		now, has := node.Labels[key]
+		overwrite = overwrite || has && now != *value
+		words = append(words, key+"="+*value)
+	}
+	if overwrite {
+		words = append(words, "--overwrite")
 	}
 	return strings.Join(words, " ")
 }
@@ -57,7 +66,7 @@ func (c *Compiled) affinityRemedy(node *corev1.Node) string {
 	if best == nil {
 		return c.correction()
 	}
-	return best.command()
+	return best.command(node)
 }
 
 // correction is what to do to a node affinity that no change of labels is known to satisfy.

@@ -69,7 +69,7 @@ func (c *Compiled) selectorReason(node *corev1.Node) Reason {
 	return Reason{
 		Predicate: NodeSelector,
 		Message:   joinSome(wrong, "; "),
-		Remedy:    change.remedy("nodeSelector"),
+		Remedy:    change.remedy("nodeSelector", node),
 	}
 }
 
