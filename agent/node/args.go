@@ -116,6 +116,8 @@ func parseTaint(text string) (corev1.Taint, error) {
 			return t, fmt.Errorf("invalid taint effect: %q, unsupported taint effect; %s", effect, wantEffect(effect))
 		}
 		rest, t.Value, _ = strings.Cut(rest, "=")
+	} else if strings.Contains(rest, "=") {
+		return t, fmt.Errorf("an effect is required, such as %s:NoSchedule", text)
 	}
 	t.Key = rest
 	if errs := validation.IsQualifiedName(t.Key); len(errs) > 0 {
