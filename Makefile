@@ -13,6 +13,8 @@ BENCHSTAT  = $(GO) tool -modfile=tools/go.mod benchstat
 
 # The packages in which goroutines meet.
 CONCURRENT = ./agent/... ./manifests/store/...
+# The packages with benchmarks.
+BENCHED    = $(sort $(dir $(shell grep -rl --include='*_test.go' '^func Benchmark' agent cmd manifests test/bench)))
 # Modules of their own, each with its go.mod.
 MODULES    = test/conformance
 
@@ -39,7 +41,7 @@ fmt: ## format every file as lint wants it
 	$(GOLANGCI) fmt
 
 bench: ## measure against the bars of DESIGN.md; BENCH=regexp chooses
-	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -timeout 30m ./...
+	$(GO) test -run '^$$' -bench '$(BENCH)' -benchmem -timeout 30m $(addprefix ./,$(BENCHED))
 
 fuzz: ## run every fuzz target for FUZZTIME (30s) each
 	@GO='$(GO)' FUZZTIME='$(FUZZTIME)' .ci/fuzz

@@ -136,8 +136,8 @@ func TestStopped(t *testing.T) {
 func TestFailedPod(t *testing.T) {
 	a := newAgent(t)
 	foreign := filepath.Join(a.host.Manifests, "foreign.yaml")
-	write(t, foreign, plainPod+"    ports: [{containerPort: 18080, hostPort: 18080}]\n")
-	host.Eventually(t, patience, func(ctx context.Context) error { return podReady(ctx, a.host, "plain-"+host.NodeName) })
+	write(t, foreign, plainPod("port-holder")+"    ports: [{containerPort: 18080, hostPort: 18080}]\n")
+	host.Eventually(t, patience, func(ctx context.Context) error { return podReady(ctx, a.host, "port-holder-"+host.NodeName) })
 
 	a.start(t)
 	a.spec(t, "spec.yaml", daemonSetYAML(a.name, "1", "      hostNetwork: true\n")+"        ports: [{containerPort: 18080}]\n")

@@ -18,10 +18,12 @@ import (
 // patience is the longest that anything which works may take on a slow, busy machine. No test is about time.
 const patience = 60 * time.Second
 
-const plainPod = `apiVersion: v1
+// plainPod is a static pod that somebody else wrote. No two tests give it the same name.
+func plainPod(name string) string {
+	return `apiVersion: v1
 kind: Pod
 metadata:
-  name: plain
+  name: ` + name + `
   namespace: kube-system
 spec:
   terminationGracePeriodSeconds: 1
@@ -29,15 +31,16 @@ spec:
   - name: main
     image: ` + host.Image + `
     imagePullPolicy: Never
-    command: [/bin/sh, -c, "trap 'exit 0' TERM; sleep 1000000 & wait"]
+    command: ` + obedient + `
 `
+}
 
 // TestHost shows that the harness sees what it must see, with no agent: a pod that starts, one that stops, a manifest that
 // cannot be parsed.
 func TestHost(t *testing.T) {
 	h := startMachine(t)
 	path := filepath.Join(h.Manifests, "plain.yaml")
-	write(t, path, plainPod)
+	write(t, path, plainPod("plain"))
 	t.Cleanup(func() { empty(t, h) })
 	took := host.Eventually(t, patience, func(ctx context.Context) error { return podReady(ctx, h, "plain-"+host.NodeName) })
 	t.Logf("plain pod ready after %s", took.Round(time.Millisecond))
@@ -65,7 +68,7 @@ func TestHost(t *testing.T) {
 	if lines, err := h.ParseErrors(0); err != nil || len(lines) != 0 {
 		t.Fatalf("want no parse error so far, got %q, %v", lines, err)
 	}
-	write(t, path, plainPod[:60])
+	write(t, path, plainPod("plain")[:60])
 	host.Eventually(t, patience, func(context.Context) error {
 		if lines, err := h.ParseErrors(0); err != nil || len(lines) == 0 {
 			return fmt.Errorf("a broken manifest shows no parse error: %w", err)

@@ -99,10 +99,10 @@ func spread(took []time.Duration) string {
 func TestForeignManifest(t *testing.T) {
 	a := newAgent(t)
 	path := filepath.Join(a.host.Manifests, "foreign.yaml")
-	write(t, path, plainPod)
-	host.Eventually(t, patience, func(ctx context.Context) error { return podReady(ctx, a.host, "plain-"+host.NodeName) })
+	write(t, path, plainPod("foreign"))
+	host.Eventually(t, patience, func(ctx context.Context) error { return podReady(ctx, a.host, "foreign-"+host.NodeName) })
 	before := stat(t, path)
-	runs, err := a.host.Runs("kube-system", "plain-")
+	runs, err := a.host.Runs("kube-system", "foreign-")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -122,7 +122,7 @@ func TestForeignManifest(t *testing.T) {
 	if diff := cmp.Diff(before, stat(t, path)); diff != "" {
 		t.Errorf("the foreign manifest changed (-before +after):\n%s", diff)
 	}
-	after, err := a.host.Runs("kube-system", "plain-")
+	after, err := a.host.Runs("kube-system", "foreign-")
 	if diff := cmp.Diff(runs, after); err != nil || diff != "" {
 		t.Errorf("the foreign pod did not simply run on (-before +after): %v\n%s", err, diff)
 	}
