@@ -35,6 +35,7 @@ import (
 	"github.com/daemonsetd/daemonsetd/manifests/diag"
 	"github.com/daemonsetd/daemonsetd/manifests/spec"
 	"github.com/daemonsetd/daemonsetd/manifests/store"
+	"github.com/daemonsetd/daemonsetd/manifests/trees"
 )
 
 const (
@@ -77,6 +78,7 @@ type Agent struct {
 	loader   *spec.Loader
 	nodes    *node.Manager
 	store    *store.Store
+	trees    *trees.Store
 	kubelet  *host
 	server   *api.Server
 	listener net.Listener
@@ -159,6 +161,9 @@ func (a *Agent) openInputs() error {
 	var err error
 	if a.loader, err = spec.NewLoader(spec.LoaderConfig{Dir: a.cfg.SpecsDir, StateDir: a.cfg.StateDir, Logger: a.log}); err != nil {
 		return fmt.Errorf("specs directory: %w", err)
+	}
+	if a.trees, err = trees.New(trees.Config{Dir: filepath.Join(a.cfg.StateDir, "config"), SecretDir: filepath.Join(a.cfg.RuntimeDir, "config"), Logger: a.log}); err != nil {
+		return err
 	}
 	a.kubelet = newHost(a.cfg, a.log)
 	if a.nodes, err = node.New(a.nodeConfig()); err != nil {

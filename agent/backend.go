@@ -307,7 +307,7 @@ func (b backend) Plan(ctx context.Context, req api.PlanRequest) (*api.PlanResult
 		overlay, problems := spec.Overlay(s.specs, b.a.cfg.SpecsDir, files)
 		res.Valid, res.Problems = !problems.HasErrors(), api.Problems(problems)
 		before := s.input
-		s.input.Wanted = b.a.wanted(&s, overlay.DaemonSets)
+		s.input.Wanted = b.a.whatIf(&s, overlay)
 		res.DaemonSets = b.a.planned(before, s.input)
 	})
 	if err != nil {

@@ -1,8 +1,12 @@
 package agent
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"io"
+	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -109,7 +113,12 @@ func (b *bed) options() Options {
 // run starts an agent and returns how to stop it; it is stopped at the end of the test at the latest.
 func (b *bed) run() (stop func()) {
 	b.t.Helper()
-	a, err := New(b.options())
+	return b.runWith(b.options())
+}
+
+func (b *bed) runWith(opts Options) (stop func()) {
+	b.t.Helper()
+	a, err := New(opts)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -131,10 +140,13 @@ func (b *bed) run() (stop func()) {
 	return stop
 }
 
+// patience is how long a test waits for anything; on a busy machine everything is slow.
+const patience = time.Minute
+
 // eventually waits for something that other goroutines and processes bring about.
 func (b *bed) eventually(what string, ok func() bool) {
 	b.t.Helper()
-	limit := time.NewTimer(time.Minute)
+	limit := time.NewTimer(patience)
 	defer limit.Stop()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
@@ -142,7 +154,8 @@ func (b *bed) eventually(what string, ok func() bool) {
 		select {
 		case <-limit.C:
 			st, err := b.client.Status(b.t.Context())
-			b.t.Fatalf("waited in vain for: %s\nstatus %+v, %v\nmanifests %v", what, st, err, b.manifests())
+			text, _ := json.MarshalIndent(st, "", " ")
+			b.t.Fatalf("waited in vain for: %s\nstatus %s, %v\nmanifests %v", what, text, err, b.manifests())
 		case <-tick.C:
 		}
 	}
@@ -220,3 +233,45 @@ func logger(image string, extra ...string) string {
 }
 
 func nodeFile(spec string) string { return "apiVersion: v1\nkind: Node\n" + spec + "\n" }
+
+// get is the body of a GET on the socket.
+func (b *bed) get(path string) string {
+	b.t.Helper()
+	c := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		var d net.Dialer
+		return d.DialContext(ctx, "unix", b.cfg.Socket)
+	}}}
+	defer c.CloseIdleConnections()
+	req, err := http.NewRequestWithContext(b.t.Context(), http.MethodGet, "http://daemonsetd"+path, http.NoBody)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	res, err := c.Do(req)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil || res.StatusCode != http.StatusOK {
+		b.t.Fatalf("GET %s: %s, %v", path, res.Status, err)
+	}
+	return string(body)
+}
+
+// lockedBuffer takes the log of several goroutines.
+type lockedBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}

@@ -19,14 +19,6 @@ import (
 	"github.com/daemonsetd/daemonsetd/manifests/store"
 )
 
-// rendered is what is computed once for a DaemonSet that does not change: the loader gives the same pointer as long as
-// the object is the same.
-type rendered struct {
-	compiled *placement.Compiled
-	manifest render.Manifest
-	err      error
-}
-
 // state is everything that a round has read.
 type state struct {
 	now     time.Time
@@ -54,6 +46,7 @@ func (a *Agent) round(ctx context.Context) time.Duration {
 	begin := time.Now()
 	a.refreshKubelet(ctx)
 	s, again := a.read(begin)
+	a.layConfigs(&s)
 	out := plan.Make(s.input)
 	acted := a.act(&s, out)
 	if acted {
@@ -64,6 +57,7 @@ func (a *Agent) round(ctx context.Context) time.Duration {
 		}
 	}
 	a.forgetRendered(s.specs)
+	a.dropConfigs(s, out)
 	a.publish(s, out)
 	if err := errors.Join(a.loader.Persist(), a.nodes.Persist()); err != nil {
 		a.report("LastGoodNotSaved", api.SeverityWarning, err.Error(), "free some space in "+a.cfg.StateDir)
@@ -103,7 +97,7 @@ func (a *Agent) read(now time.Time) (state, time.Duration) {
 	s.node = a.nodes.Node()
 	s.listing, s.scanErr = a.store.Scan()
 	s.input = plan.Input{Now: now, Node: a.cfg.NodeName, Kubelet: kubeletInput(s.kubelet, s.specs, now), Undecided: s.specs.Undecided, Memories: maps.Clone(a.memories.now)}
-	s.input.Wanted = a.wanted(&s, s.specs.DaemonSets)
+	s.input.Wanted = a.wanted(&s, s.specs.Objects)
 	for _, e := range s.listing.Ours {
 		s.input.Present = append(s.input.Present, plan.Present{FileName: e.FileName, Key: e.Key(), Revision: e.Revision, PodName: e.PodName,
 			Source: e.Source, GracePeriodSeconds: e.GracePeriodSeconds, Intact: e.Intact,
@@ -113,12 +107,13 @@ func (a *Agent) read(now time.Time) (state, time.Duration) {
 }
 
 // wanted decides every declared DaemonSet for this node.
-func (a *Agent) wanted(s *state, sets []*spec.DaemonSet) []plan.Wanted {
-	wanted := make([]plan.Wanted, 0, len(sets))
-	for _, ds := range sets {
+func (a *Agent) wanted(s *state, objects spec.Objects) []plan.Wanted {
+	facts := newFacts(objects, s.node)
+	wanted := make([]plan.Wanted, 0, len(objects.DaemonSets))
+	for _, ds := range objects.DaemonSets {
 		r := a.rendered[ds]
-		if r == nil {
-			r = a.render(ds)
+		if r == nil || r.stale(s) {
+			r = a.render(ds, s, facts)
 			a.rendered[ds] = r
 		}
 		wanted = append(wanted, a.want(s, ds, r))
@@ -140,16 +135,6 @@ func (a *Agent) forgetRendered(specs *spec.Snapshot) {
 	a.rendered = known
 }
 
-func (a *Agent) render(ds *spec.DaemonSet) *rendered {
-	r := &rendered{compiled: placement.Compile(ds.Object)}
-	o := render.Options{NodeName: a.cfg.NodeName, Revision: render.Revision(ds.Template), Source: ds.Source.File}
-	r.manifest, _, r.err = render.Render(ds.Object, o)
-	if r.err != nil {
-		r.manifest.Revision = o.Revision
-	}
-	return r
-}
-
 func (a *Agent) want(s *state, ds *spec.DaemonSet, r *rendered) plan.Wanted {
 	key := ds.Key()
 	memory := s.input.Memories[key]
@@ -160,8 +145,8 @@ func (a *Agent) want(s *state, ds *spec.DaemonSet, r *rendered) plan.Wanted {
 	}
 	w := plan.Wanted{Key: key, Namespace: ds.Object.Namespace, Name: ds.Object.Name, Source: ds.Source.File, Manifest: r.manifest, Decision: r.compiled.Decide(s.node),
 		Evicted: eviction.Evicted(s.now), OnDelete: ds.Object.Spec.UpdateStrategy.Type == "OnDelete"}
-	if r.err != nil {
-		w.Blocked = r.err.Error()
+	if r.blocked != "" {
+		w.Blocked = r.blocked
 	} else if f := conflict(s.listing.Foreign, r.manifest); f != "" {
 		w.Blocked = f
 	}

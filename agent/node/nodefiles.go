@@ -25,7 +25,7 @@ type nodeFiles struct {
 	// problems is sorted. wait is when to look again because of a file that is on its way; 0 for no such need.
 	problems diag.List
 	wait     time.Duration
-	saveErr error // why what they say could not be kept
+	saveErr  error // why what they say could not be kept
 }
 
 // FileStatus says what of a file is in effect.

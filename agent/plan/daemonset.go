@@ -128,6 +128,8 @@ func (p *planner) holds(cur Present) {
 	}
 	pod, known := p.in.Kubelet.Pods[p.fullName(cur.PodName)]
 	switch {
+	case p.wanted.Blocked != "":
+		p.stands(PhaseBlocked, cur, p.wanted.Blocked)
 	case p.in.Kubelet.AssumeReady:
 		p.stands(PhaseUnknown, cur, "the kubelet is not asked (assumeReady)")
 	case !p.in.Kubelet.Healthy:

@@ -156,6 +156,8 @@ func TestMake(t *testing.T) {
 			brief{Acts: []string{"remove bbbbbbbbbb Deleted"}, Phase: PhaseRemoving, Leaving: 1, Hurry: true, Again: lookAgain}},
 		{"blocked: the old one stays", Input{Wanted: blocked(wants(rev2, runs)), Present: []Present{stands(rev1)}, Kubelet: answering(rev1)},
 			brief{Phase: PhaseBlocked}},
+		{"blocked: the current one stays, and it is told", Input{Wanted: blocked(wants(rev1, runs)), Present: []Present{edited(rev1)}, Kubelet: answering(rev1)},
+			brief{Phase: PhaseBlocked}},
 		{"blocked: none is written", Input{Wanted: blocked(wants(rev2, runs)), Kubelet: answering()},
 			brief{Phase: PhaseBlocked}},
 		{"edited by hand: restored", Input{Wanted: wants(rev1, runs), Present: []Present{edited(rev1)}, Kubelet: answering(rev1)},

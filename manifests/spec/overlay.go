@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/daemonsetd/daemonsetd/manifests/diag"
+	"github.com/daemonsetd/daemonsetd/manifests/resolve"
 )
 
 // File is a spec file that is not, or not yet, in the specs directory.
@@ -36,6 +37,10 @@ func Overlay(snap *Snapshot, dir string, files []File) (Objects, diag.List) {
 	problems.Sort()
 	return objects, problems
 }
+
+// Finder gives, for a namespace, the part of a resolve.Input that finds the ConfigMaps and Secrets in it. It is made once
+// for many DaemonSets.
+func (o Objects) Finder() func(namespace string) resolve.Input { return o.finder() }
 
 // replace gives the objects with those of one file exchanged. Of an object that two files declare, the first file by
 // name keeps it.
