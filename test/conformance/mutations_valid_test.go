@@ -3,6 +3,20 @@ package conformance
 // harmless are edits after which Kubernetes takes the file, and so must we.
 func harmless() []mutation {
 	return []mutation{
+		{"ConfigMap volume", "$.volumes", `[{name: v, configMap: {name: c}}]`},
+		{"optional ConfigMap volume", "$.volumes", `[{name: v, configMap: {name: c, optional: true}}]`},
+		{"Secret volume", "$.volumes", `[{name: v, secret: {secretName: s}}]`},
+		{"projected ConfigMap", "$.volumes", `[{name: v, projected: {sources: [{configMap: {name: c}}]}}]`},
+		{"projected Secret", "$.volumes", `[{name: v, projected: {sources: [{secret: {name: c}}]}}]`},
+		{"env from a ConfigMap", "@.envFrom", `[{configMapRef: {name: c}}]`},
+		{"env from a Secret", "@.envFrom", `[{secretRef: {name: c}}]`},
+		{"a key of a ConfigMap", "@.env", `[{name: A, valueFrom: {configMapKeyRef: {name: c, key: k}}}]`},
+		{"a key of a Secret", "@.env", `[{name: A, valueFrom: {secretKeyRef: {name: c, key: k}}}]`},
+		{"a Secret in an init container", "$.initContainers", `[{name: i, image: i, env: [{name: A, valueFrom: {secretKeyRef: {name: c, key: k}}}]}]`},
+		{"every kind of reference at once", "$", `{containers: [{name: main, image: a, envFrom: [{prefix: P_, secretRef: {name: s, optional: true}}], env: [{name: A, valueFrom: {configMapKeyRef: {name: c, key: k}}}], volumeMounts: [{name: v, mountPath: /v, subPath: x}, {name: w, mountPath: /w}, {name: x, mountPath: /w/x}]}], volumes: [{name: v, configMap: {name: c, defaultMode: 0400}}, {name: w, secret: {secretName: s, items: [{key: a, path: b/c, mode: 0}]}}, {name: x, projected: {sources: [{secret: {name: s, items: [{key: a, path: a}]}}, {downwardAPI: {items: [{path: name, fieldRef: {fieldPath: metadata.name}}, {path: labels, fieldRef: {fieldPath: metadata.labels}}]}}]}}]}`},
+		{"projected facts alone", "$", `{containers: [{name: main, image: a, volumeMounts: [{name: v, mountPath: /v}]}], volumes: [{name: v, projected: {defaultMode: 0400, sources: [{downwardAPI: {items: [{path: uid, fieldRef: {fieldPath: metadata.uid}}]}}, {downwardAPI: {items: [{path: memory, resourceFieldRef: {containerName: main, resource: limits.memory}}]}}]}}]}`},
+		{"a projected volume of nothing", "$.volumes", `[{name: v, projected: {sources: []}}]`},
+		{"labels of the node", "metadata.annotations", `{daemonsetd.io/env-from-node-labels: "ZONE=topology.kubernetes.io/zone", daemonsetd.io/restart-on-config-change: "true", daemonsetd.io/allow-missing-service-account: "false"}`},
 		{"numeric name", "metadata.name", `"123"`},
 		{"name with dots", "metadata.name", `a.b.c`},
 		{"deprecated template generation", "metadata.annotations", `{deprecated.daemonset.template.generation: "7"}`},

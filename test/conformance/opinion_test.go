@@ -13,6 +13,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/daemonsetd/daemonsetd/manifests/render"
+	"github.com/daemonsetd/daemonsetd/manifests/resolve"
 	"github.com/daemonsetd/daemonsetd/manifests/spec"
 )
 
@@ -45,8 +46,9 @@ func ask(data []byte) (opinion, error) {
 	return o, nil
 }
 
-// writeAndRead gives the manifest of the DaemonSet to the kubelet's decoder.
+// writeAndRead gives the manifest of the DaemonSet to the kubelet's decoder. What it refers to is not at hand.
 func writeAndRead(ds *appsv1.DaemonSet) error {
+	ds = resolve.Placeholder(ds).DaemonSet(func(resolve.Tree) string { return "/config" })
 	manifest, _, err := render.Render(ds, render.Options{NodeName: nodeName, Revision: render.Revision([]byte("{}")), Source: "specs/agent.yaml"})
 	if err != nil {
 		return err
