@@ -1,0 +1,126 @@
+// Package assemble makes everything that is laid on a host for a DaemonSet: the manifest of its static pod, and the files of
+// its ConfigMap, Secret and projected volumes. The agent writes what it gives, and dsctl shows it, so that both are the same.
+//
+// It brings packages resolve, render and trees together and, like them, reads no disk: what a DaemonSet refers to comes from
+// objects that were read before, facts about the node from whoever knows it.
+package assemble
+
+import (
+	"io/fs"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/daemonsetd/daemonsetd/manifests/render"
+	"github.com/daemonsetd/daemonsetd/manifests/resolve"
+	"github.com/daemonsetd/daemonsetd/manifests/spec"
+	"github.com/daemonsetd/daemonsetd/manifests/trees"
+)
+
+// Node is what a pod may be told of its node.
+type Node struct {
+	// Name is the node's name as the kubelet has it.
+	Name   string
+	Labels map[string]string
+	// Addresses are those of type InternalIP, in order.
+	Addresses []string
+}
+
+// NodeOf takes it from a Node object.
+func NodeOf(n *corev1.Node) Node {
+	out := Node{Name: n.Name, Labels: n.Labels}
+	for _, a := range n.Status.Addresses {
+		if a.Type == corev1.NodeInternalIP {
+			out.Addresses = append(out.Addresses, a.Address)
+		}
+	}
+	return out
+}
+
+// Config is what an Assembler needs.
+type Config struct {
+	Objects spec.Objects
+	Node    Node
+	// Path says where the files of a volume lie, as an absolute path, from everything in the tree but its files.
+	Path func(trees.Tree) string
+}
+
+// Assembler assembles DaemonSets with the same objects for the same node. It is not safe for use by several goroutines.
+type Assembler struct {
+	cfg Config
+	// find and sources are made when a DaemonSet first refers to something: most refer to nothing.
+	find    func(namespace string) resolve.Input
+	sources map[object]string
+}
+
+// New makes an Assembler. The objects must not be changed while it is in use.
+func New(c Config) *Assembler { return &Assembler{cfg: c} }
+
+// Assembly is what is laid for one DaemonSet.
+type Assembly struct {
+	// Revision is that of Manifest, and is set also where there is no manifest.
+	Revision string
+	// Missing says why there are no manifest and no trees.
+	Missing []resolve.Missing
+	// Manifest is the pod. Changes is what of the template is not in it, or is there in another form.
+	Manifest render.Manifest
+	Changes  []render.Change
+	// Trees are the files of the volumes, sorted by volume.
+	Trees []trees.Tree
+	// Refers is set where other objects or the node can make a difference.
+	Refers bool
+}
+
+// Assemble makes a DaemonSet's manifest and files. While something is missing there are none, and that is no error; an error
+// is that the manifest cannot be made (render.Render).
+func (a *Assembler) Assemble(ds *spec.DaemonSet) (Assembly, error) {
+	res := resolve.Resolve(a.input(ds))
+	out := Assembly{Revision: render.Revision(ds.Template, res.Digests...), Missing: res.Missing, Changes: res.Changes}
+	volumes := res.Trees(out.Revision)
+	out.Refers = len(res.Digests)+len(res.Missing)+len(volumes) > 0
+	if len(res.Missing) > 0 {
+		return out, nil
+	}
+	for _, t := range volumes {
+		out.Trees = append(out.Trees, a.tree(ds, out.Revision, t))
+	}
+	m, changes, err := a.render(ds, res, out.Revision)
+	out.Manifest, out.Changes = m, append(out.Changes, changes...)
+	return out, err
+}
+
+func (a *Assembler) render(ds *spec.DaemonSet, res resolve.Result, revision string) (render.Manifest, []render.Change, error) {
+	resolved := res.DaemonSet(func(t resolve.Tree) string { return a.cfg.Path(a.tree(ds, revision, t)) })
+	return render.Render(resolved, render.Options{NodeName: a.cfg.Node.Name, Revision: revision, Source: ds.Source.File})
+}
+
+func (a *Assembler) input(ds *spec.DaemonSet) resolve.Input {
+	if a.find == nil {
+		a.find, a.sources = a.cfg.Objects.Finder(), sourcesOf(a.cfg.Objects)
+	}
+	in := a.find(ds.Object.Namespace)
+	in.DaemonSet, in.NodeName = ds.Object, a.cfg.Node.Name
+	in.NodeLabels, in.NodeAddresses = a.cfg.Node.Labels, a.cfg.Node.Addresses
+	if len(in.NodeAddresses) > 0 {
+		in.NodeAddress = in.NodeAddresses[0]
+	}
+	return in
+}
+
+// groupDirMode is what the kubelet gives to directories of a read-only volume with an fsGroup (changeFilePermission in
+// pkg/volume/volume_linux.go).
+const groupDirMode = fs.ModeSetgid | 0o550
+
+// tree is a volume's files as the disk takes them.
+func (a *Assembler) tree(ds *spec.DaemonSet, revision string, t resolve.Tree) trees.Tree {
+	out := trees.Tree{
+		Namespace: ds.Object.Namespace, DaemonSet: ds.Object.Name, Revision: revision, Volume: t.Volume,
+		Secret: t.Secret, Mountpoints: t.MountPoints, GID: t.FSGroup, Sources: a.volumeSources(ds, t.Volume),
+	}
+	if t.FSGroup != nil {
+		out.DirMode = trees.DefaultDirMode | groupDirMode
+	}
+	for _, f := range t.Files {
+		out.Files = append(out.Files, trees.File{Path: f.Path, Mode: fs.FileMode(f.Mode).Perm(), Data: f.Data})
+	}
+	return out
+}
