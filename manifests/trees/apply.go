@@ -4,14 +4,19 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path/filepath"
 
 	"github.com/daemonsetd/daemonsetd/agent/zf"
 	"github.com/daemonsetd/daemonsetd/manifests/atomicfile"
 )
 
-// parentMode is the mode of every directory above a tree.
-const parentMode fs.FileMode = 0o700
+const (
+	// parentMode is the mode of every directory above a tree.
+	parentMode fs.FileMode = 0o700
+	// outerMode is the mode of those that the store's own directory lies in, if the store has to make them.
+	outerMode fs.FileMode = 0o755
+)
 
 // Apply brings every tree of want on disk, and leaves alone what is there already and what is not in want. It gives the
 // paths of those that it wrote or repaired, in the order of want. A tree that cannot be brought there holds up no other; the error
@@ -25,28 +30,62 @@ func (s *Store) Apply(want []Tree) (changed []string, err error) {
 		return nil, fmt.Errorf("write the files of volumes: %w: %d of them, at most %d are possible", ErrTooLarge, len(want), MaxTrees)
 	}
 	errs := s.sweepOnce()
-	seen := make(map[string]struct{}, len(want))
+	a := act{store: s, taken: make(map[string]struct{}, len(want)), states: map[string]state{}}
 	for _, t := range want {
-		l, err := s.arrange(t)
-		if err != nil {
-			errs.add("write", t.identity(), "", err)
-			continue
-		}
-		if _, ok := seen[l.path]; ok {
-			errs.add("write", l.identity, l.path, fmt.Errorf("%w: it is given twice", ErrInvalid))
-			continue
-		}
-		seen[l.path] = struct{}{}
-		wrote, err := s.put(l)
+		path, wrote, err := a.apply(t)
 		if wrote {
-			changed = append(changed, l.path)
+			changed = append(changed, path)
 		}
-		errs.add("write", l.identity, l.path, err)
+		errs.add("write", t.identity(), path, err)
 	}
 	if len(errs) > 0 {
 		s.swept = false
 	}
+	maps.DeleteFunc(s.memos, func(_ place, m memo) bool {
+		_, wanted := a.taken[m.path]
+		return !wanted
+	})
 	return changed, errs.orNil()
+}
+
+// act is one Apply.
+type act struct {
+	store *Store
+	// taken are the paths of the trees so far.
+	taken map[string]struct{}
+	// states is what memos were compared with.
+	states map[string]state
+}
+
+// apply brings one tree on disk; path is empty when the tree has none.
+func (a act) apply(t Tree) (path string, wrote bool, err error) {
+	s, where, sum := a.store, place{t.identity(), t.Secret}, t.fingerprint()
+	if m, ok := s.memos[where]; ok && m.want == sum && s.holds(m, a.states) {
+		return m.path, false, a.take(m.path)
+	}
+	delete(s.memos, where)
+	l, err := s.arrange(t)
+	if err != nil {
+		return "", false, err
+	}
+	if err := a.take(l.path); err != nil {
+		return l.path, false, err
+	}
+	// Before it is read: what changes meanwhile is seen the next time.
+	states, still := s.states(l)
+	wrote, err = s.put(l)
+	if err == nil && !wrote && still {
+		s.memos[where] = memo{path: l.path, want: sum, states: states}
+	}
+	return l.path, wrote, err
+}
+
+func (a act) take(path string) error {
+	if _, ok := a.taken[path]; ok {
+		return fmt.Errorf("%w: it is given twice", ErrInvalid)
+	}
+	a.taken[path] = struct{}{}
+	return nil
 }
 
 // put brings one tree on disk.
@@ -85,11 +124,7 @@ func (s *Store) parents(l *layout) error {
 		info, err := s.sys.lstat(dir)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
-			make := s.sys.mkdir
-			if i == 0 {
-				make = s.sys.mkdirAll
-			}
-			err = make(dir, parentMode)
+			err = s.mkdir(dir, i == 0)
 			s.note(l.root, above[i])
 		case err == nil && !info.IsDir():
 			err = fmt.Errorf("%q is not a directory: %w", dir, ErrForeign)
@@ -103,12 +138,24 @@ func (s *Store) parents(l *layout) error {
 	return nil
 }
 
+// mkdir makes a directory above trees. What the outermost lies in is others' as well, such as the socket's.
+func (s *Store) mkdir(dir string, outermost bool) error {
+	if outermost {
+		if err := s.sys.mkdirAll(filepath.Dir(dir), outerMode); err != nil {
+			return err
+		}
+	}
+	return s.sys.mkdir(dir, parentMode)
+}
+
 // build makes a tree that does not exist under a temporary name, so that it appears as a whole.
 func (s *Store) build(l *layout) (changed bool, err error) {
 	temp := filepath.Join(l.dir(l.root), atomicfile.TempName())
 	if err := s.sys.mkdir(temp, parentMode); err != nil {
 		return false, err
 	}
+	// Whatever becomes of it, nothing has to be made up for under this name.
+	defer delete(s.pending, temp)
 	_, err = s.lay(temp, l)
 	if err == nil {
 		err = s.syncNow(l.root, temp)

@@ -22,6 +22,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -55,6 +56,10 @@ type Store struct {
 	swept bool
 	// foreign is what the last look at the directories found that is not ours.
 	foreign map[string]struct{}
+	// memos has the trees of the last Apply that were as they are to be.
+	memos map[place]memo
+	// racy is racyWindow, another one in tests.
+	racy time.Duration
 }
 
 // root is one of the two directories.
@@ -73,7 +78,8 @@ func newStore(c Config, sys system) (*Store, error) {
 	}
 	s := &Store{
 		log: c.Logger, sys: sys, uid: os.Geteuid(), gid: os.Getegid(),
-		pending: map[string]struct{}{}, foreign: map[string]struct{}{},
+		pending: map[string]struct{}{}, foreign: map[string]struct{}{}, memos: map[place]memo{},
+		racy: racyWindow,
 	}
 	s.configs = root{dir: filepath.Clean(c.Dir), memory: s.inMemory(c.Dir)}
 	s.secrets = s.configs

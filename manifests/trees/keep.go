@@ -28,6 +28,9 @@ func (s *Store) Keep(used func(namespace, daemonset, revision string) bool) erro
 			errs.add("remove", identity{}, dir, s.climb(r, dir))
 		}
 	}
+	for _, dir := range sortedKeys(s.pending) {
+		errs.add("remove", identity{}, dir, s.sync(dir))
+	}
 	if len(errs) > 0 {
 		s.swept = false
 	}
@@ -37,18 +40,24 @@ func (s *Store) Keep(used func(namespace, daemonset, revision string) bool) erro
 // removeTree removes ..data first, with which the tree is gone for whoever reads it, then everything else that is ours, and
 // the mark last.
 func (s *Store) removeTree(r root, t found) error {
+	dir := filepath.Dir(t.path)
 	if t.exists {
 		gone, err := s.removeDir(t)
 		if !gone || err != nil {
 			return err
 		}
+		s.note(r, dir)
+		delete(s.pending, t.path)
 		s.log.Debug().Str(zf.File, t.path).Str(zf.DaemonSet, t.daemonSet()).Str(zf.Revision, t.Revision).
 			Msg("removed the files of a volume")
+	}
+	// A tree that a power cut brought back without its mark would be nobody's.
+	if err := s.sync(dir); err != nil {
+		return err
 	}
 	if err := ignoreMissing(s.sys.remove(t.path + markSuffix)); err != nil {
 		return err
 	}
-	dir := filepath.Dir(t.path)
 	s.note(r, dir)
 	return s.climb(r, dir)
 }
@@ -96,9 +105,10 @@ func (s *Store) climb(r root, dir string) error {
 		if ignoreMissing(err) != nil {
 			return err
 		}
+		delete(s.pending, dir)
 		s.note(r, filepath.Dir(dir))
 	}
-	return s.sync(dir)
+	return nil
 }
 
 func notEmpty(err error) bool {

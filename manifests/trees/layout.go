@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // What a file system bears, and the names that the writer keeps for itself (kubernetes pkg/volume/util/atomic_writer.go).
@@ -180,8 +181,8 @@ func (l *layout) clean(path string) (string, error) {
 		return refuse("want one that is relative to the volume")
 	case len(path) > room:
 		return refuse(fmt.Sprintf("want at most %d bytes", room))
-	case strings.ContainsRune(path, 0):
-		return refuse("want no zero byte in it")
+	case strings.ContainsRune(path, 0) || !utf8.ValidString(path):
+		return refuse("want UTF-8, with no zero byte in it")
 	case strings.HasPrefix(path, ".."):
 		return refuse("want it not to begin with \"..\", as such names are kept for the writer")
 	}

@@ -41,7 +41,8 @@ type ListedFile struct {
 	SHA256 string
 }
 
-// List gives every tree on disk, sorted by namespace, DaemonSet, revision and volume. What cannot be read is left out, and the error, of type Errors, tells of it.
+// List gives every tree on disk, sorted by namespace, DaemonSet, revision and volume. What cannot be read is left out, and the
+// error, of type Errors, tells of it.
 func (s *Store) List() ([]Listed, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -184,5 +184,9 @@ func (s *Store) sameFile(path string, f File, l *layout) (bool, error) {
 		return false, nil
 	}
 	data, err := s.sys.read(path, int64(len(f.Data))+1)
+	if errors.Is(err, fs.ErrPermission) {
+		// Without being root, a file of mode 0 can be written but not read.
+		return false, nil
+	}
 	return err == nil && bytes.Equal(data, f.Data), ignoreMissing(err)
 }
