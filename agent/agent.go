@@ -116,8 +116,10 @@ func New(opts Options) (_ *Agent, err error) {
 	if opts.StartedAt.IsZero() {
 		opts.StartedAt = time.Now()
 	}
-	a := &Agent{opts: opts, cfg: opts.Config, log: opts.Logger, requests: make(chan request), ended: make(chan struct{}), rendered: map[*spec.DaemonSet]*rendered{},
-		phases: map[string]plan.Phase{}, health: map[string]api.HealthItem{}}
+	a := &Agent{
+		opts: opts, cfg: opts.Config, log: opts.Logger, requests: make(chan request), ended: make(chan struct{}), rendered: map[*spec.DaemonSet]*rendered{},
+		phases: map[string]plan.Phase{}, health: map[string]api.HealthItem{},
+	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.teardown())

@@ -45,11 +45,15 @@ func unavailable(err error) error {
 // Status implements api.Backend.
 func (b backend) Status(context.Context) (*api.Status, error) {
 	a := b.a
-	st := &api.Status{TypeMeta: api.TypeMeta(api.KindStatus), Version: a.opts.Version.Version, State: api.StateStarting, StartedAt: a.opts.StartedAt,
+	st := &api.Status{
+		TypeMeta: api.TypeMeta(api.KindStatus), Version: a.opts.Version.Version, State: api.StateStarting, StartedAt: a.opts.StartedAt,
 		Node: api.NodeStatus{Name: a.cfg.NodeName, Labels: []api.NodeLabel{}, Taints: []api.NodeTaint{}, Conditions: []api.NodeCondition{}},
-		Paths: api.Paths{Config: a.opts.ConfigFile, Specs: a.cfg.SpecsDir, NodeFile: a.cfg.NodeFile, NodeDir: a.cfg.NodeDir(), Manifests: a.store.Dir(),
-			State: a.cfg.StateDir, Runtime: a.cfg.RuntimeDir, Socket: a.cfg.Socket, Conditions: filepath.Join(a.cfg.RuntimeDir, "conditions.d")},
-		NodeFiles: []api.FileStatus{}, SpecFiles: []api.FileStatus{}, DaemonSets: []api.DaemonSetStatus{}, Manifests: []api.ManifestStatus{}, Health: []api.HealthItem{}}
+		Paths: api.Paths{
+			Config: a.opts.ConfigFile, Specs: a.cfg.SpecsDir, NodeFile: a.cfg.NodeFile, NodeDir: a.cfg.NodeDir(), Manifests: a.store.Dir(),
+			State: a.cfg.StateDir, Runtime: a.cfg.RuntimeDir, Socket: a.cfg.Socket, Conditions: filepath.Join(a.cfg.RuntimeDir, "conditions.d"),
+		},
+		NodeFiles: []api.FileStatus{}, SpecFiles: []api.FileStatus{}, DaemonSets: []api.DaemonSetStatus{}, Manifests: []api.ManifestStatus{}, Health: []api.HealthItem{},
+	}
 	if a.opts.ConfigFile != "" {
 		st.Config = &api.FileStatus{File: a.opts.ConfigFile, Problems: api.Problems(a.opts.ConfigProblems)}
 	}
@@ -127,8 +131,10 @@ func (b backend) daemonSets(v *view) []api.DaemonSetStatus {
 	out := make([]api.DaemonSetStatus, 0, len(v.statuses))
 	for _, s := range v.statuses {
 		w, declared := wanted[s.Key]
-		d := api.DaemonSetStatus{Name: s.Key, ShouldRun: w.Decision.ShouldRun && !w.Evicted, ShouldContinueRunning: w.Decision.ShouldContinueRunning && !w.Evicted,
-			DesiredRevision: s.Revision, CurrentRevision: s.Current, Phase: string(s.Phase), Message: s.Message, Pod: v.pod(s)}
+		d := api.DaemonSetStatus{
+			Name: s.Key, ShouldRun: w.Decision.ShouldRun && !w.Evicted, ShouldContinueRunning: w.Decision.ShouldContinueRunning && !w.Evicted,
+			DesiredRevision: s.Revision, CurrentRevision: s.Current, Phase: string(s.Phase), Message: s.Message, Pod: v.pod(s),
+		}
 		if s.FileName != "" {
 			d.Manifest = filepath.Join(b.a.store.Dir(), s.FileName)
 		}
@@ -210,8 +216,10 @@ func (b backend) Explain(_ context.Context, req api.ExplainRequest) ([]api.Expla
 		if key != "" && w.Key != key {
 			continue
 		}
-		e := api.Explanation{DaemonSet: w.Key, Node: b.a.cfg.NodeName, ShouldRun: w.Decision.ShouldRun, ShouldContinueRunning: w.Decision.ShouldContinueRunning,
-			Phase: string(phases[w.Key].Phase), Message: phases[w.Key].Message, Source: v.source(w.Key), Reasons: []api.Reason{}}
+		e := api.Explanation{
+			DaemonSet: w.Key, Node: b.a.cfg.NodeName, ShouldRun: w.Decision.ShouldRun, ShouldContinueRunning: w.Decision.ShouldContinueRunning,
+			Phase: string(phases[w.Key].Phase), Message: phases[w.Key].Message, Source: v.source(w.Key), Reasons: []api.Reason{},
+		}
 		for _, r := range w.Decision.Reasons {
 			e.Reasons = append(e.Reasons, api.Reason{Predicate: r.Predicate, Passed: r.Passed, Message: r.Message, Remedy: r.Remedy})
 		}

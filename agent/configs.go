@@ -108,8 +108,10 @@ const groupDirMode = fs.ModeSetgid | 0o550
 
 // tree is a volume's files as the disk takes them.
 func (f *facts) tree(ds *spec.DaemonSet, revision string, t resolve.Tree) trees.Tree {
-	out := trees.Tree{Namespace: ds.Object.Namespace, DaemonSet: ds.Object.Name, Revision: revision, Volume: t.Volume, Secret: t.Secret,
-		Mountpoints: t.MountPoints, GID: t.FSGroup, Sources: f.volumeSources(ds, t.Volume)}
+	out := trees.Tree{
+		Namespace: ds.Object.Namespace, DaemonSet: ds.Object.Name, Revision: revision, Volume: t.Volume, Secret: t.Secret,
+		Mountpoints: t.MountPoints, GID: t.FSGroup, Sources: f.volumeSources(ds, t.Volume),
+	}
 	if t.FSGroup != nil {
 		out.DirMode = trees.DefaultDirMode | groupDirMode
 	}
@@ -243,8 +245,10 @@ func (b backend) Configs(context.Context) ([]api.ConfigTree, error) {
 	secrets, inMemory := b.a.trees.SecretDir()
 	out := make([]api.ConfigTree, 0, len(listed))
 	for _, l := range listed {
-		t := api.ConfigTree{DaemonSet: l.Namespace + "/" + l.DaemonSet, Revision: l.Revision, Volume: l.Volume, Secret: l.Secret, Path: l.Path, Sources: l.Sources, WrittenAt: l.Version,
-			Pod: render.PodName(l.DaemonSet, l.Revision) + "-" + b.a.cfg.NodeName, InMemory: inMemory && strings.HasPrefix(l.Path, secrets+"/"), Files: []api.ConfigFile{}}
+		t := api.ConfigTree{
+			DaemonSet: l.Namespace + "/" + l.DaemonSet, Revision: l.Revision, Volume: l.Volume, Secret: l.Secret, Path: l.Path, Sources: l.Sources, WrittenAt: l.Version,
+			Pod: render.PodName(l.DaemonSet, l.Revision) + "-" + b.a.cfg.NodeName, InMemory: inMemory && strings.HasPrefix(l.Path, secrets+"/"), Files: []api.ConfigFile{},
+		}
 		for _, f := range l.Files {
 			t.Files = append(t.Files, api.ConfigFile{Path: f.Path, Mode: fmt.Sprintf("%04o", f.Mode.Perm()), Size: f.Size, SHA256: f.SHA256})
 		}

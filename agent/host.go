@@ -63,8 +63,10 @@ func (h *host) discover() (kubelet.Settings, diag.List) {
 		RootDir: k.RootDir, ServingCertFile: k.ServingCertFile,
 	})
 	if _, err := parseThresholds(set); err != nil {
-		problems = append(problems, diag.Problem{Severity: diag.Error, File: set.ConfigFile, Hint: "the kubelet's defaults are used",
-			Message: fmt.Sprintf("the eviction thresholds cannot be used: %v", err)})
+		problems = append(problems, diag.Problem{
+			Severity: diag.Error, File: set.ConfigFile, Hint: "the kubelet's defaults are used",
+			Message: fmt.Sprintf("the eviction thresholds cannot be used: %v", err),
+		})
 	}
 	return set, problems
 }

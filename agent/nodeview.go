@@ -17,8 +17,10 @@ import (
 
 // nodeConfig is what the node is made of.
 func (a *Agent) nodeConfig() node.Config {
-	return node.Config{Name: a.cfg.NodeName, NodeFile: a.cfg.NodeFile, NodeDir: a.cfg.NodeDir(), StateDir: a.cfg.StateDir, RuntimeDir: a.cfg.RuntimeDir,
-		Thresholds: a.kubelet.thresholds, Logger: a.log, Sampler: node.ProcSampler{KubeletDir: a.kubelet.settings().RootDir}}
+	return node.Config{
+		Name: a.cfg.NodeName, NodeFile: a.cfg.NodeFile, NodeDir: a.cfg.NodeDir(), StateDir: a.cfg.StateDir, RuntimeDir: a.cfg.RuntimeDir,
+		Thresholds: a.kubelet.thresholds, Logger: a.log, Sampler: node.ProcSampler{KubeletDir: a.kubelet.settings().RootDir},
+	}
 }
 
 // thresholds are the kubelet's. Settings that the kubelet itself would not start with give its defaults; problems says so.
@@ -31,9 +33,11 @@ func (h *host) thresholds() node.Thresholds {
 }
 
 func parseThresholds(set kubelet.Settings) (node.Thresholds, error) {
-	return node.ParseThresholds(node.ThresholdConfig{EvictionHard: set.EvictionHard, EvictionSoft: set.EvictionSoft, EvictionSoftGracePeriod: set.EvictionSoftGracePeriod,
+	return node.ParseThresholds(node.ThresholdConfig{
+		EvictionHard: set.EvictionHard, EvictionSoft: set.EvictionSoft, EvictionSoftGracePeriod: set.EvictionSoftGracePeriod,
 		EvictionMinimumReclaim: set.EvictionMinimumReclaim, EvictionPressureTransitionPeriod: set.EvictionPressureTransitionPeriod, MergeDefaultEvictionSettings: set.MergeDefaultEvictionSettings,
-		EnforceNodeAllocatable: set.EnforceNodeAllocatable})
+		EnforceNodeAllocatable: set.EnforceNodeAllocatable,
+	})
 }
 
 // nodeInputs is what the node's conditions follow from.

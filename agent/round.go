@@ -99,9 +99,11 @@ func (a *Agent) read(now time.Time) (state, time.Duration) {
 	s.input = plan.Input{Now: now, Node: a.cfg.NodeName, Kubelet: kubeletInput(s.kubelet, s.specs, now), Undecided: s.specs.Undecided, Memories: maps.Clone(a.memories.now)}
 	s.input.Wanted = a.wanted(&s, s.specs.Objects)
 	for _, e := range s.listing.Ours {
-		s.input.Present = append(s.input.Present, plan.Present{FileName: e.FileName, Key: e.Key(), Revision: e.Revision, PodName: e.PodName,
+		s.input.Present = append(s.input.Present, plan.Present{
+			FileName: e.FileName, Key: e.Key(), Revision: e.Revision, PodName: e.PodName,
 			Source: e.Source, GracePeriodSeconds: e.GracePeriodSeconds, Intact: e.Intact,
-			Renamed: e.PodName != render.PodName(e.DaemonSet, e.Revision)})
+			Renamed: e.PodName != render.PodName(e.DaemonSet, e.Revision),
+		})
 	}
 	return s, again
 }
@@ -143,8 +145,10 @@ func (a *Agent) want(s *state, ds *spec.DaemonSet, r *rendered) plan.Wanted {
 		memory.Eviction = eviction
 		s.input.Memories[key] = memory
 	}
-	w := plan.Wanted{Key: key, Namespace: ds.Object.Namespace, Name: ds.Object.Name, Source: ds.Source.File, Manifest: r.manifest, Decision: r.compiled.Decide(s.node),
-		Evicted: eviction.Evicted(s.now), OnDelete: ds.Object.Spec.UpdateStrategy.Type == "OnDelete"}
+	w := plan.Wanted{
+		Key: key, Namespace: ds.Object.Namespace, Name: ds.Object.Name, Source: ds.Source.File, Manifest: r.manifest, Decision: r.compiled.Decide(s.node),
+		Evicted: eviction.Evicted(s.now), OnDelete: ds.Object.Spec.UpdateStrategy.Type == "OnDelete",
+	}
 	if r.blocked != "" {
 		w.Blocked = r.blocked
 	} else if f := conflict(s.listing.Foreign, r.manifest); f != "" {
@@ -179,9 +183,11 @@ func (a *Agent) evictionDue(now time.Time) time.Time {
 
 // kubeletInput turns the latest answers of the kubelet into what plan looks at.
 func kubeletInput(k *kubelet.Snapshot, specs *spec.Snapshot, now time.Time) plan.Kubelet {
-	in := plan.Kubelet{AssumeReady: k.AssumeReady, Healthy: k.Healthy, Missed: k.HealthErr != nil, PodsAt: k.PodsAt, RunningAt: k.RunningAt,
+	in := plan.Kubelet{
+		AssumeReady: k.AssumeReady, Healthy: k.Healthy, Missed: k.HealthErr != nil, PodsAt: k.PodsAt, RunningAt: k.RunningAt,
 		RunningUnknown: k.RunningErr != nil || k.PodsErr != nil, PodsUnknown: k.PodsErr != nil,
-		Pods: make(map[string]plan.Pod, len(k.Pods)), Running: make(map[string]bool, len(k.Running))}
+		Pods: make(map[string]plan.Pod, len(k.Pods)), Running: make(map[string]bool, len(k.Running)),
+	}
 	in.Gone = func(full string, removed time.Time) bool {
 		namespace, name := splitKey(full)
 		gone, _ := k.Gone(namespace, name, removed)

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rs/zerolog"
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/daemonsetd/daemonsetd/agent/api"
@@ -24,14 +25,18 @@ func splitKey(key string) (namespace, name string) {
 // event records something that happened to a DaemonSet.
 func (a *Agent) event(key, kind, reason, message string) {
 	namespace, name := splitKey(key)
-	a.record(registry.EventInput{Type: kind, Reason: reason, Message: message,
-		Object: corev1.ObjectReference{APIVersion: "apps/v1", Kind: "DaemonSet", Namespace: namespace, Name: name}})
+	a.record(registry.EventInput{
+		Type: kind, Reason: reason, Message: message,
+		Object: corev1.ObjectReference{APIVersion: "apps/v1", Kind: "DaemonSet", Namespace: namespace, Name: name},
+	})
 }
 
 // nodeEvent records something that happened to this node.
 func (a *Agent) nodeEvent(kind, reason, message string) {
-	a.record(registry.EventInput{Type: kind, Reason: reason, Message: message,
-		Object: corev1.ObjectReference{APIVersion: "v1", Kind: "Node", Name: a.cfg.NodeName}})
+	a.record(registry.EventInput{
+		Type: kind, Reason: reason, Message: message,
+		Object: corev1.ObjectReference{APIVersion: "v1", Kind: "Node", Name: a.cfg.NodeName},
+	})
 }
 
 func (a *Agent) record(in registry.EventInput) {
@@ -64,11 +69,11 @@ func (a *Agent) report(code, severity, text, remedy string) {
 	if severity == api.SeverityInfo {
 		return
 	}
-	e := a.log.Warn()
+	level := zerolog.WarnLevel
 	if severity == api.SeverityError {
-		e = a.log.Error()
+		level = zerolog.ErrorLevel
 	}
-	e.Str(zf.Reason, code).Str(zf.Error, text).Str(zf.Hint, remedy).Msg("health problem")
+	a.log.WithLevel(level).Str(zf.Reason, code).Str(zf.Error, text).Str(zf.Hint, remedy).Msg("health problem")
 	a.nodeEvent(corev1.EventTypeWarning, code, text)
 }
 

@@ -125,7 +125,11 @@ func TestBrowsersAndForeignHostsAreRefused(t *testing.T) {
 func TestWhoMayDoWhat(t *testing.T) {
 	r := start(t, nil)
 	reads := []request{
-		{target: "/v1/status"}, {target: "/v1/nodes"}, {target: "/metrics"}, {target: "/v1/explain"}, {target: "/v1/healthz"},
+		{target: "/v1/status"},
+		{target: "/v1/nodes"},
+		{target: "/metrics"},
+		{target: "/v1/explain"},
+		{target: "/v1/healthz"},
 		{target: "/v1/configs"},
 	}
 	writes := []request{

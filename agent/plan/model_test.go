@@ -37,8 +37,10 @@ type host struct {
 }
 
 func newHost() *host {
-	return &host{now: start, dir: map[string]Present{}, disk: map[string]Memory{}, memory: map[string]Memory{}, up: true,
-		known: map[string]bool{}, starting: map[string]time.Time{}, running: map[string]bool{}, ending: map[string]time.Time{}}
+	return &host{
+		now: start, dir: map[string]Present{}, disk: map[string]Memory{}, memory: map[string]Memory{}, up: true,
+		known: map[string]bool{}, starting: map[string]time.Time{}, running: map[string]bool{}, ending: map[string]time.Time{},
+	}
 }
 
 func (h *host) kubelet(t *rapid.T) {

@@ -27,9 +27,8 @@ const (
 	Error = "error"
 	// File is a file's path.
 	File = "file"
-	// From and To are the old and the new value of a transition.
+	// From is the old value of a transition.
 	From = "from"
-	To   = "to"
 	// Hint is what to do.
 	Hint = "hint"
 	// Key is the name of a setting, a label or a taint.
@@ -49,6 +48,8 @@ const (
 	Socket = "socket"
 	// Status is a condition's status.
 	Status = "status"
+	// To is the new value of a transition.
+	To = "to"
 	// URL is an address that was asked.
 	URL = "url"
 	// Version is the version of this program.

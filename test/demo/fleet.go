@@ -235,7 +235,9 @@ func (f *fleet) stop() error {
 		}
 		if m.cancel != nil {
 			m.cancel()
-			<-m.ended
+			if err := <-m.ended; !errors.Is(err, context.Canceled) {
+				errs = append(errs, err)
+			}
 		}
 	}
 	return errors.Join(errs...)
