@@ -2,6 +2,7 @@ package host
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -37,7 +38,7 @@ const networkConfig = `{
   "name": "e2e",
   "plugins": [{
     "type": "ptp",
-    "ipam": {"type": "host-local", "dataDir": %q, "ranges": [[{"subnet": "10.213.0.0/24"}]]}
+    "ipam": {"type": "host-local", "dataDir": %q, "ranges": [[{"subnet": %q}]]}
   }]
 }
 `
@@ -52,7 +53,7 @@ func (h *Host) startContainerd(ctx context.Context) error {
 	files := map[string]string{
 		config: fmt.Sprintf(containerdConfig, filepath.Join(h.Dir, "containerd"), filepath.Join(h.Dir, "run"),
 			h.runtimeSocket(), Image, cni, filepath.Join(h.Dir, "opt"), filepath.Join(h.Dir, "runc")),
-		filepath.Join(cni, "10-e2e.conflist"): fmt.Sprintf(networkConfig, filepath.Join(h.Dir, "ipam")),
+		filepath.Join(cni, "10-e2e.conflist"): fmt.Sprintf(networkConfig, filepath.Join(h.Dir, "ipam"), cmp.Or(h.opts.PodNetwork, DefaultPodNetwork)),
 	}
 	for path, content := range files {
 		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {

@@ -1,5 +1,5 @@
-// Package host runs a real containerd and a real kubelet, with no API server, on temporary directories, and says what
-// runs there. It is the end-to-end tests' half of the truth: what the kubelet answers, what containerd reports of every
+// Package host runs a real containerd and a real kubelet, with no API server unless one is wanted, on temporary directories,
+// and says what runs there. It is the end-to-end tests' half of the truth: what the kubelet answers, what containerd reports of every
 // container's start and end, and what the kubelet logs.
 //
 // Nothing outside the temporary directory stays: the processes run in a cgroup of their own, the pods in another, and
@@ -21,6 +21,8 @@ const (
 	NodeName = "e2e-node"
 	// Image is the only image there is: busybox with its usual links. Pods need imagePullPolicy: Never.
 	Image = "localhost/daemonsetd-e2e:1"
+	// DefaultPodNetwork is where pods have their addresses.
+	DefaultPodNetwork = "10.213.0.0/24"
 
 	dirPrefix    = "daemonsetd-e2e-"
 	startTimeout = 60 * time.Second
@@ -33,6 +35,17 @@ type Options struct {
 	Kubelet string
 	// Verbosity is the kubelet's -v; 2 when 0.
 	Verbosity int
+	// ControlPlane starts an API server and what else is wanted, with Run, and gives the kubeconfig with which the kubelet
+	// registers there. Nil: the kubelet is on its own.
+	ControlPlane func(context.Context, *Host) (kubeconfig string, err error)
+	// SyncFrequency is how often the kubelet looks at a pod again, which is when it sees that a ConfigMap has changed; its
+	// default when 0.
+	SyncFrequency time.Duration
+	// Programs are put into the image: absolute path there, path here.
+	Programs map[string]string
+	// PodNetwork is the range of the pods' addresses, as a CIDR; DefaultPodNetwork when empty. Two hosts at one time need
+	// different ones.
+	PodNetwork string
 }
 
 // Host is one machine with a container runtime and a kubelet.
@@ -49,6 +62,7 @@ type Host struct {
 	Ports Ports
 
 	opts       Options
+	kubeconfig string
 	lock       *os.File
 	cgroups    *cgroups
 	containerd *Process
@@ -64,12 +78,24 @@ func Start(ctx context.Context, opts Options) (*Host, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, step := range []func(context.Context) error{h.startContainerd, h.importImage, h.startTimeline, h.StartKubelet} {
+	for _, step := range []func(context.Context) error{h.startContainerd, h.importImage, h.startTimeline, h.startControlPlane, h.StartKubelet} {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, h.Stop())
 		}
 	}
 	return h, nil
+}
+
+// startControlPlane does so where there is one.
+func (h *Host) startControlPlane(ctx context.Context) error {
+	if h.opts.ControlPlane == nil {
+		return nil
+	}
+	var err error
+	if h.kubeconfig, err = h.opts.ControlPlane(ctx, h); err != nil {
+		return fmt.Errorf("starting the control plane: %w", err)
+	}
+	return nil
 }
 
 // newHost makes the directory, its lock and the cgroups.

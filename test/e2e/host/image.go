@@ -8,10 +8,12 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 )
 
@@ -21,7 +23,7 @@ const busyboxPath = "/bin/busybox"
 // importImage makes the image on the spot, since there is no registry to pull from. The same image serves as the pause
 // image, which needs a command that only waits.
 func (h *Host) importImage(ctx context.Context) error {
-	archive, err := buildImage(ctx)
+	archive, err := buildImage(ctx, h.opts.Programs)
 	if err != nil {
 		return fmt.Errorf("building the image: %w", err)
 	}
@@ -33,9 +35,9 @@ func (h *Host) importImage(ctx context.Context) error {
 	return err
 }
 
-// buildImage gives a docker archive: one layer with busybox and a link for each of its applets.
-func buildImage(ctx context.Context) ([]byte, error) {
-	layer, err := buildLayer(ctx)
+// buildImage gives a docker archive: one layer with busybox, a link for each of its applets, and the programs.
+func buildImage(ctx context.Context, programs map[string]string) ([]byte, error) {
+	layer, err := buildLayer(ctx, programs)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +61,7 @@ func buildImage(ctx context.Context) ([]byte, error) {
 	}, [][]byte{config, layer, manifest})
 }
 
-func buildLayer(ctx context.Context) ([]byte, error) {
+func buildLayer(ctx context.Context, programs map[string]string) ([]byte, error) {
 	busybox, err := os.ReadFile(busyboxPath)
 	if err != nil {
 		return nil, fmt.Errorf("%w (Debian package busybox-static)", err)
@@ -76,6 +78,14 @@ func buildLayer(ctx context.Context) ([]byte, error) {
 		}
 		headers = append(headers, tar.Header{Name: "bin/" + applet, Typeflag: tar.TypeSymlink, Linkname: "busybox"})
 		bodies = append(bodies, nil)
+	}
+	for _, path := range slices.Sorted(maps.Keys(programs)) {
+		program, err := os.ReadFile(programs[path])
+		if err != nil {
+			return nil, err
+		}
+		headers = append(headers, tar.Header{Name: strings.TrimPrefix(path, "/"), Mode: 0o755})
+		bodies = append(bodies, program)
 	}
 	return tarOf(headers, bodies)
 }

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	kubeletconfig "k8s.io/kubelet/config/v1beta1"
 	"sigs.k8s.io/yaml"
@@ -25,24 +26,32 @@ type Ports struct {
 	Healthz int
 }
 
-// freePorts picks three ports that were free a moment ago.
 func freePorts() (Ports, error) {
+	ports, err := FreePorts(3)
+	if err != nil {
+		return Ports{}, err
+	}
+	return Ports{Kubelet: ports[0], ReadOnly: ports[1], Healthz: ports[2]}, nil
+}
+
+// FreePorts picks n TCP ports on 127.0.0.1 that were free a moment ago.
+func FreePorts(n int) ([]int, error) {
 	var listeners []net.Listener
 	defer func() {
 		for _, l := range listeners {
 			_ = l.Close()
 		}
 	}()
-	var ports [3]int
+	ports := make([]int, n)
 	for i := range ports {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {
-			return Ports{}, err
+			return nil, err
 		}
 		listeners = append(listeners, l)
 		ports[i] = l.Addr().(*net.TCPAddr).Port
 	}
-	return Ports{Kubelet: ports[0], ReadOnly: ports[1], Healthz: ports[2]}, nil
+	return ports, nil
 }
 
 // StartKubelet starts the kubelet, for the first time or again, and waits until it answers. Its directories, ports and log
@@ -59,14 +68,14 @@ func (h *Host) StartKubelet(ctx context.Context) error {
 	if verbosity == 0 {
 		verbosity = 2
 	}
-	h.kubelet, err = startProcess(command{
-		args: []string{
-			h.opts.Kubelet, "--config", h.KubeletConfig, "--root-dir", filepath.Join(h.Dir, "kubelet"), "--cert-dir", h.certDir(),
-			"--hostname-override", NodeName, fmt.Sprintf("--v=%d", verbosity),
-		},
-		log:    h.KubeletLog,
-		cgroup: h.cgroups.daemons,
-	})
+	args := []string{
+		h.opts.Kubelet, "--config", h.KubeletConfig, "--root-dir", filepath.Join(h.Dir, "kubelet"), "--cert-dir", h.certDir(),
+		"--hostname-override", NodeName, fmt.Sprintf("--v=%d", verbosity),
+	}
+	if h.kubeconfig != "" {
+		args = append(args, "--kubeconfig", h.kubeconfig)
+	}
+	h.kubelet, err = startProcess(command{args: args, log: h.KubeletLog, cgroup: h.cgroups.daemons})
 	if err != nil {
 		return err
 	}
@@ -95,13 +104,22 @@ func (h *Host) HealthzURL() string {
 	return fmt.Sprintf("http://127.0.0.1:%d/healthz", h.Ports.Healthz)
 }
 
-// kubeletConfiguration is a standalone kubelet's: no API server, nobody to authenticate, nothing of the machine's touched
-// that can be left alone. Thresholds are low, so that a build machine's nearly full disk does not evict the tests.
+// ContainerLog is the path of the file with what a container of the pod printed since it was started for the n-th time, from
+// 0, in the runtime's form (a time, the stream, and whether the line is whole before each).
+func (h *Host) ContainerLog(pod *corev1.Pod, container string, n int) string {
+	return filepath.Join(h.logsDir(), fmt.Sprintf("%s_%s_%s", pod.Namespace, pod.Name, pod.UID), container, fmt.Sprintf("%d.log", n))
+}
+
+func (h *Host) logsDir() string { return filepath.Join(h.Dir, "pod-logs") }
+
+// kubeletConfiguration is that of a kubelet with nobody to authenticate and nothing of the machine's touched that can be left
+// alone. Thresholds are low, so that a build machine's nearly full disk does not evict the tests.
 func (h *Host) kubeletConfiguration() kubeletconfig.KubeletConfiguration {
 	config := kubeletconfig.KubeletConfiguration{
 		TypeMeta:                      metav1.TypeMeta{APIVersion: "kubelet.config.k8s.io/v1beta1", Kind: "KubeletConfiguration"},
 		StaticPodPath:                 h.Manifests,
-		PodLogsDir:                    filepath.Join(h.Dir, "pod-logs"),
+		SyncFrequency:                 metav1.Duration{Duration: h.opts.SyncFrequency},
+		PodLogsDir:                    h.logsDir(),
 		VolumePluginDir:               filepath.Join(h.Dir, "volume-plugins"),
 		ContainerRuntimeEndpoint:      "unix://" + h.runtimeSocket(),
 		TLSCertFile:                   h.certFile(),
