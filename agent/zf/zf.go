@@ -7,6 +7,8 @@ const (
 	Attempt = "attempt"
 	// Action is a verb of agent/plan: write, remove, wait, ...
 	Action = "action"
+	// Column is a place in the line.
+	Column = "column"
 	// Config is the path of the agent's configuration file.
 	Config = "config"
 	// Condition is a node condition's type.
@@ -33,9 +35,8 @@ const (
 	Hint = "hint"
 	// Key is the name of a setting, a label or a taint.
 	Key = "key"
-	// Line and Column are a place in File.
-	Line   = "line"
-	Column = "column"
+	// Line is a place in File.
+	Line = "line"
 	// Node is the node's name.
 	Node = "node"
 	// Pod is namespace/name of a pod as the kubelet knows it.
