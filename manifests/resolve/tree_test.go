@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
 )
 
 func replace(s, old, by string) string { return strings.ReplaceAll(s, old, by) }
@@ -107,6 +108,19 @@ func TestFiles(t *testing.T) {
 			},
 		},
 		{
+			name: "a Secret and a ConfigMap of one name", volume: `projected: {sources: [{secret: {name: twin}}, {configMap: {name: twin}}]}`,
+			want: []string{`c 0644 "of the ConfigMap"`, `s 0644 "of the Secret"`}, secret: true,
+		},
+		{
+			name: "facts of an init container, and of one without limits", volume: `projected: {sources: [{configMap: {name: none, optional: true}}, {downwardAPI: {items: [
+				{path: cpu, resourceFieldRef: {containerName: i, resource: limits.cpu}},
+				{path: zero, resourceFieldRef: {containerName: i, resource: limits.memory}}]}}]}`,
+			more: `initContainers: [{name: i, resources: {limits: {cpu: 3, memory: 0}}}]`,
+			want: []string{`cpu 0644 "3"`},
+			missing: []string{`spec.template.spec.volumes[0].projected.sources[1].downwardAPI.items[1].resourceFieldRef cannot be used: container "i" has no limit for ` +
+				`memory, so the value is the node's, which only the kubelet knows: set the limit, or ` + separate},
+		},
+		{
 			name: "a file that is a directory", volume: `configMap: {name: conf, items: [{key: a, path: d/e/f}, {key: a, path: d}, {key: a, path: d-e}]}`,
 			want:    []string{`d 0644 "x"`, `d-e 0644 "x"`, `d/e/f 0644 "x"`},
 			missing: []string{`spec.template.spec.volumes[0] cannot be used: the paths "d" and "d/e/f" cannot both be files`},
@@ -123,7 +137,8 @@ func TestFiles(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			w := newWorld()
-			delete(w.secrets["keys"].Data, "nul")
+			w.configMaps["twin"] = &corev1.ConfigMap{Data: map[string]string{"c": "of the ConfigMap"}}
+			w.secrets["twin"] = &corev1.Secret{Data: map[string][]byte{"s": []byte("of the Secret")}}
 			r := Resolve(w.input(parse(t, mounting(tc.volume, tc.more))))
 			trees := r.Trees("rev")
 			if len(trees) != 1 || trees[0].Volume != "v" || trees[0].Secret != tc.secret {
@@ -160,9 +175,9 @@ initContainers:
 containers:
 - name: c
   volumeMounts:
-  - {name: a, mountPath: /a}
-  - {name: b, mountPath: /a/b/c}
+  - {name: a, mountPath: /a/}
   - {name: data, mountPath: /a/b/c/d}
+  - {name: b, mountPath: /a/b/c}
   - {name: data, mountPath: /a/b.c}
   - {name: data, mountPath: /ab}
   - {name: facts, mountPath: /facts}
@@ -175,6 +190,8 @@ volumes:
   projected: {defaultMode: 0400, sources: [
     {downwardAPI: {items: [{path: a, fieldRef: {fieldPath: metadata.uid}}]}}, {downwardAPI: {items: [{path: b, fieldRef: {fieldPath: metadata.name}}]}}]}
 - {name: token, projected: {sources: [{serviceAccountToken: {path: t}}, {configMap: {name: none}}]}}
+- {name: bundle, projected: {sources: [{clusterTrustBundle: {name: x, path: t}}]}}
+- {name: certificate, projected: {sources: [{podCertificate: {signerName: x, keyType: RSA3072}}]}}
 securityContext: {fsGroup: 0}
 `)
 	r := Resolve(newWorld().input(ds))
@@ -198,9 +215,9 @@ initContainers:
 containers:
 - name: c
   volumeMounts:
-  - {name: a, mountPath: /a, readOnly: true}
-  - {name: b, mountPath: /a/b/c, readOnly: true}
+  - {name: a, mountPath: /a/, readOnly: true}
   - {name: data, mountPath: /a/b/c/d}
+  - {name: b, mountPath: /a/b/c, readOnly: true}
   - {name: data, mountPath: /a/b.c}
   - {name: data, mountPath: /ab}
   - {name: facts, mountPath: /facts}
@@ -212,9 +229,52 @@ volumes:
 - name: facts
   downwardAPI: {defaultMode: 0400, items: [{path: a, fieldRef: {fieldPath: metadata.uid}}, {path: b, fieldRef: {fieldPath: metadata.name}}]}
 - {name: token, projected: {sources: [{serviceAccountToken: {path: t}}, {configMap: {name: none}}]}}
+- {name: bundle, projected: {sources: [{clusterTrustBundle: {name: x, path: t}}]}}
+- {name: certificate, projected: {sources: [{podCertificate: {signerName: x, keyType: RSA3072}}]}}
 securityContext: {fsGroup: 0}
 `)
-	if diff := cmp.Diff(want, r.DaemonSet(dir)); diff != "" {
-		t.Errorf("pod (-want +got):\n%s", diff)
+	for range 2 { // what is given away is the caller's own
+		got := r.DaemonSet(dir)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("pod (-want +got):\n%s", diff)
+		}
+		got.Spec.Template.Spec.Volumes[0].Name = "changed"
+	}
+}
+
+// TestChanges: what is not as it was written is told, silently where nobody would notice.
+func TestChanges(t *testing.T) {
+	ds := parse(t, `
+hostNetwork: true
+containers:
+- name: c
+  env: [{name: IP, valueFrom: {fieldRef: {fieldPath: status.podIP}}}]
+  volumeMounts: [{name: a, mountPath: /a}, {name: b, mountPath: /b}, {name: f, mountPath: /f}]
+volumes:
+- {name: a, configMap: {name: conf, defaultUser: 5, items: [{key: a, path: a, user: 6}]}}
+- {name: b, projected: {sources: [{configMap: {name: conf}}, {downwardAPI: {items: [{path: f, user: 7, fieldRef: {fieldPath: metadata.annotations}}]}}]}}
+- {name: f, projected: {sources: [{downwardAPI: {items: [{path: a, fieldRef: {fieldPath: metadata.uid}}]}}]}}
+- {name: unused, secret: {secretName: none}}
+`)
+	ds.Spec.Template.Annotations = map[string]string{"a": "b", "kubernetes.io/config.hash": "x", "daemonsetd.io/source": "y"}
+	r := Resolve(newWorld().input(ds))
+	var got []string
+	for _, c := range r.Changes {
+		got = append(got, fmt.Sprintf("%s %t", strings.TrimPrefix(c.Path, specPath), c.Silent))
+	}
+	want := []string{
+		"containers[0].env[0].valueFrom.fieldRef.fieldPath false",
+		"volumes[0].configMap.defaultUser false",
+		"volumes[0].configMap.items[0].user false",
+		"volumes[1].projected.sources[1].downwardAPI.items[0].user false",
+		"volumes[1].projected.sources[1].downwardAPI.items[0].fieldRef false",
+		"volumes[2].projected true",
+		"volumes[3] true",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("changes (-want +got):\n%s", diff)
+	}
+	if got := contents(r.Trees("rev")[1]); !strings.HasPrefix(strings.Join(got, "\n"), "a 0644 \"x\"\nb") || got[2] != `f 0644 "a=\"b\""` {
+		t.Errorf("files %q", got)
 	}
 }

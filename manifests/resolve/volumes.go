@@ -58,8 +58,8 @@ func (r *resolver) volume(pod *corev1.PodSpec, v *corev1.Volume, at string) {
 	}
 	b := &builder{resolver: r, at: at, files: map[string]planned{}}
 	b.plan.shape.Volume, b.plan.shape.MountPoints = v.Name, mountPoints(pod, v.Name)
-	if s := pod.SecurityContext; s != nil && s.FSGroup != nil {
-		b.plan.shape.FSGroup = new(*s.FSGroup)
+	if s := pod.SecurityContext; s != nil {
+		b.plan.shape.FSGroup = s.FSGroup
 	}
 	switch {
 	case v.ConfigMap != nil:
