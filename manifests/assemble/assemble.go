@@ -55,6 +55,20 @@ type Assembler struct {
 // New makes an Assembler. The objects must not be changed while it is in use.
 func New(c Config) *Assembler { return &Assembler{cfg: c} }
 
+// For is an Assembler with the same objects for another node.
+func (a *Assembler) For(n Node) *Assembler {
+	a.prepare()
+	other := *a
+	other.cfg.Node = n
+	return &other
+}
+
+func (a *Assembler) prepare() {
+	if a.find == nil {
+		a.find, a.sources = a.cfg.Objects.Finder(), sourcesOf(a.cfg.Objects)
+	}
+}
+
 // Assembly is what is laid for one DaemonSet.
 type Assembly struct {
 	// Revision is that of Manifest, and is set also where there is no manifest.
@@ -75,17 +89,26 @@ type Assembly struct {
 func (a *Assembler) Assemble(ds *spec.DaemonSet) (Assembly, error) {
 	res := resolve.Resolve(a.input(ds))
 	out := Assembly{Revision: render.Revision(ds.Template, res.Digests...), Missing: res.Missing, Changes: res.Changes}
-	volumes := res.Trees(out.Revision)
-	out.Refers = len(res.Digests)+len(res.Missing)+len(volumes) > 0
+	out.Refers = refersToAny(res)
 	if len(res.Missing) > 0 {
 		return out, nil
 	}
-	for _, t := range volumes {
+	for _, t := range res.Trees(out.Revision) {
 		out.Trees = append(out.Trees, a.tree(ds, out.Revision, t))
 	}
 	m, changes, err := a.render(ds, res, out.Revision)
 	out.Manifest, out.Changes = m, append(out.Changes, changes...)
 	return out, err
+}
+
+// Missing is Assembly.Missing alone, and whether other objects or the node can make a difference at all.
+func (a *Assembler) Missing(ds *spec.DaemonSet) (missing []resolve.Missing, refers bool) {
+	res := resolve.Resolve(a.input(ds))
+	return res.Missing, refersToAny(res)
+}
+
+func refersToAny(res resolve.Result) bool {
+	return len(res.Digests)+len(res.Missing)+len(res.Trees("")) > 0
 }
 
 func (a *Assembler) render(ds *spec.DaemonSet, res resolve.Result, revision string) (render.Manifest, []render.Change, error) {
@@ -94,9 +117,7 @@ func (a *Assembler) render(ds *spec.DaemonSet, res resolve.Result, revision stri
 }
 
 func (a *Assembler) input(ds *spec.DaemonSet) resolve.Input {
-	if a.find == nil {
-		a.find, a.sources = a.cfg.Objects.Finder(), sourcesOf(a.cfg.Objects)
-	}
+	a.prepare()
 	in := a.find(ds.Object.Namespace)
 	in.DaemonSet, in.NodeName = ds.Object, a.cfg.Node.Name
 	in.NodeLabels, in.NodeAddresses = a.cfg.Node.Labels, a.cfg.Node.Addresses

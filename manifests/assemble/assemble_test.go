@@ -76,9 +76,8 @@ func node() assemble.Node {
 }
 
 func assembler(o spec.Objects) *assemble.Assembler {
-	return assemble.New(assemble.Config{Objects: o, Node: node(), Path: func(t trees.Tree) string {
-		return trees.Path(map[bool]string{false: "/state", true: "/run"}[t.Secret], t)
-	}})
+	layout := assemble.Layout{StateDir: "/state", RuntimeDir: "/run"}
+	return assemble.New(assemble.Config{Objects: o, Node: node(), Path: layout.Path})
 }
 
 func TestNodeOf(t *testing.T) {
@@ -117,11 +116,47 @@ func TestManifestAndFilesBelongTogether(t *testing.T) {
 		t.Errorf("trees (-want +got)\n%s", diff)
 	}
 	for _, text := range []string{
-		"path: /run/default/web/" + made.Revision + "/both\n", "path: /state/default/web/" + made.Revision + "/conf\n",
+		"path: /run/config/default/web/" + made.Revision + "/both\n", "path: /state/config/default/web/" + made.Revision + "/conf\n",
 		"value: " + canary + "\n", "value: admin\n", `value: "db://$(PASSWORD)@x"` + "\n",
 	} {
 		if !strings.Contains(string(made.Manifest.Data), text) {
 			t.Errorf("the manifest lacks %q", text)
+		}
+	}
+}
+
+func TestAnotherNode(t *testing.T) {
+	all := parse(t)
+	all.DaemonSets[0].Object.Annotations = map[string]string{resolve.AnnotationNodeLabels: "ZONE=zone"}
+	a := assembler(all)
+	other := node()
+	other.Labels = map[string]string{"zone": "b"}
+	for zone, a := range map[string]*assemble.Assembler{"a": a, "b": a.For(other)} {
+		made, err := a.Assemble(all.DaemonSets[0])
+		if want := "- name: ZONE\n      value: " + zone + "\n"; err != nil || !strings.Contains(string(made.Manifest.Data), want) {
+			t.Errorf("%v, %s lacks %q", err, made.Manifest.Data, want)
+		}
+	}
+}
+
+func TestLayout(t *testing.T) {
+	secret := trees.Tree{Namespace: "default", DaemonSet: "web", Revision: "lcv7nc65w8", Volume: "v", Secret: true}
+	plain := secret
+	plain.Secret = false
+	const rest = "/config/default/web/lcv7nc65w8/v"
+	for _, c := range []struct {
+		layout        assemble.Layout
+		secret, plain string
+		memory        bool
+	}{
+		{assemble.Layout{StateDir: "/s", RuntimeDir: "/r"}, "/r" + rest, "/s" + rest, true},
+		{assemble.Layout{StateDir: "/s"}, "/s" + rest, "/s" + rest, false},
+	} {
+		if s, p := c.layout.Path(secret), c.layout.Path(plain); s != c.secret || p != c.plain {
+			t.Errorf("%+v: %q, %q", c.layout, s, p)
+		}
+		if c.layout.InMemory(secret) != c.memory || c.layout.InMemory(plain) {
+			t.Errorf("%+v: in memory", c.layout)
 		}
 	}
 }
@@ -133,6 +168,9 @@ func TestWhatIsMissingLeavesNothing(t *testing.T) {
 	made, err := assembler(all).Assemble(ds)
 	if err != nil || len(made.Missing) != 2 || made.Missing[0].Reason != resolve.ObjectMissing {
 		t.Fatalf("%v, %v", made.Missing, err)
+	}
+	if missing, refers := assembler(all).Missing(ds); !refers || cmp.Diff(made.Missing, missing) != "" {
+		t.Errorf("%t, %v", refers, missing)
 	}
 	if made.Trees != nil || made.Manifest.Data != nil || !made.Refers || made.Revision == "" {
 		t.Errorf("%v", made)
@@ -160,6 +198,19 @@ func TestHiddenSecrets(t *testing.T) {
 	}
 	if !bytes.Equal(before, made.Manifest.Data) {
 		t.Error("the real one was changed")
+	}
+}
+
+func TestWhatRefersToNothing(t *testing.T) {
+	all := parse(t)
+	ds := all.DaemonSets[0]
+	ds.Object.Spec.Template.Spec.Volumes, ds.Object.Spec.Template.Spec.Containers[0] = nil, corev1.Container{Name: "c", Image: "i"}
+	if missing, refers := assembler(all).Missing(ds); refers || missing != nil {
+		t.Errorf("%t, %v", refers, missing)
+	}
+	made, err := assembler(all).Assemble(ds)
+	if err != nil || made.Refers || made.Revision != render.Revision(ds.Template) || len(made.Manifest.Data) == 0 {
+		t.Errorf("%v, %+v", err, made)
 	}
 }
 
