@@ -54,6 +54,26 @@ func sick() api.Status {
 	return st
 }
 
+// laid is the files of three volumes of two pods.
+func laid() []api.ConfigTree {
+	web := api.ConfigTree{
+		DaemonSet: "default/web", Revision: "lcv7nc65w8", Volume: "conf", Pod: "web-lcv7nc65w8-edge-1",
+		Path:    "/var/lib/daemonsetd/config/default/web/lcv7nc65w8/conf",
+		Sources: []string{"/etc/daemonsetd/specs.d/more.yaml", "/etc/daemonsetd/specs.d/web.yaml"}, WrittenAt: apitest.Start(),
+		Files: []api.ConfigFile{
+			{Path: "sub/web.conf", Mode: "0644", Size: 120, SHA256: strings.Repeat("0a", 32)},
+			{Path: "web.conf", Mode: "0600", Size: 3, SHA256: strings.Repeat("0b", 32)},
+		},
+	}
+	keys := web
+	keys.Volume, keys.Secret, keys.InMemory, keys.Sources = "keys", true, true, web.Sources[1:]
+	keys.Path, keys.Files = "/run/daemonsetd/config/default/web/lcv7nc65w8/keys", web.Files[1:]
+	empty := keys
+	empty.DaemonSet, empty.Pod, empty.InMemory, empty.Files, empty.Sources = "kube-system/proxy", "proxy-lcv7nc65w8-edge-1", false, []api.ConfigFile{}, nil
+	empty.Path = "/var/lib/daemonsetd/config/kube-system/proxy/lcv7nc65w8/keys"
+	return []api.ConfigTree{web, keys, empty}
+}
+
 // filled is a backend with an answer to everything.
 func filled() *apitest.Backend {
 	b := apitest.New()
@@ -80,6 +100,7 @@ func filled() *apitest.Backend {
 			{DaemonSet: "default/other", Action: api.PlanNone, FromRevision: "dddddddddd", ToRevision: "dddddddddd"},
 		},
 	}
+	b.Trees = laid()
 	b.ReloadAnswer = api.ReloadResult{Changed: []string{"web.yaml: read anew", "label zone: a became b"}, At: apitest.Start()}
 	b.PatchAnswer = api.NodePatchResult{
 		Node: "edge-1", Operation: "labeled", Changed: []string{"disktype=ssd"}, Warnings: []string{"node.yaml sets zone, which wins"},
@@ -107,6 +128,13 @@ func TestAgentVerbs(t *testing.T) {
 		{"status-columns", []string{"status", "-o", "custom-columns=NAME:.name,POD:.pod.phase"}, exitOK, nil, ""},
 		{"explain", []string{"explain"}, exitOK, nil, ""},
 		{"explain-json", []string{"explain", "default/web", "-o", "json"}, exitOK, nil, ""},
+		{"configs", []string{"get", "configs"}, exitOK, nil, ""},
+		{"configs-wide", []string{"get", "config", "web", "-o", "wide"}, exitOK, nil, ""},
+		{"configs-json", []string{"get", "configs", "kube-system/proxy", "-o", "json"}, exitOK, nil, ""},
+		{"configs-name", []string{"get", "configs", "-o", "name"}, exitOK, nil, ""},
+		{"configs-columns", []string{"get", "configs", "-o", "custom-columns=V:.volume,SUM:.files[*].sha256"}, exitOK, nil, ""},
+		{"configs-none", []string{"get", "configs", "other"}, exitOK, nil, "dsctl: there are no files of ConfigMaps or Secrets\n"},
+		{"configs-none-json", []string{"get", "configs", "-o", "json"}, exitOK, func(b *apitest.Backend) { b.Trees = nil }, ""},
 		{"diff", []string{"diff"}, exitFailed, nil, ""},
 		{"diff-none", []string{"diff"}, exitOK, func(b *apitest.Backend) { b.Changes = nil }, "dsctl: no differences\n"},
 		{"plan", []string{"plan", "-f", spec}, exitFailed, nil, ""},
@@ -259,6 +287,9 @@ func TestCompletionKnowsTheHost(t *testing.T) {
 	}{
 		{[]string{"__complete", "explain", ""}, "default/web\nkube-system/proxy\n:4\n"},
 		{[]string{"__complete", "explain", "default/web", ""}, ":4\n"},
+		{[]string{"__complete", "get", "configs", ""}, "default/web\nkube-system/proxy\n:4\n"},
+		{[]string{"__complete", "get", "configs", "default/web", ""}, ":4\n"},
+		{[]string{"__complete", "get", "conf"}, "configs\tList the files of ConfigMaps and Secrets that are laid for pods\n:4\n"},
 		{[]string{"__complete", "label", ""}, "disktype=\ndisktype-\n:6\n"},
 		{[]string{"__complete", "taint", ""}, "tier:NoSchedule-\n:6\n"},
 	} {
@@ -377,5 +408,25 @@ func TestOnATerminalThereAreAgesColoursAndNoLongLines(t *testing.T) {
 	s.talk = true
 	if got := invokeWith(t, s, "--socket", socket, "label", "a=b"); !strings.Contains(got.err, "next: dsctl explain") {
 		t.Errorf("no next command is suggested: %q", got.err)
+	}
+}
+
+func TestRenderTakesNodeAndDirectoriesOfTheAgent(t *testing.T) {
+	good, _ := canaryFiles(t)
+	b := filled()
+	b.StatusAnswer.Paths.State, b.StatusAnswer.Paths.Runtime = "/state", "/runtime"
+	socket := apitest.Serve(t, b, nil)
+	render := []string{"render", "-f", good[0], "-f", good[1]}
+	got := invoke(t, socket, render...)
+	if got.code != exitOK || !strings.Contains(got.out, "path: /runtime/config/default/web/") {
+		t.Errorf("exit %d: %s%s", got.code, got.err, got.out)
+	}
+	got = invoke(t, socket, append(render, "--trees", "-o", "jsonpath={.trees[0].pod}")...)
+	if !strings.HasPrefix(got.out, "web-") || !strings.HasSuffix(got.out, "-edge-1") {
+		t.Errorf("the pod is %q", got.out)
+	}
+	got = invoke(t, socket, append(render, "--runtime-dir", "/other")...)
+	if !strings.Contains(got.out, "path: /other/config/default/web/") {
+		t.Errorf("exit %d: %s%s", got.code, got.err, got.out)
 	}
 }

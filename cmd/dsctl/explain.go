@@ -15,6 +15,7 @@ import (
 
 	"github.com/daemonsetd/daemonsetd/agent/api"
 	"github.com/daemonsetd/daemonsetd/agent/placement"
+	"github.com/daemonsetd/daemonsetd/manifests/assemble"
 	"github.com/daemonsetd/daemonsetd/manifests/spec"
 )
 
@@ -32,7 +33,8 @@ func newExplainCommand(d *deps) *cobra.Command {
 predicate with what it looked at, passed or not, and what would change the answer.
 
 DAEMONSET is namespace/name, or name in the namespace default; without it, all are explained. With -f, the DaemonSets
-of the files are held against the nodes of --node-file, or against this host's node when there is none.`,
+of the files are held against the nodes of --node-file, or against this host's node when there is none. One that
+belongs on a node and lacks a ConfigMap, a Secret or a key is Blocked there.`,
 			online("a file has an error, or there is no such DaemonSet")),
 		Example: example("dsctl explain kube-system/web", "dsctl explain -f specs.d --node-file nodes.yaml -o json"),
 		Args:    cobra.MaximumNArgs(1),
@@ -80,8 +82,8 @@ func (d *deps) explainFiles(ctx context.Context, o explainOptions) error {
 	if err := d.complain(files); err != nil {
 		return err
 	}
-	sets, bad := daemonSets(files)
-	all := decisions(sets, nodes)
+	sets, nBad := files.daemonSets()
+	all := decisions(sets, nodes, files.objects)
 	if d.output == formatJSON {
 		err = streamJSON(d.out, all)
 	} else {
@@ -89,21 +91,36 @@ func (d *deps) explainFiles(ctx context.Context, o explainOptions) error {
 		v.object, v.rows = machineForm(all)
 		err = d.print(v)
 	}
-	return errors.Join(err, badFiles(bad))
+	return errors.Join(err, badFiles(nBad))
 }
 
 // decisions holds every DaemonSet against every node.
-func decisions(sets []*spec.DaemonSet, nodes []*corev1.Node) iter.Seq[api.Explanation] {
+func decisions(sets []*spec.DaemonSet, nodes []*corev1.Node, objects spec.Objects) iter.Seq[api.Explanation] {
+	base := assemble.New(assemble.Config{Objects: objects})
 	return func(yield func(api.Explanation) bool) {
 		for _, set := range sets {
-			compiled := placement.Compile(set.Object)
+			compiled, refers := placement.Compile(set.Object), true
 			for _, node := range nodes {
-				if !yield(explanation(set, node, compiled.Decide(node))) {
+				e := explanation(set, node, compiled.Decide(node))
+				// What refers to nothing for one node does so for all.
+				if refers {
+					refers = addMissing(&e, base.For(assemble.NodeOf(node)), set)
+				}
+				if !yield(e) {
 					return
 				}
 			}
 		}
 	}
+}
+
+// addMissing says so where the DaemonSet belongs on the node and no pod can be made, and gives whether it refers to anything.
+func addMissing(e *api.Explanation, a *assemble.Assembler, set *spec.DaemonSet) bool {
+	missing, refers := a.Missing(set)
+	if len(missing) > 0 && e.ShouldRun {
+		e.Phase, e.Message = api.PhaseBlocked, missing[0].String()
+	}
+	return refers
 }
 
 func explanation(set *spec.DaemonSet, node *corev1.Node, dec placement.Decision) api.Explanation {

@@ -7,8 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 
 	"github.com/daemonsetd/daemonsetd/manifests/diag"
 	"github.com/daemonsetd/daemonsetd/manifests/spec"
@@ -20,93 +18,87 @@ const (
 	stdinArg  = "-"
 )
 
-// rawFile is one file as it was read. Err is set when it could not be.
-type rawFile struct {
-	path string
-	data []byte
-	err  error
+// fileReader reads files and directories, each file once.
+type fileReader struct {
+	in   io.Reader
+	seen map[string]bool
+	out  []spec.DirFile
 }
-
-// specFile is one file as it was understood.
-type specFile struct {
-	path   string
-	parsed spec.Parsed
-}
-
-func (f specFile) bad() bool { return f.parsed.Problems.HasErrors() }
 
 // readFiles reads files and directories, in the order given and each file once. Of a directory it reads the files that
-// the agent would read, sorted by name. The error is about what was asked for; a file that cannot be read is in the
-// result.
-func (d *deps) readFiles(args []string) ([]rawFile, error) {
-	paths, err := expandPaths(args)
-	if err != nil {
-		return nil, err
-	}
-	var out []rawFile
-	for _, p := range paths {
-		if p == stdinArg {
-			data, err := readLimited(d.in)
-			out = append(out, rawFile{stdinName, data, err})
-			continue
-		}
-		data, err := readPath(p)
-		out = append(out, rawFile{p, data, err})
-	}
-	return out, nil
-}
-
-func expandPaths(args []string) ([]string, error) {
-	var paths []string
+// the agent would read, by its rules and sorted by name. The error is about what was asked for; a file that cannot be read
+// is in the result with a problem.
+func (d *deps) readFiles(args []string) ([]spec.DirFile, error) {
+	r := fileReader{in: d.in, seen: map[string]bool{}}
 	for _, arg := range args {
-		info, err := os.Stat(arg)
-		if arg == stdinArg || err != nil || !info.IsDir() {
-			paths = append(paths, arg)
-			continue
-		}
-		inside, err := specPaths(arg)
-		if err != nil {
+		if err := r.read(arg); err != nil {
 			return nil, err
 		}
-		paths = append(paths, inside...)
 	}
-	paths = unique(paths)
-	if len(paths) > spec.MaxFiles {
-		return nil, fmt.Errorf("there are %d files, at most %d are read", len(paths), spec.MaxFiles)
+	if len(r.out) > spec.MaxFiles {
+		return nil, fmt.Errorf("there are %d files, at most %d are read", len(r.out), spec.MaxFiles)
 	}
-	return paths, nil
+	return r.out, nil
 }
 
-// specPaths lists what the agent would read of a directory.
-func specPaths(dir string) ([]string, error) {
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return nil, fmt.Errorf("reading the directory: %w", err)
+func (r *fileReader) read(arg string) error {
+	info, err := os.Stat(arg)
+	switch {
+	case arg == stdinArg:
+		if r.first(arg) {
+			data, err := readLimited(r.in)
+			r.add(stdinName, data, err)
+		}
+	case err == nil && info.IsDir():
+		files, err := spec.ReadDir(arg)
+		if err != nil {
+			return fmt.Errorf("reading the directory: %w", err)
+		}
+		for _, f := range files {
+			if r.first(f.Path) {
+				r.out = append(r.out, f)
+			}
+		}
+	case r.first(arg):
+		data, err := readPath(arg)
+		r.add(arg, data, err)
 	}
-	var out []string
-	for _, e := range entries {
-		if isSpecName(e.Name()) && !e.IsDir() {
-			out = append(out, filepath.Join(dir, e.Name()))
+	return nil
+}
+
+func (r *fileReader) first(path string) bool {
+	path = filepath.Clean(path)
+	seen := r.seen[path]
+	r.seen[path] = true
+	return !seen
+}
+
+func (r *fileReader) add(path string, data []byte, err error) {
+	f := spec.DirFile{Path: path, Data: data}
+	if err != nil {
+		if pe, ok := errors.AsType[*fs.PathError](err); ok {
+			err = pe.Err
+		}
+		f.Problem = &diag.Problem{Severity: diag.Error, File: path, Message: fmt.Sprintf("cannot be read: %v", err)}
+	}
+	r.out = append(r.out, f)
+}
+
+// readable leaves out what is no file, and fails on the first file that cannot be read.
+func readable(files []spec.DirFile) ([]spec.DirFile, error) {
+	var out []spec.DirFile
+	for _, f := range files {
+		switch {
+		case f.Problem == nil:
+			out = append(out, f)
+		case f.Problem.Severity == diag.Error:
+			return nil, &exitError{code: exitFailed, err: fmt.Errorf("%s: %s", f.Path, f.Problem.Message), hint: f.Problem.Hint}
 		}
 	}
 	return out, nil
 }
 
-// isSpecName is the rule of the agent's loader.
-func isSpecName(name string) bool {
-	ext := filepath.Ext(name)
-	return !strings.HasPrefix(name, ".") && (ext == ".yaml" || ext == ".yml" || ext == ".json")
-}
-
-func unique(paths []string) []string {
-	seen := make(map[string]bool, len(paths))
-	return slices.DeleteFunc(paths, func(p string) bool {
-		again := seen[filepath.Clean(p)]
-		seen[filepath.Clean(p)] = true
-		return again
-	})
-}
-
+// readPath reads whatever the path leads to, which may be a pipe of the shell.
 func readPath(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -121,109 +113,50 @@ func readLimited(r io.Reader) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(r, spec.MaxFileBytes+1))
 }
 
-// loadSpecs reads and parses spec files, and finds objects that stand in two of them.
-func (d *deps) loadSpecs(args []string) ([]specFile, error) {
+// specFiles is what was read of the command line's files.
+type specFiles struct {
+	// files are in the order of the command line.
+	files []spec.ParsedFile
+	// objects is what the good ones declare.
+	objects spec.Objects
+}
+
+// loadSpecs reads and parses spec files, and holds them against each other.
+func (d *deps) loadSpecs(args []string) (specFiles, error) {
 	raw, err := d.readFiles(args)
 	if err != nil {
-		return nil, err
+		return specFiles{}, err
 	}
-	out := make([]specFile, len(raw))
+	parsed := make([]spec.ParsedFile, len(raw))
 	for i, f := range raw {
-		if f.err != nil {
-			out[i] = specFile{f.path, spec.Parsed{Problems: diag.List{unreadable(f)}}}
-			continue
-		}
-		out[i] = specFile{f.path, spec.Parse(f.path, f.data)}
-	}
-	markDuplicates(out)
-	return out, nil
-}
-
-func unreadable(f rawFile) diag.Problem {
-	err := f.err
-	if pe, ok := errors.AsType[*fs.PathError](err); ok {
-		err = pe.Err
-	}
-	return diag.Problem{Severity: diag.Error, File: f.path, Message: fmt.Sprintf("cannot be read: %v", err)}
-}
-
-// markDuplicates makes a file bad that declares what an earlier one declares: the first by name stays, as for the agent.
-func markDuplicates(files []specFile) {
-	order := make([]*specFile, len(files))
-	for i := range files {
-		order[i] = &files[i]
-	}
-	slices.SortStableFunc(order, func(a, b *specFile) int { return strings.Compare(a.path, b.path) })
-	taken := make(map[string]spec.Source)
-	for _, f := range order {
-		declared := declarations(f.parsed.Objects)
-		var clashes diag.List
-		for _, o := range declared {
-			if first, ok := taken[o.key]; ok {
-				clashes = append(clashes, clash(o, first))
-			}
-		}
-		if len(clashes) > 0 {
-			f.parsed.Problems = append(slices.Clone(f.parsed.Problems), clashes...)
-			f.parsed.Problems.Sort()
-			f.parsed.Objects = spec.Objects{}
-			continue
-		}
-		for _, o := range declared {
-			taken[o.key] = o.source
+		parsed[i].Path = f.Path
+		if f.Problem != nil {
+			parsed[i].Problems = diag.List{*f.Problem}
+		} else {
+			parsed[i].Parsed = spec.Parse(f.Path, f.Data)
 		}
 	}
+	files, objects := spec.Combine(parsed)
+	return specFiles{files, objects}, nil
 }
 
-// declaration is an object's kind, namespace and name with where it stands.
-type declaration struct {
-	key    string
-	source spec.Source
-}
-
-func declarations(o spec.Objects) []declaration {
-	var out []declaration
-	add := func(kind, namespace, name string, source spec.Source) {
-		out = append(out, declaration{fmt.Sprintf("%s %q", kind, namespace+"/"+name), source})
-	}
-	for _, x := range o.DaemonSets {
-		add("DaemonSet", x.Object.Namespace, x.Object.Name, x.Source)
-	}
-	for _, x := range o.ConfigMaps {
-		add("ConfigMap", x.Object.Namespace, x.Object.Name, x.Source)
-	}
-	for _, x := range o.Secrets {
-		add("Secret", x.Object.Namespace, x.Object.Name, x.Source)
-	}
-	for _, x := range o.Services {
-		add("Service", x.Object.Namespace, x.Object.Name, x.Source)
-	}
-	return out
-}
-
-func clash(o declaration, first spec.Source) diag.Problem {
-	return diag.Problem{
-		Severity: diag.Error, File: o.source.File, Line: o.source.Line, Column: o.source.Column, Path: "metadata.name",
-		Message: fmt.Sprintf("%s stands at %s:%d already", o.key, first.File, first.Line),
-		Hint:    "remove one of the two",
-	}
-}
+func bad(f spec.ParsedFile) bool { return f.Problems.HasErrors() }
 
 // daemonSets are those of the good files, in the order of the files, and how many files are bad.
-func daemonSets(files []specFile) (sets []*spec.DaemonSet, bad int) {
-	for _, f := range files {
-		if f.bad() {
-			bad++
+func (s specFiles) daemonSets() (sets []*spec.DaemonSet, nBad int) {
+	for _, f := range s.files {
+		if bad(f) {
+			nBad++
 		}
-		sets = append(sets, f.parsed.DaemonSets...)
+		sets = append(sets, f.DaemonSets...)
 	}
-	return sets, bad
+	return sets, nBad
 }
 
 // complain prints the errors of bad files to err, in full, for verbs whose data is something else.
-func (d *deps) complain(files []specFile) error {
-	for _, f := range files {
-		if err := diag.Render(d.err, f.parsed.Problems.Errors(), diag.RenderOptions{}); err != nil {
+func (d *deps) complain(s specFiles) error {
+	for _, f := range s.files {
+		if err := diag.Render(d.err, f.Problems.Errors(), diag.RenderOptions{}); err != nil {
 			return err
 		}
 	}

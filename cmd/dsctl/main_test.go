@@ -63,24 +63,30 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
-// verbs is every command that does something.
+// verbs is every command, those below others too.
 func verbs(t *testing.T) []*cobra.Command {
 	t.Helper()
-	root := newRootCommand(&deps{getenv: func(string) string { return "" }})
-	return root.Commands()
+	var all []*cobra.Command
+	for _, c := range newRootCommand(&deps{getenv: func(string) string { return "" }}).Commands() {
+		all = append(append(all, c), c.Commands()...)
+	}
+	return all
 }
+
+// words is what to type for a command, without the program's name.
+func words(c *cobra.Command) []string { return strings.Fields(c.CommandPath())[1:] }
 
 func TestHelp(t *testing.T) {
 	golden(t, "help/dsctl.txt", invokeWith(t, streams{}, "--help").out)
 	for _, c := range verbs(t) {
-		got := invokeWith(t, streams{}, c.Name(), "--help")
+		got := invokeWith(t, streams{}, append(words(c), "--help")...)
 		if got.code != exitOK || got.err != "" {
-			t.Errorf("%s --help: exit %d, %s", c.Name(), got.code, got.err)
+			t.Errorf("%s --help: exit %d, %s", c.CommandPath(), got.code, got.err)
 		}
 		if !strings.Contains(got.out, "EXIT STATUS\n  0  ") {
-			t.Errorf("%s --help does not have the exit codes", c.Name())
+			t.Errorf("%s --help does not have the exit codes", c.CommandPath())
 		}
-		golden(t, "help/"+c.Name()+".txt", got.out)
+		golden(t, "help/"+strings.Join(words(c), "-")+".txt", got.out)
 	}
 	files, err := os.ReadDir("testdata/help")
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -14,8 +15,9 @@ import (
 
 // nodeOptions say which nodes a verb is about.
 type nodeOptions struct {
-	file string
-	name string
+	file    string
+	name    string
+	address string
 }
 
 // nodes reads the nodes of --node-file, or asks the agent for its own.
@@ -30,6 +32,11 @@ func (d *deps) nodes(ctx context.Context, o nodeOptions) ([]*corev1.Node, error)
 		}
 		nodes[0].Name = o.name
 	}
+	if o.address != "" {
+		if err := setAddress(nodes, o); err != nil {
+			return nil, err
+		}
+	}
 	for i, n := range nodes {
 		if n.Name == "" {
 			return nil, &exitError{
@@ -39,6 +46,17 @@ func (d *deps) nodes(ctx context.Context, o nodeOptions) ([]*corev1.Node, error)
 		}
 	}
 	return nodes, nil
+}
+
+func setAddress(nodes []*corev1.Node, o nodeOptions) error {
+	if len(nodes) != 1 {
+		return usagef("--node-address is for one node, and there are %d in %q", len(nodes), o.file)
+	}
+	if net.ParseIP(o.address) == nil {
+		return usagef("--node-address %q is no IP address, such as 192.0.2.7", o.address)
+	}
+	nodes[0].Status.Addresses = []corev1.NodeAddress{{Type: corev1.NodeInternalIP, Address: o.address}}
+	return nil
 }
 
 func (d *deps) findNodes(ctx context.Context, o nodeOptions) ([]*corev1.Node, error) {
@@ -67,13 +85,13 @@ func (d *deps) readNodes(path string) ([]*corev1.Node, error) {
 	if err != nil {
 		return nil, err
 	}
+	if files, err = readable(files); err != nil {
+		return nil, err
+	}
 	var nodes []*corev1.Node
 	var problems diag.List
 	for _, f := range files {
-		if f.err != nil {
-			return nil, fmt.Errorf("reading the nodes: %w", f.err)
-		}
-		found, bad := parseNodes(f.path, f.data)
+		found, bad := parseNodes(f.Path, f.Data)
 		nodes, problems = append(nodes, found...), append(problems, bad...)
 	}
 	if problems.HasErrors() {
@@ -129,9 +147,16 @@ func parseNode(doc *strictyaml.Document) (*corev1.Node, diag.List) {
 	if problems.HasErrors() {
 		return nil, problems
 	}
-	if raw, ok := doc.Canonical("status", "conditions"); ok {
-		if err := json.Unmarshal(raw, &node.Status.Conditions); err != nil {
-			return nil, diag.List{doc.Problem(diag.Error, "status.conditions", err.Error(), "")}
+	for _, want := range []struct {
+		field string
+		into  any
+	}{{"conditions", &node.Status.Conditions}, {"addresses", &node.Status.Addresses}} {
+		raw, ok := doc.Canonical("status", want.field)
+		if !ok {
+			continue
+		}
+		if err := json.Unmarshal(raw, want.into); err != nil {
+			return nil, diag.List{doc.Problem(diag.Error, "status."+want.field, err.Error(), "")}
 		}
 	}
 	return node, problems

@@ -37,12 +37,12 @@ func (d *deps) runPlan(ctx context.Context, o planOptions) error {
 	if err != nil {
 		return err
 	}
+	if raw, err = readable(raw); err != nil {
+		return err
+	}
 	var req api.PlanRequest
 	for _, f := range raw {
-		if f.err != nil {
-			return fmt.Errorf("reading the spec files: %w", f.err)
-		}
-		req.Files = append(req.Files, api.PlanFile{Name: f.path, Data: f.data})
+		req.Files = append(req.Files, api.PlanFile{Name: f.Path, Data: f.Data})
 	}
 	if len(req.Files) == 0 {
 		return fmt.Errorf("there is no spec file in %s", strings.Join(o.files, ", "))

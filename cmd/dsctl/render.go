@@ -2,22 +2,19 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
-	corev1 "k8s.io/api/core/v1"
-	"sigs.k8s.io/yaml"
-
-	"github.com/daemonsetd/daemonsetd/agent/placement"
-	"github.com/daemonsetd/daemonsetd/manifests/render"
-	"github.com/daemonsetd/daemonsetd/manifests/spec"
 )
 
 type renderOptions struct {
-	files []string
-	node  nodeOptions
-	all   bool
+	files       []string
+	node        nodeOptions
+	layout      layoutOptions
+	all         bool
+	trees       bool
+	showSecrets bool
 }
 
 func newRenderCommand(d *deps) *cobra.Command {
@@ -25,16 +22,26 @@ func newRenderCommand(d *deps) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "render -f FILE|DIR [--node-file FILE]",
 		Short: "Print the static pod manifests that the agent would write",
-		Long: long(`Print the static pod manifests that the agent of a node would write for spec files. DaemonSets that do not
-belong on the node are left out. Without --node-file, the node is the one of this host's agent; with it, no agent is
-needed.`, online("a file has an error")),
-		Example: example("dsctl render -f specs.d --node-file node.yaml", "dsctl render -f web.yaml --node-file node.yaml --all"),
+		Long: long(`Print the static pod manifests that the agent of a node would write for spec files, with everything that they
+refer to in its place: values of ConfigMaps, Secrets and node labels in the environment, and volumes as directories of
+the host. ConfigMaps and Secrets are taken from the files given, and from nowhere else. DaemonSets that do not belong on
+the node are left out, as are those that lack something.
+
+Without --node-file, the node and the directories are those of this host's agent; with it, no agent is needed.
+
+Values that come from Secrets are replaced by the names of their keys, unless --show-secrets is given. Such a manifest
+keeps the checksum of the real one, so that it does not pass for a file of the agent's.`,
+			online("a file has an error, or a DaemonSet lacks something that it refers to")),
+		Example: example("dsctl render -f specs.d --node-file node.yaml", "dsctl render -f web.yaml -f config.yaml --node-file node.yaml --trees"),
 		Args:    cobra.NoArgs,
 		RunE:    d.verb(func(ctx context.Context, _ []string) error { return d.runRender(ctx, o) }),
 	}
 	addFileFlags(cmd, &o.files)
 	addNodeFlags(cmd, &o.node)
+	addLayoutFlags(cmd, &o.layout)
 	cmd.Flags().BoolVar(&o.all, "all", false, "render DaemonSets also where they do not belong on the node")
+	cmd.Flags().BoolVar(&o.trees, "trees", false, "list the files of volumes too, with digests and never contents")
+	cmd.Flags().BoolVar(&o.showSecrets, "show-secrets", false, "print values of Secrets as they are in the manifests")
 	return cmd
 }
 
@@ -47,11 +54,16 @@ func addFileFlags(cmd *cobra.Command, files *[]string) {
 func addNodeFlags(cmd *cobra.Command, o *nodeOptions) {
 	cmd.Flags().StringVar(&o.file, "node-file", "", "file of v1 Nodes, such as node.yaml or the output of kubectl get node -o yaml")
 	cmd.Flags().StringVar(&o.name, "node-name", "", "name of the node, instead of the one in the file")
+	cmd.Flags().StringVar(&o.address, "node-address", "", "address of the node, instead of those in the file")
 	_ = cmd.RegisterFlagCompletionFunc("node-file", completeSpecFiles)
 }
 
 func (d *deps) runRender(ctx context.Context, o renderOptions) error {
 	nodes, err := d.nodes(ctx, o.node)
+	if err != nil {
+		return err
+	}
+	layout, err := d.layout(ctx, o.layout, o.node)
 	if err != nil {
 		return err
 	}
@@ -62,15 +74,32 @@ func (d *deps) runRender(ctx context.Context, o renderOptions) error {
 	if err := d.complain(files); err != nil {
 		return err
 	}
-	sets, bad := daemonSets(files)
-	manifests, err := d.renderAll(sets, nodes, o.all)
-	if err != nil {
+	r := rendering{deps: d, options: o, layout: layout}
+	if err := r.run(files, nodes); err != nil {
 		return err
 	}
-	if err := d.print(manifestView(manifests)); err != nil {
+	if err := d.print(renderedView(r.out, o.trees)); err != nil {
 		return err
 	}
-	return badFiles(bad)
+	if r.hidden {
+		d.notef("values of Secrets are replaced by the names of their keys; --show-secrets prints them")
+	}
+	return r.left()
+}
+
+// left is the error for what was left out; why has been shown.
+func (r *rendering) left() error {
+	var parts []string
+	if r.bad > 0 {
+		parts = append(parts, countAre(r.bad, "file")+" bad and left out")
+	}
+	if r.lacking > 0 {
+		parts = append(parts, countAre(r.lacking, "DaemonSet")+" left out for want of "+whatTheyReferTo(r.lacking))
+	}
+	if len(parts) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%s", strings.Join(parts, "; "))
 }
 
 // badFiles is the error for files whose problems have been shown.
@@ -88,71 +117,9 @@ func countAre(n int, one string) string {
 	return count(n, one) + " are"
 }
 
-func (d *deps) renderAll(sets []*spec.DaemonSet, nodes []*corev1.Node, all bool) ([]render.Manifest, error) {
-	var out []render.Manifest
-	for _, set := range sets {
-		compiled := placement.Compile(set.Object)
-		for _, node := range nodes {
-			if should, _ := compiled.Fits(node); !should && !all {
-				d.notef("%s does not belong on node %s", set.Key(), node.Name)
-				continue
-			}
-			m, err := d.renderOne(set, node)
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, m)
-		}
+func whatTheyReferTo(n int) string {
+	if n == 1 {
+		return "what it refers to"
 	}
-	return out, nil
-}
-
-func (d *deps) renderOne(set *spec.DaemonSet, node *corev1.Node) (render.Manifest, error) {
-	m, changes, err := render.Render(set.Object, render.Options{
-		NodeName: node.Name, Revision: render.Revision(set.Template), Source: set.Source.File,
-	})
-	if err != nil {
-		return render.Manifest{}, fmt.Errorf("rendering %s for node %s: %w", set.Key(), node.Name, err)
-	}
-	for _, c := range changes {
-		if !c.Silent {
-			d.warnf("%s: %s: %s", set.Key(), c.Path, c.Message)
-		}
-	}
-	return m, nil
-}
-
-// podList is what json and yaml show of manifests.
-type podList struct {
-	APIVersion string            `json:"apiVersion"`
-	Kind       string            `json:"kind"`
-	Items      []json.RawMessage `json:"items"`
-}
-
-func manifestView(manifests []render.Manifest) view {
-	list := podList{APIVersion: "v1", Kind: "List", Items: []json.RawMessage{}}
-	v := view{text: func(p page) error { return printManifests(p, manifests) }}
-	for _, m := range manifests {
-		raw, err := yaml.YAMLToJSON(m.Data)
-		if err != nil {
-			// What Render wrote is YAML; if it were not, the text would show it.
-			continue
-		}
-		list.Items = append(list.Items, raw)
-		v.names = append(v.names, m.FileName)
-	}
-	v.object, v.rows = list, rowsOf(list.Items)
-	return v
-}
-
-func printManifests(p page, manifests []render.Manifest) error {
-	for i, m := range manifests {
-		if i > 0 {
-			p.printf("---\n")
-		}
-		if _, err := p.Write(m.Data); err != nil {
-			return err
-		}
-	}
-	return nil
+	return "what they refer to"
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -31,8 +32,9 @@ func newValidateCommand(d *deps) *cobra.Command {
 		Use:   "validate FILE|DIR...",
 		Short: "Check spec files as the agent and the kubelet would",
 		Long: long(`Check spec files: strictly decoded, defaulted and validated by the Kubernetes code, then checked as the
-kubelet checks static pods. Every problem of every file is shown with its place. Of a directory, the files are
-checked that the agent would read; - is the standard input. No agent is needed.`,
+kubelet checks static pods. Every problem of every file is shown with its place. ConfigMaps, Secrets and keys that a
+DaemonSet needs and none of the files has are warnings. Of a directory, the files are checked that the agent would
+read; - is the standard input. No agent is needed.`,
 			offline("a file has an error")),
 		Example: example("dsctl validate /etc/daemonsetd/specs.d",
 			"dsctl validate -o json web.yaml", "helm template . | dsctl validate -"),
@@ -43,21 +45,22 @@ checked that the agent would read; - is the standard input. No agent is needed.`
 }
 
 func (d *deps) runValidate(_ context.Context, args []string) error {
-	files, err := d.loadSpecs(args)
+	loaded, err := d.loadSpecs(args)
 	if err != nil {
 		return err
 	}
+	files := withUnresolved(loaded)
 	result := validation{SchemaVersion: schemaVersion, Valid: true, Files: []validatedFile{}}
 	var names []string
 	for _, f := range files {
-		problems := api.Problems(f.parsed.Problems)
+		problems := api.Problems(f.Problems)
 		for i := range problems {
 			// The file is named once, around its problems.
 			problems[i].File = ""
 		}
-		result.Files = append(result.Files, validatedFile{f.path, problems})
-		result.Valid = result.Valid && !f.bad()
-		names = append(names, f.path)
+		result.Files = append(result.Files, validatedFile{f.Path, problems})
+		result.Valid = result.Valid && !bad(f)
+		names = append(names, f.Path)
 	}
 	err = d.print(view{
 		object: result,
@@ -71,14 +74,31 @@ func (d *deps) runValidate(_ context.Context, args []string) error {
 	return err
 }
 
-func printValidation(p page, files []specFile) error {
+// withUnresolved adds to each file what its DaemonSets refer to and no file has. They are warnings: the rest may stand in
+// files that were not given.
+func withUnresolved(s specFiles) []spec.ParsedFile {
+	missing := map[string]diag.List{}
+	for _, p := range spec.Unresolved(s.objects) {
+		missing[p.File] = append(missing[p.File], p)
+	}
+	files := slices.Clone(s.files)
+	for i := range files {
+		if more := missing[files[i].Path]; len(more) > 0 {
+			files[i].Problems = slices.Concat(files[i].Problems, more)
+			files[i].Problems.Sort()
+		}
+	}
+	return files
+}
+
+func printValidation(p page, files []spec.ParsedFile) error {
 	var all diag.List
-	var objects, bad int
+	var objects, nBad int
 	for _, f := range files {
-		all = append(all, f.parsed.Problems...)
-		objects += countObjects(f.parsed.Objects)
-		if f.bad() {
-			bad++
+		all = append(all, f.Problems...)
+		objects += countObjects(f.Objects)
+		if bad(f) {
+			nBad++
 		}
 	}
 	if err := diag.Render(p, all, diag.RenderOptions{Color: p.color}); err != nil {
@@ -87,7 +107,7 @@ func printValidation(p page, files []specFile) error {
 	if len(all) > 0 {
 		p.printf("\n")
 	}
-	p.printf("%s\n", summary(len(files), bad, objects, all))
+	p.printf("%s\n", summary(len(files), nBad, objects, all))
 	return nil
 }
 

@@ -1,0 +1,36 @@
+package main
+
+import (
+	"context"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+func newGetCommand(d *deps) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "get RESOURCE",
+		Short: "List what the agent of this host has",
+		Long: long(`List what the agent of this host has, one line each.
+
+dsctl get configs  lists the files of ConfigMaps and Secrets that are laid for pods.`,
+			online("it failed")),
+		Example: example("dsctl get configs", "dsctl get configs kube-system/web -o wide"),
+	}
+	cmd.AddCommand(newGetConfigsCommand(d))
+	cmd.RunE = d.verb(func(_ context.Context, args []string) error { return unknownResource(cmd, args) })
+	return cmd
+}
+
+// unknownResource is for a resource that there is none of.
+func unknownResource(cmd *cobra.Command, args []string) error {
+	var names []string
+	for _, c := range cmd.Commands() {
+		names = append(names, c.Name())
+	}
+	known := strings.Join(names, ", ")
+	if len(args) == 0 {
+		return usagef("a resource is required: %s", known)
+	}
+	return usagef("unknown resource %q, want %s", args[0], known)
+}
