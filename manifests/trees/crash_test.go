@@ -50,19 +50,23 @@ func changes() []change {
 }
 
 // faults are the ways in which call number k goes wrong.
-func faults(memory string) map[string]func(k int) *faulty {
+func faults() map[string]func(k int) *faulty {
 	return map[string]func(k int) *faulty{
-		"crash": func(k int) *faulty { return &faulty{memory: memory, at: k, crash: true} },
-		"error": func(k int) *faulty { return &faulty{memory: memory, at: k, err: syscall.ENOSPC} },
+		"crash": func(k int) *faulty { return &faulty{at: k, crash: true} },
+		"error": func(k int) *faulty { return &faulty{at: k, err: syscall.ENOSPC} },
 		"errors from then on": func(k int) *faulty {
-			return &faulty{memory: memory, at: k, err: syscall.EROFS, forever: true}
+			return &faulty{at: k, err: syscall.EROFS, forever: true}
 		},
 	}
 }
 
 func TestApplyStoppedAtEveryCall(t *testing.T) {
-	for _, c := range changes() {
-		for name, fault := range faults("") {
+	for i, c := range changes() {
+		for name, fault := range faults() {
+			if strings.HasPrefix(name, "errors") && i%3 > 0 {
+				// What becomes of the clean-up does not depend on much.
+				continue
+			}
 			t.Run(c.name+"/"+name, func(t *testing.T) {
 				t.Parallel()
 				k := 1
@@ -164,7 +168,7 @@ func heals(t *testing.T, r *rig, c change, path string) {
 // Keep that is stopped leaves a tree whole or makes it absent, and the next Keep, or the next Apply, goes on from there.
 func TestKeepStoppedAtEveryCall(t *testing.T) {
 	old := *changes()[0].new
-	for name, fault := range faults("") {
+	for name, fault := range faults() {
 		for _, next := range []string{"keep", "apply"} {
 			t.Run(name+"/"+next, func(t *testing.T) {
 				k := 1

@@ -139,12 +139,8 @@ func (s *Store) roots() []root {
 // and Secret, whatever the content. It is empty where one of the names is not a name that Kubernetes allows, so that no name
 // leads out of the directory; Apply refuses such a tree.
 func (s *Store) Path(t Tree) string {
-	if t.checkNames() != nil {
-		return ""
-	}
-	r := s.configs
 	if t.Secret {
-		r = s.secrets
+		return Path(s.secrets.dir, t)
 	}
-	return t.identity().path(r)
+	return Path(s.configs.dir, t)
 }

@@ -87,8 +87,11 @@ func (s *Store) strip(t found) error {
 	}
 	// Never more than the empty directory, as somebody's file system may be mounted upon it.
 	for _, m := range slices.Backward(t.mark.Mountpoints) {
-		err := ignoreMissing(s.sys.remove(filepath.Join(t.path, m)))
-		if err != nil && !notEmpty(err) {
+		path := filepath.Join(t.path, m)
+		if info, err := s.sys.lstat(path); err != nil || !info.IsDir() {
+			continue
+		}
+		if err := ignoreMissing(s.sys.remove(path)); err != nil && !notEmpty(err) {
 			return err
 		}
 	}

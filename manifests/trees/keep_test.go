@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -56,15 +57,16 @@ func TestKeepLeavesOthers(t *testing.T) {
 	for _, path := range foreign {
 		put(t, path, path)
 	}
-	if err := os.Mkdir(r.config+"/empty", 0o755); err != nil {
+	if err := errors.Join(os.Mkdir(r.config+"/empty", 0o755), os.Mkdir(rev+"/dir.json", 0o700), os.Symlink("config.json", rev+"/link.json")); err != nil {
 		t.Fatal(err)
 	}
+	foreign = append(foreign, rev+"/dir.json", rev+"/link.json")
 	for range 2 {
 		if err := r.Keep(nobody); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if diff := cmp.Diff(foreign, r.Foreign(), cmpopts.SortSlices(strings.Compare)); diff != "" {
+	if diff := cmp.Diff(slices.Sorted(slices.Values(foreign)), r.Foreign()); diff != "" {
 		t.Errorf("foreign (-want +got):\n%s", diff)
 	}
 	for _, path := range foreign {
@@ -85,7 +87,7 @@ func TestKeepLeavesOthers(t *testing.T) {
 	if err := r.Keep(nobody); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"nobodys", "other.json"}, entries(t, rev)); diff != "" {
+	if diff := cmp.Diff([]string{"dir.json", "link.json", "nobodys", "other.json"}, entries(t, rev)); diff != "" {
 		t.Errorf("the revision (-want +got):\n%s", diff)
 	}
 }
@@ -104,6 +106,37 @@ func TestKeepNeverEmptiesMountpoints(t *testing.T) {
 		t.Fatalf("got %q, %v", b, err)
 	}
 	mustBe(t, r.Path(tr), nil)
+}
+
+// A mark that somebody edited leads to nothing outside of its tree, and a file in the place of a mount point is not ours.
+func TestKeepWithSpoiltMarks(t *testing.T) {
+	r := newRig(t, t.TempDir())
+	a, b := tree("a"), tree("b")
+	b.Mountpoints = []string{"m"}
+	r.apply(t, a, b)
+	edited := newMark(a, []string{"../../../../precious"})
+	data, err := edited.encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, r.Path(a)+markSuffix, string(data))
+	if err := os.Remove(r.Path(b) + "/m"); err != nil {
+		t.Fatal(err)
+	}
+	put(t, r.Path(b)+"/m", "mine")
+	put(t, filepath.Join(filepath.Dir(r.config), "precious"), "")
+	put(t, filepath.Join(r.config, "precious"), "")
+	if err := r.Keep(nobody); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{r.Path(a) + "/..data", r.Path(b) + "/m", filepath.Join(r.config, "precious")} {
+		if _, err := os.Lstat(path); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := r.Apply([]Tree{a}); !errors.Is(err, ErrForeign) {
+		t.Errorf("with an edited mark: %v", err)
+	}
 }
 
 func TestList(t *testing.T) {
@@ -128,8 +161,10 @@ func TestList(t *testing.T) {
 		}
 	}
 	listed := func(tr Tree, sources []string, files ...ListedFile) Listed {
-		return Listed{Namespace: "kube-system", DaemonSet: "fluent-bit", Revision: "5d8f7c", Volume: tr.Volume, Secret: tr.Secret,
-			Path: r.Path(tr), Sources: sources, Files: files}
+		return Listed{
+			Namespace: "kube-system", DaemonSet: "fluent-bit", Revision: "5d8f7c", Volume: tr.Volume, Secret: tr.Secret,
+			Path: r.Path(tr), Sources: sources, Files: files,
+		}
 	}
 	file := func(path string, mode fs.FileMode, size int64, sum string) ListedFile {
 		return ListedFile{Path: path, Mode: mode, UID: os.Geteuid(), GID: os.Getegid(), Size: size, SHA256: sum}

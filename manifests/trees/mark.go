@@ -6,7 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path/filepath"
 	"slices"
+	"strings"
+	"syscall"
 )
 
 // markSuffix makes the mark's name from the volume's, which has no dot.
@@ -41,17 +44,26 @@ func (m mark) encode() ([]byte, error) {
 // is not what we write.
 func (s *Store) readMark(i identity, path string) (mark, error) {
 	data, err := s.sys.read(path+markSuffix, markLimit)
-	if err != nil {
+	switch {
+	case errors.Is(err, errNotRegular), errors.Is(err, syscall.ELOOP):
+		return mark{}, fmt.Errorf("%w: %w", err, ErrForeign)
+	case err != nil:
 		return mark{}, err
 	}
 	var m mark
 	if err := json.Unmarshal(data, &m); err != nil {
 		return mark{}, fmt.Errorf("%q is not a file that the agent wrote: %w: %w", path+markSuffix, err, ErrForeign)
 	}
-	if m.Version != markVersion || m.identity != i {
-		return mark{}, fmt.Errorf("%q is for another volume or another version of the agent: %w", path+markSuffix, ErrForeign)
+	if m.Version != markVersion || m.identity != i || !slices.IsSortedFunc(m.Mountpoints, strings.Compare) ||
+		slices.ContainsFunc(m.Mountpoints, leadsOut) {
+		return mark{}, fmt.Errorf("%q is not as this version of the agent writes it for this volume: %w", path+markSuffix, ErrForeign)
 	}
 	return m, nil
+}
+
+// leadsOut keeps a mark that somebody edited from naming anything outside of the tree, or the tree itself.
+func leadsOut(path string) bool {
+	return !filepath.IsLocal(path) || filepath.Clean(path) != path || path == "."
 }
 
 // claim brings the mark of a tree up to date before anything is done to the tree. What stands there without a mark is not

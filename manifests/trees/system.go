@@ -54,6 +54,8 @@ type file interface {
 // linux is the real thing.
 type linux struct{}
 
+var errNotRegular = errors.New("it is not a regular file")
+
 func (linux) inMemory(path string) (bool, error) {
 	var st unix.Statfs_t
 	if err := unix.Statfs(path, &st); err != nil {
@@ -93,7 +95,7 @@ func (linux) read(path string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, &fs.PathError{Op: "read", Path: path, Err: errors.New("it is not a regular file")}
+		return nil, &fs.PathError{Op: "read", Path: path, Err: errNotRegular}
 	}
 	return io.ReadAll(io.LimitReader(f, limit))
 }

@@ -89,6 +89,7 @@ func (s *Store) isOurs(dir string) bool {
 
 // volumes sorts what is in the directory of a revision.
 func (s *Store) volumes(i identity, dir string, names []string, f *findings) error {
+	var errs []error
 	for _, name := range names {
 		path := filepath.Join(dir, name)
 		volume, isMark := strings.CutSuffix(name, markSuffix)
@@ -99,12 +100,10 @@ func (s *Store) volumes(i identity, dir string, names []string, f *findings) err
 			f.foreign = append(f.foreign, path)
 		case isMark:
 			i.Volume = volume
-			if err := s.volume(i, filepath.Join(dir, volume), f); err != nil {
-				return err
-			}
+			errs = append(errs, s.volume(i, filepath.Join(dir, volume), f))
 		}
 	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // volume looks at a tree that seems to have a mark.
@@ -115,12 +114,14 @@ func (s *Store) volume(i identity, path string, f *findings) error {
 	}
 	exists := err == nil && info.IsDir()
 	m, err := s.readMark(i, path)
-	if errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil
-	}
-	if err != nil {
+	case errors.Is(err, ErrForeign):
 		f.foreign = append(f.foreign, path+markSuffix)
 		return nil
+	case err != nil:
+		return err
 	}
 	if len(f.trees) == MaxTrees {
 		return fmt.Errorf("%w: more than %d volumes", ErrTooLarge, MaxTrees)
