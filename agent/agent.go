@@ -32,6 +32,7 @@ import (
 	"github.com/daemonsetd/daemonsetd/agent/registry"
 	"github.com/daemonsetd/daemonsetd/agent/systemd"
 	"github.com/daemonsetd/daemonsetd/agent/zf"
+	"github.com/daemonsetd/daemonsetd/manifests/assemble"
 	"github.com/daemonsetd/daemonsetd/manifests/diag"
 	"github.com/daemonsetd/daemonsetd/manifests/spec"
 	"github.com/daemonsetd/daemonsetd/manifests/store"
@@ -97,6 +98,7 @@ type Agent struct {
 	phases   map[string]plan.Phase
 	health   map[string]api.HealthItem
 	acting   acting
+	stopped  stopwatch
 	ready    bool
 	line     string
 	first    time.Time
@@ -118,7 +120,7 @@ func New(opts Options) (_ *Agent, err error) {
 	}
 	a := &Agent{
 		opts: opts, cfg: opts.Config, log: opts.Logger, requests: make(chan request), ended: make(chan struct{}), rendered: map[*spec.DaemonSet]*rendered{},
-		phases: map[string]plan.Phase{}, health: map[string]api.HealthItem{},
+		phases: map[string]plan.Phase{}, health: map[string]api.HealthItem{}, stopped: stopwatch{pods: map[string]watched{}},
 	}
 	defer func() {
 		if err != nil {
@@ -164,7 +166,8 @@ func (a *Agent) openInputs() error {
 	if a.loader, err = spec.NewLoader(spec.LoaderConfig{Dir: a.cfg.SpecsDir, StateDir: a.cfg.StateDir, Logger: a.log}); err != nil {
 		return fmt.Errorf("specs directory: %w", err)
 	}
-	if a.trees, err = trees.New(trees.Config{Dir: filepath.Join(a.cfg.StateDir, "config"), SecretDir: filepath.Join(a.cfg.RuntimeDir, "config"), Logger: a.log}); err != nil {
+	layout := assemble.Layout{StateDir: a.cfg.StateDir, RuntimeDir: a.cfg.RuntimeDir}
+	if a.trees, err = trees.New(trees.Config{Dir: layout.Dir(), SecretDir: layout.SecretDir(), Logger: a.log}); err != nil {
 		return err
 	}
 	a.kubelet = newHost(a.cfg, a.log)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"slices"
 	"strings"
 
@@ -14,8 +13,8 @@ import (
 	"github.com/daemonsetd/daemonsetd/agent/api"
 	"github.com/daemonsetd/daemonsetd/agent/placement"
 	"github.com/daemonsetd/daemonsetd/agent/plan"
+	"github.com/daemonsetd/daemonsetd/manifests/assemble"
 	"github.com/daemonsetd/daemonsetd/manifests/render"
-	"github.com/daemonsetd/daemonsetd/manifests/resolve"
 	"github.com/daemonsetd/daemonsetd/manifests/spec"
 	"github.com/daemonsetd/daemonsetd/manifests/trees"
 )
@@ -40,115 +39,25 @@ func (r *rendered) stale(s *state) bool {
 	return r.refers && (r.specs != s.specs || r.node != s.node)
 }
 
-// facts is what DaemonSets may refer to.
-type facts struct {
-	objects   spec.Objects
-	find      func(namespace string) resolve.Input
-	labels    map[string]string
-	addresses []string
-	sources   map[string]string
+// assembler makes manifests and files from these objects, for this node.
+func (a *Agent) assembler(objects spec.Objects, node *corev1.Node) *assemble.Assembler {
+	n := assemble.NodeOf(node)
+	n.Name = a.cfg.NodeName
+	return assemble.New(assemble.Config{Objects: objects, Node: n, Path: a.trees.Path})
 }
 
-func newFacts(objects spec.Objects, node *corev1.Node) *facts {
-	f := &facts{objects: objects, labels: node.Labels}
-	for _, a := range node.Status.Addresses {
-		if a.Type == corev1.NodeInternalIP {
-			f.addresses = append(f.addresses, a.Address)
-		}
-	}
-	return f
-}
-
-// input is what one DaemonSet is resolved with. Most DaemonSets of most hosts refer to nothing; the maps are made for the
-// first one.
-func (f *facts) input(ds *spec.DaemonSet, nodeName string) resolve.Input {
-	if f.find == nil {
-		f.find = f.objects.Finder()
-		f.sources = map[string]string{}
-		for _, c := range f.objects.ConfigMaps {
-			f.sources["ConfigMap/"+c.Key()] = c.Source.File
-		}
-		for _, c := range f.objects.Secrets {
-			f.sources["Secret/"+c.Key()] = c.Source.File
-		}
-	}
-	in := f.find(ds.Object.Namespace)
-	in.DaemonSet, in.NodeName, in.NodeLabels, in.NodeAddresses = ds.Object, nodeName, f.labels, f.addresses
-	if len(f.addresses) > 0 {
-		in.NodeAddress = f.addresses[0]
-	}
-	return in
-}
-
-// render resolves what a DaemonSet refers to and makes its manifest and the files of its volumes.
-func (a *Agent) render(ds *spec.DaemonSet, s *state, f *facts) *rendered {
-	res := resolve.Resolve(f.input(ds, a.cfg.NodeName))
-	r := &rendered{compiled: placement.Compile(ds.Object), specs: s.specs, node: s.node}
-	o := render.Options{NodeName: a.cfg.NodeName, Revision: render.Revision(ds.Template, res.Digests...), Source: ds.Source.File}
-	r.refers = len(res.Digests) > 0 || len(res.Missing) > 0 || len(res.Trees("")) > 0
-	if len(res.Missing) > 0 {
-		r.manifest.Revision = o.Revision
-		r.blocked = fmt.Sprintf("%s; declare it in a file of %s (the DaemonSet is declared in %s)", res.Missing[0], a.cfg.SpecsDir, ds.Source.File)
-		return r
-	}
-	for _, t := range res.Trees(o.Revision) {
-		r.trees = append(r.trees, f.tree(ds, o.Revision, t))
-	}
-	resolved := res.DaemonSet(func(t resolve.Tree) string { return a.trees.Path(f.tree(ds, o.Revision, t)) })
-	var err error
-	if r.manifest, _, err = render.Render(resolved, o); err != nil {
-		r.manifest.Revision, r.blocked = o.Revision, err.Error()
+// render makes the manifest of a DaemonSet and the files of its volumes.
+func (a *Agent) render(ds *spec.DaemonSet, s *state, from *assemble.Assembler) *rendered {
+	made, err := from.Assemble(ds)
+	r := &rendered{compiled: placement.Compile(ds.Object), manifest: made.Manifest, trees: made.Trees, refers: made.Refers, specs: s.specs, node: s.node}
+	r.manifest.Revision = made.Revision
+	switch {
+	case len(made.Missing) > 0:
+		r.blocked = fmt.Sprintf("%s; declare it in a file of %s (the DaemonSet is declared in %s)", made.Missing[0], a.cfg.SpecsDir, ds.Source.File)
+	case err != nil:
+		r.blocked = err.Error()
 	}
 	return r
-}
-
-// setgid and the group's rights are what the kubelet gives to directories of a read-only volume with an fsGroup
-// (changeFilePermission in pkg/volume/volume_linux.go).
-const groupDirMode = fs.ModeSetgid | 0o550
-
-// tree is a volume's files as the disk takes them.
-func (f *facts) tree(ds *spec.DaemonSet, revision string, t resolve.Tree) trees.Tree {
-	out := trees.Tree{
-		Namespace: ds.Object.Namespace, DaemonSet: ds.Object.Name, Revision: revision, Volume: t.Volume, Secret: t.Secret,
-		Mountpoints: t.MountPoints, GID: t.FSGroup, Sources: f.volumeSources(ds, t.Volume),
-	}
-	if t.FSGroup != nil {
-		out.DirMode = trees.DefaultDirMode | groupDirMode
-	}
-	for _, file := range t.Files {
-		out.Files = append(out.Files, trees.File{Path: file.Path, Mode: fs.FileMode(file.Mode).Perm(), Data: file.Data})
-	}
-	return out
-}
-
-// volumeSources are the spec files that a volume's content comes from.
-func (f *facts) volumeSources(ds *spec.DaemonSet, volume string) []string {
-	var files []string
-	add := func(kind, name string) {
-		if file := f.sources[kind+"/"+ds.Object.Namespace+"/"+name]; file != "" {
-			files = append(files, file)
-		}
-	}
-	for _, v := range ds.Object.Spec.Template.Spec.Volumes {
-		switch {
-		case v.Name != volume:
-		case v.ConfigMap != nil:
-			add(resolve.KindConfigMap, v.ConfigMap.Name)
-		case v.Secret != nil:
-			add(resolve.KindSecret, v.Secret.SecretName)
-		case v.Projected != nil:
-			for _, p := range v.Projected.Sources {
-				if p.ConfigMap != nil {
-					add(resolve.KindConfigMap, p.ConfigMap.Name)
-				}
-				if p.Secret != nil {
-					add(resolve.KindSecret, p.Secret.Name)
-				}
-			}
-		}
-	}
-	slices.Sort(files)
-	return slices.Compact(files)
 }
 
 // whatIf decides DaemonSets that are not in effect. What is computed for them is not kept.

@@ -16,16 +16,21 @@ import (
 // the agent has acted on them. Everything that can fail comes before anything is taken over; a configuration that cannot
 // be used is an error and changes nothing.
 func (a *Agent) Reload(ctx context.Context) (*api.ReloadResult, error) {
-	a.opts.Notifier.Reloading()
-	defer func() { a.opts.Notifier.Ready(a.currentLine()) }()
 	next, problems, err := a.reread()
 	if err != nil {
 		a.metrics.ReloadSuccessful.Set(0)
+		a.opts.Notifier.Status("reload failed, everything stays as it was: " + err.Error())
 		return nil, api.Errorf(api.CodeInvalid, "%v", err).WithRemedy("correct the configuration; the agent goes on with the old one")
 	}
 	res := &api.ReloadResult{TypeMeta: api.TypeMeta(api.KindReloadResult), Changed: []string{}, Problems: api.Problems(problems)}
 	before := a.view.Load()
-	err = a.ask(ctx, func(ctx context.Context) { a.takeOver(ctx, next, problems, res) })
+	err = a.ask(ctx, func(ctx context.Context) {
+		// From within the loop, so that it comes after the first READY.
+		a.opts.Notifier.Reloading()
+		a.takeOver(ctx, next, problems, res)
+	})
+	// Whatever came of it, the unit must not stay in the state "reloading".
+	defer func() { a.opts.Notifier.Ready(a.currentLine()) }()
 	if err == nil {
 		err = a.settled(ctx)
 	}

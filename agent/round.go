@@ -96,7 +96,7 @@ func (a *Agent) read(now time.Time) (state, time.Duration) {
 	}
 	s.node = a.nodes.Node()
 	s.listing, s.scanErr = a.store.Scan()
-	s.input = plan.Input{Now: now, Node: a.cfg.NodeName, Kubelet: kubeletInput(s.kubelet, s.specs, now), Undecided: s.specs.Undecided, Memories: maps.Clone(a.memories.now)}
+	s.input = plan.Input{Now: now, Node: a.cfg.NodeName, Kubelet: a.kubeletInput(s.kubelet, s.specs, now), Undecided: s.specs.Undecided, Memories: maps.Clone(a.memories.now)}
 	s.input.Wanted = a.wanted(&s, s.specs.Objects)
 	for _, e := range s.listing.Ours {
 		s.input.Present = append(s.input.Present, plan.Present{
@@ -110,12 +110,12 @@ func (a *Agent) read(now time.Time) (state, time.Duration) {
 
 // wanted decides every declared DaemonSet for this node.
 func (a *Agent) wanted(s *state, objects spec.Objects) []plan.Wanted {
-	facts := newFacts(objects, s.node)
+	from := a.assembler(objects, s.node)
 	wanted := make([]plan.Wanted, 0, len(objects.DaemonSets))
 	for _, ds := range objects.DaemonSets {
 		r := a.rendered[ds]
 		if r == nil || r.stale(s) {
-			r = a.render(ds, s, facts)
+			r = a.render(ds, s, from)
 			a.rendered[ds] = r
 		}
 		wanted = append(wanted, a.want(s, ds, r))
@@ -182,7 +182,7 @@ func (a *Agent) evictionDue(now time.Time) time.Time {
 }
 
 // kubeletInput turns the latest answers of the kubelet into what plan looks at.
-func kubeletInput(k *kubelet.Snapshot, specs *spec.Snapshot, now time.Time) plan.Kubelet {
+func (a *Agent) kubeletInput(k *kubelet.Snapshot, specs *spec.Snapshot, now time.Time) plan.Kubelet {
 	in := plan.Kubelet{
 		AssumeReady: k.AssumeReady, Healthy: k.Healthy, Missed: k.HealthErr != nil, PodsAt: k.PodsAt, RunningAt: k.RunningAt,
 		RunningUnknown: k.RunningErr != nil || k.PodsErr != nil, PodsUnknown: k.PodsErr != nil,
@@ -191,8 +191,10 @@ func kubeletInput(k *kubelet.Snapshot, specs *spec.Snapshot, now time.Time) plan
 	in.Gone = func(full string, removed time.Time) bool {
 		namespace, name := splitKey(full)
 		gone, _ := k.Gone(namespace, name, removed)
-		return gone
+		return gone || a.stopped.stopped(k, full, removed)
 	}
+	a.stopped.cgroups.Root = a.kubelet.settings().CgroupRoot
+	a.stopped.observe(k, now)
 	minReady := minReadySeconds(specs)
 	for i := range k.Pods {
 		pod := &k.Pods[i]

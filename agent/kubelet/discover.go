@@ -45,6 +45,7 @@ func (d *discovery) paths() {
 	d.set.StaticPodPath = d.take("StaticPodPath", d.opts.ManifestsDir, d.cfg.StaticPodPath, DefaultStaticPodPath)
 	d.set.RootDir = d.take("RootDir", d.opts.RootDir, "", DefaultRootDir)
 	d.set.PodLogsDir = d.take("PodLogsDir", "", d.cfg.PodLogsDir, DefaultPodLogsDir)
+	d.set.CgroupRoot = d.cfg.CgroupRoot
 	d.set.FileCheckFrequency = d.cfg.FileCheckFrequency.Duration
 	if d.set.FileCheckFrequency <= 0 {
 		d.set.FileCheckFrequency = DefaultFileCheckFrequency

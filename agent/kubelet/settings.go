@@ -64,6 +64,8 @@ type Settings struct {
 
 	// RootDir is the kubelet's directory, of which nodefs is the file system.
 	RootDir string
+	// CgroupRoot is the cgroup below which the kubelet makes those of pods; empty: the top.
+	CgroupRoot string
 	// PodLogsDir is where the container runtime writes the logs of pods.
 	PodLogsDir string
 	// FileCheckFrequency is how often the kubelet lists StaticPodPath when no watch event tells it to look.

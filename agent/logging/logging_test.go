@@ -94,7 +94,7 @@ func TestJournalStream(t *testing.T) {
 		fmt.Sprintf("%d:%d", st.Dev, st.Ino):   true,
 		fmt.Sprintf("%d:%d", st.Dev, st.Ino+1): false,
 		fmt.Sprintf("%d:%d", st.Dev+1, st.Ino): false,
-		"": false, "1": false, "x:y": false,
+		"":                                     false, "1": false, "x:y": false,
 	} {
 		if got := journalStream(env, f); got != want {
 			t.Errorf("JOURNAL_STREAM=%q: %v, want %v", env, got, want)

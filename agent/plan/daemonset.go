@@ -14,7 +14,7 @@ const (
 	// it takes to notice the missing file and to tear the sandbox down.
 	askMargin = 10 * time.Second
 	// lookAgain is how often the kubelet's answers are looked at while a pod is stopping.
-	lookAgain = 100 * time.Millisecond
+	lookAgain = 50 * time.Millisecond
 	// reissueHold is how long a rejected pod's manifest stays away. The kubelet forgets a static pod when a housekeeping
 	// (every 2 s, pkg/kubelet/kubelet.go) has passed without it.
 	reissueHold = 3 * time.Second

@@ -1,0 +1,76 @@
+package agent
+
+import (
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/daemonsetd/daemonsetd/agent/kubelet"
+	"github.com/daemonsetd/daemonsetd/manifests/render"
+)
+
+// forgetWatched is how long the cgroup of a pod is remembered after the kubelet has last listed it; a pod that takes
+// longer to stop is waited for by the kubelet's own list.
+const forgetWatched = 10 * time.Minute
+
+// stopwatch knows the cgroups of our pods, to see the end of one as soon as it comes. Only a pod that was ready, and whose
+// cgroup was found with processes in it, is watched: of any other an empty cgroup proves nothing.
+type stopwatch struct {
+	cgroups kubelet.Cgroups
+	pods    map[string]watched
+}
+
+type watched struct {
+	uid    string
+	cgroup kubelet.Cgroup
+	last   time.Time
+}
+
+// observe takes up the pods that are ready.
+func (w *stopwatch) observe(k *kubelet.Snapshot, now time.Time) {
+	for i := range k.Pods {
+		pod := &k.Pods[i]
+		if pod.Annotations[render.AnnotationDaemonSet] == "" || !kubelet.PodReady(pod) {
+			continue
+		}
+		w.take(pod, now)
+	}
+	for name, p := range w.pods {
+		if now.Sub(p.last) > forgetWatched {
+			delete(w.pods, name)
+		}
+	}
+}
+
+func (w *stopwatch) take(pod *corev1.Pod, now time.Time) {
+	name := pod.Namespace + "/" + pod.Name
+	p, known := w.pods[name]
+	if !known || p.uid != string(pod.UID) {
+		cgroup, found := w.cgroups.Find(string(pod.UID))
+		if !found {
+			return
+		}
+		if populated, err := cgroup.Populated(); err != nil || !populated {
+			return
+		}
+		p = watched{uid: string(pod.UID), cgroup: cgroup}
+	}
+	p.last = now
+	w.pods[name] = p
+}
+
+// stopped says that a pod has ended for certain: the kubelet has let go of it since its manifest was removed, so that it
+// starts nothing of it any more, and no process is left in its cgroup.
+func (w *stopwatch) stopped(k *kubelet.Snapshot, full string, removed time.Time) bool {
+	p, known := w.pods[full]
+	if !known || k.PodsErr != nil || !k.PodsAt.After(removed) {
+		return false
+	}
+	for i := range k.Pods {
+		if k.Pods[i].Namespace+"/"+k.Pods[i].Name == full {
+			return false
+		}
+	}
+	populated, err := p.cgroup.Populated()
+	return err == nil && !populated
+}
