@@ -363,3 +363,21 @@ func TestParentsAreClosed(t *testing.T) {
 		t.Errorf("followed a link: %v", err)
 	}
 }
+
+// A directory in the place of a link may hold anything, and is left: the error says to move it away, and the old version stays.
+func TestDirectoryInThePlaceOfALink(t *testing.T) {
+	r := newRig(t, t.TempDir())
+	old, next := tree("config", text("a", "1")), tree("config", text("a", "2"), text("b", "2"))
+	r.apply(t, old)
+	if err := os.MkdirAll(r.Path(old)+"/b/c", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	_, err := r.Apply([]Tree{next})
+	if !errors.Is(err, ErrForeign) || !strings.Contains(err.Error(), `config/b" is in the place of a link`) || !strings.HasSuffix(err.Error(), "move it away") {
+		t.Errorf("got %v", err)
+	}
+	mustBe(t, r.Path(old), want(old))
+	if l := leftovers(t, r); len(l) > 0 {
+		t.Errorf("left %v", l)
+	}
+}
