@@ -72,11 +72,14 @@ func printRendered(p page, all []rendered, withTrees bool) error {
 
 // printTree prints comments, so that what is printed stays YAML.
 func printTree(p page, t api.ConfigTree) {
-	memory := ""
+	more := ""
 	if t.InMemory {
-		memory = ", in memory"
+		more += ", in memory"
 	}
-	p.printf("# Files of volume %s at %s%s, from %s:\n", t.Volume, cellText(t.Path), memory, cellText(strings.Join(t.Sources, ", ")))
+	if len(t.Sources) > 0 {
+		more += ", from " + cellText(strings.Join(t.Sources, ", "))
+	}
+	p.printf("# Files of volume %s at %s%s:\n", t.Volume, cellText(t.Path), more)
 	for _, f := range t.Files {
 		p.printf("#   %s  %s  %s  sha256:%s\n", cellText(f.Path), f.Mode, count(int(f.Size), "byte"), f.SHA256)
 	}
