@@ -100,11 +100,11 @@ func (r *rendering) one(a *assemble.Assembler, set *spec.DaemonSet, node string)
 	}
 	out := rendered{manifest: made.Manifest}
 	if !r.options.showSecrets {
-		var any bool
-		if out.manifest, any, err = a.HideSecrets(set, made); err != nil {
+		var found bool
+		if out.manifest, found, err = a.HideSecrets(set, made); err != nil {
 			return nil, err
 		}
-		r.hidden = r.hidden || any
+		r.hidden = r.hidden || found
 	}
 	for _, t := range made.Trees {
 		out.trees = append(out.trees, r.tree(t, made.Manifest.PodName+"-"+node))

@@ -102,7 +102,8 @@ func TestManifestAndFilesBelongTogether(t *testing.T) {
 			Namespace: "default", DaemonSet: "web", Revision: made.Revision, Volume: "both", Secret: true, GID: &gid, DirMode: dir,
 			Sources: []string{"/s/objects.yaml"},
 			Files: []trees.File{
-				{Path: "a.conf", Mode: 0o440, Data: []byte("a=1")}, {Path: "level", Mode: 0o440, Data: []byte("admin")},
+				{Path: "a.conf", Mode: 0o440, Data: []byte("a=1")},
+				{Path: "level", Mode: 0o440, Data: []byte("admin")},
 				{Path: "p", Mode: 0o440, Data: []byte(canary)},
 			},
 		},
@@ -185,9 +186,9 @@ func TestHiddenSecrets(t *testing.T) {
 		t.Fatal(err)
 	}
 	before := bytes.Clone(made.Manifest.Data)
-	hidden, any, err := a.HideSecrets(ds, made)
-	if err != nil || !any {
-		t.Fatalf("%t, %v", any, err)
+	hidden, found, err := a.HideSecrets(ds, made)
+	if err != nil || !found {
+		t.Fatalf("%t, %v", found, err)
 	}
 	want := strings.ReplaceAll(string(before), canary, `"<Secret default/db, key password>"`)
 	if diff := cmp.Diff(want, string(hidden.Data)); diff != "" {
@@ -223,9 +224,9 @@ func TestNothingToHide(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	hidden, any, err := a.HideSecrets(ds, made)
-	if err != nil || any || !bytes.Equal(hidden.Data, made.Manifest.Data) {
-		t.Errorf("%t, %v", any, err)
+	hidden, found, err := a.HideSecrets(ds, made)
+	if err != nil || found || !bytes.Equal(hidden.Data, made.Manifest.Data) {
+		t.Errorf("%t, %v", found, err)
 	}
 	if text := fmt.Sprintf("%v %+v", made.Trees, made.Missing); strings.Contains(text, canary) {
 		t.Error("printed trees have contents")
