@@ -249,8 +249,9 @@ func (b backend) Diff(ctx context.Context) ([]api.FileChange, error) {
 	var changes []api.FileChange
 	err := b.a.ask(ctx, func(context.Context) {
 		s := b.a.look()
+		sets := daemonSetsByKey(s.specs.DaemonSets)
 		for _, act := range plan.Make(s.input).Acts {
-			changes = append(changes, b.a.change(act))
+			changes = append(changes, b.a.change(act, sets))
 		}
 	})
 	if err != nil {
@@ -265,14 +266,14 @@ func (a *Agent) look() state {
 	return s
 }
 
-// change is an act as a change of a file's text.
-func (a *Agent) change(act plan.Act) api.FileChange {
+// change is an act as a change of a file's text, without what may not be shown.
+func (a *Agent) change(act plan.Act, sets map[string]*spec.DaemonSet) api.FileChange {
 	c := api.FileChange{Action: string(act.Kind), File: filepath.Join(a.store.Dir(), act.FileName), DaemonSet: act.Key, Reason: act.Message}
 	if old, err := a.store.Read(act.FileName); err == nil {
-		c.Old = string(old)
+		c.Old = hideManifest(old, sets[act.Key])
 	}
 	if act.Manifest != nil {
-		c.New = string(act.Manifest.Data)
+		c.New = hideManifest(act.Manifest.Data, sets[act.Key])
 	}
 	return c
 }
@@ -314,9 +315,8 @@ func (b backend) Plan(ctx context.Context, req api.PlanRequest) (*api.PlanResult
 		s := b.a.look()
 		overlay, problems := spec.Overlay(s.specs, b.a.cfg.SpecsDir, files)
 		res.Valid, res.Problems = !problems.HasErrors(), api.Problems(problems)
-		before := s.input
 		s.input.Wanted = b.a.whatIf(&s, overlay)
-		res.DaemonSets = b.a.planned(before, s.input)
+		res.DaemonSets = b.a.planned(s.input, daemonSetsByKey(overlay.DaemonSets))
 	})
 	if err != nil {
 		return nil, unavailable(err)
@@ -324,13 +324,13 @@ func (b backend) Plan(ctx context.Context, req api.PlanRequest) (*api.PlanResult
 	return res, nil
 }
 
-// planned compares two plans, DaemonSet by DaemonSet.
-func (a *Agent) planned(before, after plan.Input) []api.DaemonSetPlan {
+// planned is what the input comes to, DaemonSet by DaemonSet.
+func (a *Agent) planned(in plan.Input, sets map[string]*spec.DaemonSet) []api.DaemonSetPlan {
 	current := map[string]string{}
-	for _, p := range after.Present {
+	for _, p := range in.Present {
 		current[p.Key] = p.Revision
 	}
-	out := plan.Make(after)
+	out := plan.Make(in)
 	plans := []api.DaemonSetPlan{}
 	for _, s := range out.Statuses {
 		p := api.DaemonSetPlan{DaemonSet: s.Key, Action: api.PlanNone, FromRevision: current[s.Key], ToRevision: s.Revision}
@@ -338,14 +338,14 @@ func (a *Agent) planned(before, after plan.Input) []api.DaemonSetPlan {
 			if act.Key == s.Key {
 				p.Action = planAction(p.Action, act)
 				p.Reasons = append(p.Reasons, act.Message)
-				p.Changes = append(p.Changes, a.change(act))
+				p.Changes = append(p.Changes, a.change(act, sets))
 			}
 		}
 		if s.Phase == plan.PhaseBlocked {
 			p.Action = api.PlanBlocked
 		}
 		if p.Action == api.PlanReplace {
-			p.Changes = append(p.Changes, a.following(after, s)...)
+			p.Changes = append(p.Changes, a.following(in, s, sets)...)
 		}
 		if s.Message != "" && p.Action != api.PlanReplace {
 			p.Reasons = append(p.Reasons, s.Message)
@@ -356,10 +356,10 @@ func (a *Agent) planned(before, after plan.Input) []api.DaemonSetPlan {
 }
 
 // following is what a replacement writes once the old pod has stopped.
-func (a *Agent) following(in plan.Input, s plan.Status) []api.FileChange {
+func (a *Agent) following(in plan.Input, s plan.Status, sets map[string]*spec.DaemonSet) []api.FileChange {
 	for _, w := range in.Wanted {
 		if w.Key == s.Key {
-			return []api.FileChange{a.change(plan.Act{Kind: plan.Write, Key: w.Key, FileName: w.Manifest.FileName, Manifest: &w.Manifest, Message: "when the old pod has stopped"})}
+			return []api.FileChange{a.change(plan.Act{Kind: plan.Write, Key: w.Key, FileName: w.Manifest.FileName, Manifest: &w.Manifest, Message: "when the old pod has stopped"}, sets)}
 		}
 	}
 	return nil

@@ -164,7 +164,7 @@ func (b backend) Configs(context.Context) ([]api.ConfigTree, error) {
 		out = append(out, t)
 	}
 	slices.SortFunc(out, func(x, y api.ConfigTree) int {
-		return cmp.Or(cmp.Compare(x.DaemonSet, y.DaemonSet), cmp.Compare(x.Path, y.Path))
+		return cmp.Or(cmp.Compare(x.DaemonSet, y.DaemonSet), cmp.Compare(x.Revision, y.Revision), cmp.Compare(x.Volume, y.Volume))
 	})
 	return out, nil
 }

@@ -39,6 +39,7 @@ func withEnv(text string) string {
 	return strings.Replace(text, "          image: logger:1\n", `          image: logger:1
           env:
             - {name: LEVEL, valueFrom: {configMapKeyRef: {name: settings, key: level}}}
+            - {name: LITERAL, value: plain}
             - {name: PASSWORD, valueFrom: {secretKeyRef: {name: login, key: password}}}
 `, 1)
 }
@@ -191,15 +192,28 @@ func TestSecretIsToldNowhere(t *testing.T) {
 	if _, err := b.client.Reload(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range []string{"/v1/status", "/v1/explain", "/v1/configs", "/v1/nodes", "/v1/daemonsets", "/v1/events", "/metrics"} {
+	for _, path := range []string{"/v1/status", "/v1/explain", "/v1/configs", "/v1/pods", "/v1/diff", "/v1/nodes", "/v1/daemonsets", "/v1/events", "/metrics"} {
 		if body := b.get(path); strings.Contains(body, canary) {
 			t.Errorf("%s tells the secret", path)
+		}
+	}
+	// A plan, and a diff with something in it, show manifests.
+	plan, err := b.client.Plan(t.Context(), api.PlanRequest{Files: []api.PlanFile{{Name: "logger.yaml", Data: []byte(strings.Replace(withEnv(withConfig()), "logger:1", "logger:2", 1))}}})
+	if err != nil || len(plan.DaemonSets) != 1 || len(plan.DaemonSets[0].Changes) != 2 {
+		t.Fatalf("%+v, %v", plan, err)
+	}
+	for _, c := range plan.DaemonSets[0].Changes {
+		if strings.Contains(c.Old+c.New, canary) {
+			t.Errorf("the plan tells the secret: %s", c.File)
+		}
+		if text := c.Old + c.New; !strings.Contains(text, hidden) || !strings.Contains(text, "value: plain") {
+			t.Errorf("the plan hides too much or too little:\n%s", text)
 		}
 	}
 	if strings.Contains(log.String(), canary) {
 		t.Error("the log tells the secret")
 	}
-	err := filepath.WalkDir(b.dir, func(path string, d fs.DirEntry, err error) error {
+	err = filepath.WalkDir(b.dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.Type() != 0 || strings.HasPrefix(path, b.path("specs.d")) {
 			return err
 		}

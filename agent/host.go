@@ -6,8 +6,10 @@ import (
 	"os"
 	"reflect"
 	"syscall"
+	"time"
 
 	"github.com/rs/zerolog"
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/daemonsetd/daemonsetd/agent/config"
 	"github.com/daemonsetd/daemonsetd/agent/kubelet"
@@ -24,6 +26,7 @@ type host struct {
 	set      kubelet.Settings
 	problems diag.List
 	identity fileIdentity
+	client   *kubelet.Client
 	poller   *kubelet.Poller
 	cancel   context.CancelFunc
 	done     chan struct{}
@@ -77,8 +80,26 @@ func (h *host) makePoller() {
 		// Addresses were checked with the configuration; what is left is a kubelet configuration that makes no address.
 		h.problems = append(h.problems, diag.Problem{Severity: diag.Error, File: h.set.ConfigFile, Message: err.Error(), Hint: "set kubelet.url and kubelet.healthzURL"})
 	}
+	h.client = client
 	h.poller = kubelet.NewPoller(client, kubelet.PollerConfig{AssumeReady: h.cfg.Kubelet.AssumeReady || client == nil})
 }
+
+// pods asks for the pods now, briefly, for a decision that the last answer is too old for.
+func (h *host) pods(ctx context.Context) ([]corev1.Pod, bool) {
+	if h.client == nil || !h.poller.Latest().Healthy || h.poller.Latest().AssumeReady {
+		return nil, false
+	}
+	ctx, cancel := context.WithTimeout(ctx, askNow)
+	defer cancel()
+	list, err := h.client.Pods(ctx)
+	if err != nil {
+		return nil, false
+	}
+	return list.Items, true
+}
+
+// askNow bounds a question of the loop itself.
+const askNow = 200 * time.Millisecond
 
 func (h *host) settings() kubelet.Settings { return h.set }
 

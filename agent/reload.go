@@ -156,6 +156,15 @@ func changes(before, after *view) []string {
 			out = append(out, fmt.Sprintf("DaemonSet %s is gone", ds.Key()))
 		}
 	}
+	digests := map[string]string{}
+	for _, f := range before.state.specs.Files {
+		digests[f.File] = f.Digest
+	}
+	for _, f := range after.state.specs.Files {
+		if f.Digest != digests[f.File] {
+			out = append(out, fmt.Sprintf("%s has changed", f.File))
+		}
+	}
 	if before.state.node != after.state.node {
 		out = append(out, "the node's labels, taints or conditions")
 	}

@@ -48,7 +48,7 @@ func (a *Agent) round(ctx context.Context) time.Duration {
 	s, again := a.read(begin)
 	a.layConfigs(&s)
 	out := plan.Make(s.input)
-	acted := a.act(&s, out)
+	acted := a.act(ctx, &s, out)
 	if acted {
 		// What was done is looked at before it is told.
 		s, again = a.read(time.Now())
@@ -194,7 +194,7 @@ func (a *Agent) kubeletInput(k *kubelet.Snapshot, specs *spec.Snapshot, now time
 		return gone || a.stopped.stopped(k, full, removed)
 	}
 	a.stopped.cgroups.Root = a.kubelet.settings().CgroupRoot
-	a.stopped.observe(k, now)
+	a.stopped.observe(k.Pods, now)
 	minReady := minReadySeconds(specs)
 	for i := range k.Pods {
 		pod := &k.Pods[i]
@@ -259,7 +259,7 @@ func podMessage(pod *corev1.Pod) string {
 
 // act does what the plan says and reports whether anything was changed. What must be remembered is on disk first; where
 // that fails, no pod is taken down for being replaced.
-func (a *Agent) act(s *state, out plan.Output) bool {
+func (a *Agent) act(ctx context.Context, s *state, out plan.Output) bool {
 	saveErr := a.memories.set(out.Memories)
 	if saveErr != nil {
 		a.report("StateNotSaved", api.SeverityError, saveErr.Error(), "make the state directory "+a.cfg.StateDir+" writable; until then no pod is replaced")
@@ -272,6 +272,7 @@ func (a *Agent) act(s *state, out plan.Output) bool {
 	if s.now.Before(a.acting.until) && a.acting.failures > 0 {
 		return false
 	}
+	a.lookBeforeReplacing(ctx, s, out.Acts)
 	var failed error
 	changed := false
 	for _, act := range out.Acts {
@@ -284,6 +285,21 @@ func (a *Agent) act(s *state, out plan.Output) bool {
 	}
 	a.backOff(failed)
 	return changed
+}
+
+// lookBeforeReplacing asks for the pods once more when one is to be replaced that the last answer does not show running yet:
+// only a pod that was seen running is seen to stop at once, see stopwatch.
+func (a *Agent) lookBeforeReplacing(ctx context.Context, s *state, acts []plan.Act) {
+	for _, act := range acts {
+		namespace, _ := splitKey(act.Key)
+		if _, watched := a.stopped.pods[namespace+"/"+act.PodName+"-"+a.cfg.NodeName]; act.Reason != plan.ReasonReplacing || watched {
+			continue
+		}
+		if pods, ok := a.kubelet.pods(ctx); ok {
+			a.stopped.observe(pods, s.now)
+		}
+		return
+	}
 }
 
 func (a *Agent) scanFailed(s *state) bool {

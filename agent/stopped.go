@@ -13,8 +13,8 @@ import (
 // longer to stop is waited for by the kubelet's own list.
 const forgetWatched = 10 * time.Minute
 
-// stopwatch knows the cgroups of our pods, to see the end of one as soon as it comes. Only a pod that was ready, and whose
-// cgroup was found with processes in it, is watched: of any other an empty cgroup proves nothing.
+// stopwatch knows the cgroups of our pods, to see the end of one as soon as it comes. Only a pod whose containers were all
+// running, and whose cgroup was found with processes in it, is watched: of any other an empty cgroup proves nothing.
 type stopwatch struct {
 	cgroups kubelet.Cgroups
 	pods    map[string]watched
@@ -26,11 +26,11 @@ type watched struct {
 	last   time.Time
 }
 
-// observe takes up the pods that are ready.
-func (w *stopwatch) observe(k *kubelet.Snapshot, now time.Time) {
-	for i := range k.Pods {
-		pod := &k.Pods[i]
-		if pod.Annotations[render.AnnotationDaemonSet] == "" || !kubelet.PodReady(pod) {
+// observe takes up the pods that run.
+func (w *stopwatch) observe(pods []corev1.Pod, now time.Time) {
+	for i := range pods {
+		pod := &pods[i]
+		if pod.Annotations[render.AnnotationDaemonSet] == "" || !runs(pod) {
 			continue
 		}
 		w.take(pod, now)
@@ -40,6 +40,20 @@ func (w *stopwatch) observe(k *kubelet.Snapshot, now time.Time) {
 			delete(w.pods, name)
 		}
 	}
+}
+
+// runs says whether every container of the pod has been started, and none has ended. The kubelet tells for up to a second
+// that a pod is ready whose containers it still shows as waiting.
+func runs(pod *corev1.Pod) bool {
+	if kubelet.PodReady(pod) {
+		return true
+	}
+	for _, c := range pod.Status.ContainerStatuses {
+		if c.State.Running == nil {
+			return false
+		}
+	}
+	return len(pod.Status.ContainerStatuses) == len(pod.Spec.Containers)
 }
 
 func (w *stopwatch) take(pod *corev1.Pod, now time.Time) {

@@ -17,6 +17,7 @@ import (
 	"github.com/daemonsetd/daemonsetd/agent/node"
 	"github.com/daemonsetd/daemonsetd/agent/plan"
 	"github.com/daemonsetd/daemonsetd/manifests/diag"
+	"github.com/daemonsetd/daemonsetd/manifests/render"
 	"github.com/daemonsetd/daemonsetd/manifests/spec"
 )
 
@@ -47,16 +48,31 @@ func (a *Agent) publishObjects(old, v *view) {
 	if old == nil || old.state.node != v.state.node {
 		a.registry.SetNodes([]*corev1.Node{v.state.node})
 	}
-	if old == nil || !samePods(old.state.kubelet.Pods, v.state.kubelet.Pods) {
-		pods := make([]*corev1.Pod, 0, len(v.state.kubelet.Pods))
-		for i := range v.state.kubelet.Pods {
-			pods = append(pods, &v.state.kubelet.Pods[i])
-		}
-		a.registry.SetPods(pods)
+	if old == nil || old.state.specs != v.state.specs || !samePods(old.state.kubelet.Pods, v.state.kubelet.Pods) {
+		a.registry.SetPods(v.pods())
 	}
 	if old == nil || old.state.specs != v.state.specs || !reflect.DeepEqual(old.statuses, v.statuses) || !samePods(old.state.kubelet.Pods, v.state.kubelet.Pods) {
 		a.registry.SetDaemonSets(v.daemonSets())
 	}
+}
+
+// pods are the kubelet's pods as they may be shown.
+func (v *view) pods() []*corev1.Pod {
+	sets := daemonSetsByKey(v.state.specs.DaemonSets)
+	pods := make([]*corev1.Pod, 0, len(v.state.kubelet.Pods))
+	for i := range v.state.kubelet.Pods {
+		pod := &v.state.kubelet.Pods[i]
+		pods = append(pods, hidePod(pod, sets[pod.Annotations[render.AnnotationDaemonSet]]))
+	}
+	return pods
+}
+
+func daemonSetsByKey(sets []*spec.DaemonSet) map[string]*spec.DaemonSet {
+	byKey := make(map[string]*spec.DaemonSet, len(sets))
+	for _, ds := range sets {
+		byKey[ds.Key()] = ds
+	}
+	return byKey
 }
 
 // samePods tells whether two lists are the same memory; the client gives the same list as long as the answer is the same.
