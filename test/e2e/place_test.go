@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/daemonsetd/daemonsetd/agent/api"
 	"github.com/daemonsetd/daemonsetd/test/e2e/host"
 )
 
@@ -54,6 +55,23 @@ func TestUpdate(t *testing.T) {
 	t.Run("IsKilled", func(t *testing.T) { update(t, stubborn) })
 }
 
+// settled waits until the DaemonSet's pod has been there for a few seconds, as the pods of a host have. A kubelet that has just
+// started a pod takes another second or more before it stops it.
+func (a *agent) settled(t *testing.T) {
+	t.Helper()
+	const age = 5 * time.Second
+	host.Eventually(t, patience, func(ctx context.Context) error {
+		ds, err := a.daemonSet(ctx, a.name)
+		if err != nil {
+			return err
+		}
+		if ds.Phase != api.PhaseAvailable || ds.Pod == nil || time.Since(ds.Pod.StartedAt) < age {
+			return fmt.Errorf("phase %s, pod %+v", ds.Phase, ds.Pod)
+		}
+		return nil
+	})
+}
+
 func update(t *testing.T, command string) {
 	t.Helper()
 	const updates = 5
@@ -66,6 +84,7 @@ func update(t *testing.T, command string) {
 	var took []time.Duration
 	for i := range updates {
 		rev := strconv.Itoa(i + 1)
+		a.settled(t)
 		start := time.Now()
 		a.spec(t, "spec.yaml", yaml(rev))
 		a.running(t, a.name, rev)
