@@ -191,7 +191,7 @@ func (s *Store) lay(dir string, l *layout) (changed bool, err error) {
 		}
 		return changed, err
 	}
-	adjusted, err := s.adjustDir(dir, l)
+	adjusted, err := s.adjustDir(dir, l.rootMode, l)
 	changed = changed || adjusted
 	if err != nil {
 		return changed, err
@@ -220,8 +220,8 @@ func (s *Store) version(dir, old string, l *layout) (string, error) {
 // swap leads everybody to the new version.
 func (s *Store) swap(dir, old, version string, l *layout) error {
 	link := filepath.Join(dir, newDataLink)
-	if err := s.sys.symlink(version, link); err != nil {
-		return err
+	if err := s.symlink(version, link, l); err != nil {
+		return errors.Join(err, ignoreMissing(s.sys.remove(link)))
 	}
 	if old != "" {
 		if err := s.syncNow(l.root, dir); err != nil {

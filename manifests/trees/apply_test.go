@@ -173,11 +173,12 @@ func TestRemembers(t *testing.T) {
 	}
 	// Every part of a tree counts.
 	for name, change := range map[string]func(*Tree){
-		"content":  func(tr *Tree) { tr.Files = []File{text("a", "2")} },
-		"mode":     func(tr *Tree) { tr.Files = []File{{Path: "a", Mode: 0o600, Data: []byte("1")}} },
-		"path":     func(tr *Tree) { tr.Files = []File{text("b", "1")} },
-		"no file":  func(tr *Tree) { tr.Files = nil },
-		"dir mode": func(tr *Tree) { tr.DirMode = 0o700 },
+		"content":   func(tr *Tree) { tr.Files = []File{text("a", "2")} },
+		"mode":      func(tr *Tree) { tr.Files = []File{{Path: "a", Mode: 0o600, Data: []byte("1")}} },
+		"path":      func(tr *Tree) { tr.Files = []File{text("b", "1")} },
+		"no file":   func(tr *Tree) { tr.Files = nil },
+		"dir mode":  func(tr *Tree) { tr.DirMode = 0o700 },
+		"root mode": func(tr *Tree) { tr.RootMode = 0o777 },
 	} {
 		next := a
 		change(&next)
@@ -249,7 +250,8 @@ func TestOwners(t *testing.T) {
 	r := newRig(t, t.TempDir())
 	tr := tree("config", File{Path: "d/a", Mode: 0o640, Data: []byte("1")})
 	tr.GID, tr.DirMode = new(int64(4711)), 0o755|fs.ModeSetgid
-	tr.Mountpoints = []string{"m"}
+	tr.RootMode = 0o777 | fs.ModeSetgid | fs.ModeSticky
+	tr.Mountpoints = []string{"m/n"}
 	for range 2 {
 		r.apply(t, tr)
 	}
@@ -258,7 +260,8 @@ func TestOwners(t *testing.T) {
 		t.Fatal(err)
 	}
 	for path, mode := range map[string]fs.FileMode{
-		"": fs.ModeDir | tr.DirMode, version: fs.ModeDir | tr.DirMode, version + "/d": fs.ModeDir | tr.DirMode, version + "/d/a": 0o640,
+		"": fs.ModeDir | tr.RootMode, version: fs.ModeDir | tr.DirMode, version + "/d": fs.ModeDir | tr.DirMode, version + "/d/a": 0o640,
+		"m": fs.ModeDir | tr.DirMode, "m/n": fs.ModeDir | tr.DirMode, "d": fs.ModeSymlink | 0o777, dataLink: fs.ModeSymlink | 0o777,
 	} {
 		info, err := os.Lstat(filepath.Join(r.Path(tr), path))
 		if err != nil {
@@ -276,6 +279,15 @@ func TestOwners(t *testing.T) {
 	tr.GID = nil
 	if changed := r.apply(t, tr); len(changed) != 1 {
 		t.Error("another group is no change")
+	}
+	for _, path := range []string{"", "d", dataLink} {
+		info, err := os.Lstat(filepath.Join(r.Path(tr), path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if st, ok := info.Sys().(*syscall.Stat_t); !ok || st.Gid != 0 {
+			t.Errorf("%q kept the group %d", path, st.Gid)
+		}
 	}
 }
 

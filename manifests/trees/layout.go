@@ -1,6 +1,7 @@
 package trees
 
 import (
+	"cmp"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -27,6 +28,8 @@ type layout struct {
 	uid     int
 	gid     int
 	dirMode fs.FileMode
+	// rootMode is that of the tree's own directory.
+	rootMode fs.FileMode
 	// files are sorted by path, which is clean.
 	files []File
 	// entries has the sorted names in every directory of a version; that of the version itself is under ".".
@@ -45,15 +48,14 @@ func (s *Store) arrange(t Tree) (*layout, error) {
 	if err := t.check(); err != nil {
 		return nil, err
 	}
-	l := &layout{identity: t.identity(), root: s.configs, uid: s.uid, gid: s.gid, dirMode: t.DirMode}
+	l := &layout{identity: t.identity(), root: s.configs, uid: s.uid, gid: s.gid}
+	l.dirMode = cmp.Or(t.DirMode, DefaultDirMode)
+	l.rootMode = cmp.Or(t.RootMode, l.dirMode)
 	if t.Secret {
 		l.root = s.secrets
 	}
 	if t.GID != nil {
 		l.gid = int(*t.GID)
-	}
-	if t.DirMode == 0 {
-		l.dirMode = DefaultDirMode
 	}
 	l.path = l.identity.path(l.root)
 	if err := l.place(t.Files); err != nil {
@@ -74,14 +76,22 @@ func (t Tree) check() error {
 	if err := t.checkNames(); err != nil {
 		return err
 	}
-	if t.DirMode != 0 && (t.DirMode&^(fs.ModePerm|fs.ModeSetgid) != 0 || t.DirMode&0o700 != 0o700) {
+	if !dirMode(t.DirMode, fs.ModeSetgid) {
 		return fmt.Errorf("%w: the mode %v of the directories: want rwx for the owner, and of the other bits setgid at most", ErrInvalid, t.DirMode)
+	}
+	if !dirMode(t.RootMode, fs.ModeSetgid|fs.ModeSticky) {
+		return fmt.Errorf("%w: the mode %v of the volume: want rwx for the owner, and of the other bits setgid and sticky at most", ErrInvalid, t.RootMode)
 	}
 	// The highest 32-bit number stands for "as it is" in chown(2).
 	if t.GID != nil && (*t.GID < 0 || *t.GID > 1<<31-1) {
 		return fmt.Errorf("%w: the fsGroup %d: want a number from 0 to %d", ErrInvalid, *t.GID, 1<<31-1)
 	}
 	return t.checkSize()
+}
+
+// dirMode says whether a directory can have the mode; extra are the bits that it may have beside the permissions.
+func dirMode(mode, extra fs.FileMode) bool {
+	return mode == 0 || mode&^(fs.ModePerm|extra) == 0 && mode&0o700 == 0o700
 }
 
 func (t Tree) checkSize() error {

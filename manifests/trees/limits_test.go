@@ -71,6 +71,8 @@ func TestRefuses(t *testing.T) {
 		"volume":              {change(func(tr *Tree) { tr.Volume = "config.json" }), ErrInvalid, "volume"},
 		"dir mode":            {change(func(tr *Tree) { tr.DirMode = 0o500 }), ErrInvalid, "rwx"},
 		"sticky":              {change(func(tr *Tree) { tr.DirMode = 0o755 | fs.ModeSticky }), ErrInvalid, "setgid"},
+		"root mode":           {change(func(tr *Tree) { tr.RootMode = 0o677 }), ErrInvalid, "rwx"},
+		"setuid":              {change(func(tr *Tree) { tr.RootMode = 0o755 | fs.ModeSetuid }), ErrInvalid, "sticky"},
 		"file mode":           {change(func(tr *Tree) { tr.Files[0].Mode = 0o644 | fs.ModeSetuid }), ErrInvalid, "permission bits"},
 		"fsGroup":             {change(func(tr *Tree) { tr.GID = new(int64(-1)) }), ErrInvalid, "fsGroup"},
 		"large fsGroup":       {change(func(tr *Tree) { tr.GID = new(int64(1 << 32)) }), ErrInvalid, "fsGroup"},

@@ -47,7 +47,10 @@ func (s *Store) mountpoint(path, name string, l *layout) (made bool, err error) 
 	info, err := s.sys.lstat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return true, s.sys.mkdir(path, l.dirMode.Perm())
+		if err := s.sys.mkdir(path, parentMode); err != nil {
+			return false, err
+		}
+		return s.adjustDir(path, l.dirMode, l)
 	case err == nil && !info.IsDir():
 		return false, fmt.Errorf("%q is to be a directory to mount upon: %w", path, ErrForeign)
 	}
@@ -61,9 +64,9 @@ func (s *Store) link(dir, name string, l *layout) (made bool, err error) {
 	to, err := s.sys.readlink(path)
 	switch {
 	case err == nil && to == target(name):
-		return false, nil
+		return s.own(path, l)
 	case errors.Is(err, fs.ErrNotExist):
-		return true, s.sys.symlink(target(name), path)
+		return true, s.symlink(target(name), path, l)
 	case err != nil && !errors.Is(err, syscall.EINVAL):
 		return false, err
 	}
@@ -72,13 +75,22 @@ func (s *Store) link(dir, name string, l *layout) (made bool, err error) {
 	}
 	s.log.Info().Str(zf.File, path).Str(zf.DaemonSet, l.daemonSet()).Msg("restored a file of a volume that somebody had replaced")
 	temp := filepath.Join(dir, newLink)
-	if err := errors.Join(ignoreMissing(s.sys.remove(temp)), s.sys.symlink(target(name), temp)); err != nil {
+	if err := errors.Join(ignoreMissing(s.sys.remove(temp)), s.symlink(target(name), temp, l)); err != nil {
 		return false, err
 	}
 	if err := s.sys.rename(temp, path); err != nil {
 		return false, errors.Join(err, s.sys.remove(temp))
 	}
 	return true, nil
+}
+
+// symlink makes a link with the owner that everything in the tree has.
+func (s *Store) symlink(target, path string, l *layout) error {
+	if err := s.sys.symlink(target, path); err != nil {
+		return err
+	}
+	_, err := s.own(path, l)
+	return err
 }
 
 // tidy removes what is ours in the directory of a tree but not of its present state: versions and temporary links and, given

@@ -41,9 +41,12 @@ type Tree struct {
 	Mountpoints []string
 	// GID is the pod's fsGroup, which everything in the tree is given; nil leaves the agent's own group.
 	GID *int64
-	// DirMode is the mode of every directory of the tree, with the setgid bit where an fsGroup asks for it; 0 stands for
+	// DirMode is the mode of every directory in the tree, with the setgid bit where an fsGroup asks for it; 0 stands for
 	// DefaultDirMode. Its owner must have all three rights.
 	DirMode fs.FileMode
+	// RootMode is the mode of the tree's own directory, which is what a container sees in the place where it mounts the
+	// volume, with setgid and the sticky bit where they are wanted; 0 stands for the mode of the other directories.
+	RootMode fs.FileMode
 	// Sources are the spec files that the content comes from, for List.
 	Sources []string
 }

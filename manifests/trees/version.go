@@ -76,7 +76,7 @@ func (s *Store) fill(version string, l *layout) error {
 	// From the innermost outwards, since the modes may take away what the agent needs to go on.
 	for _, dir := range slices.Backward(l.dirs) {
 		path := filepath.Join(version, dir)
-		if _, err := s.adjustDir(path, l); err != nil {
+		if _, err := s.adjustDir(path, l.dirMode, l); err != nil {
 			return err
 		}
 		if err := s.syncNow(l.root, path); err != nil {
@@ -117,7 +117,7 @@ func dress(f file, path string, mode fs.FileMode, l *layout) error {
 }
 
 // adjustDir gives a directory the owner and the mode that it is to have, and says whether it had others.
-func (s *Store) adjustDir(path string, l *layout) (bool, error) {
+func (s *Store) adjustDir(path string, mode fs.FileMode, l *layout) (bool, error) {
 	info, err := s.sys.lstat(path)
 	if err != nil {
 		return false, err
@@ -125,7 +125,7 @@ func (s *Store) adjustDir(path string, l *layout) (bool, error) {
 	if !info.IsDir() {
 		return false, fmt.Errorf("%q is not a directory: %w", path, ErrForeign)
 	}
-	if l.owns(info) && info.Mode() == fs.ModeDir|l.dirMode {
+	if l.owns(info) && info.Mode() == fs.ModeDir|mode {
 		return false, nil
 	}
 	if !l.owns(info) {
@@ -133,7 +133,20 @@ func (s *Store) adjustDir(path string, l *layout) (bool, error) {
 			return false, l.notOwned(path, err)
 		}
 	}
-	return true, s.sys.chmod(path, l.dirMode)
+	return true, s.sys.chmod(path, mode)
+}
+
+// own gives a link the owner that it is to have, and says whether it had another. Nothing is read or refused by the owner of a
+// link, but it is there to be seen.
+func (s *Store) own(path string, l *layout) (bool, error) {
+	info, err := s.sys.lstat(path)
+	if err != nil || l.owns(info) {
+		return false, err
+	}
+	if err := s.sys.chown(path, l.uid, l.gid); err != nil {
+		return false, l.notOwned(path, err)
+	}
+	return true, nil
 }
 
 func (l *layout) owns(info fs.FileInfo) bool {
