@@ -2,6 +2,7 @@ package resolve
 
 import (
 	"fmt"
+	"maps"
 )
 
 type objectKey struct{ kind, name string }
@@ -37,9 +38,7 @@ func (r *resolver) configMap(name string) object {
 		return object{}
 	}
 	o := object{found: true, env: make(map[string][]byte, len(found.Data)), files: make(map[string][]byte, len(found.Data)+len(found.BinaryData))}
-	for k, v := range found.BinaryData {
-		o.files[k] = v
-	}
+	maps.Copy(o.files, found.BinaryData)
 	for k, v := range found.Data {
 		data := []byte(v)
 		o.env[k], o.files[k] = data, data

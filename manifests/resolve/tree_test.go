@@ -144,6 +144,9 @@ func TestFiles(t *testing.T) {
 			if len(trees) != 1 || trees[0].Volume != "v" || trees[0].Secret != tc.secret {
 				t.Fatalf("trees %v", trees)
 			}
+			if want := !strings.HasPrefix(tc.volume, "configMap"); trees[0].Memory != want {
+				t.Errorf("memory %t, want %t", trees[0].Memory, want)
+			}
 			if diff := cmp.Diff(tc.want, contents(trees[0])); diff != "" {
 				t.Errorf("files (-want +got):\n%s", diff)
 			}

@@ -68,6 +68,9 @@ type Tree struct {
 	Volume string
 	// Secret is set where the content, or some of it, comes from a Secret: it belongs into memory, not on a disk.
 	Secret bool
+	// Memory is set where the kubelet has the volume in memory, whatever its content: Secrets and everything projected
+	// (wrappedVolumeSpec in pkg/volume/secret and pkg/volume/projected). The directory of such a volume has the sticky bit.
+	Memory bool
 	// Files is sorted by path. No path is a directory of another.
 	Files []File
 	// MountPoints are directories that other mounts of the pod need below this volume's, sorted: beside the files, mode
@@ -78,7 +81,7 @@ type Tree struct {
 	// FSGroup is the group that owns every file and directory of the tree. With it directories get the bits 02550 on top of
 	// their own (changeFilePermission in pkg/volume/volume_linux.go, for read-only volumes); the files' modes have theirs.
 	FSGroup *int64
-	// Digest is SHA-256 in hex of all of the above.
+	// Digest is SHA-256 in hex of all of the above but Memory, which no change of an object changes.
 	Digest string
 }
 

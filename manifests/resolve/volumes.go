@@ -58,6 +58,7 @@ func (r *resolver) volume(pod *corev1.PodSpec, v *corev1.Volume, at string) {
 	}
 	b := &builder{resolver: r, at: at, files: map[string]planned{}}
 	b.plan.shape.Volume, b.plan.shape.MountPoints = v.Name, mountPoints(pod, v.Name)
+	b.plan.shape.Memory = v.ConfigMap == nil
 	if s := pod.SecurityContext; s != nil {
 		b.plan.shape.FSGroup = s.FSGroup
 	}

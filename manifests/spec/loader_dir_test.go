@@ -125,6 +125,25 @@ func TestAbsenceDoesNotCountWhileTheDirectoryIsGone(t *testing.T) {
 	r.want(r.settle(), "Y=1@b.yaml")
 }
 
+// TestNothingNewWhileTheDirectoryIsGone: bytes that waited for their place, and are being replaced, do not take effect because
+// the directory went out of sight.
+func TestNothingNewWhileTheDirectoryIsGone(t *testing.T) {
+	r := newRig(t)
+	r.arrive("b.yaml", "Y=1")
+	r.settle()
+	r.arrive("a.yaml", "X=1")
+	r.arrive("b.yaml", "X=2\nY=2")
+	r.settle()
+	r.write("b.yaml", "Y=3")
+	r.arrive("a.yaml", "Z=1")
+	snap, _ := r.load()
+	r.want(snap, "Y=1@b.yaml", "Z=1@a.yaml")
+	r.away()
+	r.want(r.settle(), "Y=1@b.yaml", "Z=1@a.yaml")
+	r.back()
+	r.want(r.settle(), "Y=3@b.yaml", "Z=1@a.yaml")
+}
+
 func TestEmptiedDirectory(t *testing.T) {
 	for _, restart := range []bool{false, true} {
 		t.Run(fmt.Sprint("restart ", restart), func(t *testing.T) {

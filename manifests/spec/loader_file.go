@@ -181,7 +181,7 @@ func lstat(path string) (*syscall.Stat_t, error) {
 		if err == nil {
 			return &st, nil
 		}
-		if err != syscall.EINTR { //nolint:errorlint // a bare errno
+		if err != syscall.EINTR {
 			return nil, &fs.PathError{Op: "lstat", Path: path, Err: err}
 		}
 	}

@@ -11,7 +11,7 @@ import (
 // messages are the log's messages since the last call.
 func (r *rig) messages() []string {
 	out := []string{}
-	for _, line := range strings.Split(strings.TrimSpace(r.log.String()), "\n") {
+	for line := range strings.SplitSeq(strings.TrimSpace(r.log.String()), "\n") {
 		if _, rest, ok := strings.Cut(line, `"message":"`); ok {
 			out = append(out, strings.TrimSuffix(rest, `"}`))
 		}

@@ -23,7 +23,7 @@ type world struct {
 	disk, kept, saved map[string]string
 	// contents is every content that was ever written, by its digest.
 	contents map[string]string
-	// manifests is object -> content@file; released names those whose file was since read good without the object.
+	// manifests is object -> content@file; released names those whose file, when it was last good, was without the object.
 	manifests map[string]string
 	released  map[string]bool
 }
@@ -38,8 +38,10 @@ func newWorld(tb testing.TB, rt *rapid.T) *world {
 	r := &rig{tb: tb, dir: root + "/specs.d", state: root + "/state", now: time.Now().Add(time.Hour)}
 	r.must(os.Mkdir(r.dir, 0o755))
 	r.restart()
-	return &world{rig: r, disk: map[string]string{}, kept: map[string]string{}, saved: map[string]string{},
-		contents: map[string]string{}, manifests: map[string]string{}, released: map[string]bool{}}
+	return &world{
+		rig: r, disk: map[string]string{}, kept: map[string]string{}, saved: map[string]string{},
+		contents: map[string]string{}, manifests: map[string]string{}, released: map[string]bool{},
+	}
 }
 
 func drawFile(rt *rapid.T) string { return rapid.SampledFrom(worldFiles).Draw(rt, "file") }
@@ -123,10 +125,12 @@ func effectOf(s *Snapshot) map[string]string {
 
 func fileOf(declaration string) string { _, file, _ := strings.Cut(declaration, "@"); return file }
 
+// release notes what follows from a file that is good: what it declares now is its own again, the rest it let go of.
 func (w *world) release(name string) {
 	for object, m := range w.manifests {
-		if _, declared := objects(w.kept[name])[object]; fileOf(m) == name && !declared {
-			w.released[object] = true
+		if fileOf(m) == name {
+			_, declared := objects(w.kept[name])[object]
+			w.released[object] = !declared
 		}
 	}
 }
@@ -164,8 +168,13 @@ func (w *world) silent(name string) bool {
 	return w.gone || exists && objects(content) == nil
 }
 
+// mayGo: what its file let go of may go at any time after, also when the file has come to declare it again in a version that
+// clashes with another file: that version is not in effect, and until now only another file that was undecided kept it.
 func (w *world) mayGo(rt *rapid.T, object, old string) {
-	if w.silent(fileOf(old)) && !w.released[object] {
+	if w.released[object] {
+		return
+	}
+	if w.silent(fileOf(old)) {
 		rt.Fatalf("%s=%s is removed although its file is %q, directory gone: %v", object, old, w.disk[fileOf(old)], w.gone)
 	}
 	if _, declared := objects(w.disk[fileOf(old)])[object]; declared {

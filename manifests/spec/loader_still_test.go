@@ -32,7 +32,7 @@ func TestStillness(t *testing.T) {
 		wait(150 * time.Millisecond)
 		expect(two, 0)
 		wait(time.Hour)
-		expect(two, stillFor-stillFor-time.Hour)
+		expect(two, -time.Hour)
 		expect(one, stillFor) // back at an earlier state is another change
 	})
 }
@@ -66,7 +66,9 @@ func TestOld(t *testing.T) {
 		mtime, ctime time.Duration
 		want         bool
 	}{
-		{before, before, true}, {after, before, false}, {before, after, false},
+		{before, before, true},
+		{after, before, false},
+		{before, after, false},
 		{time.Hour, before, false}, // a date in the future, as an archive may carry it
 		{-time.Hour, -time.Hour, true},
 	} {

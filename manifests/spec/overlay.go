@@ -79,8 +79,10 @@ func replaceIn[T placed](path string, old, with []T, problems diag.List) ([]T, d
 			byKey[x.Key()] = x
 			first, second = second, first
 		}
-		problems = append(problems, diag.Problem{Severity: diag.Error, File: second.File, Line: second.Line, Column: second.Column,
-			Message: fmt.Sprintf("%s is declared in %s already, which comes first by name", x.Key(), first.File), Hint: "keep it in one file"})
+		problems = append(problems, diag.Problem{
+			Severity: diag.Error, File: second.File, Line: second.Line, Column: second.Column,
+			Message: fmt.Sprintf("%s is declared in %s already, which comes first by name", x.Key(), first.File), Hint: "keep it in one file",
+		})
 	}
 	list := make([]T, 0, len(byKey))
 	for _, x := range byKey {
