@@ -127,6 +127,11 @@ func (a *Assembler) input(ds *spec.DaemonSet) resolve.Input {
 	return in
 }
 
+// rootMode is the mode of a volume's own directory: that of every emptyDir, which the kubelet lays such volumes in (perm in
+// pkg/volume/emptydir). One in memory is a tmpfs, the root of which is sticky. Nobody writes to it: it is mounted read-only,
+// and the directories above are for root alone.
+const rootMode fs.FileMode = 0o777
+
 // groupDirMode is what the kubelet gives to directories of a read-only volume with an fsGroup (changeFilePermission in
 // pkg/volume/volume_linux.go).
 const groupDirMode = fs.ModeSetgid | 0o550
@@ -137,8 +142,13 @@ func (a *Assembler) tree(ds *spec.DaemonSet, revision string, t resolve.Tree) tr
 		Namespace: ds.Object.Namespace, DaemonSet: ds.Object.Name, Revision: revision, Volume: t.Volume,
 		Secret: t.Secret, Mountpoints: t.MountPoints, GID: t.FSGroup, Sources: a.volumeSources(ds, t.Volume),
 	}
+	out.RootMode = rootMode
+	if t.Memory {
+		out.RootMode |= fs.ModeSticky
+	}
 	if t.FSGroup != nil {
 		out.DirMode = trees.DefaultDirMode | groupDirMode
+		out.RootMode |= groupDirMode
 	}
 	for _, f := range t.Files {
 		out.Files = append(out.Files, trees.File{Path: f.Path, Mode: fs.FileMode(f.Mode).Perm(), Data: f.Data})

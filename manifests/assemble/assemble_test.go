@@ -96,10 +96,10 @@ func TestManifestAndFilesBelongTogether(t *testing.T) {
 	if !render.IsRevision(made.Revision) || made.Manifest.Revision != made.Revision || made.Revision == render.Revision(all.DaemonSets[0].Template) {
 		t.Errorf("revision %s, of the manifest %s", made.Revision, made.Manifest.Revision)
 	}
-	gid, dir := int64(2000), trees.DefaultDirMode|fs.ModeSetgid|0o550
+	gid, dir, volume := int64(2000), trees.DefaultDirMode|fs.ModeSetgid|0o550, fs.ModeSetgid|0o777
 	want := []trees.Tree{
 		{
-			Namespace: "default", DaemonSet: "web", Revision: made.Revision, Volume: "both", Secret: true, GID: &gid, DirMode: dir,
+			Namespace: "default", DaemonSet: "web", Revision: made.Revision, Volume: "both", Secret: true, GID: &gid, DirMode: dir, RootMode: volume | fs.ModeSticky,
 			Sources: []string{"/s/objects.yaml"},
 			Files: []trees.File{
 				{Path: "a.conf", Mode: 0o440, Data: []byte("a=1")},
@@ -108,7 +108,7 @@ func TestManifestAndFilesBelongTogether(t *testing.T) {
 			},
 		},
 		{
-			Namespace: "default", DaemonSet: "web", Revision: made.Revision, Volume: "conf", GID: &gid, DirMode: dir,
+			Namespace: "default", DaemonSet: "web", Revision: made.Revision, Volume: "conf", GID: &gid, DirMode: dir, RootMode: volume,
 			Sources: []string{"/s/objects.yaml"},
 			Files:   []trees.File{{Path: "a.conf", Mode: 0o644, Data: []byte("a=1")}, {Path: "level", Mode: 0o644, Data: []byte("admin")}},
 		},
