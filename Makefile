@@ -19,7 +19,7 @@ BENCHED    = $(sort $(dir $(shell grep -rl --include='*_test.go' '^func Benchmar
 MODULES    = test/conformance
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race lint fmt bench fuzz demo conformance e2e cover bump-kubernetes clean
+.PHONY: help build test race lint fmt bench fuzz demo conformance e2e parity cover bump-kubernetes clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ conformance: ## compare placement and validation with the code of Kubernetes
 e2e: ## run the agent against a real kubelet, containerd and real mounts; needs root, CONTRIBUTING.md says what else
 	$(GO) test -tags e2e -count=1 -timeout 10m -v -run '^TestReal' ./manifests/spec
 	$(GO) test -tags e2e -count=1 -timeout 30m -v ./test/e2e
+
+parity: ## compare what containers see with a real control plane's; needs root and what e2e needs
+	$(GO) test -tags parity -count=1 -timeout 60m -v ./test/parity
 
 cover: ## write cover.html, the tests' coverage of every package
 	$(GO) test -timeout 15m -coverpkg=./... -coverprofile=cover.out ./...

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"net/http"
 	"os"
 	"time"
@@ -80,31 +81,39 @@ var collections = map[string]string{
 	"DaemonSet": "/apis/apps/v1/namespaces/" + namespace + "/daemonsets",
 }
 
-// apply makes every object of a file with YAML documents, or replaces what is there.
-func (c *client) apply(ctx context.Context, documents []byte) error {
-	for document := range bytes.SplitSeq(documents, []byte("\n---\n")) {
+// split gives the documents of a file, each with its last newline.
+func split(text []byte) iter.Seq[[]byte] {
+	return bytes.SplitSeq(bytes.ReplaceAll(text, []byte("\n---\n"), []byte("\n\x00")), []byte{0})
+}
+
+// apply makes every object of a file with YAML documents, or replaces what is there, and gives where they are.
+func (c *client) apply(ctx context.Context, documents []byte) ([]string, error) {
+	var paths []string
+	for document := range split(documents) {
 		var object struct {
 			metav1.TypeMeta
 			Metadata metav1.ObjectMeta
 		}
 		body, err := yaml.YAMLToJSONStrict(document)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if err := json.Unmarshal(body, &object); err != nil {
-			return err
+			return nil, err
 		}
-		path, ok := collections[object.Kind]
+		collection, ok := collections[object.Kind]
 		if !ok {
-			return fmt.Errorf("no place for a %q", object.Kind)
+			return nil, fmt.Errorf("no place for a %q", object.Kind)
 		}
-		err = c.do(ctx, http.MethodPost, path, body, nil)
+		path := collection + "/" + object.Metadata.Name
+		err = c.do(ctx, http.MethodPost, collection, body, nil)
 		if status, ok := errors.AsType[*statusError](err); ok && status.code == http.StatusConflict {
-			err = c.do(ctx, http.MethodPut, path+"/"+object.Metadata.Name, body, nil)
+			err = c.do(ctx, http.MethodPut, path, body, nil)
 		}
 		if err != nil {
-			return fmt.Errorf("%s %q: %w", object.Kind, object.Metadata.Name, err)
+			return nil, fmt.Errorf("%s %q: %w", object.Kind, object.Metadata.Name, err)
 		}
+		paths = append(paths, path)
 	}
-	return nil
+	return paths, nil
 }

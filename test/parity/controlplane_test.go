@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/daemonsetd/daemonsetd/test/e2e/host"
@@ -26,6 +27,8 @@ type controlPlane struct {
 	host     *host.Host
 	dir      string
 	api      *client
+	// applied has the objects that came from each file.
+	applied map[string][]string
 }
 
 // start starts everything on the host and gives the kubeconfig for the kubelet, as host.Options.ControlPlane wants it.
@@ -120,4 +123,20 @@ func (c *controlPlane) startControllers(kubeconfig string, pki pki) error {
 		"--controllers", "daemonset-controller,node-lifecycle-controller,serviceaccount-controller,root-ca-certificate-publisher-controller")
 	_, scheduler := c.run(c.programs.scheduler, "--kubeconfig", kubeconfig, "--leader-elect=false", "--secure-port", "0")
 	return errors.Join(manager, scheduler)
+}
+
+// apply takes a file of objects. As in a directory of specs, those that the file of that name had before and has no longer are
+// removed.
+func (c *controlPlane) apply(ctx context.Context, name string, documents []byte) error {
+	paths, err := c.api.apply(ctx, documents)
+	if err != nil {
+		return err
+	}
+	for _, path := range c.applied[name] {
+		if !slices.Contains(paths, path) {
+			err = errors.Join(err, c.api.do(ctx, http.MethodDelete, path, nil, nil))
+		}
+	}
+	c.applied[name] = paths
+	return err
 }

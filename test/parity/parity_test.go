@@ -25,17 +25,20 @@ func TestParity(t *testing.T) {
 		!t.Run("Alone", func(t *testing.T) { got = alone(programs).run(t, programs) }) {
 		t.Fatal("there is nothing to compare")
 	}
-	needed := map[string]bool{}
+	needed := usage{"": true}
 	t.Run("First", func(t *testing.T) { compareAll(t, want.first, got.first, needed) })
 	t.Run("Updated", func(t *testing.T) { compareAll(t, want.updated, got.updated, needed) })
 	for _, d := range differences {
-		if !needed[d.what] {
+		if !needed[d.cluster] || !needed[d.alone] {
 			t.Errorf("the difference %q is in the table, and no container sees it", d.what)
 		}
 	}
 }
 
-func compareAll(t *testing.T, want, got reports, needed map[string]bool) {
+// usage has the patterns of the table that matched something, and "", which needs not.
+type usage map[string]bool
+
+func compareAll(t *testing.T, want, got reports, needed usage) {
 	t.Helper()
 	for _, key := range slices.Sorted(maps.Keys(want)) {
 		t.Run(key, func(t *testing.T) { compare(t, key, want[key], got[key], needed) })
@@ -45,7 +48,7 @@ func compareAll(t *testing.T, want, got reports, needed map[string]bool) {
 	}
 }
 
-func compare(t *testing.T, key string, want, got seen.Report, needed map[string]bool) {
+func compare(t *testing.T, key string, want, got seen.Report, needed usage) {
 	t.Helper()
 	wantLines, gotLines := lines(want), lines(got)
 	if len(wantLines) < 5 {
@@ -72,15 +75,15 @@ func without(list, other []string) []string {
 	return slices.DeleteFunc(slices.Clone(list), func(line string) bool { return slices.Contains(other, line) })
 }
 
-func documented(key, line string, needed map[string]bool, pattern func(difference) string) bool {
-	found := false
+func documented(key, line string, needed usage, pattern func(difference) string) bool {
 	for _, d := range differences {
 		p := pattern(d)
 		if p != "" && regexp.MustCompile(d.where).MatchString(key) && regexp.MustCompile(p).MatchString(line) {
-			needed[d.what], found = true, true
+			needed[p] = true
+			return true
 		}
 	}
-	return found
+	return false
 }
 
 // version is the directory of the files that are current, named by the time.
@@ -95,15 +98,22 @@ func lines(r seen.Report) []string {
 	for _, e := range r.Env {
 		out = append(out, fmt.Sprintf("env %q", e))
 	}
+	for _, m := range r.Mounts {
+		out = append(out, fmt.Sprintf("mount %s readonly=%t memory=%t", m.Path, m.ReadOnly, m.Memory))
+	}
 	for _, e := range r.Entries {
 		line := fmt.Sprintf("%s %s %04o %d:%d", e.Type, e.Path, e.Mode, e.UID, e.GID)
 		switch {
 		case e.Type == "link":
 			line += fmt.Sprintf(" to %s, which is %s", e.Target, e.Leads)
+		case e.Text != "":
+			line += fmt.Sprintf(" %q", e.Text)
 		case e.Type == "file":
 			line += fmt.Sprintf(" %d bytes, sha256 %q", e.Size, e.SHA256)
 		}
-		line += fmt.Sprintf(" denied=%t readonly=%t memory=%t", e.Denied, e.ReadOnly, e.Memory)
+		if e.Denied {
+			line += " denied"
+		}
 		out = append(out, version.ReplaceAllString(line, "..VERSION"))
 	}
 	return out

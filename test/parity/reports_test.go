@@ -3,7 +3,6 @@
 package parity
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -46,7 +45,7 @@ func wantedPods(t *testing.T) map[string]corev1.PodSpec {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for document := range bytes.SplitSeq(text, []byte("\n---\n")) {
+		for document := range split(text) {
 			var ds appsv1.DaemonSet
 			if err := yaml.Unmarshal(document, &ds); err != nil {
 				t.Fatalf("%s: %v", path, err)
@@ -128,6 +127,7 @@ func waiting(pod *corev1.Pod) string {
 func lastReport(log []byte, looks int) (seen.Report, error) {
 	var report seen.Report
 	var last, line string
+	same := 0
 	for entry := range strings.Lines(string(log)) {
 		// TIME STREAM P|F TEXT; P where the runtime has cut a long line.
 		fields := strings.SplitN(strings.TrimSuffix(entry, "\n"), " ", 4)
@@ -139,15 +139,15 @@ func lastReport(log []byte, looks int) (seen.Report, error) {
 		}
 		switch {
 		case line == "=":
-			looks--
+			same++
 		case strings.HasPrefix(line, "{"):
-			last = line
+			last, same = line, 0
 		default:
 			return report, errors.New(line)
 		}
 		line = ""
 	}
-	if last == "" || looks > 0 {
+	if last == "" || same < looks {
 		return report, errors.New("has not reported yet")
 	}
 	return report, json.Unmarshal([]byte(last), &report)
@@ -155,7 +155,7 @@ func lastReport(log []byte, looks int) (seen.Report, error) {
 
 // updated returns an error unless every file "generation" has the content of the update and none has the old one.
 func (r reports) updated() error {
-	const volumes = 4
+	const volumes = 5
 	after := sha256.Sum256([]byte("2"))
 	var found int
 	for _, e := range r["live/main"].Entries {

@@ -35,11 +35,11 @@ type side struct {
 
 // cluster is the real thing.
 func cluster(p programs) side {
-	c := &controlPlane{programs: p}
+	c := &controlPlane{programs: p, applied: map[string][]string{}}
 	return side{
 		options: host.Options{ControlPlane: c.start, SyncFrequency: 2 * time.Second},
 		begin:   func(context.Context, *host.Host) error { return nil },
-		apply:   func(ctx context.Context, _ string, documents []byte) error { return c.api.apply(ctx, documents) },
+		apply:   c.apply,
 	}
 }
 

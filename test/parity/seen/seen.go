@@ -20,6 +20,7 @@ type Report struct {
 	Hostname string
 	UID, GID int
 	Groups   []int
+	Mounts   []Mount
 	// Entries has everything at and below the paths that were asked for, in order.
 	Entries []Entry
 }
@@ -38,9 +39,16 @@ type Entry struct {
 	Size   int64
 	// SHA256 is that of a file's content.
 	SHA256 string `json:",omitempty"`
+	// Text is the content of a file that is in a directory named "differs".
+	Text string `json:",omitempty"`
 	// Denied is set where the container may not read the file or list the directory.
 	Denied bool `json:",omitempty"`
-	// ReadOnly and Memory are those of the file system, or of the mount, that the entry is on.
+}
+
+// Mount is what one of the paths that were asked for is on.
+type Mount struct {
+	Path string
+	// ReadOnly is set where nobody may write, Memory where the file system is a tmpfs.
 	ReadOnly, Memory bool
 }
 
@@ -57,6 +65,9 @@ func Look(paths []string) (Report, error) {
 	}
 	slices.Sort(r.Groups)
 	for _, path := range paths {
+		if err := r.mount(path); err != nil {
+			return r, err
+		}
 		if err := r.walk(path); err != nil {
 			return r, err
 		}
@@ -108,10 +119,7 @@ func entry(path string) (Entry, error) {
 		e.Type, e.Size = "file", st.Size
 		err = e.hash()
 	}
-	if err != nil || e.Type == "link" {
-		return e, err
-	}
-	return e, e.mount()
+	return e, err
 }
 
 func (e *Entry) follow() error {
@@ -131,18 +139,22 @@ func (e *Entry) hash() error {
 	}
 	sum := sha256.Sum256(data)
 	e.SHA256 = hex.EncodeToString(sum[:])
+	if filepath.Base(filepath.Dir(e.Path)) == "differs" {
+		e.Text = string(data)
+	}
 	return err
 }
 
-func (e *Entry) mount() error {
+func (r *Report) mount(path string) error {
 	const tmpfs = 0x01021994
 	var st syscall.Statfs_t
-	if err := syscall.Statfs(e.Path, &st); err != nil {
-		if errors.Is(err, fs.ErrPermission) {
-			return nil
-		}
-		return &fs.PathError{Op: "statfs", Path: e.Path, Err: err}
+	err := syscall.Statfs(path, &st)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
 	}
-	e.ReadOnly, e.Memory = st.Flags&syscall.MS_RDONLY != 0, st.Type == tmpfs
+	if err != nil {
+		return &fs.PathError{Op: "statfs", Path: path, Err: err}
+	}
+	r.Mounts = append(r.Mounts, Mount{Path: path, ReadOnly: st.Flags&syscall.MS_RDONLY != 0, Memory: st.Type == tmpfs})
 	return nil
 }
