@@ -207,10 +207,7 @@ func (b backend) Explain(_ context.Context, req api.ExplainRequest) ([]api.Expla
 	for _, s := range v.statuses {
 		phases[s.Key] = s
 	}
-	key := req.DaemonSet
-	if key != "" && !strings.Contains(key, "/") {
-		key = "default/" + key
-	}
+	key := v.key(req.DaemonSet)
 	out := []api.Explanation{}
 	for _, w := range v.state.input.Wanted {
 		if key != "" && w.Key != key {
@@ -233,6 +230,29 @@ func (b backend) Explain(_ context.Context, req api.ExplainRequest) ([]api.Expla
 		return nil, b.notFound(v, key)
 	}
 	return out, nil
+}
+
+// key is namespace/name of what an operator wrote: a name alone is that of the DaemonSet in the namespace default, or else
+// of the only one of that name.
+func (v *view) key(name string) string {
+	if name == "" || strings.Contains(name, "/") {
+		return name
+	}
+	found := "default/" + name
+	others := 0
+	for _, w := range v.state.input.Wanted {
+		if w.Key == "default/"+name {
+			return w.Key
+		}
+		if w.Name == name {
+			found = w.Key
+			others++
+		}
+	}
+	if others > 1 {
+		return "default/" + name
+	}
+	return found
 }
 
 func (b backend) notFound(v *view, key string) error {

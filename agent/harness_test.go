@@ -90,7 +90,7 @@ func (b *bed) path(elem ...string) string {
 // options is how the bed makes an agent.
 func (b *bed) options() Options {
 	return Options{
-		Config: b.cfg, Logger: zerolog.New(io.Discard), Version: api.Build(),
+		Config: b.cfg, Logger: zerolog.New(io.Discard), Version: api.Build(""),
 		Notifier: systemd.Notifier{Send: func(s string) error {
 			b.mu.Lock()
 			defer b.mu.Unlock()

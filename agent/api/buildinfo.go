@@ -5,8 +5,9 @@ import (
 	"runtime/debug"
 )
 
-// Build says what this binary is, from what the Go tool chain wrote into it.
-func Build() VersionInfo {
+// Build says what this binary is, from what the Go tool chain wrote into it. The release is what the build gave to the
+// linker; empty takes the module's version.
+func Build(release string) VersionInfo {
 	v := VersionInfo{
 		TypeMeta:  TypeMeta(KindVersionInfo),
 		Version:   "devel",
@@ -19,6 +20,9 @@ func Build() VersionInfo {
 	}
 	if m := info.Main.Version; m != "" && m != "(devel)" {
 		v.Version = m
+	}
+	if release != "" {
+		v.Version = release
 	}
 	for _, s := range info.Settings {
 		if s.Key == "vcs.revision" {

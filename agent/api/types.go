@@ -70,7 +70,8 @@ type VersionInfo struct {
 
 // ExplainRequest asks why DaemonSets are or are not on this node.
 type ExplainRequest struct {
-	// DaemonSet is namespace/name, or name alone for the namespace default; empty means all.
+	// DaemonSet is namespace/name, or name alone for the namespace default or for the only one of that name; empty means
+	// all.
 	DaemonSet string
 }
 

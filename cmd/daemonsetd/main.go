@@ -162,9 +162,5 @@ func reloadOnHangup(ctx context.Context, a *agent.Agent, log zerolog.Logger) {
 
 // build is what this binary is.
 func build() api.VersionInfo {
-	v := api.Build()
-	if version != "" {
-		v.Version = version
-	}
-	return v
+	return api.Build(version)
 }

@@ -270,7 +270,7 @@ func TestAgentErrorsHaveTheirCodes(t *testing.T) {
 }
 
 func TestAnotherVersionIsSaidOnce(t *testing.T) {
-	if api.Build().Version == "v0.1.0" {
+	if api.Build(version).Version == "v0.1.0" {
 		t.Fatal("the fake has the version of this build")
 	}
 	got := invoke(t, apitest.Serve(t, filled(), nil), "reload")

@@ -32,9 +32,10 @@ func newExplainCommand(d *deps) *cobra.Command {
 		Long: long(`Say for each DaemonSet whether it belongs on the node and whether a running pod of it may stay: every
 predicate with what it looked at, passed or not, and what would change the answer.
 
-DAEMONSET is namespace/name, or name in the namespace default; without it, all are explained. With -f, the DaemonSets
-of the files are held against the nodes of --node-file, or against this host's node when there is none. One that
-belongs on a node and lacks a ConfigMap, a Secret or a key is Blocked there.`,
+DAEMONSET is namespace/name, or a name alone: that of the namespace default, or of the only DaemonSet of that name.
+Without it, all are explained. With -f, the DaemonSets of the files are held against the nodes of --node-file, or
+against this host's node when there is none. One that belongs on a node and lacks a ConfigMap, a Secret or a key is
+Blocked there.`,
 			online("a file has an error, or there is no such DaemonSet")),
 		Example: example("dsctl explain kube-system/web", "dsctl explain -f specs.d --node-file nodes.yaml -o json"),
 		Args:    cobra.MaximumNArgs(1),

@@ -9,6 +9,9 @@ import (
 	"syscall"
 )
 
+// version is set by the build.
+var version = ""
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:], osStreams(), os.Getenv)

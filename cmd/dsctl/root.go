@@ -98,7 +98,7 @@ func (d *deps) verb(f func(ctx context.Context, args []string) error) func(*cobr
 func (d *deps) client() *client.Client {
 	return client.New(client.Config{
 		Socket:  d.socket,
-		Version: api.Build().Version,
+		Version: api.Build(version).Version,
 		Warn:    func(text string) { d.warnf("%s", text) },
 	})
 }

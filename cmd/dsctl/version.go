@@ -30,7 +30,7 @@ func newVersionCommand(d *deps) *cobra.Command {
 }
 
 func (d *deps) runVersion(ctx context.Context, clientOnly bool) error {
-	v := versions{SchemaVersion: schemaVersion, Client: api.Build()}
+	v := versions{SchemaVersion: schemaVersion, Client: api.Build(version)}
 	var asked error
 	if !clientOnly {
 		c := d.client()
