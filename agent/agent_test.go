@@ -1,8 +1,11 @@
 package agent
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"strings"
 	"testing"
@@ -417,5 +420,55 @@ func TestPacerSpacesAStorm(t *testing.T) {
 	}
 	if p.used < burst-1 {
 		t.Errorf("%d tokens used after %d rounds at once", p.used, burst)
+	}
+}
+
+func TestMetricsOnTCPOnlyWhenAsked(t *testing.T) {
+	b := newBed(t, kubeletsim.Options{})
+	opts := b.options()
+	quiet, err := New(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if quiet.MetricsAddr() != nil {
+		t.Errorf("listens on %s without being asked", quiet.MetricsAddr())
+	}
+	if err := quiet.teardown(); err != nil {
+		t.Fatal(err)
+	}
+	opts.Config.MetricsAddress = "127.0.0.1:0"
+	a, err := New(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- a.Run(ctx) }()
+	base := "http://" + a.MetricsAddr().String()
+	get := func(path string) (int, string) {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, base+path, http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		body, err := io.ReadAll(res.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return res.StatusCode, string(body)
+	}
+	if code, body := get("/metrics"); code != http.StatusOK || !strings.Contains(body, "daemonsetd_build_info") {
+		t.Errorf("%d %s", code, body)
+	}
+	if code, _ := get("/v1/status"); code != http.StatusNotFound {
+		t.Errorf("the API answers on TCP with %d", code)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }
