@@ -52,6 +52,8 @@ type resolution struct {
 	out   Objects
 	count int
 	limit int
+	// held is set while the directory cannot be believed: no file comes to a new version then.
+	held bool
 }
 
 // holder is where an object that is in effect stands.
@@ -63,8 +65,8 @@ type holder struct {
 
 // resolve turns the entries into what is in effect. Files that are gone, but not for long enough to count as removed,
 // keep their place: an editor that saves the first of two files must not hand its objects to the second for a moment.
-func (l *Loader) resolve() *Snapshot {
-	r := &resolution{load: l.loadKept, taken: map[objectKey]holder{}, limit: l.limits.objects}
+func (l *Loader) resolve(held bool) *Snapshot {
+	r := &resolution{load: l.loadKept, taken: map[objectKey]holder{}, limit: l.limits.objects, held: held}
 	snap := &Snapshot{}
 	for _, name := range slices.Sorted(maps.Keys(l.entries)) {
 		e := l.entries[name]
@@ -88,13 +90,13 @@ func (r *resolution) settle(e *entry, st *FileStatus) (accepted bool) {
 	problems, waits := e.problems(), false
 	if v := e.usable(); v != nil {
 		bad, fading := r.objections(e.path, v)
-		if bad == nil && (v == e.good || !e.pending) {
+		if bad == nil && (v == e.good || !e.pending && !r.held) {
 			e.good, e.keptDigest, e.keptProblem, e.fresh, e.bad = v, "", nil, true, false
 			st.Problems, st.Digest, st.Objects = problems, v.digest, r.take(v, false)
 			return true
 		}
-		// What was in the way has gone, but the file is being written again; or its objects moved here from a file that
-		// has just vanished, which is no mistake yet.
+		// What was in the way has gone, but the file is being written again, or nobody can see it; or its objects moved here
+		// from a file that has just vanished, which is no mistake yet.
 		if waits = bad == nil || fading && !e.bad; !waits {
 			problems = append(slices.Clone(problems), bad...)
 		}

@@ -55,7 +55,7 @@ func sameKeys(a, b map[string]struct{}) bool {
 
 // publish makes what is in effect now the current Snapshot, or keeps the one there is when nothing changed.
 func (l *Loader) publish(dirProblem error) *Snapshot {
-	next := l.resolve()
+	next := l.resolve(dirProblem != nil)
 	next.unlisted = !l.surveyed
 	if dirProblem != nil {
 		next.DirProblem = dirProblem.Error()
