@@ -3,6 +3,7 @@ package kubeletsim
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -43,7 +44,7 @@ func (s Scenario) Play(ctx context.Context, subject Subject) (Trace, error) {
 	if subject.FileCheckFrequency <= 0 {
 		subject.FileCheckFrequency = defaultListPeriod
 	}
-	st := &stage{Subject: subject, ctx: ctx, files: map[string]bool{}}
+	st := &stage{Subject: subject, id: strconv.FormatInt(time.Now().UnixNano(), 36), ctx: ctx, files: map[string]bool{}}
 	s.play(st)
 	st.clear()
 	if st.err != nil {

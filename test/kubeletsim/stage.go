@@ -26,6 +26,8 @@ const (
 // stage is one performance of a scenario. After the first error nothing more is done.
 type stage struct {
 	Subject
+	// id is in every pod, so that no two performances have a pod of one UID.
+	id    string
 	ctx   context.Context
 	files map[string]bool
 	trace Trace
@@ -138,11 +140,13 @@ func (s *stage) within(what string, limit time.Duration, so func(view) bool) tim
 	return 0
 }
 
-// pod returns a manifest that a real kubelet can run without a network plugin. It ends at once when it is told to.
+// pod returns a manifest that a real kubelet can run without a network plugin. It ends at once when it is told to. The kubelet
+// makes the UID from the manifest. What it remembers under a UID goes on for minutes after the pod's end: a container that
+// ended, until the next garbage collection, and the back-off of 10 s, 20 s and so on that goes with it.
 func (s *stage) pod(name, version string) *corev1.Pod {
 	return &corev1.Pod{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"},
-		ObjectMeta: metav1.ObjectMeta{Name: name, Annotations: map[string]string{"version": version}},
+		ObjectMeta: metav1.ObjectMeta{Name: name, Annotations: map[string]string{"version": version, "performance": s.id}},
 		Spec: corev1.PodSpec{
 			HostNetwork:                   true,
 			TerminationGracePeriodSeconds: new(int64(1)),
@@ -205,7 +209,7 @@ func (s *stage) check(err error) {
 }
 
 // clear removes what the scenario wrote, failed or not, and waits until nothing runs. The wait outlasts what the kubelet
-// remembers of a pod, so that the next scenario may use the same names.
+// remembers of a pod by its name, so that the next scenario may use the same names.
 func (s *stage) clear() {
 	for file := range s.files {
 		s.check(os.RemoveAll(filepath.Join(s.Dir, file)))
