@@ -29,10 +29,8 @@ func TestConnectionsAreBoundedAndSomeAreForRoot(t *testing.T) {
 	if got := r.refused(); got != http.StatusServiceUnavailable {
 		t.Errorf("the ninth connection of readers: %d", got)
 	}
+	// Root has the other eight. Each is held: of one that was closed it could not be told when the server has done so too.
 	r.as(root)
-	if a := r.send(request{target: "/v1/version"}); a.status != 200 {
-		t.Errorf("root while readers have theirs: %d", a.status)
-	}
 	for range 8 {
 		r.hold()
 	}
@@ -51,23 +49,20 @@ daemonsetd_api_rejected_total 2
 // hold opens a connection that has been answered once and stays open.
 func (r *rig) hold() {
 	r.t.Helper()
-	for {
-		c, err := r.dial(r.t.Context(), "", "")
-		if err != nil {
-			r.t.Fatal(err)
-		}
-		if _, err := c.Write([]byte("GET /v1/version HTTP/1.1\r\nHost: daemonsetd\r\n\r\n")); err != nil {
-			r.t.Fatal(err)
-		}
-		res, err := http.ReadResponse(bufio.NewReader(c), nil)
-		if err != nil {
-			r.t.Fatal(err)
-		}
-		_ = res.Body.Close()
-		if res.StatusCode == http.StatusOK {
-			r.t.Cleanup(func() { _ = c.Close() })
-			return
-		}
+	c, err := r.dial(r.t.Context(), "", "")
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	r.t.Cleanup(func() { _ = c.Close() })
+	if _, err := c.Write([]byte("GET /v1/version HTTP/1.1\r\nHost: daemonsetd\r\n\r\n")); err != nil {
+		r.t.Fatal(err)
+	}
+	res, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		r.t.Fatal(err)
+	}
+	_ = res.Body.Close()
+	if res.StatusCode != http.StatusOK {
 		r.t.Fatalf("holding a connection: %s", res.Status)
 	}
 }
