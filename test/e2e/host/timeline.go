@@ -192,3 +192,30 @@ func PodTimes(runs []Run) []Run {
 	}
 	return pods
 }
+
+// KillContainers kills every container and sandbox that runs, as a reboot does, and waits for their ends. A kubelet that runs
+// would start them again.
+func (h *Host) KillContainers(ctx context.Context) error {
+	runs, err := h.Runs("", "")
+	if err != nil {
+		return err
+	}
+	for _, run := range runs {
+		if run.End.IsZero() {
+			if _, err := h.ctr(ctx, "tasks", "kill", "--signal", "SIGKILL", run.ID); err != nil {
+				return fmt.Errorf("killing %+v: %w", run, err)
+			}
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, stopTimeout)
+	defer cancel()
+	return Poll(ctx, func() error {
+		runs, err := h.Runs("", "")
+		for _, run := range runs {
+			if run.End.IsZero() {
+				return fmt.Errorf("%+v still runs", run)
+			}
+		}
+		return err
+	})
+}
