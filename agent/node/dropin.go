@@ -52,7 +52,7 @@ type dropInFile struct {
 // statusText takes True and False without quotes too, which in YAML are booleans, not text.
 type statusText string
 
-// UnmarshalJSON implements json.Unmarshaler.
+// UnmarshalJSON implements json.Unmarshaler. Empty text is refused here, so that an empty status means that there is none.
 func (s *statusText) UnmarshalJSON(data []byte) error {
 	switch string(data) {
 	case "true":
@@ -61,9 +61,11 @@ func (s *statusText) UnmarshalJSON(data []byte) error {
 	case "false":
 		*s = statusText(corev1.ConditionFalse)
 		return nil
+	case "null":
+		return nil
 	}
 	var text string
-	if err := json.Unmarshal(data, &text); err != nil {
+	if err := json.Unmarshal(data, &text); err != nil || text == "" {
 		return fmt.Errorf("wanted %s", wantedStatus)
 	}
 	*s = statusText(text)

@@ -173,6 +173,7 @@ func FuzzConditionFile(f *testing.F) {
 		}
 	}
 	f.Add("Ready", []byte("status: True"))
+	f.Add("A", []byte(`status: ""`))
 	f.Fuzz(func(t *testing.T, name string, data []byte) {
 		d, problems := parseDropIn(name, data, time.Unix(1, 0))
 		if problems.HasErrors() {
