@@ -245,9 +245,15 @@ func TestSecretsOnDisk(t *testing.T) {
 	}
 }
 
+// TestOwners has the rig keep the owners, so that it needs no root; TestRealOwners is the same with those of the disk.
 func TestOwners(t *testing.T) {
-	asRoot(t)
 	r := newRig(t, t.TempDir())
+	r.sys.owners = owners{}
+	testOwners(t, r)
+}
+
+func testOwners(t *testing.T, r *rig) {
+	t.Helper()
 	tr := tree("config", File{Path: "d/a", Mode: 0o640, Data: []byte("1")})
 	tr.GID, tr.DirMode = new(int64(4711)), 0o755|fs.ModeSetgid
 	tr.RootMode = 0o777 | fs.ModeSetgid | fs.ModeSticky
@@ -263,13 +269,13 @@ func TestOwners(t *testing.T) {
 		"": fs.ModeDir | tr.RootMode, version: fs.ModeDir | tr.DirMode, version + "/d": fs.ModeDir | tr.DirMode, version + "/d/a": 0o640,
 		"m": fs.ModeDir | tr.DirMode, "m/n": fs.ModeDir | tr.DirMode, "d": fs.ModeSymlink | 0o777, dataLink: fs.ModeSymlink | 0o777,
 	} {
-		info, err := os.Lstat(filepath.Join(r.Path(tr), path))
+		info, err := r.sys.lstat(filepath.Join(r.Path(tr), path))
 		if err != nil {
 			t.Fatal(err)
 		}
 		st, ok := info.Sys().(*syscall.Stat_t)
-		if !ok || st.Uid != 0 || st.Gid != 4711 || info.Mode() != mode {
-			t.Errorf("%s: owner %d:%d, mode %v, want 0:4711 and %v", path, st.Uid, st.Gid, info.Mode(), mode)
+		if !ok || int(st.Uid) != r.uid || st.Gid != 4711 || info.Mode() != mode {
+			t.Errorf("%s: owner %d:%d, mode %v, want %d:4711 and %v", path, st.Uid, st.Gid, info.Mode(), r.uid, mode)
 		}
 	}
 	r.sys.steps = nil
@@ -281,11 +287,11 @@ func TestOwners(t *testing.T) {
 		t.Error("another group is no change")
 	}
 	for _, path := range []string{"", "d", dataLink} {
-		info, err := os.Lstat(filepath.Join(r.Path(tr), path))
+		info, err := r.sys.lstat(filepath.Join(r.Path(tr), path))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if st, ok := info.Sys().(*syscall.Stat_t); !ok || st.Gid != 0 {
+		if st, ok := info.Sys().(*syscall.Stat_t); !ok || int(st.Gid) != r.gid {
 			t.Errorf("%q kept the group %d", path, st.Gid)
 		}
 	}

@@ -22,6 +22,9 @@ type faulty struct {
 	// crash makes all later calls take no effect: the process is gone. The call itself takes half its effect.
 	crash bool
 
+	// owners, where not nil, are kept here instead of on the disk.
+	owners owners
+
 	steps []string
 	// reads counts the files that were read.
 	reads int
@@ -57,6 +60,11 @@ func (f *faulty) inMemory(path string) (bool, error) {
 func (f *faulty) read(path string, limit int64) ([]byte, error) {
 	f.reads++
 	return f.linux.read(path, limit)
+}
+
+func (f *faulty) lstat(path string) (fs.FileInfo, error) {
+	info, err := f.linux.lstat(path)
+	return f.owners.of(info), err
 }
 
 func (f *faulty) mkdir(path string, mode fs.FileMode) error {
@@ -116,6 +124,14 @@ func (f *faulty) chown(path string, uid, gid int) error {
 	if err := f.step("chown", path); err != nil {
 		return err
 	}
+	if f.owners != nil {
+		info, err := f.linux.lstat(path)
+		if err != nil {
+			return err
+		}
+		f.owners.give(info, uid, gid)
+		return nil
+	}
 	return f.linux.chown(path, uid, gid)
 }
 
@@ -164,9 +180,22 @@ func (w *faultyFile) Write(b []byte) (int, error) {
 	return w.file.Write(b)
 }
 
+func (w *faultyFile) Stat() (fs.FileInfo, error) {
+	info, err := w.file.Stat()
+	return w.f.owners.of(info), err
+}
+
 func (w *faultyFile) Chown(uid, gid int) error {
 	if err := w.f.step("chown", w.path); err != nil {
 		return err
+	}
+	if w.f.owners != nil {
+		info, err := w.file.Stat()
+		if err != nil {
+			return err
+		}
+		w.f.owners.give(info, uid, gid)
+		return nil
 	}
 	return w.file.Chown(uid, gid)
 }
