@@ -119,6 +119,7 @@ spec:
 // restart, a changed variable with a new pod.
 func TestConfig(t *testing.T) {
 	a := newAgent(t)
+	earlier := len(a.runs(t, a.name))
 	a.start(t)
 	c := newConfig()
 	a.spec(t, "spec.yaml", c.yaml(a.name))
@@ -143,7 +144,7 @@ func TestConfig(t *testing.T) {
 		t.Error("a changed variable did not replace the pod")
 	}
 	t.Logf("spec file with another variable renamed into place -> another pod has it: %s", time.Since(start).Round(time.Millisecond))
-	pods := host.PodTimes(a.runs(t, a.name))
+	pods := host.PodTimes(a.runs(t, a.name)[earlier:])
 	if len(pods) != 2 {
 		t.Errorf("want two pods, one after the other, got %+v", pods)
 	}
@@ -154,6 +155,7 @@ func TestConfig(t *testing.T) {
 // TestMissingSecret: without a Secret that is not optional no pod starts, and one that runs stays as it is.
 func TestMissingSecret(t *testing.T) {
 	a := newAgent(t)
+	earlier := len(a.runs(t, a.name))
 	a.start(t)
 	c := newConfig()
 	whole := c.yaml(a.name)
@@ -167,7 +169,7 @@ func TestMissingSecret(t *testing.T) {
 	}
 	a.spec(t, "spec.yaml", without)
 	host.Eventually(t, patience, blocked)
-	if runs := a.runs(t, a.name); len(runs) != 0 {
+	if runs := a.runs(t, a.name)[earlier:]; len(runs) != 0 {
 		t.Fatalf("it ran without its Secret: %+v", runs)
 	}
 	a.spec(t, "spec.yaml", whole)
@@ -328,7 +330,7 @@ func (a *agent) onlyEver(t *testing.T, pod *corev1.Pod, c config) {
 	}
 	var ran int
 	for _, run := range a.runs(t, a.name) {
-		if run.Container == "main" {
+		if run.Container == "main" && run.UID == string(pod.UID) {
 			ran++
 		}
 	}
