@@ -95,6 +95,25 @@ func (s *Store) strip(t found) error {
 			return err
 		}
 	}
+	return s.stripEmpty(t.path)
+}
+
+// stripEmpty removes the empty directories in the directory of a tree. The kubelet makes one for a subPath that is not in the
+// volume (SafeMakeDir in pkg/volume/util/subpath). Those of others that are in use, mounted upon for one, stay.
+func (s *Store) stripEmpty(dir string) error {
+	names, err := s.sys.names(dir, maxEntries)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		path := filepath.Join(dir, name)
+		if info, err := s.sys.lstat(path); err != nil || !info.IsDir() {
+			continue
+		}
+		if err := ignoreMissing(s.sys.remove(path)); err != nil && !notEmpty(err) && !errors.Is(err, syscall.EBUSY) {
+			return err
+		}
+	}
 	return nil
 }
 

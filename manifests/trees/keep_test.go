@@ -187,3 +187,26 @@ func TestList(t *testing.T) {
 		t.Errorf("without its link: %v, %v", got, err)
 	}
 }
+
+// The kubelet makes an empty directory for a subPath that is not in the volume. It does not keep the tree; one with something
+// in it does.
+func TestKeepEmptyDirectory(t *testing.T) {
+	r := newRig(t, t.TempDir())
+	a, b := tree("a", text("f", "1")), tree("b", text("f", "1"))
+	r.apply(t, a, b)
+	for _, dir := range []string{r.Path(a) + "/absent", r.Path(b) + "/notes"} {
+		if err := os.Mkdir(dir, 0o750); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(t, r.Path(b)+"/notes/mine", "1")
+	if err := r.Keep(nobody); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Lstat(r.Path(a)); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the tree with an empty directory is still there: %v", err)
+	}
+	if diff := cmp.Diff([]string{"notes"}, entries(t, r.Path(b))); diff != "" {
+		t.Errorf("the directory with a file (-want +got):\n%s", diff)
+	}
+}
