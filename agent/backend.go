@@ -54,12 +54,12 @@ func (b backend) Status(context.Context) (*api.Status, error) {
 		},
 		NodeFiles: []api.FileStatus{}, SpecFiles: []api.FileStatus{}, DaemonSets: []api.DaemonSetStatus{}, Manifests: []api.ManifestStatus{}, Health: []api.HealthItem{},
 	}
-	if a.opts.ConfigFile != "" {
-		st.Config = &api.FileStatus{File: a.opts.ConfigFile, Problems: api.Problems(a.opts.ConfigProblems)}
-	}
 	v := a.view.Load()
 	if v == nil {
 		return st, nil
+	}
+	if a.opts.ConfigFile != "" {
+		st.Config = &api.FileStatus{File: a.opts.ConfigFile, Problems: api.Problems(v.config)}
 	}
 	st.LastReconcile = v.state.now
 	st.Kubelet = kubeletStatus(v)

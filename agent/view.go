@@ -28,15 +28,17 @@ type view struct {
 	health   []api.HealthItem
 	origins  node.Description
 	problems diag.List
-	kubelet  kubelet.Settings
-	line     string
+	// config is the findings in the agent's configuration.
+	config  diag.List
+	kubelet kubelet.Settings
+	line    string
 }
 
 // publish makes the round visible: to the API, in the metrics, the log and the service manager's status line.
 func (a *Agent) publish(s state, out plan.Output) {
 	a.checkHealth(s)
 	a.transitions(out.Statuses)
-	v := &view{state: s, statuses: out.Statuses, health: a.healthItems(), origins: a.nodes.Describe(), problems: a.nodes.Problems(), kubelet: a.kubelet.settings(), line: statusLine(s, out)}
+	v := &view{state: s, statuses: out.Statuses, health: a.healthItems(), origins: a.nodes.Describe(), config: a.opts.ConfigProblems, problems: a.nodes.Problems(), kubelet: a.kubelet.settings(), line: statusLine(s, out)}
 	old := a.view.Swap(v)
 	a.publishObjects(old, v)
 	a.publishMetrics(v)
