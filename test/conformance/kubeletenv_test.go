@@ -29,6 +29,7 @@ func (o objects) configMap(name string) (*corev1.ConfigMap, bool) {
 	c, ok := o.configMaps[name]
 	return c, ok
 }
+
 func (o objects) secret(name string) (*corev1.Secret, bool) { s, ok := o.secrets[name]; return s, ok }
 
 type configMapManager struct {
