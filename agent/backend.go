@@ -311,8 +311,11 @@ func (b backend) PatchNode(ctx context.Context, p api.NodePatch) (*api.NodePatch
 		}
 		result = patchResult(p, r)
 	})
-	if err = errors.Join(unavailable(err), failed); err != nil {
-		return nil, err
+	if err != nil {
+		return nil, unavailable(err) // the loop may still be at it: nothing that it writes may be read
+	}
+	if failed != nil {
+		return nil, failed
 	}
 	v, err := b.latest()
 	if err != nil {

@@ -90,7 +90,11 @@ func (a *Agent) layConfigs(s *state) {
 	a.when(err != nil, "ConfigNotLaid", api.SeverityError, errorText(err), "")
 	failed := failedTrees(err)
 	for i := range s.input.Wanted {
-		if text, ok := failed[s.input.Wanted[i].Key]; ok {
+		text, ok := failed[s.input.Wanted[i].Key]
+		if err != nil && len(failed) == 0 && len(a.rendered[s.specs.DaemonSets[i]].trees) > 0 {
+			text, ok = err.Error(), true // it is about all of them
+		}
+		if ok {
 			s.input.Wanted[i].Blocked = text
 		}
 	}

@@ -24,6 +24,9 @@ type request struct {
 
 // ask has the loop do something and waits until it has acted upon it.
 func (a *Agent) ask(ctx context.Context, do func(ctx context.Context)) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	r := request{do: do, done: make(chan struct{})}
 	select {
 	case a.requests <- r:

@@ -39,10 +39,10 @@ func loadMemories(dir string) (*memories, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return m, nil
 	}
-	if err != nil {
-		return m, fmt.Errorf("reading the state of pods: %w", err)
+	f := memoryFile{}
+	if err == nil {
+		f, err = decodeMemories(data)
 	}
-	f, err := decodeMemories(data)
 	if err != nil {
 		aside := fmt.Sprintf("%s.bad-%d", m.path, time.Now().Unix())
 		return m, errors.Join(fmt.Errorf("%q cannot be used, set aside as %q: %w", m.path, aside, err), os.Rename(m.path, aside))

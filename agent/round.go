@@ -73,7 +73,7 @@ func (a *Agent) round(ctx context.Context) time.Duration {
 	a.settle(s)
 	waits := []time.Duration{again}
 	for _, at := range []time.Time{out.Again, a.acting.until, a.evictionDue(now)} {
-		if !at.IsZero() {
+		if at.After(now) {
 			waits = append(waits, max(at.Sub(now), time.Millisecond))
 		}
 	}
@@ -266,7 +266,12 @@ func (a *Agent) act(ctx context.Context, s *state, out plan.Output) bool {
 	} else {
 		a.clear("StateNotSaved")
 	}
-	if a.scanFailed(s) || len(out.Acts) == 0 {
+	if a.scanFailed(s) {
+		return false
+	}
+	if len(out.Acts) == 0 {
+		// What failed before is not wanted any more.
+		a.backOff(nil)
 		return false
 	}
 	if s.now.Before(a.acting.until) && a.acting.failures > 0 {
@@ -276,7 +281,7 @@ func (a *Agent) act(ctx context.Context, s *state, out plan.Output) bool {
 	var failed error
 	changed := false
 	for _, act := range out.Acts {
-		if saveErr != nil && act.Kind == plan.Remove && (act.Reason == plan.ReasonReplacing || act.Reason == plan.ReasonFailed) {
+		if saveErr != nil && act.Kind == plan.Remove && (act.Reason == plan.ReasonReplacing || act.Reason == plan.ReasonFailed || act.Reason == plan.ReasonRestored) {
 			continue
 		}
 		err := a.do(act)
@@ -309,7 +314,7 @@ func (a *Agent) scanFailed(s *state) bool {
 	}
 	if errors.Is(s.scanErr, store.ErrMissing) {
 		if err := a.store.Ensure(); err == nil {
-			a.acting.until = s.now.Add(time.Millisecond)
+			a.acting.until = time.Now().Add(50 * time.Millisecond)
 		}
 	}
 	a.report("ManifestsDirectory", api.SeverityError, s.scanErr.Error(), "")

@@ -37,6 +37,8 @@ type planner struct {
 }
 
 func (p *planner) run() {
+	p.noticeRemoved()
+	defer p.noteStanding()
 	p.forgetGone()
 	if w := p.wanted; w != nil {
 		p.status.Revision = w.Manifest.Revision
@@ -223,6 +225,9 @@ func (p *planner) restore(m Present) bool {
 		return false
 	}
 	if m.Renamed {
+		if k := p.in.Kubelet; !p.wanted.Decision.ShouldRun || (!k.Healthy || k.Missed) && !k.AssumeReady {
+			return false
+		}
 		p.remove(m, ReasonRestored, "the manifest had been edited by hand, the pod's name too")
 		p.status.Phase, p.status.Message = PhaseUpdating, "the pod of the edited manifest is stopping"
 		p.wait()

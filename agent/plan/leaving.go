@@ -1,11 +1,31 @@
 package plan
 
 import (
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/daemonsetd/daemonsetd/manifests/render"
 )
+
+// noticeRemoved takes the pods whose manifests somebody else has removed since the last plan for leaving.
+func (p *planner) noticeRemoved() {
+	for _, s := range p.memory.Stood {
+		known := slices.ContainsFunc(p.memory.Leaving, func(l Leaving) bool { return l.PodName == s.PodName })
+		if !known && !p.stillPresent(p.fullName(s.PodName)) {
+			s.RemovedAt = p.in.Now
+			p.memory.Leaving = append(slices.Clone(p.memory.Leaving), s)
+		}
+	}
+}
+
+// noteStanding remembers what stands for the next plan.
+func (p *planner) noteStanding() {
+	p.memory.Stood = nil
+	for _, m := range p.present {
+		p.memory.Stood = append(p.memory.Stood, Leaving{PodName: m.PodName, GraceSeconds: m.GracePeriodSeconds})
+	}
+}
 
 // forgetGone drops the pods that have stopped from the memory.
 func (p *planner) forgetGone() {

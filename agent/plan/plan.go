@@ -95,6 +95,9 @@ type Memory struct {
 	Retry Retry `json:"retry,omitzero"`
 	// Eviction is the NoExecute timer.
 	Eviction placement.Eviction `json:"eviction,omitzero"`
+	// Stood are the pods whose manifests stood in the last plan. One that is gone without an act of ours was removed by
+	// somebody else, and its pod is leaving.
+	Stood []Leaving `json:"-"`
 	// WrittenAt is when this process last wrote a manifest of the DaemonSet; older answers of the kubelet do not speak of it.
 	WrittenAt time.Time `json:"-"`
 }
@@ -276,7 +279,7 @@ func (o *Output) add(p planner) {
 	if p.wanted == nil && len(p.present) == 0 && len(m.Leaving) == 0 {
 		return
 	}
-	if len(m.Leaving) > 0 || m.Retry != (Retry{}) || m.Eviction != (placement.Eviction{}) || !m.WrittenAt.IsZero() {
+	if len(m.Leaving) > 0 || m.Retry != (Retry{}) || m.Eviction != (placement.Eviction{}) || !m.WrittenAt.IsZero() || len(m.Stood) > 0 {
 		o.Memories[p.key] = m
 	}
 }
