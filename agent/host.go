@@ -78,7 +78,13 @@ func (h *host) makePoller() {
 	client, err := kubelet.New(h.set, kubelet.Config{})
 	if err != nil {
 		// Addresses were checked with the configuration; what is left is a kubelet configuration that makes no address.
-		h.problems = append(h.problems, diag.Problem{Severity: diag.Error, File: h.set.ConfigFile, Message: err.Error(), Hint: "set kubelet.url and kubelet.healthzURL"})
+		h.problems = append(h.problems, diag.Problem{Severity: diag.Error, File: h.set.ConfigFile, Message: err.Error(), Hint: "set kubelet.url and kubelet.healthzURL; until then the default addresses are asked"})
+		// Never assume what could not be asked.
+		h.set.URL, h.set.HealthzURL, h.set.ReadOnlyURL = kubelet.DefaultURL, kubelet.DefaultHealthzURL, ""
+		client, err = kubelet.New(h.set, kubelet.Config{})
+	}
+	if err != nil { // the default addresses are constants that a test of package kubelet parses
+		client = nil
 	}
 	h.client = client
 	h.poller = kubelet.NewPoller(client, kubelet.PollerConfig{AssumeReady: h.cfg.Kubelet.AssumeReady || client == nil})

@@ -239,8 +239,14 @@ func (p *planner) restore(m Present) bool {
 	return true
 }
 
+// removeAll takes down what the node does not qualify for. One of another revision stays while the file cannot be read: what
+// is known of the DaemonSet may be older than what runs, and so may be what it asks of a node.
 func (p *planner) removeAll(reason, message string) {
 	for _, m := range p.present {
+		if m.Revision != p.wanted.Manifest.Revision && (p.undecided(m.Source) || p.undecided(p.wanted.Source)) {
+			p.stands(PhaseBlocked, m, fmt.Sprintf("its file %s cannot be read, and what is known of it may be older than what runs", m.Source))
+			continue
+		}
 		p.remove(m, reason, message)
 	}
 }
@@ -263,6 +269,9 @@ func (p *planner) stands(phase Phase, m Present, message string) {
 
 // goneOr sets Removing while a pod is on its way out, and the given phase when none is.
 func (p *planner) goneOr(phase Phase, message string) {
+	if p.status.Phase == PhaseBlocked {
+		return
+	}
 	if p.leaving() {
 		p.status.Phase, p.status.Message = PhaseRemoving, "the pod is stopping"
 		p.wait()

@@ -23,3 +23,17 @@ func TestRemovedByHand(t *testing.T) {
 		})
 	}
 }
+
+// What is known of a DaemonSet whose file cannot be read may be older than what runs: the older version's node selector takes
+// nothing down. Of the same version it does.
+func TestOlderPlacementStopsNothing(t *testing.T) {
+	unread := func(string) bool { return true }
+	in := Input{Now: start, Node: node, Kubelet: answering(rev2), Wanted: wants(rev1, leaves), Present: []Present{stands(rev2)}, Undecided: unread}
+	if out := Make(in); len(out.Acts) != 0 || out.Statuses[0].Phase != PhaseBlocked {
+		t.Errorf("%+v, %+v", out.Acts, out.Statuses)
+	}
+	in.Present, in.Kubelet = []Present{stands(rev1)}, answering(rev1)
+	if out := Make(in); len(out.Acts) != 1 || out.Acts[0].Kind != Remove {
+		t.Errorf("%+v, %+v", out.Acts, out.Statuses)
+	}
+}
