@@ -83,11 +83,9 @@ func (h *host) makePoller() {
 		h.set.URL, h.set.HealthzURL, h.set.ReadOnlyURL = kubelet.DefaultURL, kubelet.DefaultHealthzURL, ""
 		client, err = kubelet.New(h.set, kubelet.Config{})
 	}
-	if err != nil { // the default addresses are constants that a test of package kubelet parses
-		client = nil
-	}
 	h.client = client
-	h.poller = kubelet.NewPoller(client, kubelet.PollerConfig{AssumeReady: h.cfg.Kubelet.AssumeReady || client == nil})
+	// The default addresses are constants, which make a client; without one the kubelet could only be assumed.
+	h.poller = kubelet.NewPoller(client, kubelet.PollerConfig{AssumeReady: h.cfg.Kubelet.AssumeReady || err != nil})
 }
 
 // pods asks for the pods now, briefly, for a decision that the last answer is too old for.

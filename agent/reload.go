@@ -38,7 +38,7 @@ func (a *Agent) Reload(ctx context.Context) (*api.ReloadResult, error) {
 		return nil, unavailable(err)
 	}
 	after := a.view.Load()
-	problems = append(problems, after.problems...)
+	problems = append(problems, after.origins.Problems...)
 	for _, f := range after.state.specs.Files {
 		problems = append(problems, f.Problems...)
 	}

@@ -27,7 +27,6 @@ type view struct {
 	statuses []plan.Status
 	health   []api.HealthItem
 	origins  node.Description
-	problems diag.List
 	// config is the findings in the agent's configuration.
 	config  diag.List
 	kubelet kubelet.Settings
@@ -36,9 +35,13 @@ type view struct {
 
 // publish makes the round visible: to the API, in the metrics, the log and the service manager's status line.
 func (a *Agent) publish(s state, out plan.Output) {
-	a.checkHealth(s)
+	origins := a.nodes.Describe()
+	a.checkHealth(s, origins.Problems)
 	a.transitions(out.Statuses)
-	v := &view{state: s, statuses: out.Statuses, health: a.healthItems(), origins: a.nodes.Describe(), config: a.opts.ConfigProblems, problems: a.nodes.Problems(), kubelet: a.kubelet.settings(), line: statusLine(s, out)}
+	v := &view{
+		state: s, statuses: out.Statuses, health: a.healthItems(), origins: origins, config: a.opts.ConfigProblems,
+		kubelet: a.kubelet.settings(), line: statusLine(s, out),
+	}
 	old := a.view.Swap(v)
 	a.publishObjects(old, v)
 	a.publishMetrics(v)
@@ -138,7 +141,7 @@ func (v *view) wanted() map[string]plan.Wanted {
 }
 
 // checkHealth keeps the items that follow from what was read.
-func (a *Agent) checkHealth(s state) {
+func (a *Agent) checkHealth(s state, node diag.List) {
 	a.when(s.specs.DirProblem != "", "SpecsDirectory", api.SeverityError, s.specs.DirProblem, "everything in effect stays; repair the directory, or run dsctl reload if it is meant to be so")
 	bad, pending := 0, 0
 	var firstBad string
@@ -153,7 +156,7 @@ func (a *Agent) checkHealth(s state) {
 		}
 	}
 	a.when(bad > 0, "BadSpecFile", api.SeverityError, fmt.Sprintf("%s cannot be used; what came from %s before stays in effect: %s", count(bad, "spec file"), itOrThem(bad), firstBad), "dsctl validate "+a.cfg.SpecsDir)
-	nodeProblem := firstError(a.nodes.Problems())
+	nodeProblem := firstError(node)
 	a.when(nodeProblem != "", "BadNodeFile", api.SeverityError, "a node file cannot be used; what it said before stays in effect: "+nodeProblem, "correct the file")
 	a.checkKubelet(s.kubelet)
 	a.checkDirectory(s)
