@@ -17,9 +17,7 @@ type ID [16]byte
 const idText = 26
 
 // encoding gives text of the letters a-z and the digits 2-7, which is a valid DNS label and file name.
-func encoding() *base32.Encoding {
-	return base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
-}
+var encoding = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
 
 // IDOf is the ID of the member that signs with the private half of key.
 func IDOf(key ed25519.PublicKey) ID {
@@ -29,15 +27,15 @@ func IDOf(key ed25519.PublicKey) ID {
 
 // ParseID reads what String wrote. It accepts that one spelling only: 26 characters, lower case.
 func ParseID(text string) (ID, error) {
-	raw, err := encoding().DecodeString(text)
-	if err != nil || len(text) != idText || encoding().EncodeToString(raw) != text {
+	raw, err := encoding.DecodeString(text)
+	if err != nil || len(text) != idText || encoding.EncodeToString(raw) != text {
 		return ID{}, fmt.Errorf("%.64q is not a member's id: want %d characters of a-z and 2-7, as dsctl members shows them", text, idText)
 	}
 	return ID(raw), nil
 }
 
 // String is the ID as operators see it: 26 lower-case base32 characters without padding.
-func (id ID) String() string { return encoding().EncodeToString(id[:]) }
+func (id ID) String() string { return encoding.EncodeToString(id[:]) }
 
 // IsZero says that no ID was set. No key has this ID.
 func (id ID) IsZero() bool { return id == ID{} }

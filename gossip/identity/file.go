@@ -1,0 +1,102 @@
+package identity
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// Errors of Load, for errors.Is.
+var (
+	// ErrDamaged says that the file is there but does not hold a key that can be used.
+	ErrDamaged = errors.New("the identity key is damaged")
+	// ErrExposed says that others than the owner may read or change the file.
+	ErrExposed = errors.New("the identity key is open to other users")
+)
+
+// Load reads the identity from identity.key in dir, and makes it where there is no such file. The file has mode 0600 and is
+// on disk before Load returns; of several that make it at once, all get the one that stays. The directory must exist.
+//
+// Every error names the file. None is followed by a new key: a file that is damaged, open to others (ErrExposed),
+// unreadable, or a link to where nothing is mounted yet, is refused, as a new key means a new member.
+func Load(dir string) (Identity, error) {
+	path := filepath.Join(dir, FileName)
+	// Lstat: a link whose target is missing is not a missing key.
+	_, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return create(dir, path)
+	case err != nil:
+		return Identity{}, fmt.Errorf("identity key: %w", err)
+	}
+	return read(path)
+}
+
+func read(path string) (Identity, error) {
+	data, err := readFile(path)
+	if err != nil {
+		return Identity{}, err
+	}
+	identity, err := parse(data)
+	if err != nil {
+		return Identity{}, fmt.Errorf("%w: %q: %w: put a copy of it back; or move it away, to go on as a new member, and have the others forget the old one with dsctl forget",
+			ErrDamaged, path, err)
+	}
+	return identity, nil
+}
+
+// readFile reads a regular file that nobody else can read or write.
+func readFile(path string) ([]byte, error) {
+	// Without O_NONBLOCK the open of a pipe would wait for a writer.
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, fmt.Errorf("identity key: %w: make it readable for the agent, or put a copy of it back", err)
+	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return nil, fmt.Errorf("identity key: %w", err)
+	}
+	if err := checkFile(path, st); err != nil {
+		return nil, err
+	}
+	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err != nil {
+		return nil, fmt.Errorf("identity key: %w", err)
+	}
+	return data, nil
+}
+
+func checkFile(path string, st fs.FileInfo) error {
+	switch {
+	case !st.Mode().IsRegular():
+		return fmt.Errorf("%w: %q is not a regular file but %s: move it away", ErrDamaged, path, st.Mode().Type())
+	case st.Mode().Perm()&0o077 != 0:
+		return fmt.Errorf("%w: %q has mode %04o, want 0600: run chmod 0600 on it; if somebody may have read it, move it away, and this host becomes a new member",
+			ErrExposed, path, st.Mode().Perm())
+	case st.Size() > maxFile:
+		return fmt.Errorf("%w: %q has %d bytes, want at most %d: put a copy of the key back", ErrDamaged, path, st.Size(), maxFile)
+	}
+	return nil
+}
+
+func create(dir, path string) (Identity, error) {
+	identity, err := Generate(rand.Reader)
+	if err != nil {
+		return Identity{}, err
+	}
+	err = system().place(dir, path, format(identity))
+	if errors.Is(err, fs.ErrExist) {
+		// Somebody was faster.
+		return read(path)
+	}
+	if err != nil {
+		return Identity{}, fmt.Errorf("make the identity key %q: %w", path, err)
+	}
+	return identity, nil
+}
