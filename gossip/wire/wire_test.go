@@ -1,0 +1,192 @@
+package wire
+
+import (
+	"crypto/ed25519"
+	"errors"
+	"math"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/daemonsetd/daemonsetd/gossip/record"
+)
+
+// key makes the same key for the same number.
+func key(n byte) ed25519.PrivateKey {
+	seed := make([]byte, ed25519.SeedSize)
+	seed[0] = n
+	return ed25519.NewKeyFromSeed(seed)
+}
+
+func idOf(k ed25519.PrivateKey) record.ID {
+	return record.IDOf(ed25519.PublicKey(k[len(k)-ed25519.PublicKeySize:]))
+}
+
+func genRef(t *rapid.T) Ref {
+	return Ref{ID: record.ID(rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "id")), Section: rapid.StringMatching(`[a-z0-9-]{0,16}`).Draw(t, "section")}
+}
+
+func genHead(t *rapid.T) Head {
+	return Head{Ref: genRef(t), Stamp: record.Stamp{Generation: rapid.Uint64().Draw(t, "generation"), Version: rapid.Uint64().Draw(t, "version")}}
+}
+
+// TestRoundTrip: what a payload was made of comes out of it again.
+func TestRoundTrip(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		heads := rapid.SliceOfN(rapid.Custom(genHead), 0, 20).Draw(t, "heads")
+		var set Set
+		for _, b := range rapid.SliceOfN(rapid.IntRange(0, Buckets-1), 0, 20).Draw(t, "buckets") {
+			set.Add(b)
+		}
+		more := rapid.Bool().Draw(t, "more")
+		gotSet, gotMore, gotHeads, err := DecodeHeads(HeadsPayload(&set, more, heads))
+		if err != nil || gotSet != set || gotMore != more || !cmp.Equal(append([]Head{}, heads...), append([]Head{}, gotHeads...)) {
+			t.Fatalf("heads: %v %v, %v", gotHeads, err, cmp.Diff(heads, gotHeads))
+		}
+		refs := rapid.SliceOfN(rapid.Custom(genRef), 0, 20).Draw(t, "refs")
+		gotRefs, err := DecodeWant(WantPayload(refs))
+		if err != nil || !cmp.Equal(append([]Ref{}, refs...), append([]Ref{}, gotRefs...)) {
+			t.Fatalf("want: %v, %v", err, cmp.Diff(refs, gotRefs))
+		}
+		bulk := rapid.SliceOfN(rapid.SliceOfN(rapid.Byte(), 1, 300), 0, 5).Draw(t, "bulk")
+		gotBulk, err := DecodeBulk(BulkPayload(bulk))
+		if err != nil || !cmp.Equal(append([][]byte{}, bulk...), append([][]byte{}, gotBulk...)) {
+			t.Fatalf("bulk: %v, %v", err, cmp.Diff(bulk, gotBulk))
+		}
+		holder, head := genRef(t).ID, genHead(t)
+		frame, err := Open(HintFrame(holder, head))
+		if err != nil {
+			t.Fatal(err)
+		}
+		gotHolder, gotHead, err := DecodeHint(frame.Payload)
+		if err != nil || gotHolder != holder || gotHead != head {
+			t.Fatalf("hint: %v %v %v", gotHolder, gotHead, err)
+		}
+		var vector [Buckets]uint64
+		vector[rapid.IntRange(0, Buckets-1).Draw(t, "bucket")] = rapid.Uint64().Draw(t, "hash")
+		if got, err := DecodeVector(VectorPayload(&vector)); err != nil || *got != vector {
+			t.Fatalf("vector: %v", err)
+		}
+	})
+}
+
+// TestSeal: a frame is its sender's, for its receiver, in its cluster, byte for byte.
+func TestSeal(t *testing.T) {
+	k, to := key(1), idOf(key(2))
+	data := NewSealer("prod", k).Seal(Want, to, []byte("payload"))
+	f, err := Open(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f.From != idOf(k) || f.To != to || f.Kind != Want || string(f.Payload) != "payload" {
+		t.Errorf("opened as %+v", f)
+	}
+	if err := f.Verify("prod"); err != nil {
+		t.Error(err)
+	}
+	if err := f.Verify("test"); !errors.Is(err, ErrForged) {
+		t.Errorf("in another cluster: %v, want %v", err, ErrForged)
+	}
+	for i := range data {
+		changed := append([]byte{}, data...)
+		changed[i] ^= 1
+		if f, err := Open(changed); err == nil && f.Kind != Push && f.Kind != Hint && f.Verify("prod") == nil {
+			t.Errorf("byte %d may be changed", i)
+		}
+	}
+}
+
+// TestOpenRefuses: what is too short, too long or unknown is not opened.
+func TestOpenRefuses(t *testing.T) {
+	for name, c := range map[string]struct {
+		data []byte
+		want error
+	}{
+		"empty":        {nil, ErrMalformed},
+		"too long":     {make([]byte, MaxFrame+1), ErrMalformed},
+		"unknown kind": {[]byte{99, 1, 2}, ErrUnknown},
+		"no seal":      {append([]byte{byte(Bulk)}, make([]byte, sealed-2)...), ErrMalformed},
+	} {
+		if _, err := Open(c.data); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v, want %v", name, err, c.want)
+		}
+	}
+}
+
+// TestDecodeRefuses: lengths that lie are told before anything is made of them.
+func TestDecodeRefuses(t *testing.T) {
+	long := make([]byte, 17)
+	long[16] = record.MaxSection + 1
+	var set Set
+	many := make([]Head, MaxHeads+1)
+	for name, err := range map[string]error{
+		"short vector": second(DecodeVector(make([]byte, 7))),
+		"long section": second(DecodeWant(append(long, make([]byte, 40)...))),
+		"cut want":     second(DecodeWant(make([]byte, 5))),
+		"many wanted":  second(DecodeWant(WantPayload(make([]Ref, MaxWant+1)))),
+		"empty record": second(DecodeBulk([]byte{0})),
+		"bomb":         second(DecodeBulk([]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1})),
+		"cut record":   second(DecodeBulk([]byte{5, 1, 2})),
+		"many heads":   fourth(DecodeHeads(HeadsPayload(&set, false, many))),
+		"cut heads":    fourth(DecodeHeads(make([]byte, 3))),
+		"long hint":    third(DecodeHint(append(HintFrame(record.ID{1}, Head{})[1:], 0))),
+	} {
+		if !errors.Is(err, ErrMalformed) {
+			t.Errorf("%s: %v, want %v", name, err, ErrMalformed)
+		}
+	}
+	if size := len(HeadsPayload(&set, false, slicesOf(MaxHeads))); size+sealed > MaxFrame {
+		t.Errorf("%d heads make a frame of %d bytes, at most %d are possible", MaxHeads, size+sealed, MaxFrame)
+	}
+}
+
+// slicesOf makes heads of the largest size.
+func slicesOf(n int) []Head {
+	heads := make([]Head, n)
+	for i := range heads {
+		heads[i] = Head{Ref: Ref{Section: "0123456789abcdef"}, Stamp: record.Stamp{Generation: math.MaxUint64, Version: math.MaxUint64}}
+	}
+	return heads
+}
+
+func second[T any](_ T, err error) error                 { return err }
+func third[T, U any](_ T, _ U, err error) error          { return err }
+func fourth[T, U, V any](_ T, _ U, _ V, err error) error { return err }
+
+// FuzzFrame: no bytes make a decoder panic, and what it takes it can write again.
+func FuzzFrame(f *testing.F) {
+	sealer := NewSealer("prod", key(1))
+	var vector [Buckets]uint64
+	var set Set
+	set.Add(3)
+	head := Head{Ref: Ref{ID: record.ID{1}, Section: "node"}, Stamp: record.Stamp{Generation: 1, Version: 2}}
+	f.Add(PushFrame([]byte("record")))
+	f.Add(HintFrame(record.ID{2}, head))
+	f.Add(sealer.Seal(Vector, record.ID{}, VectorPayload(&vector)))
+	f.Add(sealer.Seal(Heads, record.ID{}, HeadsPayload(&set, true, []Head{head})))
+	f.Add(sealer.Seal(Want, record.ID{}, WantPayload([]Ref{head.Ref})))
+	f.Add(sealer.Seal(Bulk, record.ID{}, BulkPayload([][]byte{[]byte("record")})))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		frame, err := Open(data)
+		if err != nil {
+			return
+		}
+		_ = frame.Verify("prod")
+		if refs, err := DecodeWant(frame.Payload); err == nil && string(WantPayload(refs)) != string(frame.Payload) {
+			t.Errorf("want %x is written as %x", frame.Payload, WantPayload(refs))
+		}
+		if records, err := DecodeBulk(frame.Payload); err == nil {
+			if again, err := DecodeBulk(BulkPayload(records)); err != nil || !cmp.Equal(records, again) {
+				t.Errorf("bulk %x changes: %v", frame.Payload, err)
+			}
+		}
+		if buckets, more, heads, err := DecodeHeads(frame.Payload); err == nil {
+			if _, _, again, err := DecodeHeads(HeadsPayload(&buckets, more, heads)); err != nil || !cmp.Equal(heads, again) {
+				t.Errorf("heads %x change: %v", frame.Payload, err)
+			}
+		}
+		_, _, _ = DecodeHint(frame.Payload)
+		_, _ = DecodeVector(frame.Payload)
+	})
+}
