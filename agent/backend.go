@@ -203,6 +203,9 @@ func (b backend) Explain(_ context.Context, req api.ExplainRequest) ([]api.Expla
 	if err != nil {
 		return nil, err
 	}
+	if req.Node != "" && req.Node != b.a.cfg.NodeName {
+		return nil, gossipOff()
+	}
 	phases := map[string]plan.Status{}
 	for _, s := range v.statuses {
 		phases[s.Key] = s

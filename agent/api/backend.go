@@ -13,8 +13,8 @@ type Backend interface {
 	// Status is everything that an operator wants to see on one screen. It reports what is known and asks nobody, so
 	// that it answers at once.
 	Status(ctx context.Context) (*Status, error)
-	// Explain says for one DaemonSet, or all, why it is or is not on this node. A DaemonSet that does not exist is a
-	// CodeNotFound error.
+	// Explain says for one DaemonSet, or all, why it is or is not on a node. A DaemonSet or a node that does not exist is a
+	// CodeNotFound error. Of another node, the phase is what that host says of itself, empty where it says nothing.
 	Explain(ctx context.Context, req ExplainRequest) ([]Explanation, error)
 	// Diff says what the agent would write, remove or restore in the manifests directory if it acted now. Nothing is
 	// changed.
@@ -29,6 +29,20 @@ type Backend interface {
 	PatchNode(ctx context.Context, patch NodePatch) (*NodePatchResult, error)
 	// Configs lists the files that are laid for ConfigMap, Secret and projected volumes, with digests and never contents.
 	Configs(ctx context.Context) ([]ConfigTree, error)
+	// Members is every member of the fleet, this host among them, sorted by name and id. It asks nobody. While gossip is off it is
+	// a CodeUnavailable error that says why, as are those of the next three.
+	Members(ctx context.Context) (*MemberList, error)
+	// Specs is what every trusted host has in its specs directory, this host among them, sorted by name and id.
+	Specs(ctx context.Context) ([]HostSpecs, error)
+	// Forget forgets a member on this host alone. One that does not exist is a CodeNotFound error; this host itself, a name
+	// that several have and, without Force, a member that is alive are CodeConflict errors.
+	Forget(ctx context.Context, req ForgetRequest) (*ForgetResult, error)
+	// Trust pins a name to the id of a member that is held, on this host alone. One that does not exist is a CodeNotFound
+	// error; a name that several held members have is a CodeConflict error that lists their ids.
+	Trust(ctx context.Context, req TrustRequest) (*TrustResult, error)
+	// FleetChanged returns a channel that is closed when what Members or Specs say changes after the call, by more than times
+	// and round trips; nil, which never is, while gossip is off.
+	FleetChanged() <-chan struct{}
 	// Registry is what is listed and watched.
 	Registry() *registry.Registry
 	// Metrics serves the Prometheus text format.

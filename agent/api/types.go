@@ -68,11 +68,14 @@ type VersionInfo struct {
 	Platform string `json:"platform,omitempty"`
 }
 
-// ExplainRequest asks why DaemonSets are or are not on this node.
+// ExplainRequest asks why DaemonSets are or are not on a node.
 type ExplainRequest struct {
 	// DaemonSet is namespace/name, or name alone for the namespace default or for the only one of that name; empty means
 	// all.
 	DaemonSet string
+	// Node is the name of any node of the fleet, or a member's id; empty means this host's. Another node is held against
+	// the DaemonSets that this host has.
+	Node string
 }
 
 // Explanation is the decision on one DaemonSet for one node.
@@ -89,6 +92,8 @@ type Explanation struct {
 	Message string `json:"message,omitempty"`
 	// Source is the spec file.
 	Source string `json:"source,omitempty"`
+	// Facts say how old what is known of the node is; nil for this host's own node.
+	Facts *NodeFacts `json:"facts,omitempty"`
 }
 
 // Reason is one predicate with its result, as in package placement.

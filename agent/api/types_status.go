@@ -71,6 +71,8 @@ type Status struct {
 	StartedAt     time.Time     `json:"startedAt"`
 	LastReconcile time.Time     `json:"lastReconcile,omitzero"`
 	Kubelet       KubeletStatus `json:"kubelet"`
+	// Gossip is how this host stands in the fleet; nil from agents that know none.
+	Gossip *GossipStatus `json:"gossip,omitempty"`
 	// Config is the agent's configuration file; nil when there is none.
 	Config *FileStatus `json:"config,omitempty"`
 	// NodeFiles are node.yaml and the files of node.d; SpecFiles those of specs.d.

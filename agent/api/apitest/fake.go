@@ -30,7 +30,15 @@ type Backend struct {
 	Err error
 	Reg *registry.Registry
 
+	// Fleet, Laid, ForgetAnswer and TrustAnswer are what is said of the fleet. SetMembers and SetSpecs change the first two
+	// while the backend is in use.
+	Fleet        api.MemberList
+	Laid         []api.HostSpecs
+	ForgetAnswer api.ForgetResult
+	TrustAnswer  api.TrustResult
+
 	mu      sync.Mutex
+	changed chan struct{}
 	asked   []any
 	onEntry func(context.Context)
 }
@@ -93,7 +101,8 @@ func Status() api.Status {
 // OnEntry makes every call run f first, with the call's context.
 func (b *Backend) OnEntry(f func(context.Context)) { b.onEntry = f }
 
-// Asked is the requests that came, in order: api.ExplainRequest, api.PlanRequest, api.NodePatch, or a string.
+// Asked is the requests that came, in order: api.ExplainRequest, api.PlanRequest, api.NodePatch, api.ForgetRequest,
+// api.TrustRequest, or a string.
 func (b *Backend) Asked() []any {
 	b.mu.Lock()
 	defer b.mu.Unlock()
