@@ -1,0 +1,125 @@
+package keyring
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// DefaultPath is where the key file is looked for.
+const DefaultPath = "/etc/daemonsetd/gossip.key"
+
+// ErrTooOpen is wrapped when others than the owner have any right on the key file, or the owner is a stranger.
+var ErrTooOpen = errors.New("the key file is not private")
+
+// tooOpen is every right of group and others, as in OpenSSH's sshkey_perm_ok.
+const tooOpen = 0o077
+
+// Read reads a key file. It is refused when group or others have any right on it, or when it belongs to neither root
+// nor this user. The error wraps fs.ErrNotExist when there is none.
+func Read(path string) (*Ring, error) {
+	data, err := readFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading the gossip keys: %w", err)
+	}
+	return Parse(path, data)
+}
+
+func readFile(path string) (data []byte, err error) {
+	// Without O_NONBLOCK, opening a named pipe waits for a writer.
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = f.Close() }()
+	// The open file is asked, so that what was checked is what is read.
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if err := checkPrivate(path, info); err != nil {
+		return nil, err
+	}
+	return io.ReadAll(io.LimitReader(f, MaxBytes+1))
+}
+
+func checkPrivate(path string, info fs.FileInfo) error {
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("%q is no regular file", path)
+	}
+	if mode := info.Mode().Perm(); mode&tooOpen != 0 {
+		return fmt.Errorf("%w: permissions %04o of %q are too open, want 0600: run chmod 600 %s", ErrTooOpen, mode, path, path)
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if ok && st.Uid != 0 && int(st.Uid) != os.Geteuid() {
+		return fmt.Errorf("%w: %q belongs to user %d, want root or the user that runs this: run chown", ErrTooOpen, path, st.Uid)
+	}
+	return nil
+}
+
+// Edit reads the file, lets change work on it, and writes it if change returns true. Where there is no file, change gets
+// an empty ring. Edits of several processes wait for each other.
+func Edit(path string, change func(*Ring) (bool, error)) error {
+	path, err := target(path)
+	if err != nil {
+		return fmt.Errorf("editing the gossip keys: %w", err)
+	}
+	unlock, err := lockDir(filepath.Dir(path))
+	if err != nil {
+		return fmt.Errorf("editing the gossip keys: %w", err)
+	}
+	defer unlock()
+	r, err := Read(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		r = &Ring{}
+	case err != nil:
+		return err
+	}
+	if changed, err := change(r); err != nil || !changed {
+		return err
+	}
+	return Write(path, r)
+}
+
+// Write replaces the file with mode 0600, so that a crash leaves the old one or the new one. A symbolic link stays and
+// what it leads to is replaced. A ring that Read would refuse is not written.
+func Write(path string, r *Ring) error {
+	data := r.Bytes()
+	if _, err := Parse(path, data); err != nil {
+		return fmt.Errorf("not writing the gossip keys: %w", err)
+	}
+	path, err := target(path)
+	if err == nil {
+		err = replace(path, data)
+	}
+	if err != nil {
+		return fmt.Errorf("writing the gossip keys: %w", err)
+	}
+	return nil
+}
+
+// target is the file that path leads to.
+func target(path string) (string, error) {
+	real, err := filepath.EvalSymlinks(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return path, nil
+	}
+	return real, err
+}
+
+// lockDir keeps other processes from editing files of a directory. The file itself cannot be locked: it is replaced.
+func lockDir(dir string) (unlock func(), err error) {
+	d, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.Flock(int(d.Fd()), syscall.LOCK_EX); err != nil {
+		return nil, errors.Join(fmt.Errorf("locking %q: %w", dir, err), d.Close())
+	}
+	return func() { _ = d.Close() }, nil
+}
