@@ -80,7 +80,8 @@ func New(c Config) *Queue {
 }
 
 // Sends is how many times a message is sent by every member that learns it, with that many members: 2*ceil(log10(members+1)),
-// and at least 2. That is half of memberlist's default; in simulations with 10,000 members it misses one of ten thousand.
+// and at least 2. That is half of memberlist's default; in simulations with 10,000 members it missed less than one of them
+// on average.
 func Sends(members int) int {
 	// The number of decimal digits is ceil(log10(n+1)) without its rounding.
 	return 2 * len(strconv.Itoa(max(members, 1)))

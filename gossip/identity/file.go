@@ -92,11 +92,19 @@ func create(dir, path string) (Identity, error) {
 	}
 	err = system().place(dir, path, format(identity))
 	if errors.Is(err, fs.ErrExist) {
-		// Somebody was faster.
-		return read(path)
+		// Somebody was faster, and may not have come to the directory's fsync yet.
+		return adopt(dir, path)
 	}
 	if err != nil {
 		return Identity{}, fmt.Errorf("make the identity key %q: %w", path, err)
 	}
 	return identity, nil
+}
+
+// adopt reads a key that another one has just made.
+func adopt(dir, path string) (Identity, error) {
+	if err := syncDir(dir); err != nil {
+		return Identity{}, fmt.Errorf("identity key %q: %w", path, err)
+	}
+	return read(path)
 }

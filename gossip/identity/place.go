@@ -42,8 +42,10 @@ func (s steps) place(dir, path string, data []byte) error {
 	if err = errors.Join(err, f.Close()); err != nil {
 		return errors.Join(err, os.Remove(temp))
 	}
+	// The rename has taken the temporary name away, a link has left it.
+	defer os.Remove(temp) //nolint:errcheck // a leftover harms nobody, the key is in place
 	if err := s.move(temp, path); err != nil {
-		return errors.Join(err, os.Remove(temp))
+		return err
 	}
 	return s.syncDir(dir)
 }
@@ -52,10 +54,7 @@ func (s steps) place(dir, path string, data []byte) error {
 // (vfat, some of FUSE) get the rename, where of two agents on one directory, which is not allowed, the last one wins.
 func (s steps) move(temp, path string) error {
 	err := s.link(temp, path)
-	if err == nil {
-		return os.Remove(temp)
-	}
-	if errors.Is(err, fs.ErrExist) {
+	if err == nil || errors.Is(err, fs.ErrExist) {
 		return err
 	}
 	return s.rename(temp, path)

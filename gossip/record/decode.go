@@ -30,6 +30,9 @@ func Decode(encoded []byte) (Record, error) {
 		return Record{}, fmt.Errorf("%w: its stamp is zero", ErrMalformed)
 	}
 	key := ed25519.PublicKey(encoded[keyAt:signatureAt:signatureAt])
+	if isWeak(key) {
+		return Record{}, fmt.Errorf("%w: everybody could sign under its key", ErrMalformed)
+	}
 	return Record{
 		Owner: IDOf(key), Key: key, Section: section, Stamp: stamp, Body: body,
 		Encoded: encoded[:len(encoded):len(encoded)],
