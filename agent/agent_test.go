@@ -355,16 +355,16 @@ func TestDiffPlanExplain(t *testing.T) {
 	if d := cmp.Diff(before, b.identity()); d != "" {
 		t.Errorf("planning touched the manifest:\n%s", d)
 	}
-	list, err := b.client.Explain(t.Context(), "logger")
+	list, err := b.client.Explain(t.Context(), api.ExplainRequest{DaemonSet: "logger"})
 	if err != nil || len(list.Items) != 1 || !list.Items[0].ShouldRun || list.Items[0].Phase != api.PhaseAvailable {
 		t.Errorf("explain: %+v, %v", list, err)
 	}
 	b.lay("specs.d/elsewhere.yaml", strings.Replace(logger("other:1", "nodeSelector: {no: where}"), "  name: logger", "  name: other\n  namespace: elsewhere", 1))
 	b.eventually("a DaemonSet of another namespace to be found by its name", func() bool {
-		list, err := b.client.Explain(t.Context(), "other")
+		list, err := b.client.Explain(t.Context(), api.ExplainRequest{DaemonSet: "other"})
 		return err == nil && len(list.Items) == 1 && list.Items[0].DaemonSet == "elsewhere/other"
 	})
-	if _, err := b.client.Explain(t.Context(), "nobody"); err == nil {
+	if _, err := b.client.Explain(t.Context(), api.ExplainRequest{DaemonSet: "nobody"}); err == nil {
 		t.Error("explain of a DaemonSet that is not there is no error")
 	}
 }

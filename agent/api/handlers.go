@@ -62,10 +62,10 @@ func (s *Server) serveStatus(w http.ResponseWriter, r *http.Request) error {
 
 func (s *Server) serveExplain(w http.ResponseWriter, r *http.Request) error {
 	q := r.URL.Query()
-	if err := checkQuery(q, "daemonset"); err != nil {
+	if err := checkQuery(q, "daemonset", "node"); err != nil {
 		return err
 	}
-	items, err := s.cfg.Backend.Explain(r.Context(), ExplainRequest{DaemonSet: q.Get("daemonset")})
+	items, err := s.cfg.Backend.Explain(r.Context(), ExplainRequest{DaemonSet: q.Get("daemonset"), Node: q.Get("node")})
 	if err != nil {
 		return err
 	}

@@ -38,10 +38,8 @@ func parseQuery(q url.Values, res registry.Resource) (query, error) {
 		return query{}, err
 	}
 	out := query{filter: f}
-	if v := q.Get("watch"); v != "" {
-		if out.watch, err = strconv.ParseBool(v); err != nil {
-			return query{}, Errorf(CodeBadRequest, "watch is %q, wanted true or false", v)
-		}
+	if out.watch, err = parseWatch(q); err != nil {
+		return query{}, err
 	}
 	if v := q.Get("resourceVersion"); v != "" {
 		if out.since, err = strconv.ParseUint(v, 10, 64); err != nil {
@@ -82,10 +80,8 @@ func (s *Server) list(res registry.Resource, f filter) objectList {
 }
 
 func (s *Server) serveWatch(w http.ResponseWriter, r *http.Request, res registry.Resource, q query) error {
-	if !take(s.watches) {
-		s.counts.rejected.Add(1)
-		return Errorf(CodeTooMany, "the agent serves %d watches already", cap(s.watches)).
-			WithRemedy("end some of them and try again")
+	if err := s.takeWatch(); err != nil {
+		return err
 	}
 	defer func() { <-s.watches }()
 	watcher, err := s.cfg.Backend.Registry().Watch(res, q.since)
@@ -148,7 +144,12 @@ func (s *stream) end(err error) error {
 }
 
 func (s *stream) write(kind string, obj runtime.Object, flush bool) error {
-	line, err := json.Marshal(metav1.WatchEvent{Type: kind, Object: runtime.RawExtension{Object: obj}})
+	return s.line(metav1.WatchEvent{Type: kind, Object: runtime.RawExtension{Object: obj}}, flush)
+}
+
+// line writes v as one line.
+func (s *stream) line(v any, flush bool) error {
+	line, err := json.Marshal(v)
 	if err != nil {
 		return err
 	}

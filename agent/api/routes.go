@@ -21,7 +21,10 @@ const Host = "daemonsetd"
 // and many usual ones.
 const MaxPlanBody = 32 << 20
 
-const maxPatchBody = 1 << 20
+const (
+	maxPatchBody  = 1 << 20
+	maxMemberBody = 4 << 10
+)
 
 // route is one method of one path.
 type route struct {
@@ -46,10 +49,14 @@ func (s *Server) table() routes {
 		"/v1/explain": get(s.serveExplain),
 		"/v1/diff":    get(s.serveDiff),
 		"/v1/configs": get(s.serveConfigs),
+		"/v1/members": {http.MethodGet: {stream: true, serve: s.serveMembers}},
+		"/v1/specs":   {http.MethodGet: {stream: true, serve: s.serveSpecs}},
 		// A plan changes nothing, but it works on what is sent, so it is for those who could lay the files out.
 		"/v1/plan":   {http.MethodPost: {write: true, body: MaxPlanBody, serve: s.servePlan}},
 		"/v1/reload": {http.MethodPost: {write: true, serve: s.serveReload}},
 		"/v1/node":   {http.MethodPatch: {write: true, body: maxPatchBody, serve: s.servePatchNode}},
+		"/v1/members/forget": {http.MethodPost: {write: true, body: maxMemberBody, serve: s.serveForget}},
+		"/v1/members/trust":  {http.MethodPost: {write: true, body: maxMemberBody, serve: s.serveTrust}},
 	}
 	for _, res := range registry.Resources() {
 		t["/v1/"+string(res)] = map[string]route{http.MethodGet: {stream: true, serve: s.serveResource(res)}}

@@ -63,6 +63,13 @@ type Member struct {
 	LastHeard time.Time `json:"lastHeard,omitzero"`
 	// RoundTripSeconds is how long the latest probe took; 0 when none was answered.
 	RoundTripSeconds float64 `json:"roundTripSeconds,omitempty"`
+	// AgentVersion, AgentStartedAt and Kubelet, one of the Kubelet constants, are what the member says of itself.
+	AgentVersion   string    `json:"agentVersion,omitempty"`
+	AgentStartedAt time.Time `json:"agentStartedAt,omitzero"`
+	Kubelet        string    `json:"kubelet,omitempty"`
+	// LeftOut is how much of its node the member did not tell for lack of room: "12 labels, 1 annotation"; empty for
+	// nothing.
+	LeftOut string `json:"leftOut,omitempty"`
 	// Records are what it has published, by section.
 	Records []MemberRecord `json:"records,omitempty"`
 	// Conflicts are the ids of other members with the same name.
@@ -71,10 +78,12 @@ type Member struct {
 	Notes []string `json:"notes,omitempty"`
 }
 
-// SameAs tells whether a watch has nothing to say of what became of o: times, round trip and records move all the time.
+// SameAs tells whether a watch has nothing to say of the way from m to o: times, the round trip and records move all the
+// time.
 func (m Member) SameAs(o Member) bool {
 	return m.Name == o.Name && m.ID == o.ID && m.Self == o.Self && m.State == o.State && m.Standing == o.Standing &&
-		m.Address == o.Address && m.Key == o.Key && slices.Equal(m.Conflicts, o.Conflicts) && slices.Equal(m.Notes, o.Notes)
+		m.Address == o.Address && m.Key == o.Key &&
+		m.AgentVersion == o.AgentVersion && m.Kubelet == o.Kubelet && m.LeftOut == o.LeftOut && slices.Equal(m.Conflicts, o.Conflicts) && slices.Equal(m.Notes, o.Notes)
 }
 
 // WatchKey is what a watch knows the member by.
@@ -245,4 +254,6 @@ type NodeFacts struct {
 	State     string    `json:"state"`
 	Standing  string    `json:"standing,omitempty"`
 	ID        string    `json:"id,omitempty"`
+	// LeftOut is as in Member. What is left out may make the answer another than the node's own.
+	LeftOut string `json:"leftOut,omitempty"`
 }

@@ -32,8 +32,8 @@ type HostSpecs struct {
 type HostFile struct {
 	// File is the base name.
 	File string `json:"file"`
-	// SHA256 is the digest of the content in hex.
-	SHA256 string `json:"sha256"`
+	// Digest is that of the content in hex: files with the same one have the same content.
+	Digest string `json:"digest"`
 	// Bad is set where the host cannot use it.
 	Bad bool `json:"bad,omitempty"`
 }
@@ -41,9 +41,10 @@ type HostFile struct {
 // SpecFile is one spec file across the fleet. The lists of hosts are sorted.
 type SpecFile struct {
 	File string `json:"file"`
-	// SHA256 is the content that most hosts have; of several with as many, the lowest digest.
-	SHA256 string `json:"sha256"`
-	// Have is how many hosts have that content, Of how many have told of their files.
+	// Digest is that of the content that most hosts have; of several that as many have, the lowest.
+	Digest string `json:"digest"`
+	// Have is how many hosts have that content, Of how many have told of their files. A host that has not told all of them
+	// counts for a file only where it has told of it.
 	Have int `json:"have"`
 	Of   int `json:"of"`
 	// Lack are the hosts without the file.
@@ -57,12 +58,12 @@ type SpecFile struct {
 // HostFileDigest is a host with the digest of its file.
 type HostFileDigest struct {
 	Host   string `json:"host"`
-	SHA256 string `json:"sha256"`
+	Digest string `json:"digest"`
 }
 
-// SameAs tells whether a watch has nothing to say of what became of o.
+// SameAs tells whether a watch has nothing to say of the way from f to o.
 func (f SpecFile) SameAs(o SpecFile) bool {
-	return f.File == o.File && f.SHA256 == o.SHA256 && f.Have == o.Have && f.Of == o.Of && slices.Equal(f.Lack, o.Lack) &&
+	return f.File == o.File && f.Digest == o.Digest && f.Have == o.Have && f.Of == o.Of && slices.Equal(f.Lack, o.Lack) &&
 		slices.Equal(f.Differ, o.Differ) && slices.Equal(f.Bad, o.Bad)
 }
 

@@ -64,7 +64,7 @@ func (d *deps) runExplain(ctx context.Context, o explainOptions, args []string) 
 	}
 	c := d.client()
 	defer c.Close()
-	list, err := c.Explain(ctx, name)
+	list, err := c.Explain(ctx, api.ExplainRequest{DaemonSet: name})
 	if err != nil {
 		return err
 	}

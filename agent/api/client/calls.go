@@ -34,12 +34,9 @@ func (c *Client) Status(ctx context.Context) (*api.Status, error) {
 	return get[api.Status](ctx, c, "/v1/status", nil)
 }
 
-// Explain asks why a DaemonSet (namespace/name, or name; all when empty) is or is not on the node.
-func (c *Client) Explain(ctx context.Context, daemonset string) (*api.ExplanationList, error) {
-	q := url.Values{}
-	if daemonset != "" {
-		q.Set("daemonset", daemonset)
-	}
+// Explain asks why a DaemonSet, or all, is or is not on a node.
+func (c *Client) Explain(ctx context.Context, req api.ExplainRequest) (*api.ExplanationList, error) {
+	q := queryOf(map[string]string{"daemonset": req.DaemonSet, "node": req.Node})
 	return get[api.ExplanationList](ctx, c, "/v1/explain", q)
 }
 
@@ -68,16 +65,43 @@ func (c *Client) PatchNode(ctx context.Context, patch api.NodePatch) (*api.NodeP
 	return call[api.NodePatchResult](ctx, c, http.MethodPatch, "/v1/node", nil, patch)
 }
 
+// Members asks for the members of the fleet; of those with a name or an id, which may be none, unless member is empty.
+func (c *Client) Members(ctx context.Context, member string) (*api.MemberList, error) {
+	return get[api.MemberList](ctx, c, "/v1/members", memberQuery(member))
+}
+
+func memberQuery(member string) url.Values { return queryOf(map[string]string{"member": member}) }
+
+// Specs asks which host has which spec file.
+func (c *Client) Specs(ctx context.Context) (*api.SpecFileList, error) {
+	return get[api.SpecFileList](ctx, c, "/v1/specs", nil)
+}
+
+// Forget makes this host forget a member.
+func (c *Client) Forget(ctx context.Context, req api.ForgetRequest) (*api.ForgetResult, error) {
+	return call[api.ForgetResult](ctx, c, http.MethodPost, "/v1/members/forget", nil, req)
+}
+
+// Trust makes this host trust a member that is held.
+func (c *Client) Trust(ctx context.Context, req api.TrustRequest) (*api.TrustResult, error) {
+	return call[api.TrustResult](ctx, c, http.MethodPost, "/v1/members/trust", nil, req)
+}
+
 // Selection says which objects of a resource are wanted. The zero value wants all.
 type Selection struct {
 	Namespace, LabelSelector, FieldSelector string
 }
 
 func (s Selection) values() url.Values {
-	q := url.Values{}
-	for name, value := range map[string]string{
+	return queryOf(map[string]string{
 		"namespace": s.Namespace, "labelSelector": s.LabelSelector, "fieldSelector": s.FieldSelector,
-	} {
+	})
+}
+
+// queryOf leaves out what is empty.
+func queryOf(values map[string]string) url.Values {
+	q := url.Values{}
+	for name, value := range values {
 		if value != "" {
 			q.Set(name, value)
 		}

@@ -40,13 +40,13 @@ func TestCallsCarryWhatIsAskedAndAnswered(t *testing.T) {
 	}
 	plan := api.PlanRequest{Files: []api.PlanFile{{Name: "a", Data: []byte{0, 255}}}}
 	check(t, "status")(c.Status(ctx))
-	check(t, "explain")(c.Explain(ctx, "kube-system/a b&c"))
+	check(t, "explain")(c.Explain(ctx, api.ExplainRequest{DaemonSet: "kube-system/a b&c", Node: "edge 2"}))
 	check(t, "diff")(c.Diff(ctx))
 	check(t, "configs")(c.Configs(ctx))
 	check(t, "plan")(c.Plan(ctx, plan))
 	check(t, "reload")(c.Reload(ctx))
 	check(t, "patch")(c.PatchNode(ctx, patch))
-	want := []any{"status", api.ExplainRequest{DaemonSet: "kube-system/a b&c"}, "diff", "configs", plan, "reload", patch}
+	want := []any{"status", api.ExplainRequest{DaemonSet: "kube-system/a b&c", Node: "edge 2"}, "diff", "configs", plan, "reload", patch}
 	if diff := cmp.Diff(want, b.Asked()); diff != "" {
 		t.Errorf("asked (-want +got)\n%s", diff)
 	}
@@ -128,7 +128,7 @@ func TestErrorsSayWhatToDo(t *testing.T) {
 func TestProblemsOfTheAgentAreTyped(t *testing.T) {
 	b := apitest.New()
 	b.Err = api.Errorf(api.CodeNotFound, "no DaemonSet %q", "a/b").WithRemedy("look at dsctl status")
-	_, err := dial(t, apitest.Serve(t, b, nil)).Explain(t.Context(), "a/b")
+	_, err := dial(t, apitest.Serve(t, b, nil)).Explain(t.Context(), api.ExplainRequest{DaemonSet: "a/b"})
 	e, ok := errors.AsType[*api.Error](err)
 	if !ok || e.Code != api.CodeNotFound || e.Detail != `no DaemonSet "a/b"` || e.Remedy != "look at dsctl status" {
 		t.Errorf("%#v", err)

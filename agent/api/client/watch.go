@@ -9,10 +9,12 @@ import (
 	"io"
 	"iter"
 	"net/http"
+	"net/url"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
 
+	"github.com/daemonsetd/daemonsetd/agent/api"
 	"github.com/daemonsetd/daemonsetd/agent/registry"
 )
 
@@ -33,13 +35,28 @@ type WatchEvent[T any] struct {
 func Watch[T any](
 	ctx context.Context, c *Client, res registry.Resource, sel Selection, version string,
 ) iter.Seq2[WatchEvent[T], error] {
+	q := sel.values()
+	if version != "" {
+		q.Set("resourceVersion", version)
+	}
+	return watchPath[T](ctx, c, "/v1/"+string(res), q)
+}
+
+// WatchMembers gives every member, or those of a name or an id, as Added, and then what becomes of them, but for times,
+// round trips and records. Changes of about a second come together. It ends as Watch does.
+func WatchMembers(ctx context.Context, c *Client, member string) iter.Seq2[WatchEvent[api.Member], error] {
+	return watchPath[api.Member](ctx, c, "/v1/members", memberQuery(member))
+}
+
+// WatchSpecs gives every spec file of the fleet as Added, and then what becomes of them, as WatchMembers does.
+func WatchSpecs(ctx context.Context, c *Client) iter.Seq2[WatchEvent[api.SpecFile], error] {
+	return watchPath[api.SpecFile](ctx, c, "/v1/specs", url.Values{})
+}
+
+func watchPath[T any](ctx context.Context, c *Client, path string, q url.Values) iter.Seq2[WatchEvent[T], error] {
+	q.Set("watch", "1")
 	return func(yield func(WatchEvent[T], error) bool) {
-		q := sel.values()
-		q.Set("watch", "1")
-		if version != "" {
-			q.Set("resourceVersion", version)
-		}
-		answer, err := c.send(ctx, http.MethodGet, "/v1/"+string(res), q, nil)
+		answer, err := c.send(ctx, http.MethodGet, path, q, nil)
 		if err != nil {
 			yield(WatchEvent[T]{}, err)
 			return

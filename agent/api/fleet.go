@@ -1,0 +1,157 @@
+package api
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"unicode"
+)
+
+// maxMemberName is how long the name or id of a member may be: the longest name of a node.
+const maxMemberName = 253
+
+// serveMembers lists the members, or watches them with watch=1: first every one as ADDED, then what changes.
+func (s *Server) serveMembers(w http.ResponseWriter, r *http.Request) error {
+	q := r.URL.Query()
+	watch, err := watchQuery(q, "member")
+	if err != nil {
+		return err
+	}
+	name := q.Get("member")
+	if watch {
+		return serveItems(s, w, r, func(ctx context.Context) ([]Member, error) {
+			list, err := s.members(ctx, name)
+			return list.Items, err
+		})
+	}
+	list, err := s.members(r.Context(), name)
+	if err != nil {
+		return err
+	}
+	extendWrite(w, requestTimeout)
+	return writeJSON(w, list)
+}
+
+// members are those of a name or an id, which may be none; of an empty one all.
+func (s *Server) members(ctx context.Context, name string) (MemberList, error) {
+	got, err := s.cfg.Backend.Members(ctx)
+	if err != nil {
+		return MemberList{}, err
+	}
+	list := *got
+	list.TypeMeta = TypeMeta(KindMemberList)
+	list.Items = notNil(list.Items)
+	if name == "" {
+		return list, nil
+	}
+	list.Items = []Member{}
+	for _, m := range got.Items {
+		if m.Name == name || m.ID == name {
+			list.Items = append(list.Items, m)
+		}
+	}
+	return list, nil
+}
+
+// serveSpecs compares the spec files of all hosts, or watches the files with watch=1 as serveMembers does.
+func (s *Server) serveSpecs(w http.ResponseWriter, r *http.Request) error {
+	watch, err := watchQuery(r.URL.Query())
+	if err != nil {
+		return err
+	}
+	if watch {
+		return serveItems(s, w, r, func(ctx context.Context) ([]SpecFile, error) {
+			hosts, err := s.cfg.Backend.Specs(ctx)
+			return CompareSpecs(hosts).Items, err
+		})
+	}
+	hosts, err := s.cfg.Backend.Specs(r.Context())
+	if err != nil {
+		return err
+	}
+	extendWrite(w, requestTimeout)
+	return writeJSON(w, CompareSpecs(hosts))
+}
+
+func watchQuery(q url.Values, known ...string) (bool, error) {
+	if err := checkQuery(q, append(known, "watch")...); err != nil {
+		return false, err
+	}
+	return parseWatch(q)
+}
+
+func parseWatch(q url.Values) (bool, error) {
+	v := q.Get("watch")
+	if v == "" {
+		return false, nil
+	}
+	watch, err := strconv.ParseBool(v)
+	if err != nil {
+		return false, Errorf(CodeBadRequest, "watch is %q, wanted true or false", v)
+	}
+	return watch, nil
+}
+
+func (s *Server) serveForget(w http.ResponseWriter, r *http.Request) error {
+	req, err := decodeForget(r.Body)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), requestTimeout)
+	defer cancel()
+	res, err := s.cfg.Backend.Forget(ctx, req)
+	if err != nil {
+		return err
+	}
+	out := *res
+	out.TypeMeta = TypeMeta(KindForgetResult)
+	return writeJSON(w, out)
+}
+
+func decodeForget(body io.Reader) (ForgetRequest, error) {
+	var req ForgetRequest
+	if err := decode(body, &req); err != nil {
+		return ForgetRequest{}, err
+	}
+	return req, checkMember(req.Member)
+}
+
+func (s *Server) serveTrust(w http.ResponseWriter, r *http.Request) error {
+	req, err := decodeTrust(r.Body)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), requestTimeout)
+	defer cancel()
+	res, err := s.cfg.Backend.Trust(ctx, req)
+	if err != nil {
+		return err
+	}
+	out := *res
+	out.TypeMeta = TypeMeta(KindTrustResult)
+	return writeJSON(w, out)
+}
+
+func decodeTrust(body io.Reader) (TrustRequest, error) {
+	var req TrustRequest
+	if err := decode(body, &req); err != nil {
+		return TrustRequest{}, err
+	}
+	return req, checkMember(req.Member)
+}
+
+// checkMember refuses what can be neither a name nor an id.
+func checkMember(name string) error {
+	switch {
+	case name == "":
+		return Errorf(CodeBadRequest, "no member is named").WithRemedy("give the name of a node or the id of a member")
+	case len(name) > maxMemberName:
+		return Errorf(CodeBadRequest, "the member's name has %d bytes, a name or an id has at most %d", len(name), maxMemberName)
+	case strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) || r == ' ' }):
+		return Errorf(CodeBadRequest, "the member %q is neither the name of a node nor the id of a member", name)
+	}
+	return nil
+}
