@@ -12,11 +12,14 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/rs/zerolog"
 	"k8s.io/apimachinery/pkg/util/validation"
 
+	"github.com/daemonsetd/daemonsetd/agent/roster"
+	"github.com/daemonsetd/daemonsetd/gossip/keyring"
 	"github.com/daemonsetd/daemonsetd/manifests/diag"
 	"github.com/daemonsetd/daemonsetd/manifests/strictyaml"
 )
@@ -51,9 +54,14 @@ type Config struct {
 	// NodeName is the kubelet's name for this node; empty: the host name in lower case.
 	NodeName string `json:"nodeName,omitempty"`
 	// MetricsAddress is a TCP address (host:port) for metrics besides the socket; empty: none.
-	MetricsAddress string  `json:"metricsAddress,omitempty"`
-	Kubelet        Kubelet `json:"kubelet,omitzero"`
-	Log            Log     `json:"log,omitzero"`
+	MetricsAddress string `json:"metricsAddress,omitempty"`
+	// Cluster is the name of the fleet: hosts with another one do not hear each other, whatever their keys are.
+	Cluster string `json:"cluster,omitempty"`
+	// MembersFile lists who may be a member; it need not exist.
+	MembersFile string  `json:"membersFile,omitempty"`
+	Gossip      Gossip  `json:"gossip,omitzero"`
+	Kubelet     Kubelet `json:"kubelet,omitzero"`
+	Log         Log     `json:"log,omitzero"`
 }
 
 // Kubelet says how the local kubelet is found and asked.
@@ -90,12 +98,15 @@ type Log struct {
 // Default returns the configuration that holds where neither a flag nor the file says otherwise.
 func Default() Config {
 	return Config{
-		SpecsDir:   "/etc/daemonsetd/specs.d",
-		NodeFile:   "/etc/daemonsetd/node.yaml",
-		StateDir:   "/var/lib/daemonsetd",
-		RuntimeDir: "/run/daemonsetd",
-		Kubelet:    Kubelet{Config: "/var/lib/kubelet/config.yaml"},
-		Log:        Log{Level: "info", Format: FormatAuto},
+		SpecsDir:    "/etc/daemonsetd/specs.d",
+		NodeFile:    "/etc/daemonsetd/node.yaml",
+		StateDir:    "/var/lib/daemonsetd",
+		RuntimeDir:  "/run/daemonsetd",
+		Cluster:     "daemonsetd",
+		MembersFile: roster.DefaultPath,
+		Gossip:      Gossip{Bind: fmt.Sprintf("0.0.0.0:%d", DefaultGossipPort), KeyFile: keyring.DefaultPath},
+		Kubelet:     Kubelet{Config: "/var/lib/kubelet/config.yaml"},
+		Log:         Log{Level: "info", Format: FormatAuto},
 	}
 }
 
@@ -108,6 +119,8 @@ func (c *Config) ReadFile(path string) (diag.List, error) {
 	lim := strictyaml.DefaultLimits()
 	lim.MaxBytes = maxFileBytes
 	read := *c
+	// Decoding writes into a list that is there.
+	read.Gossip.Join = slices.Clone(c.Gossip.Join)
 	problems, err := strictyaml.DecodeFile(path, lim, &read)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w: %q", ErrNoConfig, path)
@@ -135,7 +148,9 @@ func (c *Config) Complete() error {
 	if c.Socket == "" {
 		c.Socket = filepath.Join(c.RuntimeDir, "agent.sock")
 	}
-	for _, p := range []*string{&c.SpecsDir, &c.NodeFile, &c.ManifestsDir, &c.StateDir, &c.RuntimeDir, &c.Socket, &c.Kubelet.Config} {
+	for _, p := range []*string{
+		&c.SpecsDir, &c.NodeFile, &c.ManifestsDir, &c.StateDir, &c.RuntimeDir, &c.Socket, &c.MembersFile, &c.Gossip.KeyFile, &c.Kubelet.Config,
+	} {
 		if *p == "" {
 			continue
 		}
@@ -182,6 +197,7 @@ func (c *Config) Validate() error {
 			errs = append(errs, fmt.Errorf("metricsAddress %q: want host:port: %w", c.MetricsAddress, err))
 		}
 	}
+	errs = append(errs, checkCluster(c.Cluster), c.Gossip.validate())
 	if (c.Kubelet.ClientCertFile == "") != (c.Kubelet.ClientKeyFile == "") {
 		errs = append(errs, errors.New("kubelet.clientCertFile and kubelet.clientKeyFile go together: set both or neither"))
 	}

@@ -22,13 +22,13 @@ func write(t testing.TB, text string) string {
 
 func TestFileOverDefaultsAndFlagsOverFile(t *testing.T) {
 	c := Default()
-	problems, err := c.ReadFile(write(t, "specsDir: /srv/specs\nnodeName: From-File\nkubelet:\n  assumeReady: true\nlog: {level: debug}\n"))
+	problems, err := c.ReadFile(write(t, "specsDir: /srv/specs\nnodeName: From-File\nkubelet:\n  assumeReady: true\nlog: {level: debug}\ngossip:\n  join: [c]\n  bind: 127.0.0.1\n"))
 	if err != nil || len(problems) > 0 {
 		t.Fatal(problems, err)
 	}
 	fs := pflag.NewFlagSet("test", pflag.ContinueOnError)
 	AddFlags(fs)
-	if err := fs.Parse([]string{"--node-name=From-Flag", "--kubelet-assume-ready=false", "--state-dir", "state"}); err != nil {
+	if err := fs.Parse([]string{"--node-name=From-Flag", "--kubelet-assume-ready=false", "--state-dir", "state", "--gossip-join", "a", "--gossip-join=b:1", "--gossip-key-file="}); err != nil {
 		t.Fatal(err)
 	}
 	if err := errors.Join(c.ApplyFlags(fs), c.Complete(), c.Validate()); err != nil {
@@ -40,6 +40,7 @@ func TestFileOverDefaultsAndFlagsOverFile(t *testing.T) {
 	}
 	want := Default()
 	want.SpecsDir, want.NodeName, want.StateDir, want.Socket, want.Log.Level = "/srv/specs", "from-flag", filepath.Join(wd, "state"), "/run/daemonsetd/agent.sock", "debug"
+	want.Gossip = Gossip{Bind: "127.0.0.1", Join: []string{"a", "b:1"}}
 	if diff := cmp.Diff(want, c); diff != "" {
 		t.Error(diff)
 	}
@@ -94,6 +95,11 @@ func TestValidate(t *testing.T) {
 		"metrics":     {func(c *Config) { c.MetricsAddress = "9000" }, `metricsAddress "9000"`},
 		"socket":      {func(c *Config) { c.Socket = "/" + strings.Repeat("s", 107) }, "choose a shorter path"},
 		"half a pair": {func(c *Config) { c.Kubelet.ClientCertFile = "/c" }, "go together"},
+		"bind":        {func(c *Config) { c.Gossip.Bind = ":7947" }, `gossip.bind ":7947"`},
+		"advertise":   {func(c *Config) { c.Gossip.Advertise = "0.0.0.0" }, `gossip.advertise "0.0.0.0"`},
+		"join":        {func(c *Config) { c.Gossip.Join = []string{"ok", "a,b"} }, `gossip.join "a,b"`},
+		"cluster":     {func(c *Config) { c.Cluster = "a b" }, `cluster "a b"`},
+		"no cluster":  {func(c *Config) { c.Cluster = "" }, `cluster ""`},
 		"no specs":    {func(c *Config) { c.SpecsDir = "" }, "specsDir is empty"},
 	}
 	for name, tt := range tests {
@@ -118,12 +124,16 @@ func TestValidate(t *testing.T) {
 func TestEverySettingIsAFlagAndAKey(t *testing.T) {
 	a, b := Default(), Config{
 		SpecsDir: "x", NodeFile: "x", ManifestsDir: "x", StateDir: "x", RuntimeDir: "x", Socket: "x", NodeName: "x", MetricsAddress: "x", Log: Log{Level: "x", Format: "x"},
+		Cluster: "x", MembersFile: "x", Gossip: Gossip{Bind: "x", Advertise: "x", Join: []string{"x"}, KeyFile: "x"},
 		Kubelet: Kubelet{Config: "x", URL: "x", HealthzURL: "x", AssumeReady: true, RootDir: "x", ServingCertFile: "x", CAFile: "x", ClientCertFile: "x", ClientKeyFile: "x", TokenFile: "x", InsecureSkipVerify: true},
 	}
 	for _, s := range Settings() {
-		if s.text != nil {
+		switch {
+		case s.text != nil:
 			*s.text(&a) = "x"
-		} else {
+		case s.list != nil:
+			*s.list(&a) = []string{"x"}
+		default:
 			*s.flag(&a) = true
 		}
 	}
@@ -137,8 +147,11 @@ func TestEverySettingIsAFlagAndAKey(t *testing.T) {
 		c := Default()
 		last := s.Key[strings.LastIndex(s.Key, ".")+1:]
 		value := last + ": zz"
-		if s.flag != nil {
+		switch {
+		case s.flag != nil:
 			value = last + ": true"
+		case s.list != nil:
+			value = last + ": [yy, zz]"
 		}
 		if group, _, ok := strings.Cut(s.Key, "."); ok {
 			value = group + ": {" + value + "}"
@@ -155,11 +168,12 @@ func TestEverySettingIsAFlagAndAKey(t *testing.T) {
 func FuzzConfig(f *testing.F) {
 	f.Add("specsDir: /srv\nlog: {level: debug}\n")
 	f.Add("kubelet:\n  assumeReady: yes\n")
+	f.Add("cluster: north\ngossip: {bind: \"[::1]:0\", join: [a, \"b:1\"]}\n")
 	f.Add("a: *b")
 	f.Fuzz(func(t *testing.T, text string) {
 		c := Default()
 		problems, err := c.ReadFile(write(t, text))
-		if (err != nil || problems.HasErrors()) && c != Default() {
+		if (err != nil || problems.HasErrors()) && !cmp.Equal(c, Default()) {
 			t.Errorf("a bad file changed the configuration: %+v", c)
 		}
 		for _, p := range problems {

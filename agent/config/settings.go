@@ -1,6 +1,8 @@
 package config
 
 import (
+	"slices"
+
 	"github.com/spf13/pflag"
 )
 
@@ -10,9 +12,11 @@ type Setting struct {
 	Flag, Key string
 	// Usage is one line; it is also what the manual says.
 	Usage string
-	// text or flag points at the field in a Config; exactly one is set.
+	// text, flag or list points at the field in a Config; exactly one is set. The flag of a list is repeated, and what
+	// it gives takes the place of the file's list.
 	text func(*Config) *string
 	flag func(*Config) *bool
+	list func(*Config) *[]string
 }
 
 // Settings is the table in the order in which the help shows it.
@@ -37,6 +41,12 @@ func Settings() []Setting {
 		{Flag: "kubelet-token-file", Key: "kubelet.tokenFile", Usage: "bearer token for the kubelet", text: func(c *Config) *string { return &c.Kubelet.TokenFile }},
 		{Flag: "kubelet-insecure-skip-verify", Key: "kubelet.insecureSkipVerify", Usage: "accept any certificate of the kubelet; reported as a warning", flag: func(c *Config) *bool { return &c.Kubelet.InsecureSkipVerify }},
 		{Flag: "metrics-address", Key: "metricsAddress", Usage: "TCP host:port for metrics besides the socket (default: none)", text: func(c *Config) *string { return &c.MetricsAddress }},
+		{Flag: "cluster", Key: "cluster", Usage: "the fleet's name, the same on every host of it", text: func(c *Config) *string { return &c.Cluster }},
+		{Flag: "members-file", Key: "membersFile", Usage: "who may be a member of the fleet; need not exist", text: func(c *Config) *string { return &c.MembersFile }},
+		{Flag: "gossip-bind", Key: "gossip.bind", Usage: "IP address and port, UDP and TCP, to hear other hosts on; only loopback without a key", text: func(c *Config) *string { return &c.Gossip.Bind }},
+		{Flag: "gossip-advertise", Key: "gossip.advertise", Usage: "IP address, with or without a port, at which others reach this host (default: what gossip-bind says)", text: func(c *Config) *string { return &c.Gossip.Advertise }},
+		{Flag: "gossip-join", Key: "gossip.join", Usage: "host or host:port of a member to find the others by; may be repeated", list: func(c *Config) *[]string { return &c.Gossip.Join }},
+		{Flag: "gossip-key-file", Key: "gossip.keyFile", Usage: "keys that all members share; gossip is off where there is neither this file nor a host to join", text: func(c *Config) *string { return &c.Gossip.KeyFile }},
 		{Flag: "log-level", Key: "log.level", Usage: "trace, debug, info, warn or error", text: func(c *Config) *string { return &c.Log.Level }},
 		{Flag: "log-format", Key: "log.format", Usage: "auto, console, json or journald", text: func(c *Config) *string { return &c.Log.Format }},
 	}
@@ -46,9 +56,12 @@ func Settings() []Setting {
 func AddFlags(fs *pflag.FlagSet) {
 	d := Default()
 	for _, s := range Settings() {
-		if s.text != nil {
+		switch {
+		case s.text != nil:
 			fs.String(s.Flag, *s.text(&d), s.Usage)
-		} else {
+		case s.list != nil:
+			fs.StringArray(s.Flag, *s.list(&d), s.Usage)
+		default:
 			fs.Bool(s.Flag, *s.flag(&d), s.Usage)
 		}
 	}
@@ -61,9 +74,12 @@ func (c *Config) ApplyFlags(fs *pflag.FlagSet) error {
 			continue
 		}
 		var err error
-		if s.text != nil {
+		switch {
+		case s.text != nil:
 			*s.text(c), err = fs.GetString(s.Flag)
-		} else {
+		case s.list != nil:
+			*s.list(c), err = fs.GetStringArray(s.Flag)
+		default:
 			*s.flag(c), err = fs.GetBool(s.Flag)
 		}
 		if err != nil {
@@ -73,13 +89,24 @@ func (c *Config) ApplyFlags(fs *pflag.FlagSet) error {
 	return nil
 }
 
-// Changed names the keys in which two configurations differ, in the table's order.
+// Changed names the keys in which two configurations differ, in the table's order. Lists differ when their order does.
 func Changed(a, b Config) []string {
 	var keys []string
 	for _, s := range Settings() {
-		if s.text != nil && *s.text(&a) != *s.text(&b) || s.flag != nil && *s.flag(&a) != *s.flag(&b) {
+		if s.differs(&a, &b) {
 			keys = append(keys, s.Key)
 		}
 	}
 	return keys
+}
+
+func (s Setting) differs(a, b *Config) bool {
+	switch {
+	case s.text != nil:
+		return *s.text(a) != *s.text(b)
+	case s.list != nil:
+		return !slices.Equal(*s.list(a), *s.list(b))
+	default:
+		return *s.flag(a) != *s.flag(b)
+	}
 }
