@@ -4,7 +4,8 @@
 // Every section of every owner has one slot, which holds the newest record of it. A slot's message is given out 2*ceil(log10(N+1))
 // times in all, N being the number of members, and is then done with: with three peers chosen at random for each packet that
 // reaches nearly everybody, and what it misses is found by comparing digests. In front goes what this member wrote itself,
-// as nobody else can send it yet; then what has been sent the fewest times; among those, what has waited longest.
+// as nobody else can send it yet; then what has been sent the fewest times; among those, what has waited longest. A message
+// that was passed over again and again because the rest of a packet was too small for it goes first once.
 //
 // memberlist has such a queue, TransmitLimitedQueue, which cannot be used. It numbers its messages anew whenever it is
 // empty, also for the moment in which the only message is being replaced, so that a message pushed after that takes the

@@ -20,6 +20,9 @@ const (
 	maxMessages = 128
 	// lookahead is how many slots whose message does not fit one Take looks at, so that its cost has a bound.
 	lookahead = 64
+	// patience is how often a message may be passed over for want of room before it goes first. A long one would otherwise
+	// never find a packet empty enough while short ones keep coming.
+	patience = 8
 )
 
 // Config is what a Queue needs.
@@ -47,7 +50,9 @@ type Queue struct {
 	slots map[key]*list.Element
 	// own and others hold the slots by how many times their message was sent; a list is in the order of waiting.
 	own, others tiers
-	stats       Stats
+	// overdue is the slot that goes first next time, because it was passed over patience times; nil for none.
+	overdue *list.Element
+	stats   Stats
 }
 
 // key names a slot.
@@ -62,6 +67,8 @@ type slot struct {
 	stamp record.Stamp
 	msg   []byte
 	sent  int
+	// passed counts the packets that had room for something else, but no longer for this.
+	passed int
 }
 
 // New makes an empty queue.
@@ -114,7 +121,7 @@ func (q *Queue) Push(owner record.ID, section string, stamp record.Stamp, msg []
 		q.stats.Oversize++
 		return false
 	}
-	next := slot{key: key{owner, section}, stamp: stamp, msg: msg}
+	next := slot{key: key{owner: owner, section: section}, stamp: stamp, msg: msg}
 	if e, ok := q.slots[next.key]; ok {
 		return q.replace(e, next)
 	}
@@ -122,7 +129,7 @@ func (q *Queue) Push(owner record.ID, section string, stamp record.Stamp, msg []
 		q.stats.Full++
 		return false
 	}
-	q.slots[next.key] = q.tiers(owner)[0].PushBack(&next)
+	q.link(&next)
 	q.stats.Accepted++
 	return true
 }
@@ -138,12 +145,12 @@ func (q *Queue) replace(e *list.Element, next slot) bool {
 	q.stats.Accepted++
 	q.stats.Replaced++
 	if old.sent == 0 {
+		next.passed = old.passed
 		*old = next
 		return true
 	}
-	of := q.tiers(next.owner)
-	of[old.sent].Remove(e)
-	q.slots[next.key] = of[0].PushBack(&next)
+	q.unlink(e)
+	q.link(&next)
 	return true
 }
 
@@ -181,11 +188,24 @@ func (q *Queue) Len() int {
 	return len(q.slots)
 }
 
-// drop forgets a slot.
-func (q *Queue) drop(e *list.Element) {
+// link puts a slot at the end of the list in which it belongs.
+func (q *Queue) link(s *slot) {
+	q.slots[s.key] = q.tiers(s.owner)[s.sent].PushBack(s)
+}
+
+// unlink takes a slot out of its list.
+func (q *Queue) unlink(e *list.Element) {
 	s := value(e)
 	q.tiers(s.owner)[s.sent].Remove(e)
-	delete(q.slots, s.key)
+	if q.overdue == e {
+		q.overdue = nil
+	}
+}
+
+// drop forgets a slot.
+func (q *Queue) drop(e *list.Element) {
+	q.unlink(e)
+	delete(q.slots, value(e).key)
 }
 
 // tiers are the lists in which the owner's slots stand.

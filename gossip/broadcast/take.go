@@ -9,13 +9,19 @@ import "container/list"
 // The messages are the queue's own; nobody may change them.
 func (q *Queue) Take(overhead, limit int) [][]byte {
 	// Before the lock: whatever Members does, it cannot wait for somebody who waits for us.
-	sends := min(Sends(q.members()), maxTiers-1)
+	sends := Sends(q.members())
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.finish(sends)
-	p := packet{overhead: overhead, room: limit}
+	p := packet{overhead: overhead, limit: limit, room: limit, overdue: q.overdue}
+	if q.overdue != nil {
+		p.add(q.overdue)
+	}
 	p.fill(&q.own)
 	p.fill(&q.others)
+	for _, e := range p.passed {
+		q.pass(e)
+	}
 	if len(p.taken) == 0 {
 		return nil
 	}
@@ -39,6 +45,15 @@ func (q *Queue) finish(sends int) {
 	}
 }
 
+// pass counts that a slot was passed over, and lets it go first next time if that was too often.
+func (q *Queue) pass(e *list.Element) {
+	s := value(e)
+	s.passed++
+	if s.passed >= patience && q.overdue == nil {
+		q.overdue = e
+	}
+}
+
 // sent moves a slot one tier on, or drops it after the last time.
 func (q *Queue) sent(e *list.Element, sends int) {
 	q.stats.Sent++
@@ -48,32 +63,44 @@ func (q *Queue) sent(e *list.Element, sends int) {
 		q.stats.Finished++
 		return
 	}
-	of := q.tiers(s.owner)
-	of[s.sent].Remove(e)
+	q.unlink(e)
 	s.sent++
-	q.slots[s.key] = of[s.sent].PushBack(s)
+	s.passed = 0
+	q.link(s)
 }
 
-// packet is what one Take has chosen so far.
+// packet is what one Take has chosen so far. Nothing is moved until the choice is made, so that no message comes twice.
 type packet struct {
-	overhead, room int
-	taken          []*list.Element
-	misses         int
+	overhead, limit, room int
+	overdue               *list.Element
+	taken, passed         []*list.Element
+	misses                int
 }
 
-// fill takes what fits, in order. Moving waits until the choice is made, so that no message comes twice.
+// fill takes what fits, in order.
 func (p *packet) fill(t *tiers) {
 	for e := range t.all() {
 		if p.full() {
 			return
 		}
-		cost := len(value(e).msg) + p.overhead
-		if cost > p.room {
-			p.misses++
-			continue
+		if e != p.overdue {
+			p.add(e)
 		}
+	}
+}
+
+// add takes a slot if it fits. One that would have fitted into the packet while it was empty has been passed over.
+func (p *packet) add(e *list.Element) {
+	cost := len(value(e).msg) + p.overhead
+	switch {
+	case cost <= p.room:
 		p.taken = append(p.taken, e)
 		p.room -= cost
+	case cost <= p.limit:
+		p.passed = append(p.passed, e)
+		p.misses++
+	default:
+		p.misses++
 	}
 }
 
