@@ -18,7 +18,6 @@ import (
 	"github.com/rs/zerolog"
 	"k8s.io/apimachinery/pkg/util/validation"
 
-	"github.com/daemonsetd/daemonsetd/agent/roster"
 	"github.com/daemonsetd/daemonsetd/gossip/keyring"
 	"github.com/daemonsetd/daemonsetd/manifests/diag"
 	"github.com/daemonsetd/daemonsetd/manifests/strictyaml"
@@ -103,7 +102,7 @@ func Default() Config {
 		StateDir:    "/var/lib/daemonsetd",
 		RuntimeDir:  "/run/daemonsetd",
 		Cluster:     "daemonsetd",
-		MembersFile: roster.DefaultPath,
+		MembersFile: "/etc/daemonsetd/members.yaml",
 		Gossip:      Gossip{Bind: fmt.Sprintf("0.0.0.0:%d", DefaultGossipPort), KeyFile: keyring.DefaultPath},
 		Kubelet:     Kubelet{Config: "/var/lib/kubelet/config.yaml"},
 		Log:         Log{Level: "info", Format: FormatAuto},

@@ -4,13 +4,12 @@
 //
 //	members:
 //	  - name: edge-1
-//	    key: 0m4Z...=        # as dsctl members -o wide shows it; left out: pinned when first seen
-//	  - name: edge-2
+//	    key: rnmmWA5F5qTpZGA1gr7LYLyPBqLWpnyd5WZTH0QmMcY=   # as dsctl members shows it
+//	  - name: edge-2                                        # no key: pinned when first seen
 //	forgotten:
 //	  - 4n5wzq3cdz5h2f3m6ydbxkq7ra
 //
 // With members in it, only those count. It is a file of this host: no member can make another one trust or forget.
+//
+// A file that has an error is worth nothing as a whole: whoever reads it keeps what was in effect.
 package roster
-
-// DefaultPath is where the file is looked for.
-const DefaultPath = "/etc/daemonsetd/members.yaml"

@@ -13,7 +13,7 @@ import (
 // nothing is known then. A file that could be read gives problems; one that has no document leaves into as it is and
 // gives none.
 func DecodeFile(path string, lim Limits, into any) (diag.List, error) {
-	data, err := readFile(path, lim.orDefault().MaxBytes)
+	data, err := ReadFile(path, lim.orDefault().MaxBytes)
 	if err != nil {
 		return nil, err
 	}
@@ -34,8 +34,8 @@ func DecodeBytes(path string, data []byte, lim Limits, into any) diag.List {
 	return problems
 }
 
-// readFile reads at most one byte more than the limit, which Parse then reports with the file's name.
-func readFile(path string, limit int64) (data []byte, err error) {
+// ReadFile reads a regular file, and at most one byte more than the limit, which Parse then reports with the file's name.
+func ReadFile(path string, limit int64) (data []byte, err error) {
 	// Without O_NONBLOCK, opening a named pipe waits for a writer.
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
