@@ -89,6 +89,7 @@ func (m *model) take(overhead, limit int) []string {
 	})
 	room := limit
 	var out []string
+	var waiting []*modelSlot
 	var late *modelSlot
 	for _, s := range m.slots {
 		cost := overhead + len(s.msg)
@@ -100,11 +101,15 @@ func (m *model) take(overhead, limit int) []string {
 			m.clock++
 			s.sent, s.since, s.passed = s.sent+1, m.clock, 0
 			m.onTime(s)
-		case cost <= limit:
-			s.passed++
-			if late == nil && s.passed >= patience {
-				late = s
+			for _, w := range waiting {
+				w.passed++
+				if late == nil && w.passed >= patience {
+					late = w
+				}
 			}
+			waiting = nil
+		case cost <= limit:
+			waiting = append(waiting, s)
 		}
 	}
 	m.overdue = cmp.Or(m.overdue, late)

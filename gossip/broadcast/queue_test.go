@@ -182,17 +182,21 @@ func TestTakeFits(t *testing.T) {
 		}
 		return out
 	}
-	for _, tt := range []struct {
+	tests := []struct {
 		limit int
 		want  []int
 	}{
-		{22, nil}, {0, nil}, {-1, nil}, {overhead, nil},
+		{22, nil},
+		{0, nil},
+		{-1, nil},
+		{overhead, nil},
 		{23, []int{20}}, // the first that fits, though two stand before it
 		{50 + 100 + 2*overhead - 1, []int{50, 30, 20}}, // one byte too few for the second
 		{50 + 100 + 2*overhead, []int{100, 50}},        // to the byte; 100 had not been sent
 		{200 + 4*overhead - 1, []int{30, 100, 20}},     // one byte too few for the last
 		{200 + 4*overhead, []int{50, 30, 100, 20}},     // everything, to the byte
-	} {
+	}
+	for _, tt := range tests {
 		if diff := cmp.Diff(tt.want, lengths(tt.limit)); diff != "" {
 			t.Errorf("limit %d (-want +got):\n%s", tt.limit, diff)
 		}

@@ -13,13 +13,16 @@ func (q *Queue) Take(overhead, limit int) [][]byte {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.finish(sends)
-	p := packet{overhead: overhead, limit: limit, room: limit, overdue: q.overdue}
+	p := packet{
+		overhead: overhead, limit: limit, room: limit, overdue: q.overdue,
+		taken: make([]*list.Element, 0, 16), passed: make([]*list.Element, 0, lookahead),
+	}
 	if q.overdue != nil {
 		p.add(q.overdue)
 	}
 	p.fill(&q.own)
 	p.fill(&q.others)
-	for _, e := range p.passed {
+	for _, e := range p.passed[:p.overtaken] {
 		q.pass(e)
 	}
 	if len(p.taken) == 0 {
@@ -74,7 +77,8 @@ type packet struct {
 	overhead, limit, room int
 	overdue               *list.Element
 	taken, passed         []*list.Element
-	misses                int
+	// misses counts what did not fit; overtaken is how many of passed stand before something that was taken.
+	misses, overtaken int
 }
 
 // fill takes what fits, in order.
@@ -89,12 +93,14 @@ func (p *packet) fill(t *tiers) {
 	}
 }
 
-// add takes a slot if it fits. One that would have fitted into the packet while it was empty has been passed over.
+// add takes a slot if it fits. One that would have fitted into the packet while it was empty is passed over, which counts
+// if anything behind it is taken.
 func (p *packet) add(e *list.Element) {
 	cost := len(value(e).msg) + p.overhead
 	switch {
 	case cost <= p.room:
 		p.taken = append(p.taken, e)
+		p.overtaken = len(p.passed)
 		p.room -= cost
 	case cost <= p.limit:
 		p.passed = append(p.passed, e)

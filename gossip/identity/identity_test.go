@@ -60,7 +60,7 @@ func TestNothingShowsTheKey(t *testing.T) {
 	}
 	seed := i.Private.Seed()
 	for how, shown := range map[string]string{
-		"%v": fmt.Sprintf("%v", i), "%+v": fmt.Sprintf("%+v", i), "%#v": fmt.Sprintf("%#v", i), "%s": fmt.Sprintf("%s", i),
+		"%v": fmt.Sprintf("%v", i), "%+v": fmt.Sprintf("%+v", i), "%#v": fmt.Sprintf("%#v", i), "String": i.String(),
 		"%v of a pointer": fmt.Sprintf("%v", &i), "%v in a struct": fmt.Sprintf("%v", struct{ I Identity }{i}), "json": string(text),
 	} {
 		for _, secret := range []string{

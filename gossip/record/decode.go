@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"encoding/binary"
 	"fmt"
+	"slices"
 )
 
 // Decode reads the wire form. It checks structure and limits, not the signature: that is Verify. The result's fields are
@@ -35,7 +36,7 @@ func Decode(encoded []byte) (Record, error) {
 	}
 	return Record{
 		Owner: IDOf(key), Key: key, Section: section, Stamp: stamp, Body: body,
-		Encoded: encoded[:len(encoded):len(encoded)],
+		Encoded: slices.Clip(encoded),
 	}, nil
 }
 
