@@ -1,0 +1,241 @@
+package rollout
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/fxamacker/cbor/v2"
+)
+
+const (
+	// MaxSection is the size in bytes of what a host tells of all its DaemonSets.
+	MaxSection = 16 << 10
+	// MaxDaemonSets is how many a section may tell of.
+	MaxDaemonSets = 256
+
+	maxKey       = 63 + 1 + 253 // namespace/name
+	maxRevision  = 16
+	maxAddresses = 4
+	maxAddress   = 45 // the longest text of an IPv6 address
+
+	sectionVersion = 1
+)
+
+// ErrMalformed is in every error about a section that cannot be used.
+var ErrMalformed = errors.New("malformed rollout section")
+
+func malformed(format string, args ...any) error {
+	return fmt.Errorf("%w: "+format, append([]any{ErrMalformed}, args...)...)
+}
+
+// Section is what a host tells of all its DaemonSets.
+type Section struct {
+	// States are sorted by key.
+	States []State
+	// Omitted is how many more there are for which there was no room. A member that omits any does not show how it stands
+	// with a DaemonSet that it does not list (TroubleUnreadable).
+	Omitted int
+	// Plain is how many of States are told without Shown's addresses, restarts and start, for want of room.
+	Plain int
+}
+
+// wireSection and wireState are CBOR arrays. What the budget depends on comes first, and a field at the end may be missing.
+type wireSection struct {
+	_       struct{} `cbor:",toarray"`
+	Version uint
+	Omitted uint
+	States  []cbor.RawMessage
+}
+
+type wireState struct {
+	_          struct{} `cbor:",toarray"`
+	Key        string
+	Generation uint64
+	Target     wireRevision
+	// Running is empty where it is Target.
+	Running wireRevision
+	Phase   Phase
+
+	TicketGeneration uint64
+	TicketClass      uint32
+	Flags            uint
+	Hold             Hold
+	Rejected         []cbor.RawMessage
+	Shown            []cbor.RawMessage
+}
+
+// wireRevision is empty, the fleet revision alone where the local one is the same, or both.
+type wireRevision []string
+
+const (
+	flagCanary = 1 << iota
+	flagPod
+	flagReady
+	flagAvailable
+	flagRunsTarget
+	allFlags = 1<<iota - 1
+)
+
+type codec struct {
+	enc cbor.EncMode
+	dec cbor.DecMode
+}
+
+// theCodec is made once; its options are constants, and the error is for the case that the library refuses them.
+var theCodec = sync.OnceValues(func() (codec, error) {
+	enc, err := cbor.CoreDetEncOptions().EncMode()
+	if err != nil {
+		return codec{}, fmt.Errorf("cbor encoder: %w", err)
+	}
+	dec, err := cbor.DecOptions{
+		DupMapKey: cbor.DupMapKeyEnforcedAPF, IndefLength: cbor.IndefLengthForbidden, TagsMd: cbor.TagsForbidden,
+		MaxArrayElements: MaxDaemonSets, MaxMapPairs: 16, MaxNestedLevels: 8,
+	}.DecMode()
+	if err != nil {
+		return codec{}, fmt.Errorf("cbor decoder: %w", err)
+	}
+	return codec{enc, dec}, nil
+})
+
+// Encode makes a section of at most MaxSection bytes. The same states give the same bytes. Where there is no room for all,
+// the addresses, restarts and starts of the last by key are left out first, and then whole DaemonSets from the end; the
+// section says how many.
+func Encode(states []State) ([]byte, Section, error) {
+	c, err := theCodec()
+	if err != nil {
+		return nil, Section{}, err
+	}
+	states = slices.Clone(states)
+	slices.SortFunc(states, func(a, b State) int { return compareKeys(a.Key, b.Key) })
+	f := fitter{room: MaxSection - 16}
+	for i := range states {
+		if err := f.add(c.enc, &states[i]); err != nil {
+			return nil, Section{}, err
+		}
+	}
+	f.fit()
+	data, err := c.enc.Marshal(wireSection{Version: sectionVersion, Omitted: uint(len(states) - len(f.told)), States: f.told})
+	if err != nil {
+		return nil, Section{}, fmt.Errorf("encoding the rollout section: %w", err)
+	}
+	return data, Section{States: states[:len(f.told)], Omitted: len(states) - len(f.told), Plain: f.plain}, nil
+}
+
+// fitter chooses what there is room for.
+type fitter struct {
+	room        int
+	whole, bare []cbor.RawMessage
+	told        []cbor.RawMessage
+	plain       int
+}
+
+func (f *fitter) add(enc cbor.EncMode, s *State) error {
+	w, err := toWire(enc, s)
+	if err != nil {
+		return err
+	}
+	whole, err := enc.Marshal(w)
+	if err != nil {
+		return fmt.Errorf("encoding DaemonSet %q: %w", s.Key, err)
+	}
+	w.Shown = nil
+	bare, err := enc.Marshal(w)
+	if err != nil {
+		return fmt.Errorf("encoding DaemonSet %q: %w", s.Key, err)
+	}
+	f.whole, f.bare = append(f.whole, whole), append(f.bare, bare)
+	return nil
+}
+
+func (f *fitter) fit() {
+	n := 0
+	for n < len(f.bare) && n < MaxDaemonSets && f.room >= len(f.bare[n]) {
+		f.room -= len(f.bare[n])
+		n++
+	}
+	f.told = make([]cbor.RawMessage, n)
+	for i := range n {
+		more := len(f.whole[i]) - len(f.bare[i])
+		if f.plain > 0 || more > f.room { // once one has no room, none after it, so that nothing flickers
+			f.told[i] = f.bare[i]
+			f.plain++
+			continue
+		}
+		f.room -= more
+		f.told[i] = f.whole[i]
+	}
+}
+
+func toWire(enc cbor.EncMode, s *State) (wireState, error) {
+	w := wireState{
+		Key: s.Key, Generation: s.Target.Generation, Target: s.Target.Revision.wire(), Running: s.Running.wire(), Phase: s.Phase,
+		TicketGeneration: s.Ticket.Generation, TicketClass: s.Ticket.Class, Hold: s.Hold,
+		Flags: s.flags(),
+	}
+	if s.Running == s.Target.Revision {
+		w.Running = nil
+	}
+	var err error
+	if s.Rejected.Generation != 0 {
+		w.Rejected, err = raws(enc, s.Rejected.Generation, s.Rejected.Revision.wire())
+	}
+	if err == nil && (len(s.Shown.Addresses) > 0 || s.Shown.Restarts > 0 || !s.Shown.Since.IsZero()) {
+		since := int64(0)
+		if !s.Shown.Since.IsZero() {
+			since = max(s.Shown.Since.Unix(), 0)
+		}
+		w.Shown, err = raws(enc, s.Shown.Addresses[:min(len(s.Shown.Addresses), maxAddresses)], s.Shown.Restarts, since)
+	}
+	if err != nil {
+		return w, fmt.Errorf("encoding DaemonSet %q: %w", s.Key, err)
+	}
+	return w, nil
+}
+
+func raws(enc cbor.EncMode, values ...any) ([]cbor.RawMessage, error) {
+	out := make([]cbor.RawMessage, len(values))
+	for i, v := range values {
+		b, err := enc.Marshal(v)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = b
+	}
+	return out, nil
+}
+
+func (r Revision) wire() wireRevision {
+	switch {
+	case r.IsZero():
+		return nil
+	case r.Fleet == r.Local:
+		return wireRevision{r.Fleet}
+	}
+	return wireRevision{r.Fleet, r.Local}
+}
+
+func (s *State) flags() uint {
+	var out uint
+	for _, f := range []struct {
+		set  bool
+		flag uint
+	}{
+		{s.Canary, flagCanary}, {s.Shown.Pod, flagPod}, {s.Shown.Ready, flagReady}, {s.Shown.Available, flagAvailable},
+		{s.Running == s.Target.Revision, flagRunsTarget},
+	} {
+		if f.set {
+			out |= f.flag
+		}
+	}
+	return out
+}
+
+func unix(seconds int64) time.Time {
+	if seconds == 0 {
+		return time.Time{}
+	}
+	return time.Unix(seconds, 0).UTC()
+}

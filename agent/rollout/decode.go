@@ -1,0 +1,191 @@
+package rollout
+
+import (
+	"cmp"
+
+	"github.com/fxamacker/cbor/v2"
+)
+
+func compareKeys(a, b string) int { return cmp.Compare(a, b) }
+
+// Decode reads the section of the member with the given id. An error is an ErrMalformed: nothing of such a section is used,
+// and the member does not show how it stands (TroubleUnreadable). Fields that a newer agent has added at the end are skipped.
+func Decode(id string, data []byte) (Section, error) {
+	if len(data) > MaxSection {
+		return Section{}, malformed("it has %d bytes, at most %d are possible", len(data), MaxSection)
+	}
+	c, err := theCodec()
+	if err != nil {
+		return Section{}, err
+	}
+	var w wireSection
+	if err := c.dec.Unmarshal(data, &w); err != nil {
+		return Section{}, malformed("%w", err)
+	}
+	if w.Version != sectionVersion {
+		return Section{}, malformed("version %d, this agent understands %d", w.Version, sectionVersion)
+	}
+	if w.Omitted > 1<<20 {
+		return Section{}, malformed("%d DaemonSets omitted", w.Omitted)
+	}
+	out := Section{Omitted: int(w.Omitted), States: make([]State, 0, len(w.States))}
+	for _, raw := range w.States {
+		s, err := c.state(id, raw)
+		if err != nil {
+			return Section{}, err
+		}
+		if n := len(out.States); n > 0 && out.States[n-1].Key >= s.Key {
+			return Section{}, malformed("DaemonSet %q is after %q", s.Key, out.States[n-1].Key)
+		}
+		out.States = append(out.States, s)
+	}
+	return out, nil
+}
+
+func (c codec) state(id string, raw cbor.RawMessage) (State, error) {
+	var fields []cbor.RawMessage
+	if err := c.dec.Unmarshal(raw, &fields); err != nil {
+		return State{}, malformed("%w", err)
+	}
+	r := reader{dec: c.dec, fields: fields}
+	s := State{Key: text(&r, maxKey)}
+	s.Target.Generation = number[uint64](&r, MaxGeneration)
+	s.Target.Revision = r.revision()
+	s.Running = r.revision()
+	s.Phase = Phase(number[uint8](&r, uint64(phases-1)))
+	s.Ticket.Generation = number[uint64](&r, MaxGeneration)
+	s.Ticket.Class = number[uint32](&r, maxClass)
+	flags := number[uint](&r, 1<<16)
+	s.Hold = Hold(number[uint8](&r, 255))
+	s.Rejected = r.rejected()
+	shown(&r, &s.Shown)
+	if r.err != nil {
+		return State{}, r.err
+	}
+	s.setFlags(flags)
+	s.Ticket.Hash = TicketHash(s.Key, id)
+	return s, s.check()
+}
+
+func (s *State) setFlags(flags uint) {
+	s.Canary = flags&flagCanary != 0
+	s.Shown.Pod, s.Shown.Ready, s.Shown.Available = flags&flagPod != 0, flags&flagReady != 0, flags&flagAvailable != 0
+	if flags&flagRunsTarget != 0 {
+		s.Running = s.Target.Revision
+	}
+	if s.Hold >= holds {
+		s.Hold = HoldUnsettled // one that a newer agent knows
+	}
+}
+
+// check holds a told state against what every honest host keeps to.
+func (s *State) check() error {
+	switch {
+	case s.Key == "" || nameOf(s.Key) == "":
+		return malformed("a DaemonSet has the key %q, wanted namespace/name", s.Key)
+	case !s.Phase.Taken() && s.Ticket.Generation < s.Target.Generation:
+		return malformed("DaemonSet %q has a ticket of generation %d, older than its target's %d", s.Key, s.Ticket.Generation, s.Target.Generation)
+	}
+	return nil
+}
+
+// reader takes the fields of an array one by one and keeps the first error.
+type reader struct {
+	dec    cbor.DecMode
+	fields []cbor.RawMessage
+	next   int
+	err    error
+}
+
+func (r *reader) take(v any) {
+	if r.err != nil {
+		return
+	}
+	if r.next >= len(r.fields) {
+		r.err = malformed("field %d is missing", r.next)
+		return
+	}
+	if err := r.dec.Unmarshal(r.fields[r.next], v); err != nil {
+		r.err = malformed("field %d: %w", r.next, err)
+	}
+	r.next++
+}
+
+func text(r *reader, most int) string {
+	var s string
+	r.take(&s)
+	if len(s) > most && r.err == nil {
+		r.err = malformed("field %d has %d bytes, at most %d are possible", r.next-1, len(s), most)
+	}
+	return s
+}
+
+func number[T uint8 | uint | uint32 | uint64](r *reader, most uint64) T {
+	var n uint64
+	r.take(&n)
+	if n > most && r.err == nil {
+		r.err = malformed("field %d is %d, at most %d is possible", r.next-1, n, most)
+	}
+	return T(n)
+}
+
+func (r *reader) revision() Revision {
+	var w wireRevision
+	r.take(&w)
+	for _, s := range w {
+		if (s == "" || len(s) > maxRevision) && r.err == nil {
+			r.err = malformed("field %d has the revision %q", r.next-1, s)
+		}
+	}
+	switch len(w) {
+	case 0:
+		return Revision{}
+	case 1:
+		return Revision{Fleet: w[0], Local: w[0]}
+	case 2:
+		return Revision{Fleet: w[0], Local: w[1]}
+	}
+	if r.err == nil {
+		r.err = malformed("field %d has %d revisions", r.next-1, len(w))
+	}
+	return Revision{}
+}
+
+// inner reads an array in the next field; nil: it is empty.
+func (r *reader) inner() *reader {
+	var fields []cbor.RawMessage
+	r.take(&fields)
+	if len(fields) == 0 || r.err != nil {
+		return nil
+	}
+	return &reader{dec: r.dec, fields: fields}
+}
+
+func (r *reader) rejected() Target {
+	in := r.inner()
+	if in == nil {
+		return Target{}
+	}
+	t := Target{Generation: number[uint64](in, MaxGeneration), Revision: in.revision()}
+	r.err = in.err
+	return t
+}
+
+func shown(r *reader, to *Shown) {
+	in := r.inner()
+	if in == nil {
+		return
+	}
+	in.take(&to.Addresses)
+	to.Restarts = number[uint32](in, 1<<32-1)
+	to.Since = unix(int64(number[uint64](in, 1<<40)))
+	for _, a := range to.Addresses {
+		if len(a) > maxAddress && in.err == nil {
+			in.err = malformed("an address has %d bytes", len(a))
+		}
+	}
+	if len(to.Addresses) > maxAddresses && in.err == nil {
+		in.err = malformed("a pod has %d addresses, at most %d are possible", len(to.Addresses), maxAddresses)
+	}
+	r.err = in.err
+}

@@ -1,0 +1,268 @@
+package rollout
+
+import (
+	"time"
+
+	"github.com/daemonsetd/daemonsetd/manifests/strategy"
+)
+
+const (
+	// HoldDown is how long a host on which a DaemonSet was placed does not take its pod down: by then every member that it
+	// can reach knows of it. Those that it cannot reach count against the budget.
+	HoldDown = 10 * time.Minute
+	// YieldAfter is how long others wait for a host that has nothing to start before it lets them pass.
+	YieldAfter = 30 * time.Second
+)
+
+// Pod is what the kubelet says of the pod of Observation.Running.
+type Pod uint8
+
+const (
+	// PodUnknown: the kubelet has not said for some time how it is. A short silence is no reason for it.
+	PodUnknown Pod = iota
+	// PodDown: it is not available, or not there.
+	PodDown
+	// PodUp: it is available: ready for minReadySeconds. The kubelet said so after the last change of the manifest.
+	PodUp
+)
+
+// Observation is what a host sees of one DaemonSet.
+type Observation struct {
+	// Now is the present. Within one process it should have a monotonic reading.
+	Now time.Time
+	// ID is this host's identity.
+	ID string
+	// Placed: a pod belongs here.
+	Placed bool
+	// Canary: the node's labels are those of a canary.
+	Canary bool
+	// Wanted is the revision that the file asks for; zero: not known now, as when its ConfigMap is missing.
+	Wanted Revision
+	// LastGood gives the revision in which a fleet revision of the history would run here now; nil or zero: it cannot.
+	LastGood func(fleet string) Revision
+	// Running is the revision whose manifest stands, the older one during a surge; zero: none stands.
+	Running Revision
+	// Pod is that of Running.
+	Pod Pod
+	// Answers: the kubelet answers now.
+	Answers bool
+	// Settled: enough was heard of the other members, since the start of this process and lately.
+	Settled bool
+	// Requested: the operator has asked for the replacement on this host (OnDelete).
+	Requested bool
+	// Shown is passed on.
+	Shown Shown
+}
+
+// Event is something that Next did. They follow each other in one step in this order.
+type Event uint8
+
+const (
+	// EventFinished: the new pod is available.
+	EventFinished Event = iota
+	// EventTarget: there is a new target, with a new generation.
+	EventTarget
+	// EventRolledBack: the host goes back to its last good revision by itself.
+	EventRolledBack
+	// EventAdopted: another member's generation of the same revision is taken over.
+	EventAdopted
+	// EventYielded: those that wait are let pass.
+	EventYielded
+	// EventStarted: the pod may be taken down.
+	EventStarted
+	// EventFailed: the progress deadline is over.
+	EventFailed
+)
+
+var eventWords = [...]string{
+	EventFinished: "Finished", EventTarget: "Target", EventRolledBack: "RolledBack", EventAdopted: "Adopted",
+	EventYielded: "Yielded", EventStarted: "Started", EventFailed: "Failed",
+}
+
+// String is a CamelCase word that never changes.
+func (e Event) String() string { return word(eventWords[:], int(e)) }
+
+// Decision is what comes of a step.
+type Decision struct {
+	// Replace: the pod of an older revision may be taken down, or (surge) the new one started beside it; once the State is on
+	// disk. It stays set until the new one is available, also after a restart. First placements and removals do not ask for
+	// it.
+	Replace bool
+	// Target is the revision to run, which is not that of the file after a rollback; zero: not known, nothing changes.
+	Target Revision
+	// Events is what happened.
+	Events []Event
+	// Blockers says who or what stands in the way, where something would be started otherwise.
+	Blockers Blockers
+	// Again is when to ask again at the latest; zero: when something changes.
+	Again time.Time
+}
+
+// Input is what a step depends on. Nothing of it is changed.
+type Input struct {
+	State    State
+	Seen     Observation
+	Peers    []Peer
+	Strategy strategy.Strategy
+}
+
+// Next is one step of the state machine of one DaemonSet on one host. Its cost is linear in the number of members.
+func Next(in Input) (State, Decision) { return next(in, without{}) }
+
+func next(in Input, w without) (State, Decision) {
+	m := machine{State: in.State, o: in.Seen, peers: in.Peers, spec: in.Strategy, w: w}
+	m.look()
+	m.reject()
+	m.retarget()
+	m.phase()
+	m.moveTicket()
+	m.start()
+	m.d.Target = m.Target.Revision
+	m.d.Replace = m.Phase.Taken()
+	return m.State, m.d
+}
+
+// machine is one step on its way.
+type machine struct {
+	State
+	o     Observation
+	peers []Peer
+	spec  strategy.Strategy
+	w     without
+	d     Decision
+}
+
+func (m *machine) event(e Event) { m.d.Events = append(m.d.Events, e) }
+
+// until moves Again forward to the nearest moment that is still to come.
+func (m *machine) until(t time.Time) {
+	if t.After(m.o.Now) && (m.d.Again.IsZero() || t.Before(m.d.Again)) {
+		m.d.Again = t
+	}
+}
+
+// look takes over what was observed and notices a first placement and the end of a replacement.
+func (m *machine) look() {
+	m.Running, m.Shown, m.Canary = m.o.Running, m.o.Shown, m.o.Canary
+	if !m.o.Placed {
+		m.Phase, m.HeldUntil, m.Sick, m.Began = PhaseNotPlaced, time.Time{}, false, time.Time{}
+		return
+	}
+	if m.Phase == PhaseNotPlaced || m.Target.Generation == 0 {
+		m.Phase = PhaseUnavailable
+		m.HeldUntil = m.o.Now.Add(HoldDown)
+	}
+	if limit := m.o.Now.Add(HoldDown); m.HeldUntil.After(limit) { // the clock was set back
+		m.HeldUntil = limit
+	}
+	m.arrive()
+}
+
+// arrive notices that the target's revision is available.
+func (m *machine) arrive() {
+	if !m.o.Placed || !m.current() || m.o.Pod != PodUp {
+		return
+	}
+	if m.Phase.Taken() {
+		m.event(EventFinished)
+	}
+	m.Phase, m.Began = PhaseAvailable, time.Time{}
+	m.good()
+}
+
+// current says whether the running pod is the target's.
+func (m *machine) current() bool { return !m.Running.IsZero() && m.Running == m.Target.Revision }
+
+// good remembers a revision that is available.
+func (m *machine) good() {
+	m.Sick = false
+	if m.Running.Fleet != m.Good {
+		m.GoodBefore, m.Good = m.Good, m.Running.Fleet
+	}
+}
+
+// phase follows what was observed. Whether something is started is decided later.
+func (m *machine) phase() {
+	m.Hold = HoldNone
+	switch {
+	case !m.o.Placed:
+	case m.Phase.Taken():
+		m.progress()
+	case m.o.Pod == PodUnknown && !m.Running.IsZero():
+		m.Phase = PhaseUnknown
+	case m.Running.IsZero() || m.o.Pod != PodUp:
+		m.Phase = PhaseUnavailable
+	case m.current():
+		m.Phase = PhaseAvailable
+	default:
+		m.Phase = PhaseWaiting
+		if m.Hold = m.held(); m.Hold != HoldNone {
+			m.Phase = PhaseHeld
+		}
+	}
+}
+
+// progress watches over a replacement that is going on.
+func (m *machine) progress() {
+	if m.Phase == PhaseFailed || m.Sick || m.o.Pod == PodUnknown && !m.Running.IsZero() {
+		return
+	}
+	if m.Began.After(m.o.Now) { // the clock was set back
+		m.Began = m.o.Now
+	}
+	end := m.Began.Add(m.spec.Deadline)
+	if m.o.Now.Before(end) {
+		m.until(end)
+		return
+	}
+	m.Phase = PhaseFailed
+	m.event(EventFailed)
+	m.rollBack(m.Target)
+}
+
+// start begins the replacement if the host wants to and may.
+func (m *machine) start() {
+	if m.Phase == PhaseUnavailable && !m.Running.IsZero() && !m.current() && !m.Target.Revision.IsZero() {
+		m.startDown()
+		return
+	}
+	if m.Phase == PhaseHeld {
+		m.d.Blockers.hold = m.Hold
+		if m.Hold == HoldNew {
+			m.until(m.HeldUntil)
+		}
+		return
+	}
+	if m.Phase == PhaseWaiting && (m.spec.OnDelete || m.turn()) {
+		m.begin(false)
+	}
+}
+
+// startDown replaces a pod that is not available: at once, as Kubernetes does, for nothing is lost. (The case "not
+// available(old)" of rollingUpdate in pkg/controller/daemon/update.go.)
+func (m *machine) startDown() {
+	hold := m.held()
+	if hold == HoldNew {
+		hold = HoldNone
+	}
+	if hold != HoldNone {
+		m.Hold, m.d.Blockers.hold = hold, hold
+		return
+	}
+	if m.spec.OnDelete || !m.spec.Strict && !m.w.free || m.turn() {
+		m.begin(true)
+	}
+}
+
+func (m *machine) begin(sick bool) {
+	m.Phase, m.Began, m.Sick = PhaseUpdating, m.o.Now, sick
+	m.until(m.o.Now.Add(m.spec.Deadline))
+	m.event(EventStarted)
+}
+
+// turn asks the rule, and the canaries.
+func (m *machine) turn() bool {
+	m.d.Blockers = mayStart(&m.State, m.peers, m.spec, m.w)
+	m.d.Blockers.canary = m.canary()
+	return m.d.Blockers.May()
+}

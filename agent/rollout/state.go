@@ -1,0 +1,153 @@
+package rollout
+
+import "time"
+
+// Revision names what a pod is made of. Fleet is made of the files alone (render.Revision without resolve's NodeDigests) and
+// is the same on every host that has the same files; Local is the pod's own, which differs where labels or addresses of the
+// node are in its environment.
+type Revision struct {
+	Fleet string `json:"fleet,omitempty"`
+	Local string `json:"local,omitempty"`
+}
+
+// IsZero says that there is none.
+func (r Revision) IsZero() bool { return r == Revision{} }
+
+// Target is the revision that a host is to run. On one host a generation belongs to one revision, and a change of the
+// revision, whatever it comes from, is a new and higher generation.
+type Target struct {
+	Generation uint64   `json:"generation"`
+	Revision   Revision `json:"revision"`
+}
+
+// Phase is where a host stands with a DaemonSet.
+type Phase uint8
+
+const (
+	// PhaseUnknown: the kubelet does not say how the pod is.
+	PhaseUnknown Phase = iota
+	// PhaseNotPlaced: no pod belongs here.
+	PhaseNotPlaced
+	// PhaseAvailable: the pod is of the target's revision and available.
+	PhaseAvailable
+	// PhaseWaiting: the available pod is of an older revision, and the host waits for its turn.
+	PhaseWaiting
+	// PhaseHeld: the available pod is of an older revision, and the host does not want a turn now; Hold says why.
+	PhaseHeld
+	// PhaseUpdating: the rollout has begun to replace the pod and the new one is not available yet.
+	PhaseUpdating
+	// PhaseFailed: as PhaseUpdating, and the progress deadline is over.
+	PhaseFailed
+	// PhaseUnavailable: the pod is not available, and the rollout has not taken it down: a first placement or a failure.
+	PhaseUnavailable
+
+	phases
+)
+
+// Disrupted says whether the host counts against the budget: its pod is not available, or it is not known to be.
+func (p Phase) Disrupted() bool {
+	switch p {
+	case PhaseNotPlaced, PhaseAvailable, PhaseWaiting, PhaseHeld:
+		return false
+	default:
+		return true
+	}
+}
+
+// Taken says whether the rollout has begun to replace the pod and not finished. While it has, the ticket stays as it is.
+func (p Phase) Taken() bool { return p == PhaseUpdating || p == PhaseFailed }
+
+// Hold is why a host does not want a turn.
+type Hold uint8
+
+const (
+	// HoldNone: it is not held.
+	HoldNone Hold = iota
+	// HoldPaused: the annotation daemonsetd.io/paused.
+	HoldPaused
+	// HoldPartition: the host is one of those that stay, by daemonsetd.io/partition.
+	HoldPartition
+	// HoldFailed: daemonsetd.io/max-failed hosts have failed with this revision.
+	HoldFailed
+	// HoldOnDelete: the update strategy is OnDelete and nobody has asked for the replacement here.
+	HoldOnDelete
+	// HoldNew: the DaemonSet was placed here less than 10 minutes ago.
+	HoldNew
+	// HoldKubelet: the kubelet does not answer.
+	HoldKubelet
+	// HoldUnsettled: the host has not heard enough of the others since it started or was cut off.
+	HoldUnsettled
+	// HoldExhausted: no generation is left above those that were told.
+	HoldExhausted
+
+	holds
+)
+
+// Shown is what display and service discovery need of the pod that serves, the older one during a surge.
+type Shown struct {
+	// Pod says that there is a pod, Ready and Available are Kubernetes' conditions of it.
+	Pod       bool `json:"pod,omitempty"`
+	Ready     bool `json:"ready,omitempty"`
+	Available bool `json:"available,omitempty"`
+	// Addresses are the pod's IP addresses, the first is the primary one.
+	Addresses []string `json:"addresses,omitempty"`
+	// Restarts is the sum of its containers' restarts.
+	Restarts uint32 `json:"restarts,omitempty"`
+	// Since is when it was started; whole seconds travel.
+	Since time.Time `json:"since,omitzero"`
+}
+
+// State is what one host keeps on disk and tells of one DaemonSet. The zero value with a Key is that of a DaemonSet that was
+// never declared here.
+type State struct {
+	// Key is namespace/name.
+	Key    string `json:"key"`
+	Target Target `json:"target"`
+	// Running is the revision of the pod whose manifest stands; zero: none stands.
+	Running Revision `json:"running,omitzero"`
+	Phase   Phase    `json:"phase"`
+	Hold    Hold     `json:"hold,omitempty"`
+	Ticket  Ticket   `json:"ticket"`
+	// Canary: this host goes first.
+	Canary bool `json:"canary,omitempty"`
+	// Rejected is the target from which the host went back by itself (auto-rollback); zero: none, or the file has changed
+	// since.
+	Rejected Target `json:"rejected,omitzero"`
+	// Shown may be left out of what is told, where there is no room.
+	Shown Shown `json:"shown,omitzero"`
+
+	// What follows is not told.
+
+	// Began is when the replacement that is going on began.
+	Began time.Time `json:"began,omitzero"`
+	// Sick: the pod was not available before the target's revision touched it, so that it is not to blame.
+	Sick bool `json:"sick,omitempty"`
+	// HeldUntil is when the time after a first placement is over.
+	HeldUntil time.Time `json:"heldUntil,omitzero"`
+	// Good and GoodBefore are the fleet revisions that were available here last and before that one.
+	Good       string `json:"good,omitempty"`
+	GoodBefore string `json:"goodBefore,omitempty"`
+	// PassedBy is since when another host waits that this one's ticket holds up.
+	PassedBy time.Time `json:"-"`
+}
+
+// Done says whether the host has nothing to replace any more for this generation, now or later: it is not disrupted, runs
+// its target, and the target's generation is not lower. A host without a pod counts as running its target where none belongs
+// there, since that is what it would start with.
+func (s *State) Done(generation uint64) bool { return without{}.done(s, generation) }
+
+// PodName is the name of the running pod without the node's name that the kubelet appends; empty where there is none.
+func (s *State) PodName() string {
+	if s.Running.Local == "" {
+		return ""
+	}
+	return nameOf(s.Key) + "-" + s.Running.Local
+}
+
+// Promises says whether s must be on disk, for certain, before it is told or acted upon: whether it differs from what was on
+// disk in anything that others rely on or that a restart needs.
+func (s *State) Promises(onDisk *State) bool {
+	return s.Ticket != onDisk.Ticket || s.Target != onDisk.Target || s.Phase.Taken() != onDisk.Phase.Taken() ||
+		s.Rejected != onDisk.Rejected || s.Sick != onDisk.Sick || s.Good != onDisk.Good || s.GoodBefore != onDisk.GoodBefore ||
+		!s.HeldUntil.Equal(onDisk.HeldUntil)
+}

@@ -1,0 +1,178 @@
+package strategy
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/util/intstr"
+)
+
+// Problem is something in a DaemonSet that cannot be used.
+type Problem struct {
+	// Path is the field, as in metadata.annotations[daemonsetd.io/paused].
+	Path string
+	// Message says what is wrong with the value, what was wanted and what to do.
+	Message string
+}
+
+// Error is the problem in one line.
+func (p Problem) Error() string { return p.Path + ": " + p.Message }
+
+// Check finds what is wrong with the DaemonSet's strategy and its annotations. The DaemonSet is defaulted and valid otherwise.
+func Check(ds *appsv1.DaemonSet) []Problem {
+	_, problems := Parse(ds)
+	return problems
+}
+
+// Parse reads the strategy of a DaemonSet that is defaulted and valid otherwise. A value with a problem is taken for absent.
+func Parse(ds *appsv1.DaemonSet) (Strategy, []Problem) {
+	p := parser{annotations: ds.Annotations}
+	s := Strategy{OnDelete: ds.Spec.UpdateStrategy.Type == appsv1.OnDeleteDaemonSetStrategyType, Deadline: DefaultDeadline}
+	s.Budget, s.Surge = budget(ds.Spec.UpdateStrategy.RollingUpdate)
+	s.Paused = p.flag(AnnotationPaused)
+	s.Strict = p.flag(AnnotationStrict)
+	s.AutoRollback = p.flag(AnnotationAutoRollback)
+	if v := p.number(AnnotationPartition, 0); v != nil {
+		s.Partition = *v
+	}
+	s.MaxFailed = p.number(AnnotationMaxFailed, 1)
+	p.canary(&s)
+	p.deadline(&s)
+	p.surge(ds, s)
+	return s, p.problems
+}
+
+type parser struct {
+	annotations map[string]string
+	problems    []Problem
+}
+
+func (p *parser) problem(key, format string, args ...any) {
+	p.problems = append(p.problems, Problem{"metadata.annotations[" + key + "]", fmt.Sprintf(format, args...)})
+}
+
+func (p *parser) flag(key string) bool {
+	v, ok := p.annotations[key]
+	if ok && v != "true" && v != "false" {
+		p.problem(key, "%q is neither \"true\" nor \"false\"", v)
+	}
+	return v == "true"
+}
+
+// wholeOrPercent is what a number or a percentage looks like; the digits are limited so that no arithmetic overflows.
+var wholeOrPercent = regexp.MustCompile(`^[0-9]{1,9}%?$`)
+
+// number reads a number of members or a percentage of them; nil: absent or bad.
+func (p *parser) number(key string, least int) *intstr.IntOrString {
+	text, ok := p.annotations[key]
+	if !ok {
+		return nil
+	}
+	if !wholeOrPercent.MatchString(text) {
+		p.problem(key, "%q is neither a number of members, such as \"3\", nor a percentage of them, such as \"10%%\"", text)
+		return nil
+	}
+	v := intstr.Parse(text)
+	n, err := strconv.Atoi(trimPercent(text))
+	switch {
+	case err != nil || n < least:
+		p.problem(key, "%q is less than %d, the least that is possible", text, least)
+		return nil
+	case v.Type == intstr.String && n > 100:
+		p.problem(key, "%q is more than 100%%", text)
+		return nil
+	}
+	return &v
+}
+
+func trimPercent(text string) string {
+	if text[len(text)-1] == '%' {
+		return text[:len(text)-1]
+	}
+	return text
+}
+
+func (p *parser) canary(s *Strategy) {
+	text, ok := p.annotations[AnnotationCanary]
+	if !ok {
+		return
+	}
+	selector, err := labels.Parse(text)
+	switch {
+	case err != nil:
+		p.problem(AnnotationCanary, "%q is no label selector, such as \"example.com/canary=true\": %v", text, err)
+	case selector.Empty():
+		p.problem(AnnotationCanary, "it is empty and would select every node: give a label, or remove the annotation")
+	default:
+		s.Canary = selector
+	}
+}
+
+const (
+	leastDeadline = 10 * time.Second
+	mostDeadline  = 7 * 24 * time.Hour
+)
+
+func (p *parser) deadline(s *Strategy) {
+	text, ok := p.annotations[AnnotationDeadline]
+	if !ok {
+		return
+	}
+	d, err := time.ParseDuration(text)
+	switch {
+	case err != nil:
+		p.problem(AnnotationDeadline, "%q is no duration, such as \"10m\" or \"90s\"", text)
+	case d < leastDeadline || d > mostDeadline:
+		p.problem(AnnotationDeadline, "%q is not between %s and %s", text, leastDeadline, mostDeadline)
+	default:
+		s.Deadline = d
+	}
+}
+
+// surge refuses two pods beside each other that want the same port of the host: the second could never start.
+func (p *parser) surge(ds *appsv1.DaemonSet, s Strategy) {
+	if !s.Surge {
+		return
+	}
+	port := hostPort(&ds.Spec.Template.Spec)
+	if port == 0 {
+		return
+	}
+	p.problems = append(p.problems, Problem{"spec.updateStrategy.rollingUpdate.maxSurge", fmt.Sprintf(
+		"with maxSurge the new pod starts beside the old one, and both want port %d of the host, so that it never would: use maxUnavailable", port)})
+}
+
+// hostPort is a port of the host that the pod binds while it runs, or 0. With hostNetwork every declared port is one, as
+// defaulting sets hostPort. Init containers are over before, unless they restart always.
+func hostPort(pod *corev1.PodSpec) int32 {
+	for _, c := range pod.InitContainers {
+		if c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways {
+			if port := boundPort(c, pod.HostNetwork); port != 0 {
+				return port
+			}
+		}
+	}
+	for _, c := range pod.Containers {
+		if port := boundPort(c, pod.HostNetwork); port != 0 {
+			return port
+		}
+	}
+	return 0
+}
+
+func boundPort(c corev1.Container, hostNetwork bool) int32 {
+	for _, port := range c.Ports {
+		switch {
+		case port.HostPort != 0:
+			return port.HostPort
+		case hostNetwork:
+			return port.ContainerPort
+		}
+	}
+	return 0
+}
