@@ -84,6 +84,12 @@ func (t *Table) offer(encoded []byte) (record.Record, Outcome) {
 	return rec, o
 }
 
+// Takes says whether Offer would keep a record with this head, if it is signed and not too large: whether it is worth being
+// asked for. What was forgotten here, or is here already, is not.
+func (t *Table) Takes(h Head) bool {
+	return t.judgeNow(record.Record{Owner: h.ID, Section: h.Section, Stamp: h.Stamp}, time.Now()).Kept()
+}
+
 func (t *Table) judgeNow(rec record.Record, now time.Time) Outcome {
 	t.mu.Lock()
 	defer t.mu.Unlock()
