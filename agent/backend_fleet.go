@@ -16,7 +16,7 @@ func gossipOff() error {
 func (b backend) Members(context.Context) (*api.MemberList, error) { return nil, gossipOff() }
 
 // Specs implements api.Backend.
-func (b backend) Specs(context.Context) ([]api.HostSpecs, error) { return nil, gossipOff() }
+func (b backend) Specs(context.Context) (*api.SpecFileList, error) { return nil, gossipOff() }
 
 // Forget implements api.Backend.
 func (b backend) Forget(context.Context, api.ForgetRequest) (*api.ForgetResult, error) {

@@ -32,8 +32,8 @@ type Backend interface {
 	// Members is every member of the fleet, this host among them, sorted by name and id. It asks nobody. While gossip is off it is
 	// a CodeUnavailable error that says why, as are those of the next three.
 	Members(ctx context.Context) (*MemberList, error)
-	// Specs is what every trusted host has in its specs directory, this host among them, sorted by name and id.
-	Specs(ctx context.Context) ([]HostSpecs, error)
+	// Specs is what every trusted host has in its specs directory, this host among them, held against each other.
+	Specs(ctx context.Context) (*SpecFileList, error)
 	// Forget forgets a member on this host alone. One that does not exist is a CodeNotFound error; this host itself, a name
 	// that several have and, without Force, a member that is alive are CodeConflict errors.
 	Forget(ctx context.Context, req ForgetRequest) (*ForgetResult, error)

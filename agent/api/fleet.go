@@ -56,7 +56,7 @@ func (s *Server) members(ctx context.Context, name string) (MemberList, error) {
 	return list, nil
 }
 
-// serveSpecs compares the spec files of all hosts, or watches the files with watch=1 as serveMembers does.
+// serveSpecs lists the spec files of all hosts, or watches the files with watch=1 as serveMembers does.
 func (s *Server) serveSpecs(w http.ResponseWriter, r *http.Request) error {
 	watch, err := watchQuery(r.URL.Query())
 	if err != nil {
@@ -64,16 +64,27 @@ func (s *Server) serveSpecs(w http.ResponseWriter, r *http.Request) error {
 	}
 	if watch {
 		return serveItems(s, w, r, func(ctx context.Context) ([]SpecFile, error) {
-			hosts, err := s.cfg.Backend.Specs(ctx)
-			return CompareSpecs(hosts).Items, err
+			list, err := s.specs(ctx)
+			return list.Items, err
 		})
 	}
-	hosts, err := s.cfg.Backend.Specs(r.Context())
+	list, err := s.specs(r.Context())
 	if err != nil {
 		return err
 	}
 	extendWrite(w, requestTimeout)
-	return writeJSON(w, CompareSpecs(hosts))
+	return writeJSON(w, list)
+}
+
+func (s *Server) specs(ctx context.Context) (SpecFileList, error) {
+	got, err := s.cfg.Backend.Specs(ctx)
+	if err != nil {
+		return SpecFileList{}, err
+	}
+	list := *got
+	list.TypeMeta = TypeMeta(KindSpecFileList)
+	list.Items, list.Hosts = notNil(list.Items), notNil(list.Hosts)
+	return list, nil
 }
 
 func watchQuery(q url.Values, known ...string) (bool, error) {

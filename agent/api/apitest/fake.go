@@ -30,10 +30,10 @@ type Backend struct {
 	Err error
 	Reg *registry.Registry
 
-	// Fleet, Laid, ForgetAnswer and TrustAnswer are what is said of the fleet. SetMembers and SetSpecs change the first two
+	// Fleet, FleetSpecs, ForgetAnswer and TrustAnswer are what is said of the fleet. SetMembers and SetSpecs change the first two
 	// while the backend is in use.
 	Fleet        api.MemberList
-	Laid         []api.HostSpecs
+	FleetSpecs   api.SpecFileList
 	ForgetAnswer api.ForgetResult
 	TrustAnswer  api.TrustResult
 

@@ -11,8 +11,10 @@ func (b *Backend) SetMembers(members ...api.Member) {
 	b.change(func() { b.Fleet.Items = members })
 }
 
-// SetSpecs changes the files of the hosts and says so to who waits for it.
-func (b *Backend) SetSpecs(hosts ...api.HostSpecs) { b.change(func() { b.Laid = hosts }) }
+// SetSpecs changes the spec files of the fleet and says so to who waits for it.
+func (b *Backend) SetSpecs(files ...api.SpecFile) {
+	b.change(func() { b.FleetSpecs.Items = files })
+}
 
 func (b *Backend) change(f func()) {
 	b.mu.Lock()
@@ -44,11 +46,12 @@ func (b *Backend) Members(ctx context.Context) (*api.MemberList, error) {
 }
 
 // Specs implements api.Backend.
-func (b *Backend) Specs(ctx context.Context) ([]api.HostSpecs, error) {
+func (b *Backend) Specs(ctx context.Context) (*api.SpecFileList, error) {
 	b.note(ctx, "specs")
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.Laid, b.Err
+	out := b.FleetSpecs
+	return &out, b.Err
 }
 
 // Forget implements api.Backend.
