@@ -22,7 +22,8 @@ type Extras struct {
 // Facts is a node section decoded. It is shared: nobody may change it.
 type Facts struct {
 	Extras
-	// Node is what the host tells of itself, with no name: by which name it is known is not for this section to say.
+	// Node is what the host tells of itself. Its name is not for the section to say: it is empty, or in a Member the one that
+	// the member went by.
 	Node *corev1.Node
 	// LeftOut is how much the host did not tell.
 	LeftOut Counts

@@ -1,0 +1,140 @@
+package fleet
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/daemonsetd/daemonsetd/gossip"
+	"github.com/daemonsetd/daemonsetd/gossip/record"
+	"github.com/daemonsetd/daemonsetd/gossip/store"
+)
+
+// mixedView has one name twice, a member that is held and nothing else, one that left, one that the roster excludes and
+// one without a name.
+func mixedView(t testing.TB) *View {
+	t.Helper()
+	self, twin, held, left, excluded, nameless := exampleMember(t, 0), exampleMember(t, 1), exampleMember(t, 2), exampleMember(t, 3), exampleMember(t, 4), exampleMember(t, 5)
+	self.Self, self.ID, self.Name, twin.Name = true, id(9), "a", "a"
+	held.Name, held.Standing = "held", store.Held
+	left.Name, left.State = "left", gossip.StateLeft
+	excluded.Name, excluded.Standing = "out", store.Excluded
+	nameless.Name, nameless.Standing = "", store.Trusted
+	impostor := exampleMember(t, 6)
+	impostor.Name, impostor.Standing = "left", store.Held
+	var tracker Tracker
+	return tracker.Update(viewOf(self, twin, held, left, excluded, nameless, impostor), epoch)
+}
+
+func TestNodes(t *testing.T) {
+	v := mixedView(t)
+	var names []string
+	for _, n := range v.Nodes() {
+		names = append(names, n.Name+" "+Status(n))
+	}
+	if want := []string{"a NotReady,SchedulingDisabled", "left NotReady,SchedulingDisabled,Left"}; !slices.Equal(names, want) {
+		t.Errorf("got %q, want %q", names, want)
+	}
+	if hosts := v.Specs(); len(hosts) != 1 || hosts[0].Host != "a" || len(hosts[0].Specs.Files) != 3 {
+		t.Errorf("specs of %+v", hosts)
+	}
+}
+
+func TestLookup(t *testing.T) {
+	v := mixedView(t)
+	for _, c := range []struct {
+		of   string
+		want record.ID
+		err  error
+	}{
+		{"a", id(9), nil},
+		{id(1).String(), id(1), nil},
+		{"left", id(3), nil},
+		{"held", record.ID{}, ErrNotTrusted},
+		{id(2).String(), id(2), nil},
+		{"out", record.ID{}, ErrNotTrusted},
+		{"", record.ID{}, ErrNoMember},
+		{"nobody", record.ID{}, ErrNoMember},
+		{id(77).String(), record.ID{}, ErrNoMember},
+	} {
+		m, err := v.Lookup(c.of)
+		if !errors.Is(err, c.err) {
+			t.Errorf("%q: %v, want %v", c.of, err, c.err)
+		}
+		if err == nil && m.ID != c.want {
+			t.Errorf("%q is %s, want %s", c.of, m.ID, c.want)
+		}
+	}
+	if _, err := v.Lookup("held"); err == nil || !strings.Contains(err.Error(), id(2).String()) || !strings.Contains(err.Error(), "dsctl trust held") {
+		t.Errorf("%v names neither the id nor what to do", err)
+	}
+}
+
+func TestForPlacement(t *testing.T) {
+	told, silent, odd := exampleMember(t, 1), exampleMember(t, 2), exampleMember(t, 3)
+	silent.Sections = nil
+	odd = with(odd, SectionNode, section(4, epoch, []byte("?")))
+	var tracker Tracker
+	v := tracker.Update(viewOf(told, silent, odd), epoch)
+	m, err := v.ForPlacement("host-1")
+	if err != nil || m.Node.Labels["disktype"] != "ssd" {
+		t.Fatalf("%+v, %v", m, err)
+	}
+	if got := m.Age(epoch.Add(3 * time.Minute)); got != 2*time.Minute {
+		t.Errorf("age %v, want the 2m since it was last heard of", got)
+	}
+	if got := m.Age(epoch); got != 0 {
+		t.Errorf("age %v of what is from the future", got)
+	}
+	for name, want := range map[string]string{"host-2": "alive and has not told", "host-3": "malformed"} {
+		if _, err := v.ForPlacement(name); !errors.Is(err, ErrNothingTold) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := v.ForPlacement("nobody"); !errors.Is(err, ErrNoMember) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestCaveats(t *testing.T) {
+	now := epoch.Add(5 * time.Minute)
+	for name, c := range map[string]struct {
+		change func(*gossip.Member, *gossip.View)
+		want   []string
+	}{
+		"none":     {func(*gossip.Member, *gossip.View) {}, nil},
+		"failed":   {func(m *gossip.Member, _ *gossip.View) { m.State, m.Since = gossip.StateFailed, epoch }, []string{"not answered for 5m and"}},
+		"left":     {func(m *gossip.Member, _ *gossip.View) { m.State = gossip.StateLeft }, []string{"has left"}},
+		"held":     {func(m *gossip.Member, _ *gossip.View) { m.Standing = store.Held }, []string{"held"}},
+		"excluded": {func(m *gossip.Member, _ *gossip.View) { m.Standing = store.Excluded }, []string{"roster"}},
+		"restart":  {func(m *gossip.Member, v *gossip.View) { m.State, v.Settled = gossip.StateUnknown, false }, []string{"since this agent started"}},
+		"incomplete": {func(m *gossip.Member, _ *gossip.View) {
+			*m = with(*m, SectionNode, section(2, epoch, marshal(t, map[int]any{13: map[int]any{1: 12}, 99: 1})))
+		}, []string{"missing: 12 labels", "does not understand (1)"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := exampleMember(t, 1)
+			in := viewOf(m)
+			c.change(&in.Members[0], in)
+			var tracker Tracker
+			got := tracker.Update(in, epoch).Members[0].Caveats(now)
+			if len(got) != len(c.want) {
+				t.Fatalf("%q, want %q", got, c.want)
+			}
+			for i, want := range c.want {
+				if !strings.Contains(got[i], want) {
+					t.Errorf("%q does not say %q", got[i], want)
+				}
+			}
+		})
+	}
+	var tracker Tracker
+	m := exampleMember(t, 1)
+	tracker.Update(viewOf(m), epoch)
+	m = with(m, SectionNode, section(5, now, []byte("?")))
+	if got := tracker.Update(viewOf(m), now).Members[0].Caveats(now); len(got) != 1 || !strings.Contains(got[0], "from before") {
+		t.Errorf("%q", got)
+	}
+}
