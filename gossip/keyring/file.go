@@ -61,8 +61,8 @@ func checkPrivate(path string, info fs.FileInfo) error {
 	return nil
 }
 
-// Edit reads the file, lets change work on it, and writes it if change returns true. Where there is no file, change gets
-// an empty ring. Edits of several processes wait for each other.
+// Edit reads the file, lets change work on it, and writes it if change returns true. Where there is no file, or no key
+// in it, change gets a ring without keys. Edits of several processes wait for each other.
 func Edit(path string, change func(*Ring) (bool, error)) error {
 	path, err := target(path)
 	if err != nil {
@@ -73,17 +73,22 @@ func Edit(path string, change func(*Ring) (bool, error)) error {
 		return fmt.Errorf("editing the gossip keys: %w", err)
 	}
 	defer unlock()
-	r, err := Read(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		r = &Ring{}
-	case err != nil:
+	r, err := readForEdit(path)
+	if err != nil {
 		return err
 	}
 	if changed, err := change(r); err != nil || !changed {
 		return err
 	}
 	return Write(path, r)
+}
+
+func readForEdit(path string) (*Ring, error) {
+	data, err := readFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("reading the gossip keys: %w", err)
+	}
+	return parse(path, data)
 }
 
 // Write replaces the file with mode 0600, so that a crash leaves the old one or the new one. A symbolic link stays and

@@ -26,15 +26,24 @@ var (
 // Parse reads the content of a key file; path is only for messages. All that is wrong is told, each with its line, and
 // no error shows anything of a line that should be a key.
 func Parse(path string, data []byte) (*Ring, error) {
+	r, err := parse(path, data)
+	if err != nil {
+		return nil, err
+	}
+	if r.first() < 0 {
+		return nil, fmt.Errorf("%w %q: %w in it: make one with dsctl keyring generate", ErrInvalid, path, ErrNoKeys)
+	}
+	return r, nil
+}
+
+// parse is Parse for files that may have no key yet.
+func parse(path string, data []byte) (*Ring, error) {
 	if len(data) > MaxBytes {
 		return nil, fmt.Errorf("%w %q: more than %d bytes", ErrInvalid, path, MaxBytes)
 	}
 	p := parser{path: path, seen: map[Key]int{}}
 	for text := range bytes.Lines(data) {
 		p.line(strings.TrimRight(string(text), "\r\n"))
-	}
-	if len(p.seen) == 0 && len(p.errs) == 0 {
-		p.errs = append(p.errs, fmt.Errorf("%q: %w: make one with dsctl keyring generate", path, ErrNoKeys))
 	}
 	if len(p.errs) > 0 {
 		return nil, fmt.Errorf("%w: %w", ErrInvalid, errors.Join(p.errs...))

@@ -104,6 +104,9 @@ func (r *Ring) first() int {
 
 // find is the index of the line of a key.
 func (r *Ring) find(fingerprint string) (int, error) {
+	if r.first() < 0 {
+		return -1, fmt.Errorf("%w: there is none yet; make one with dsctl keyring generate", ErrUnknownKey)
+	}
 	if len(fingerprint) != FingerprintSize {
 		// It is not shown: it might be a key.
 		return -1, fmt.Errorf("%w: want a fingerprint of %d hexadecimal digits, as dsctl keyring list shows it", ErrUnknownKey, FingerprintSize)

@@ -18,7 +18,7 @@ func key(n int) Key {
 	return k
 }
 
-func parse(t testing.TB, text string) *Ring {
+func parseText(t testing.TB, text string) *Ring {
 	t.Helper()
 	r, err := Parse("gossip.key", []byte(text))
 	if err != nil {
@@ -58,21 +58,21 @@ func TestEditsKeepComments(t *testing.T) {
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			r := parse(t, file)
+			r := parseText(t, file)
 			if err := tt.edit(r); err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(tt.want, string(r.Bytes())); diff != "" {
 				t.Error(diff)
 			}
-			parse(t, string(r.Bytes()))
+			parseText(t, string(r.Bytes()))
 		})
 	}
 }
 
 func TestEditsThatAreRefused(t *testing.T) {
 	a, b := key(1), key(2)
-	r := parse(t, a.Encode()+"\n"+b.Encode()+"\n")
+	r := parseText(t, a.Encode()+"\n"+b.Encode()+"\n")
 	before := string(r.Bytes())
 	if err := r.Remove(a.Fingerprint()); !errors.Is(err, ErrInUse) || !strings.Contains(err.Error(), a.Fingerprint()) {
 		t.Errorf("removing the key that encrypts: %v", err)
