@@ -1,0 +1,70 @@
+package roster
+
+import (
+	"fmt"
+
+	"github.com/daemonsetd/daemonsetd/gossip/store"
+	"github.com/daemonsetd/daemonsetd/manifests/diag"
+	"github.com/daemonsetd/daemonsetd/manifests/strictyaml"
+)
+
+// Limits of the file.
+const (
+	// MaxMembers is how many members may be listed, and how many ids may be forgotten: twice the largest fleet that is
+	// measured.
+	MaxMembers = 20_000
+	// MaxBytes is the size of the file: room for that many members with names of 100 characters.
+	MaxBytes = 4 << 20
+)
+
+// limits has room for three nodes an entry more than the largest file needs, so that it is this package that says which
+// list is too long.
+func limits() strictyaml.Limits {
+	return strictyaml.Limits{MaxBytes: MaxBytes, MaxDepth: 8, MaxDocuments: 2, MaxNodes: 10 * MaxMembers}
+}
+
+// file is what may stand in the file.
+type file struct {
+	Members   []member `json:"members"`
+	Forgotten []string `json:"forgotten"`
+}
+
+type member struct {
+	Name string `json:"name"`
+	Key  string `json:"key"`
+}
+
+// Read reads the file. The error is set when it could not be read, and wraps fs.ErrNotExist when there is none. When the
+// problems have an error in them the roster is nil: what was in effect stays.
+func Read(path string) (*store.Roster, diag.List, error) {
+	data, err := strictyaml.ReadFile(path, MaxBytes)
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading the members file: %w", err)
+	}
+	r, problems := Parse(path, data)
+	return r, problems, nil
+}
+
+// Parse is Read for bytes that were read already; path is for messages alone.
+func Parse(path string, data []byte) (*store.Roster, diag.List) {
+	docs, problems := strictyaml.Parse(path, data, limits())
+	if problems.HasErrors() {
+		return nil, problems
+	}
+	if len(docs) == 0 {
+		return nil, append(problems, diag.Problem{
+			Severity: diag.Error, File: path, Line: 1, Column: 1, Message: "the file is empty, wanted members or forgotten",
+			Hint: "what it said last stays in effect; remove the file to take that back",
+		})
+	}
+	c := newCheck(docs[0])
+	c.list.Add(problems...)
+	for _, more := range docs[1:] {
+		c.list.Add(more.Problem(diag.Error, "", "a second document, wanted one in this file", "remove it"))
+	}
+	r := c.roster()
+	if c.list.HasErrors() {
+		return nil, c.list.List()
+	}
+	return r, c.list.List()
+}
