@@ -159,6 +159,23 @@ func (x *machine) take(t *rapid.T) {
 	x.compare(t, limit)
 }
 
+// trickle has something short and new in every packet, so that what is long and old falls behind.
+func (x *machine) trickle(t *rapid.T) {
+	limit := rapid.SampledFrom([]int{50, 60}).Draw(t, "limit")
+	for range rapid.IntRange(1, 30).Draw(t, "packets") {
+		x.version++
+		k := key{owner: record.ID{6}, section: rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "section")}
+		msg := fmt.Sprintf("%06d", x.version)
+		x.m.push(k, stamp(x.version), msg)
+		x.q.Push(k.owner, k.section, stamp(x.version), []byte(msg))
+		x.news[k] = msg
+		x.compare(t, limit)
+		if rapid.IntRange(0, 3).Draw(t, "also") == 0 {
+			x.push(t)
+		}
+	}
+}
+
 func (x *machine) compare(t *rapid.T, limit int) []string {
 	want, got := x.m.take(overhead, limit), texts(x.q, overhead, limit)
 	if diff := gocmp.Diff(want, got); diff != "" {
@@ -203,7 +220,7 @@ func (x *machine) check(t *rapid.T) {
 func TestNothingIsLost(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		x := newMachine()
-		t.Repeat(map[string]func(*rapid.T){"push": x.push, "take": x.take, "remove": x.remove, "grow": x.grow, "": x.check})
+		t.Repeat(map[string]func(*rapid.T){"push": x.push, "take": x.take, "trickle": x.trickle, "remove": x.remove, "grow": x.grow, "": x.check})
 		for range 1000 {
 			if len(x.compare(t, 200)) == 0 {
 				break
