@@ -5,6 +5,8 @@ import (
 	"crypto/ed25519"
 	"net/netip"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/daemonsetd/daemonsetd/gossip/record"
@@ -46,6 +48,8 @@ type Member struct {
 	RTT time.Duration
 	// Elsewhere is an address from which somebody else uses the same key; invalid: nobody does.
 	Elsewhere netip.AddrPort
+	// Complaints is how often it sent what no member should, since this run began.
+	Complaints int
 	// Sections are its newest records by section. Nobody may change them.
 	Sections map[string]store.Section
 }
@@ -61,6 +65,87 @@ type View struct {
 	Settled bool
 	// Encrypted: what is sent is encrypted; without keys only loopback is used.
 	Encrypted bool
+}
+
+// viewCache keeps the last View.
+type viewCache struct {
+	// old says that something has changed since.
+	old atomic.Bool
+	mu  sync.Mutex
+	at  time.Time
+	now *View
+}
+
+// viewFor is how long a View is shared though nothing has changed: round trips and times move by themselves.
+const viewFor = time.Second
+
+// View is the fleet now. It costs next to nothing while nothing changes.
+func (n *Node) View() *View {
+	n.view.mu.Lock()
+	defer n.view.mu.Unlock()
+	now := time.Now()
+	if old := n.view.old.Swap(false); old || n.view.now == nil || now.Sub(n.view.at) >= viewFor {
+		n.view.now, n.view.at = n.look(now), now
+	}
+	return n.view.now
+}
+
+// look brings the table and what memberlist says together.
+func (n *Node) look(now time.Time) *View {
+	table, peers := n.table.View(), n.swim.all()
+	v := &View{Cluster: n.cfg.Cluster, Self: n.cfg.Identity.ID, Encrypted: n.ring != nil, Members: make([]Member, 0, len(table.Members)+1)}
+	others := 0
+	for _, m := range table.Members {
+		p, known := peers[m.ID]
+		member := n.member(m, p, known, now)
+		if member.State == StateAlive && !member.Self {
+			others++
+		}
+		v.Members = append(v.Members, member)
+		delete(peers, m.ID)
+	}
+	for id, p := range peers {
+		if id != v.Self && p.addr.IsValid() {
+			// Its records have not come yet.
+			v.Members = append(v.Members, n.member(store.Member{ID: id, Address: p.addr}, p, true, now))
+		}
+	}
+	slices.SortFunc(v.Members, func(a, b Member) int { return cmp.Or(cmp.Compare(a.Name, b.Name), a.ID.Compare(b.ID)) })
+	v.Settled = n.isSettled(now, others, len(v.Members))
+	return v
+}
+
+// member makes one entry of the view.
+func (n *Node) member(m store.Member, p peer, known bool, now time.Time) Member {
+	out := Member{
+		ID: m.ID, Name: m.Name, Address: m.Address, Key: m.Key, Standing: m.Standing, Self: m.ID == n.cfg.Identity.ID,
+		Since: p.since, LastHeard: p.heard, RTT: p.rtt, Sections: m.Sections, Complaints: n.blames.of(m.ID),
+	}
+	if p.addr.IsValid() && p.alive {
+		out.Address = p.addr
+	}
+	if now.Sub(p.elsewhereAt) < elsewhereFor {
+		out.Elsewhere = p.elsewhere
+	}
+	switch {
+	case m.Left:
+		out.State = StateLeft
+	case out.Self || p.alive:
+		out.State = StateAlive
+	case known && !p.since.IsZero():
+		out.State = StateFailed
+	default:
+		out.State = StateUnknown
+	}
+	return out
+}
+
+// isSettled: see View.Settled. A fleet of which nobody else is known, and none was to be joined, has nothing to teach.
+func (n *Node) isSettled(now time.Time, alive, known int) bool {
+	if known <= 1 && len(n.cfg.Join) == 0 {
+		return true
+	}
+	return now.Sub(n.started) >= n.timing.Settle && n.sync.settled(alive)
 }
 
 // Member finds a member by its ID.

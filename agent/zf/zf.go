@@ -7,6 +7,8 @@ const (
 	Attempt = "attempt"
 	// Action is a verb of agent/plan: write, remove, wait, ...
 	Action = "action"
+	// Address is a host and port that was spoken to.
+	Address = "address"
 	// Column is a place in the line.
 	Column = "column"
 	// Config is the path of the agent's configuration file.
@@ -25,6 +27,8 @@ const (
 	Dir = "dir"
 	// Duration is how long something took.
 	Duration = "duration"
+	// Elsewhere is a second address that claims what Address has.
+	Elsewhere = "elsewhere"
 	// Error is the cause; zerolog's own name for it.
 	Error = "error"
 	// File is a file's path.
@@ -33,10 +37,14 @@ const (
 	From = "from"
 	// Hint is what to do.
 	Hint = "hint"
+	// Host is a host name that was looked up.
+	Host = "host"
 	// Key is the name of a setting, a label or a taint.
 	Key = "key"
 	// Line is a place in File.
 	Line = "line"
+	// Member is a member's id.
+	Member = "member"
 	// Node is the node's name.
 	Node = "node"
 	// Pod is namespace/name of a pod as the kubelet knows it.
@@ -45,8 +53,12 @@ const (
 	Reason = "reason"
 	// Revision is a controller-revision-hash.
 	Revision = "revision"
+	// Section is the section of a gossip record.
+	Section = "section"
 	// Socket is the API socket's path.
 	Socket = "socket"
+	// Stamp is generation and version of a gossip record.
+	Stamp = "stamp"
 	// Status is a condition's status.
 	Status = "status"
 	// To is the new value of a transition.

@@ -53,7 +53,7 @@ func TestDialFails(t *testing.T) {
 				if conn != nil || !errors.Is(err, c.want) || time.Since(start) != c.after {
 					t.Errorf("dial gave %v, %v after %s; wanted %v after %s", conn, err, time.Since(start), c.want, c.after)
 				}
-				if err, ok := errors.AsType[net.Error](err); !ok || err.Timeout() != (c.want == os.ErrDeadlineExceeded) {
+				if err, ok := errors.AsType[net.Error](err); !ok || err.Timeout() != errors.Is(c.want, os.ErrDeadlineExceeded) {
 					t.Error("not as a dialer's error should be:", err)
 				}
 			})

@@ -13,7 +13,11 @@
 //	b -> a  Bulk    what was wanted
 package wire
 
-import "errors"
+import (
+	"errors"
+
+	"github.com/daemonsetd/daemonsetd/gossip/store"
+)
 
 // Kind says what a frame is.
 type Kind byte
@@ -50,7 +54,7 @@ func (k Kind) String() string {
 // Limits of one frame.
 const (
 	// Buckets is the number of buckets of a vector.
-	Buckets = 256
+	Buckets = store.Buckets
 	// MaxFrame is the size of the largest frame in bytes.
 	MaxFrame = 512 << 10
 	// MaxHeads is how many heads one frame may list: with their 34 to 53 bytes they fit into MaxFrame.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/daemonsetd/daemonsetd/gossip/record"
+	"github.com/daemonsetd/daemonsetd/gossip/store"
 )
 
 // Ref names one record of one owner, whatever its stamp.
@@ -13,22 +14,16 @@ type Ref struct {
 	Section string
 }
 
-// Head is what is known of a record without its body.
-type Head struct {
-	Ref
-	Stamp record.Stamp
-}
-
 // PushFrame carries one record.
 func PushFrame(encoded []byte) []byte { return append([]byte{byte(Push)}, encoded...) }
 
 // HintFrame says that holder has a record with that head.
-func HintFrame(holder record.ID, head Head) []byte {
+func HintFrame(holder record.ID, head store.Head) []byte {
 	return appendHead(append([]byte{byte(Hint)}, holder[:]...), head)
 }
 
 // DecodeHint reads the payload of a hint.
-func DecodeHint(payload []byte) (holder record.ID, head Head, err error) {
+func DecodeHint(payload []byte) (holder record.ID, head store.Head, err error) {
 	r := reader{rest: payload}
 	holder = r.id()
 	head = r.head()
@@ -36,7 +31,7 @@ func DecodeHint(payload []byte) (holder record.ID, head Head, err error) {
 }
 
 // VectorPayload is the payload of a Vector: the buckets, 8 bytes each.
-func VectorPayload(buckets *[Buckets]uint64) []byte {
+func VectorPayload(buckets [Buckets]uint64) []byte {
 	b := make([]byte, 0, Buckets*8)
 	for _, v := range buckets {
 		b = binary.BigEndian.AppendUint64(b, v)
@@ -45,42 +40,23 @@ func VectorPayload(buckets *[Buckets]uint64) []byte {
 }
 
 // DecodeVector reads the payload of a Vector.
-func DecodeVector(payload []byte) (*[Buckets]uint64, error) {
+func DecodeVector(payload []byte) (buckets [Buckets]uint64, err error) {
 	if len(payload) != Buckets*8 {
-		return nil, fmt.Errorf("%w: vector of %d bytes, want %d", ErrMalformed, len(payload), Buckets*8)
+		return buckets, fmt.Errorf("%w: vector of %d bytes, want %d", ErrMalformed, len(payload), Buckets*8)
 	}
-	var buckets [Buckets]uint64
 	for i := range buckets {
 		buckets[i] = binary.BigEndian.Uint64(payload[i*8:])
 	}
-	return &buckets, nil
-}
-
-// Set is a set of buckets, one bit each.
-type Set [Buckets / 8]byte
-
-// Add puts a bucket into the set.
-func (s *Set) Add(bucket int) { s[bucket/8] |= 1 << (bucket % 8) }
-
-// Has says whether a bucket is in the set.
-func (s *Set) Has(bucket int) bool { return s[bucket/8]&(1<<(bucket%8)) != 0 }
-
-// List gives the buckets of the set in order.
-func (s *Set) List() []int {
-	var list []int
-	for b := range Buckets {
-		if s.Has(b) {
-			list = append(list, b)
-		}
-	}
-	return list
+	return buckets, nil
 }
 
 // HeadsPayload is the payload of a Heads frame: all heads that the sender has in the given buckets. More says that other
 // buckets differ too.
-func HeadsPayload(buckets *Set, more bool, heads []Head) []byte {
-	b := make([]byte, 0, len(buckets)+1+len(heads)*40)
-	b = append(b, buckets[:]...)
+func HeadsPayload(buckets store.BucketSet, more bool, heads []store.Head) []byte {
+	b := make([]byte, 0, Buckets/8+1+len(heads)*40)
+	for _, bits := range buckets {
+		b = binary.BigEndian.AppendUint64(b, bits)
+	}
 	b = append(b, flag(more))
 	for _, h := range heads {
 		b = appendHead(b, h)
@@ -89,18 +65,20 @@ func HeadsPayload(buckets *Set, more bool, heads []Head) []byte {
 }
 
 // DecodeHeads reads the payload of a Heads frame.
-func DecodeHeads(payload []byte) (buckets Set, more bool, heads []Head, err error) {
+func DecodeHeads(payload []byte) (buckets store.BucketSet, more bool, heads []store.Head, err error) {
 	r := reader{rest: payload}
-	copy(buckets[:], r.take(len(buckets)))
+	for i := range buckets {
+		buckets[i] = r.uint64()
+	}
 	more = r.byte() == 1
 	for len(r.rest) > 0 && r.err == nil {
 		if len(heads) == MaxHeads {
-			return Set{}, false, nil, fmt.Errorf("%w: more than %d heads", ErrMalformed, MaxHeads)
+			return store.BucketSet{}, false, nil, fmt.Errorf("%w: more than %d heads", ErrMalformed, MaxHeads)
 		}
 		heads = append(heads, r.head())
 	}
 	if r.err != nil {
-		return Set{}, false, nil, r.err
+		return store.BucketSet{}, false, nil, r.err
 	}
 	return buckets, more, heads, nil
 }
@@ -175,8 +153,8 @@ func appendRef(b []byte, ref Ref) []byte {
 	return append(b, ref.Section...)
 }
 
-func appendHead(b []byte, h Head) []byte {
-	b = appendRef(b, h.Ref)
+func appendHead(b []byte, h store.Head) []byte {
+	b = appendRef(b, Ref{ID: h.ID, Section: h.Section})
 	b = binary.AppendUvarint(b, h.Stamp.Generation)
 	return binary.AppendUvarint(b, h.Stamp.Version)
 }
@@ -211,6 +189,13 @@ func (r *reader) byte() byte {
 	return 0
 }
 
+func (r *reader) uint64() uint64 {
+	if b := r.take(8); b != nil {
+		return binary.BigEndian.Uint64(b)
+	}
+	return 0
+}
+
 func (r *reader) uvarint() uint64 {
 	v, n := binary.Uvarint(r.rest)
 	if n <= 0 {
@@ -236,8 +221,9 @@ func (r *reader) ref() Ref {
 	return ref
 }
 
-func (r *reader) head() Head {
-	return Head{Ref: r.ref(), Stamp: record.Stamp{Generation: r.uvarint(), Version: r.uvarint()}}
+func (r *reader) head() store.Head {
+	ref := r.ref()
+	return store.Head{ID: ref.ID, Section: ref.Section, Stamp: record.Stamp{Generation: r.uvarint(), Version: r.uvarint()}}
 }
 
 // end says what was wrong, or that something follows what should be the last field.

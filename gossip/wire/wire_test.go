@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/daemonsetd/daemonsetd/gossip/record"
+	"github.com/daemonsetd/daemonsetd/gossip/store"
 )
 
 // key makes the same key for the same number.
@@ -27,21 +28,22 @@ func genRef(t *rapid.T) Ref {
 	return Ref{ID: record.ID(rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "id")), Section: rapid.StringMatching(`[a-z0-9-]{0,16}`).Draw(t, "section")}
 }
 
-func genHead(t *rapid.T) Head {
-	return Head{Ref: genRef(t), Stamp: record.Stamp{Generation: rapid.Uint64().Draw(t, "generation"), Version: rapid.Uint64().Draw(t, "version")}}
+func genHead(t *rapid.T) store.Head {
+	ref := genRef(t)
+	return store.Head{ID: ref.ID, Section: ref.Section, Stamp: record.Stamp{Generation: rapid.Uint64().Draw(t, "generation"), Version: rapid.Uint64().Draw(t, "version")}}
 }
 
 // TestRoundTrip: what a payload was made of comes out of it again.
 func TestRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		heads := rapid.SliceOfN(rapid.Custom(genHead), 0, 20).Draw(t, "heads")
-		var set Set
+		var set store.BucketSet
 		for _, b := range rapid.SliceOfN(rapid.IntRange(0, Buckets-1), 0, 20).Draw(t, "buckets") {
-			set.Add(b)
+			set.Add(uint8(b))
 		}
 		more := rapid.Bool().Draw(t, "more")
-		gotSet, gotMore, gotHeads, err := DecodeHeads(HeadsPayload(&set, more, heads))
-		if err != nil || gotSet != set || gotMore != more || !cmp.Equal(append([]Head{}, heads...), append([]Head{}, gotHeads...)) {
+		gotSet, gotMore, gotHeads, err := DecodeHeads(HeadsPayload(set, more, heads))
+		if err != nil || gotSet != set || gotMore != more || !cmp.Equal(append([]store.Head{}, heads...), append([]store.Head{}, gotHeads...)) {
 			t.Fatalf("heads: %v %v, %v", gotHeads, err, cmp.Diff(heads, gotHeads))
 		}
 		refs := rapid.SliceOfN(rapid.Custom(genRef), 0, 20).Draw(t, "refs")
@@ -65,7 +67,7 @@ func TestRoundTrip(t *testing.T) {
 		}
 		var vector [Buckets]uint64
 		vector[rapid.IntRange(0, Buckets-1).Draw(t, "bucket")] = rapid.Uint64().Draw(t, "hash")
-		if got, err := DecodeVector(VectorPayload(&vector)); err != nil || *got != vector {
+		if got, err := DecodeVector(VectorPayload(vector)); err != nil || got != vector {
 			t.Fatalf("vector: %v", err)
 		}
 	})
@@ -118,8 +120,8 @@ func TestOpenRefuses(t *testing.T) {
 func TestDecodeRefuses(t *testing.T) {
 	long := make([]byte, 17)
 	long[16] = record.MaxSection + 1
-	var set Set
-	many := make([]Head, MaxHeads+1)
+	var set store.BucketSet
+	many := make([]store.Head, MaxHeads+1)
 	for name, err := range map[string]error{
 		"short vector": second(DecodeVector(make([]byte, 7))),
 		"long section": second(DecodeWant(append(long, make([]byte, 40)...))),
@@ -128,24 +130,24 @@ func TestDecodeRefuses(t *testing.T) {
 		"empty record": second(DecodeBulk([]byte{0})),
 		"bomb":         second(DecodeBulk([]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1})),
 		"cut record":   second(DecodeBulk([]byte{5, 1, 2})),
-		"many heads":   fourth(DecodeHeads(HeadsPayload(&set, false, many))),
+		"many heads":   fourth(DecodeHeads(HeadsPayload(set, false, many))),
 		"cut heads":    fourth(DecodeHeads(make([]byte, 3))),
-		"long hint":    third(DecodeHint(append(HintFrame(record.ID{1}, Head{})[1:], 0))),
+		"long hint":    third(DecodeHint(append(HintFrame(record.ID{1}, store.Head{})[1:], 0))),
 	} {
 		if !errors.Is(err, ErrMalformed) {
 			t.Errorf("%s: %v, want %v", name, err, ErrMalformed)
 		}
 	}
-	if size := len(HeadsPayload(&set, false, slicesOf(MaxHeads))); size+sealed > MaxFrame {
+	if size := len(HeadsPayload(set, false, slicesOf(MaxHeads))); size+sealed > MaxFrame {
 		t.Errorf("%d heads make a frame of %d bytes, at most %d are possible", MaxHeads, size+sealed, MaxFrame)
 	}
 }
 
 // slicesOf makes heads of the largest size.
-func slicesOf(n int) []Head {
-	heads := make([]Head, n)
+func slicesOf(n int) []store.Head {
+	heads := make([]store.Head, n)
 	for i := range heads {
-		heads[i] = Head{Ref: Ref{Section: "0123456789abcdef"}, Stamp: record.Stamp{Generation: math.MaxUint64, Version: math.MaxUint64}}
+		heads[i] = store.Head{Section: "0123456789abcdef", Stamp: record.Stamp{Generation: math.MaxUint64, Version: math.MaxUint64}}
 	}
 	return heads
 }
@@ -158,14 +160,14 @@ func fourth[T, U, V any](_ T, _ U, _ V, err error) error { return err }
 func FuzzFrame(f *testing.F) {
 	sealer := NewSealer("prod", key(1))
 	var vector [Buckets]uint64
-	var set Set
+	var set store.BucketSet
 	set.Add(3)
-	head := Head{Ref: Ref{ID: record.ID{1}, Section: "node"}, Stamp: record.Stamp{Generation: 1, Version: 2}}
+	head := store.Head{ID: record.ID{1}, Section: "node", Stamp: record.Stamp{Generation: 1, Version: 2}}
 	f.Add(PushFrame([]byte("record")))
 	f.Add(HintFrame(record.ID{2}, head))
-	f.Add(sealer.Seal(Vector, record.ID{}, VectorPayload(&vector)))
-	f.Add(sealer.Seal(Heads, record.ID{}, HeadsPayload(&set, true, []Head{head})))
-	f.Add(sealer.Seal(Want, record.ID{}, WantPayload([]Ref{head.Ref})))
+	f.Add(sealer.Seal(Vector, record.ID{}, VectorPayload(vector)))
+	f.Add(sealer.Seal(Heads, record.ID{}, HeadsPayload(set, true, []store.Head{head})))
+	f.Add(sealer.Seal(Want, record.ID{}, WantPayload([]Ref{{ID: head.ID, Section: head.Section}})))
 	f.Add(sealer.Seal(Bulk, record.ID{}, BulkPayload([][]byte{[]byte("record")})))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		frame, err := Open(data)
@@ -182,7 +184,7 @@ func FuzzFrame(f *testing.F) {
 			}
 		}
 		if buckets, more, heads, err := DecodeHeads(frame.Payload); err == nil {
-			if _, _, again, err := DecodeHeads(HeadsPayload(&buckets, more, heads)); err != nil || !cmp.Equal(heads, again) {
+			if _, _, again, err := DecodeHeads(HeadsPayload(buckets, more, heads)); err != nil || !cmp.Equal(heads, again) {
 				t.Errorf("heads %x change: %v", frame.Payload, err)
 			}
 		}

@@ -1,0 +1,176 @@
+package gossip
+
+import (
+	"context"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/daemonsetd/daemonsetd/agent/zf"
+	"github.com/daemonsetd/daemonsetd/gossip/record"
+)
+
+const (
+	// contacts is how many different members a start joins: a single one may be as new as this one.
+	contacts = 3
+	// firstRetry and lastRetry bound the time between two attempts to find anybody.
+	firstRetry, lastRetry = time.Second, 30 * time.Second
+	// lookupTimeout bounds one question to the resolver.
+	lookupTimeout = 5 * time.Second
+)
+
+// joinForever joins members that it remembers and hosts that it was told, until it has met a few, and goes on for ever
+// with those that are known and do not answer: after a long partition neither side would call the other otherwise.
+func (n *Node) joinForever(ctx context.Context) {
+	n.joinAtStart(ctx)
+	for ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+			return
+		case id := <-n.joinSoon:
+			n.joinMember(id)
+		case <-time.After(jitter(n.timing.Rejoin)):
+			n.rejoin(ctx)
+		}
+	}
+}
+
+// joinAtStart tries everybody it knows, one by one, until enough have answered or nobody is left, and again for as long
+// as nobody has.
+func (n *Node) joinAtStart(ctx context.Context) {
+	delay := firstRetry
+	for ctx.Err() == nil {
+		met := 0
+		addrs := n.candidates(ctx)
+		for _, addr := range addrs {
+			if ctx.Err() != nil || met >= contacts {
+				break
+			}
+			if n.join(addr) {
+				met++
+			}
+		}
+		if met > 0 || len(addrs)+len(n.cfg.Join) == 0 || n.swim.alive.Load() > contacts {
+			return
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(jitter(delay)):
+		}
+		delay = min(2*delay, lastRetry)
+	}
+}
+
+// rejoin tries one member that is known and does not answer, or one of the hosts to join, with a chance that makes the
+// whole fleet try about as often as there are such members.
+func (n *Node) rejoin(ctx context.Context) {
+	lost, living := n.lost(), int(n.swim.alive.Load())
+	if len(lost) == 0 && living > 1 {
+		return
+	}
+	if living > 1 && rand.IntN(living) >= len(lost) {
+		return
+	}
+	addrs := lost
+	if living <= 1 {
+		addrs = append(addrs, n.seeds(ctx)...)
+	}
+	if len(addrs) > 0 {
+		n.join(addrs[rand.IntN(len(addrs))])
+	}
+}
+
+// lost are the addresses of members that are known, have not left, and do not answer.
+func (n *Node) lost() []netip.AddrPort {
+	var addrs []netip.AddrPort
+	for _, m := range n.View().Members {
+		if !m.Self && (m.State == StateFailed || m.State == StateUnknown) && m.Address.IsValid() {
+			addrs = append(addrs, m.Address)
+		}
+	}
+	return addrs
+}
+
+// candidates are all that might be joined, in a new order each time, so that a thousand hosts that start together do not
+// all ask the same one: memberlist serves at most 128 at a time.
+func (n *Node) candidates(ctx context.Context) []netip.AddrPort {
+	addrs := n.lost()
+	rand.Shuffle(len(addrs), func(i, j int) { addrs[i], addrs[j] = addrs[j], addrs[i] })
+	seeds := n.seeds(ctx)
+	rand.Shuffle(len(seeds), func(i, j int) { seeds[i], seeds[j] = seeds[j], seeds[i] })
+	for _, s := range seeds {
+		if !slices.Contains(addrs, s) {
+			addrs = append(addrs, s)
+		}
+	}
+	return addrs
+}
+
+// seeds are the addresses of the hosts to join.
+func (n *Node) seeds(ctx context.Context) []netip.AddrPort {
+	var addrs []netip.AddrPort
+	for _, text := range n.cfg.Join {
+		host, port, err := splitHost(text)
+		if err != nil {
+			continue // Validate has refused it
+		}
+		ips, err := n.lookup(ctx, host)
+		if err != nil {
+			n.counts.joins.WithLabelValues("lookup-failed").Inc()
+			n.log.Debug().Err(err).Str(zf.Host, host).Msg("a host to join was not found")
+			continue
+		}
+		for _, ip := range ips {
+			if addr := netip.AddrPortFrom(ip.Unmap(), port); addr != n.address() {
+				addrs = append(addrs, addr)
+			}
+		}
+	}
+	return addrs
+}
+
+func (n *Node) lookup(ctx context.Context, host string) ([]netip.Addr, error) {
+	if ip, err := netip.ParseAddr(host); err == nil {
+		return []netip.Addr{ip}, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookupTimeout)
+	defer cancel()
+	if n.cfg.Lookup != nil {
+		return n.cfg.Lookup(ctx, host)
+	}
+	return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
+}
+
+// address is where this member listens, as others are told.
+func (n *Node) address() netip.AddrPort {
+	if list := n.list.Load(); list != nil {
+		return addrOf(list.LocalNode())
+	}
+	return netip.AddrPort{}
+}
+
+// join exchanges lists of members with one address.
+func (n *Node) join(addr netip.AddrPort) bool {
+	if _, err := n.list.Load().Join([]string{addr.String()}); err != nil {
+		n.counts.joins.WithLabelValues("failed").Inc()
+		n.log.Debug().Err(err).Stringer(zf.Address, addr).Msg("a member could not be joined")
+		return false
+	}
+	n.counts.joins.WithLabelValues("ok").Inc()
+	return true
+}
+
+// joinMember tries one member again, if it is still thought dead.
+func (n *Node) joinMember(id record.ID) {
+	if p, ok := n.swim.get(id); ok && p.alive {
+		return
+	}
+	if m, ok := n.View().Member(id); ok && m.Address.IsValid() && m.State != StateLeft {
+		n.join(m.Address)
+	}
+}
+
+// jitter is between half and one and a half times d.
+func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d+1) }

@@ -1,0 +1,150 @@
+package gossip
+
+import (
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/memberlist"
+
+	"github.com/daemonsetd/daemonsetd/gossip/record"
+)
+
+// swim is what memberlist has said of its members. memberlist calls with its own lock held, so nothing here waits for
+// anything but this mutex, and nothing calls memberlist while holding it.
+type swim struct {
+	mu    sync.Mutex
+	peers map[record.ID]*peer
+	// alive is how many answer, this member included.
+	alive atomic.Int64
+	limit int
+}
+
+// peer is one of memberlist's members.
+type peer struct {
+	addr netip.AddrPort
+	// alive is false once it failed or said that it goes.
+	alive bool
+	since time.Time
+	// heard is when it last answered this host, or when a new record of its own arrived.
+	heard time.Time
+	rtt   time.Duration
+	// elsewhere is another address that claimed the same ID, elsewhereAt when.
+	elsewhere   netip.AddrPort
+	elsewhereAt time.Time
+}
+
+// elsewhereFor is how long a second address of one key is reported after it was last seen.
+const elsewhereFor = 10 * time.Minute
+
+// addrOf is where a memberlist node listens.
+func addrOf(node *memberlist.Node) netip.AddrPort {
+	addr, ok := netip.AddrFromSlice(node.Addr)
+	if !ok {
+		return netip.AddrPort{}
+	}
+	return netip.AddrPortFrom(addr.Unmap(), node.Port)
+}
+
+// joined notes that a member answers.
+func (s *swim) joined(id record.ID, addr netip.AddrPort, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.peers[id]
+	if p == nil {
+		p = &peer{}
+		s.peers[id] = p
+	}
+	if !p.alive {
+		p.alive, p.since = true, now
+		s.alive.Add(1)
+	}
+	p.addr = addr
+}
+
+// gone notes that a member does not answer any more.
+func (s *swim) gone(id record.ID, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p := s.peers[id]; p != nil && p.alive {
+		p.alive, p.since = false, now
+		s.alive.Add(-1)
+	}
+}
+
+// admits says whether a member may be taken into memberlist's list.
+func (s *swim) admits(id record.ID) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.peers[id] != nil || len(s.peers) < s.limit
+}
+
+// heard notes that a member was heard of; a zero round trip was not measured.
+func (s *swim) heardOf(id record.ID, now time.Time, rtt time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p := s.peers[id]; p != nil {
+		p.heard = now
+		if rtt > 0 {
+			p.rtt = rtt
+		}
+	}
+}
+
+// conflict notes that another address claims a member's ID and says whether that is news.
+func (s *swim) conflict(id record.ID, other netip.AddrPort, now time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.peers[id]
+	if p == nil {
+		p = &peer{}
+		s.peers[id] = p
+	}
+	news := p.elsewhere != other || now.Sub(p.elsewhereAt) > elsewhereFor
+	p.elsewhere, p.elsewhereAt = other, now
+	return news
+}
+
+// forget drops a member that does not answer.
+func (s *swim) forget(id record.ID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p := s.peers[id]; p != nil && !p.alive {
+		delete(s.peers, id)
+	}
+}
+
+// get gives a copy of what is known of a member.
+func (s *swim) get(id record.ID) (peer, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p := s.peers[id]; p != nil {
+		return *p, true
+	}
+	return peer{}, false
+}
+
+// all gives a copy of everything.
+func (s *swim) all() map[record.ID]peer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	peers := make(map[record.ID]peer, len(s.peers))
+	for id, p := range s.peers {
+		peers[id] = *p
+	}
+	return peers
+}
+
+// living lists who answers.
+func (s *swim) living() []record.ID {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ids := make([]record.ID, 0, len(s.peers))
+	for id, p := range s.peers {
+		if p.alive {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
