@@ -112,6 +112,11 @@ func (a *Agent) takeOver(ctx context.Context, next config.Config, problems diag.
 			res.Changed = append(res.Changed, "log level is now "+next.Log.Level)
 			continue
 		}
+		if key == config.KeyPurgeManifests {
+			// The package's scripts read the file; there is nothing to take over and nothing to restart for.
+			a.cfg.PurgeManifests = next.PurgeManifests
+			continue
+		}
 		res.RestartRequired = append(res.RestartRequired, key)
 	}
 	a.opts.ConfigProblems = problems

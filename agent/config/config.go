@@ -61,6 +61,8 @@ type Config struct {
 	Gossip      Gossip  `json:"gossip,omitzero"`
 	Kubelet     Kubelet `json:"kubelet,omitzero"`
 	Log         Log     `json:"log,omitzero"`
+	// PurgeManifests lets the Debian package remove our manifests when it is purged. The agent does nothing with it.
+	PurgeManifests bool `json:"purgeManifests,omitempty"`
 }
 
 // Kubelet says how the local kubelet is found and asked.

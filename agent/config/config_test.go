@@ -123,7 +123,7 @@ func TestValidate(t *testing.T) {
 // Every field of Config has a row in the table, or a flag could be forgotten.
 func TestEverySettingIsAFlagAndAKey(t *testing.T) {
 	a, b := Default(), Config{
-		SpecsDir: "x", NodeFile: "x", ManifestsDir: "x", StateDir: "x", RuntimeDir: "x", Socket: "x", NodeName: "x", MetricsAddress: "x", Log: Log{Level: "x", Format: "x"},
+		SpecsDir: "x", NodeFile: "x", ManifestsDir: "x", StateDir: "x", RuntimeDir: "x", Socket: "x", NodeName: "x", MetricsAddress: "x", Log: Log{Level: "x", Format: "x"}, PurgeManifests: true,
 		Cluster: "x", MembersFile: "x", Gossip: Gossip{Bind: "x", Advertise: "x", Join: []string{"x"}, KeyFile: "x"},
 		Kubelet: Kubelet{Config: "x", URL: "x", HealthzURL: "x", AssumeReady: true, RootDir: "x", ServingCertFile: "x", CAFile: "x", ClientCertFile: "x", ClientKeyFile: "x", TokenFile: "x", InsecureSkipVerify: true},
 	}

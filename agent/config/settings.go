@@ -8,7 +8,8 @@ import (
 
 // Setting is one row of the settings table: a flag, the same as a key of the file.
 type Setting struct {
-	// Flag is the name on the command line, without dashes; Key is the dotted path in the file.
+	// Flag is the name on the command line, without dashes; empty for what only the file says. Key is the dotted path in the
+	// file.
 	Flag, Key string
 	// Usage is one line; it is also what the manual says.
 	Usage string
@@ -18,6 +19,9 @@ type Setting struct {
 	flag func(*Config) *bool
 	list func(*Config) *[]string
 }
+
+// KeyPurgeManifests is the key of a setting that the package's scripts read; the agent only takes note of it.
+const KeyPurgeManifests = "purgeManifests"
 
 // Settings is the table in the order in which the help shows it.
 func Settings() []Setting {
@@ -49,14 +53,16 @@ func Settings() []Setting {
 		{Flag: "gossip-key-file", Key: "gossip.keyFile", Usage: "keys that all members share; gossip is off where there is neither this file nor a host to join", text: func(c *Config) *string { return &c.Gossip.KeyFile }},
 		{Flag: "log-level", Key: "log.level", Usage: "trace, debug, info, warn or error", text: func(c *Config) *string { return &c.Log.Level }},
 		{Flag: "log-format", Key: "log.format", Usage: "auto, console, json or journald", text: func(c *Config) *string { return &c.Log.Format }},
+		{Key: KeyPurgeManifests, Usage: "purging the Debian package removes the manifests too, and so stops their pods; the agent itself never does", flag: func(c *Config) *bool { return &c.PurgeManifests }},
 	}
 }
 
-// AddFlags defines a flag for every setting, with the defaults of Default.
+// AddFlags defines a flag for every setting that has one, with the defaults of Default.
 func AddFlags(fs *pflag.FlagSet) {
 	d := Default()
 	for _, s := range Settings() {
 		switch {
+		case s.Flag == "":
 		case s.text != nil:
 			fs.String(s.Flag, *s.text(&d), s.Usage)
 		case s.list != nil:
@@ -70,7 +76,7 @@ func AddFlags(fs *pflag.FlagSet) {
 // ApplyFlags sets what was given on the command line, and only that.
 func (c *Config) ApplyFlags(fs *pflag.FlagSet) error {
 	for _, s := range Settings() {
-		if !fs.Changed(s.Flag) {
+		if s.Flag == "" || !fs.Changed(s.Flag) {
 			continue
 		}
 		var err error
