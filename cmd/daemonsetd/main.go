@@ -59,22 +59,13 @@ func main() {
 
 func run(args []string, started time.Time, stdout io.Writer, stderr *os.File) int {
 	code := exitOK
-	var file string
-	cmd := &cobra.Command{
-		Use: "daemonsetd", Short: "DaemonSets without a control plane", Long: long,
-		Args: cobra.NoArgs, SilenceErrors: true, SilenceUsage: true, Version: build().Version, DisableAutoGenTag: true,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			s := source{path: file, explicit: cmd.Flags().Changed("config"), apply: func(c *config.Config) error { return c.ApplyFlags(cmd.Flags()) }}
-			var err error
-			code, err = serve(cmd.Context(), s, started, stderr)
-			return err
-		},
-	}
+	cmd := newCommand(func(ctx context.Context, s source) (err error) {
+		code, err = serve(ctx, s, started, stderr)
+		return err
+	})
 	cmd.SetArgs(args)
 	cmd.SetOut(stdout)
 	cmd.SetErr(stderr)
-	cmd.Flags().StringVar(&file, "config", config.DefaultPath, "configuration file; need not exist unless it is given")
-	config.AddFlags(cmd.Flags())
 	if err := cmd.ExecuteContext(context.Background()); err != nil {
 		fmt.Fprintf(stderr, "daemonsetd: error: %v\n", err)
 		if code == exitOK {
@@ -82,6 +73,22 @@ func run(args []string, started time.Time, stdout io.Writer, stderr *os.File) in
 		}
 	}
 	return code
+}
+
+// newCommand is the command line; serve is what it comes to.
+func newCommand(serve func(context.Context, source) error) *cobra.Command {
+	var file string
+	cmd := &cobra.Command{
+		Use: "daemonsetd", Short: "DaemonSets without a control plane", Long: long,
+		Args: cobra.NoArgs, SilenceErrors: true, SilenceUsage: true, Version: build().Version, DisableAutoGenTag: true,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			apply := func(c *config.Config) error { return c.ApplyFlags(cmd.Flags()) }
+			return serve(cmd.Context(), source{path: file, explicit: cmd.Flags().Changed("config"), apply: apply})
+		},
+	}
+	cmd.Flags().StringVar(&file, "config", config.DefaultPath, "configuration file; need not exist unless it is given")
+	config.AddFlags(cmd.Flags())
+	return cmd
 }
 
 // source is where the configuration comes from; it is read again on every reload.
