@@ -56,7 +56,7 @@ and changes what the agent of this host does.`, online("it failed, there are dif
 		&cobra.Group{ID: groupHost, Title: "This host:"},
 		&cobra.Group{ID: groupNode, Title: "This node:"},
 	)
-	addGroup(root, groupFiles, newValidateCommand(d), newRenderCommand(d), newExplainCommand(d), newPlanCommand(d))
+	addGroup(root, groupFiles, newValidateCommand(d), newRenderCommand(d), newExplainCommand(d), newPlanCommand(d), newKeyringCommand(d))
 	addGroup(root, groupHost, newStatusCommand(d), newGetCommand(d), newDiffCommand(d), newEventsCommand(d), newReloadCommand(d))
 	addGroup(root, groupNode, newLabelCommand(d), newTaintCommand(d), newCordonCommand(d), newUncordonCommand(d))
 	root.AddCommand(newVersionCommand(d), newCompletionCommand(d))
