@@ -22,9 +22,6 @@ func (q *Queue) Take(overhead, limit int) [][]byte {
 	}
 	p.fill(&q.own)
 	p.fill(&q.others)
-	for _, e := range p.passed[:p.overtaken] {
-		q.pass(e)
-	}
 	if len(p.taken) == 0 {
 		return nil
 	}
@@ -32,6 +29,10 @@ func (q *Queue) Take(overhead, limit int) [][]byte {
 	for i, e := range p.taken {
 		msgs[i] = value(e).msg
 		q.sent(e, sends)
+	}
+	// After the sending, which has made room for another one that is overdue.
+	for _, e := range p.passed[:p.overtaken] {
+		q.pass(e)
 	}
 	return msgs
 }
