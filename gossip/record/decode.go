@@ -31,7 +31,7 @@ func Decode(encoded []byte) (Record, error) {
 		return Record{}, fmt.Errorf("%w: its stamp is zero", ErrMalformed)
 	}
 	key := ed25519.PublicKey(encoded[keyAt:signatureAt:signatureAt])
-	if isWeak(key) {
+	if WeakKey(key) {
 		return Record{}, fmt.Errorf("%w: everybody could sign under its key", ErrMalformed)
 	}
 	return Record{

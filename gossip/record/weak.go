@@ -1,6 +1,10 @@
 package record
 
-import "encoding/hex"
+import (
+	"crypto/ed25519"
+	"encoding/hex"
+	"slices"
+)
 
 // weakKeys are the y coordinates of the eight points of small order, with both spellings of those that have two, the sign
 // bit (the highest of the last byte) left out. Under such a key a signature can be made up without a private key: all bytes
@@ -24,14 +28,13 @@ func decodeHex(text string) string {
 	return string(b)
 }
 
-// isWeak says whether everybody can sign under this public key.
-func isWeak(key []byte) bool {
-	y := [32]byte(key)
-	y[31] &= 0x7f
-	for _, weak := range weakKeys {
-		if string(y[:]) == weak {
-			return true
-		}
+// WeakKey says whether everybody can sign under this public key, or it has not the 32 bytes of one. Decode refuses records
+// with such a key; whoever verifies anything else under a key that came from outside asks here first.
+func WeakKey(key ed25519.PublicKey) bool {
+	if len(key) != ed25519.PublicKeySize {
+		return true
 	}
-	return false
+	y := [ed25519.PublicKeySize]byte(key)
+	y[len(y)-1] &= 0x7f
+	return slices.Contains(weakKeys[:], string(y[:]))
 }

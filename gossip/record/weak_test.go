@@ -48,8 +48,17 @@ func madeUp(key ed25519.PublicKey) bool {
 
 func TestKeysAreNotWeak(t *testing.T) {
 	for member := range 200 {
-		if key := mustSign(t, signer("c", byte(member)), "node", Stamp{1, 1}, nil).Key; isWeak(key) {
+		if key := mustSign(t, signer("c", byte(member)), "node", Stamp{1, 1}, nil).Key; WeakKey(key) {
 			t.Errorf("member %d: key %x", member, key)
+		}
+	}
+}
+
+func TestWhatIsNoKeyIsWeak(t *testing.T) {
+	good := mustSign(t, signer("c", 1), "node", Stamp{1, 1}, nil).Key
+	for _, key := range []ed25519.PublicKey{nil, good[:31], append(good, 0)} {
+		if !WeakKey(key) {
+			t.Errorf("%d bytes pass for a key", len(key))
 		}
 	}
 }
