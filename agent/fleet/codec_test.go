@@ -53,19 +53,3 @@ func TestCountsString(t *testing.T) {
 		}
 	}
 }
-
-func TestWords(t *testing.T) {
-	w := &words{}
-	for i := range 3 * maxWords {
-		if s := strconv.Itoa(i); w.of(s) != s {
-			t.Fatalf("another string for %q", s)
-		}
-	}
-	if len(w.known) > maxWords {
-		t.Errorf("%d words are remembered", len(w.known))
-	}
-	var no *words
-	if no.of("x") != "x" {
-		t.Error("no words gave another string")
-	}
-}

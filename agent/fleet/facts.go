@@ -19,12 +19,11 @@ type Extras struct {
 	Started time.Time
 }
 
-// Facts is a node section decoded. It is shared: nobody may change it.
+// Facts is what a node section says beside the v1 Node.
 type Facts struct {
 	Extras
-	// Node is what the host tells of itself. Its name is not for the section to say: it is empty, or in a Member the one that
-	// the member went by.
-	Node *corev1.Node
+	// Ready is the status of the node's condition Ready; empty when it has none.
+	Ready corev1.ConditionStatus
 	// LeftOut is how much the host did not tell.
 	LeftOut Counts
 	// UnknownKeys is how many things it told that this version does not understand; they were skipped.

@@ -27,13 +27,19 @@ func encodeNode(t testing.TB, n *corev1.Node, x Extras) ([]byte, LeftOut) {
 	return body, left
 }
 
-func decodeNodeOK(t testing.TB, body []byte) *Facts {
+// decoded is both results of DecodeNode.
+type decoded struct {
+	Facts
+	Node *corev1.Node
+}
+
+func decodeNodeOK(t testing.TB, body []byte) decoded {
 	t.Helper()
-	facts, err := DecodeNode(body)
+	n, facts, err := DecodeNode(body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return facts
+	return decoded{facts, n}
 }
 
 func TestNodeRoundTrip(t *testing.T) {
@@ -41,7 +47,7 @@ func TestNodeRoundTrip(t *testing.T) {
 	if !left.IsZero() {
 		t.Errorf("left out %+v of a small node", left)
 	}
-	want := &Facts{Extras: exampleExtras(), Node: exampleNode()}
+	want := decoded{Facts{Extras: exampleExtras(), Ready: corev1.ConditionFalse}, exampleNode()}
 	if diff := cmp.Diff(want, decodeNodeOK(t, body)); diff != "" {
 		t.Errorf("told and decoded (-want +got):\n%s", diff)
 	}
@@ -120,7 +126,7 @@ func TestNodeChanges(t *testing.T) {
 			if bytes.Equal(before, after) {
 				t.Fatal("the bytes are the same")
 			}
-			if diff := cmp.Diff(&Facts{Extras: x, Node: n}, decodeNodeOK(t, after), cmpEmpty); diff != "" {
+			if diff := cmp.Diff(decoded{Facts{Extras: x, Ready: n.Status.Conditions[2].Status}, n}, decodeNodeOK(t, after), cmpEmpty); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
@@ -147,40 +153,40 @@ func TestNodeAnything(t *testing.T) {
 		if len(body) > MaxSection {
 			t.Fatalf("%d bytes", len(body))
 		}
-		facts, err := DecodeNode(body)
+		told, facts, err := DecodeNode(body)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if got := left.Counts(); facts.LeftOut != got {
 			t.Fatalf("told that %+v is missing, named %+v", facts.LeftOut, got)
 		}
-		if got, want := len(facts.Node.Labels)+len(left.Labels), len(n.Labels); got != want {
+		if got, want := len(told.Labels)+len(left.Labels), len(n.Labels); got != want {
 			t.Fatalf("%d labels are told or named, the node has %d", got, want)
 		}
-		if got, want := len(facts.Node.Annotations)+len(left.Annotations), len(n.Annotations); got != want {
+		if got, want := len(told.Annotations)+len(left.Annotations), len(n.Annotations); got != want {
 			t.Fatalf("%d annotations are told or named, the node has %d", got, want)
 		}
-		if got, want := len(facts.Node.Status.Addresses)+len(left.Addresses), len(n.Status.Addresses); got != want {
+		if got, want := len(told.Status.Addresses)+len(left.Addresses), len(n.Status.Addresses); got != want {
 			t.Fatalf("%d addresses are told or named, the node has %d", got, want)
 		}
-		for key, value := range facts.Node.Labels {
+		for key, value := range told.Labels {
 			if n.Labels[key] != value {
 				t.Fatalf("label %q is %q, told %q", key, n.Labels[key], value)
 			}
 		}
-		again, leftAgain, err := FromNode(facts.Node, facts.Extras)
+		again, leftAgain, err := FromNode(told, facts.Extras)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if !leftAgain.IsZero() {
 			t.Fatalf("what fitted does not fit: %+v", leftAgain)
 		}
-		facts2, err := DecodeNode(again)
+		told2, facts2, err := DecodeNode(again)
 		if err != nil {
 			t.Fatal(err)
 		}
 		facts2.LeftOut = facts.LeftOut
-		if diff := cmp.Diff(facts, facts2); diff != "" {
+		if diff := cmp.Diff(decoded{facts, told}, decoded{facts2, told2}); diff != "" {
 			t.Fatalf("not the same the second time (-want +got):\n%s", diff)
 		}
 	})
@@ -338,9 +344,9 @@ func TestNodeMalformed(t *testing.T) {
 		"no UTF-8":           {[]byte{0xa1, 0x08, 0x61, 0xff}, "UTF-8"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			facts, err := DecodeNode(c.body)
-			if !errors.Is(err, ErrMalformed) {
-				t.Fatalf("got %+v, %v; want ErrMalformed", facts, err)
+			n, _, err := DecodeNode(c.body)
+			if n != nil || !errors.Is(err, ErrMalformed) {
+				t.Fatalf("got %+v, %v; want ErrMalformed", n, err)
 			}
 			if !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%q does not say %q", err, c.want)
@@ -356,21 +362,21 @@ func FuzzDecodeNode(f *testing.F) {
 	f.Add([]byte{0xa0})
 	f.Add([]byte{0xa1, 0x18, 99, 0xa1, 0x41, 'k', 0x01})
 	f.Fuzz(func(t *testing.T, body []byte) {
-		facts, err := DecodeNode(body)
+		n, facts, err := DecodeNode(body)
 		if err != nil {
 			if !errors.Is(err, ErrMalformed) {
 				t.Fatalf("%v is not ErrMalformed", err)
 			}
 			return
 		}
-		if _, err := facts.Node.CreationTimestamp.MarshalJSON(); err != nil {
+		if _, err := n.CreationTimestamp.MarshalJSON(); err != nil {
 			t.Fatal(err)
 		}
-		again, _, err := FromNode(facts.Node, facts.Extras)
+		again, _, err := FromNode(n, facts.Extras)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := DecodeNode(again); err != nil {
+		if _, _, err := DecodeNode(again); err != nil {
 			t.Fatalf("told again it is refused: %v", err)
 		}
 	})

@@ -18,8 +18,8 @@ func (v *View) ForPlacement(nameOrID string) (Member, error) {
 	switch {
 	case err != nil:
 		return Member{}, err
-	case m.Facts == nil && len(m.Problems) > 0:
-		return Member{}, fmt.Errorf("%w %q: what it tells cannot be used: %w; compare the versions with dsctl members", ErrNothingTold, nameOrID, m.Problems[0].Err)
+	case m.Facts == nil && m.node.problem != nil:
+		return Member{}, fmt.Errorf("%w %q: what it tells cannot be used: %w; compare the versions with dsctl members", ErrNothingTold, nameOrID, m.node.problem)
 	case m.Facts == nil:
 		return Member{}, fmt.Errorf("%w %q: it is %s and has not told this host anything yet", ErrNothingTold, nameOrID, m.State)
 	}
@@ -41,10 +41,8 @@ func (m Member) Caveats(now time.Time) []string {
 	add(left, "the member has left the fleet")
 	add(!left && !m.Lost.IsZero(), "the member has not answered for %s and is taken as unreachable", duration.HumanDuration(max(now.Sub(m.Lost), 0)))
 	add(m.Lost.IsZero() && m.State == gossip.StateUnknown, "the member has not been heard of since this agent started")
-	for _, p := range m.Problems {
-		add(p.Section == SectionNode, "what the member told last cannot be used, this is from before: %v", p.Err)
-	}
 	if m.Facts != nil {
+		add(m.node.problem != nil, "what the member told last cannot be used, this is from before: %v", m.node.problem)
 		add(m.Facts.LeftOut.MatterForPlacement(), "the member did not tell everything, which may change the answer; missing: %s", m.Facts.LeftOut)
 		add(m.Facts.UnknownKeys > 0, "the member tells things that this version does not understand (%d)", m.Facts.UnknownKeys)
 	}

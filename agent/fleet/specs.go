@@ -117,9 +117,7 @@ func isFileName(s string) bool {
 
 // DecodeSpecs reads a specs section. The error is ErrMalformed and says what is wrong with it. The result does not refer
 // to body.
-func DecodeSpecs(body []byte) (*Specs, error) { return decodeSpecs(body, nil) }
-
-func decodeSpecs(body []byte, words *words) (*Specs, error) {
+func DecodeSpecs(body []byte) (*Specs, error) {
 	wire, unknown, err := decode[wireSpecs](body, specsShape)
 	if err != nil {
 		return nil, err
@@ -141,7 +139,7 @@ func decodeSpecs(body []byte, words *words) (*Specs, error) {
 		case len(w.Digest) != len(Digest{}):
 			return nil, malformed("the digest of %q has %d bytes, want %d", w.Name, len(w.Digest), len(Digest{}))
 		}
-		specs.Files = append(specs.Files, SpecFile{Name: words.of(w.Name), Digest: Digest(w.Digest), Bad: w.Bad})
+		specs.Files = append(specs.Files, SpecFile{Name: w.Name, Digest: Digest(w.Digest), Bad: w.Bad})
 	}
 	return specs, nil
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -35,38 +36,10 @@ type View struct {
 	Settled bool
 }
 
-// Member is one member of the fleet: as gossip sees it, and what it tells.
+// Member is one member of the fleet: as gossip sees it, and what it tells. Neither may be changed.
 type Member struct {
 	*gossip.Member
 	*Told
-}
-
-// Told is what a member tells, as the other hosts must see it. It is the same pointer from View to View while nothing of
-// it changes.
-type Told struct {
-	// Node is the member's node, never nil. Where the member is unreachable or has left it is as Unreachable makes it, where
-	// it has told nothing it has a name alone; one that has left is marked with AnnotationLeft. Whether it counts is for
-	// Standing to say: View.Nodes has those that do.
-	Node *corev1.Node
-	// Facts are what it told of the node, before that; nil when nothing could be decoded. FactsAt is when this host got
-	// them, by its clock.
-	Facts   *Facts
-	FactsAt time.Time
-	// Specs is what it told of its specs directory; nil when nothing could be decoded. SpecsAt is when this host got it.
-	Specs   *Specs
-	SpecsAt time.Time
-	// Lost is since when the member is unreachable; zero when it is not.
-	Lost time.Time
-	// Problems are sections of which the newest cannot be decoded, sorted. Facts and Specs then are what was told before, as
-	// far as this run has seen it.
-	Problems []Problem
-}
-
-// Problem is a section that cannot be decoded.
-type Problem struct {
-	Section string
-	// Err is ErrMalformed.
-	Err error
 }
 
 // Age is how old what is known of the node is at the moment now: how long ago it was received or, with facts that need
@@ -79,29 +52,9 @@ func (m Member) Age(now time.Time) time.Duration {
 	return max(now.Sub(asOf), 0)
 }
 
-// Nodes are the nodes that count, one for each name, sorted: those of trusted members, unreachable ones and those that
-// left among them.
-func (v *View) Nodes() []*corev1.Node {
-	nodes := make([]*corev1.Node, 0, len(v.Members))
-	for _, m := range v.counted() {
-		nodes = append(nodes, m.Node)
-	}
-	return nodes
-}
-
-// Specs are the specs directories of the members that count and have not left, for Compare.
-func (v *View) Specs() []HostSpecs {
-	hosts := make([]HostSpecs, 0, len(v.Members))
-	for _, m := range v.counted() {
-		if m.State != gossip.StateLeft {
-			hosts = append(hosts, HostSpecs{m.Name, m.Told.Specs})
-		}
-	}
-	return hosts
-}
-
-// counted are the members that are trusted, one for each name.
-func (v *View) counted() []Member {
+// Counted are the members that count, one for each name, sorted by it: those that are trusted, unreachable ones and those
+// that left among them.
+func (v *View) Counted() []Member {
 	counted := make([]Member, 0, len(v.Members))
 	for _, m := range v.Members {
 		if m.Standing != store.Trusted || m.Name == "" {
@@ -116,6 +69,62 @@ func (v *View) counted() []Member {
 		}
 	}
 	return counted
+}
+
+// Nodes are the nodes of the members that count, sorted by name, each made when it is its turn.
+func (v *View) Nodes() iter.Seq[*corev1.Node] {
+	return func(yield func(*corev1.Node) bool) {
+		for _, m := range v.Counted() {
+			if !yield(m.Node()) {
+				return
+			}
+		}
+	}
+}
+
+// Changes compares the members that count with those of an earlier View, nil for none: which are new or another to other
+// hosts, and the names of which are no more, both sorted by name. That a member was heard of again is no change.
+func (v *View) Changes(before *View) (changed []Member, gone []string) {
+	var old []Member
+	if before != nil {
+		old = before.Counted()
+	}
+	for _, m := range v.Counted() {
+		for len(old) > 0 && old[0].Name < m.Name {
+			gone, old = append(gone, old[0].Name), old[1:]
+		}
+		if len(old) == 0 || old[0].Name != m.Name {
+			changed = append(changed, m)
+			continue
+		}
+		if old[0].Told != m.Told {
+			changed = append(changed, m)
+		}
+		old = old[1:]
+	}
+	for _, m := range old {
+		gone = append(gone, m.Name)
+	}
+	return changed, gone
+}
+
+// Specs are the specs directories of the members that count and have not left, for Compare. Hosts that tell the same share
+// what it decodes to.
+func (v *View) Specs() []HostSpecs {
+	seen := map[string]*Specs{}
+	hosts := make([]HostSpecs, 0, len(v.Members))
+	for _, m := range v.Counted() {
+		if m.State == gossip.StateLeft {
+			continue
+		}
+		specs, same := seen[string(m.Told.specs.bytes)]
+		if !same {
+			specs = m.Told.Specs()
+			seen[string(m.Told.specs.bytes)] = specs
+		}
+		hosts = append(hosts, HostSpecs{m.Name, specs})
+	}
+	return hosts
 }
 
 // Lookup finds a member by the name of its node, where the trusted one is meant, or by its id, whatever its standing.

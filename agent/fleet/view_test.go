@@ -31,7 +31,7 @@ func mixedView(t testing.TB) *View {
 func TestNodes(t *testing.T) {
 	v := mixedView(t)
 	var names []string
-	for _, n := range v.Nodes() {
+	for n := range v.Nodes() {
 		names = append(names, n.Name+" "+Status(n))
 	}
 	if want := []string{"a NotReady,SchedulingDisabled", "left NotReady,SchedulingDisabled,Left"}; !slices.Equal(names, want) {
@@ -39,6 +39,40 @@ func TestNodes(t *testing.T) {
 	}
 	if hosts := v.Specs(); len(hosts) != 1 || hosts[0].Host != "a" || len(hosts[0].Specs.Files) != 3 {
 		t.Errorf("specs of %+v", hosts)
+	}
+}
+
+// TestChanges: what a watch has to say from View to View.
+func TestChanges(t *testing.T) {
+	var tracker Tracker
+	a, b, c, d := exampleMember(t, 1), exampleMember(t, 2), exampleMember(t, 3), exampleMember(t, 4)
+	before := tracker.Update(viewOf(a, b, c), epoch)
+	a.LastHeard, a.RTT = epoch.Add(time.Hour), time.Second
+	b.State = gossip.StateFailed
+	after := tracker.Update(viewOf(a, b, d), epoch)
+	names := func(members []Member) (names []string) {
+		for _, m := range members {
+			names = append(names, m.Name)
+		}
+		return names
+	}
+	for _, step := range []struct {
+		after, before *View
+		changed, gone []string
+	}{
+		{before, nil, []string{"host-1", "host-2", "host-3"}, nil},
+		{after, before, []string{"host-2", "host-4"}, []string{"host-3"}},
+		{before, after, []string{"host-2", "host-3"}, []string{"host-4"}},
+		{after, after, nil, nil},
+	} {
+		changed, gone := step.after.Changes(step.before)
+		if !slices.Equal(names(changed), step.changed) || !slices.Equal(gone, step.gone) {
+			t.Errorf("changed %q, gone %q; want %q, %q", names(changed), gone, step.changed, step.gone)
+		}
+	}
+	a.Standing = store.Held
+	if changed, gone := tracker.Update(viewOf(a, b, d), epoch).Changes(after); len(changed) != 0 || !slices.Equal(gone, []string{"host-1"}) {
+		t.Errorf("of one that no longer counts: changed %q, gone %q", names(changed), gone)
 	}
 }
 
@@ -79,7 +113,7 @@ func TestForPlacement(t *testing.T) {
 	var tracker Tracker
 	v := tracker.Update(viewOf(told, silent, odd), epoch)
 	m, err := v.ForPlacement("host-1")
-	if err != nil || m.Node.Labels["disktype"] != "ssd" {
+	if err != nil || m.Node().Labels["disktype"] != "ssd" {
 		t.Fatalf("%+v, %v", m, err)
 	}
 	if got := m.Age(epoch.Add(3 * time.Minute)); got != 2*time.Minute {
