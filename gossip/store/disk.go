@@ -57,9 +57,9 @@ type disk struct {
 	stale bool
 	// broken: nothing can be appended. Where a sync failed nobody knows what is on the disk.
 	broken bool
-	// off: nothing is ever written, for the reason in problem. There is a file that cannot be read, and writing it anew would
-	// lose what is in it.
-	off bool
+	// unread: there is a file that could not be read so far. It must not be replaced: what is in it would be lost.
+	unread bool
+	closed bool
 }
 
 func newDisk(t *Table, dir string, sys system) *disk {
@@ -70,7 +70,7 @@ func (d *disk) path(name string) string { return filepath.Join(d.dir, name) }
 
 // start begins to write what becomes dirty.
 func (d *disk) start() {
-	if d.dir == "" || d.off {
+	if d.dir == "" {
 		return
 	}
 	d.running.Go(d.run)
@@ -109,17 +109,12 @@ func (d *disk) wake() {
 
 // commit appends frames and waits until they are on the disk.
 func (d *disk) commit(frames ...frame) error {
-	switch {
-	case d.dir == "":
+	if d.dir == "" {
 		return nil
-	case d.off:
-		return d.trouble()
 	}
 	defer d.wake()
-	if d.broken {
-		if err := d.rewrite(); err != nil {
-			return err
-		}
+	if err := d.ready(); err != nil {
+		return err
 	}
 	var b []byte
 	for _, f := range frames {
@@ -129,6 +124,23 @@ func (d *disk) commit(frames ...frame) error {
 		return err
 	}
 	return d.sync()
+}
+
+// ready makes sure that frames can be appended.
+func (d *disk) ready() error {
+	if d.closed {
+		return errClosed
+	}
+	if d.unread {
+		d.load()
+	}
+	if d.unread {
+		return d.trouble()
+	}
+	if d.broken {
+		return d.rewrite()
+	}
+	return nil
 }
 
 // write appends whole frames, or nothing.
@@ -161,10 +173,13 @@ func (d *disk) setSize(n int64) {
 
 // flush writes everything that is dirty.
 func (d *disk) flush() error {
-	if d.dir == "" || d.off {
-		return d.trouble()
+	if d.dir == "" {
+		return nil
 	}
-	if d.stale || d.broken {
+	if err := d.ready(); err != nil {
+		return err
+	}
+	if d.stale {
 		return d.rewrite()
 	}
 	for {
@@ -286,14 +301,14 @@ func (d *disk) close() error {
 	d.running.Wait()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.dir == "" || d.off {
+	if d.dir == "" || d.closed {
 		return nil
 	}
 	err := d.flush()
 	if d.file != nil {
 		err = errors.Join(err, d.file.Sync(), d.file.Close())
 	}
-	d.file, d.off = nil, true
+	d.file, d.closed = nil, true
 	d.problem.Store(new(errClosed))
 	return err
 }

@@ -105,3 +105,6 @@ func standing(table *Table, id record.ID) Standing {
 	}
 	return ""
 }
+
+// fixed is a time at which something was received.
+func fixed() time.Time { return time.Unix(1_700_000_000, 0) }

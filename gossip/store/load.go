@@ -11,11 +11,13 @@ import (
 	"github.com/daemonsetd/daemonsetd/gossip/record"
 )
 
-// load reads the file into the table and leaves it so that frames can be appended. It runs before anything else does.
+// load reads the file into the table and leaves it so that frames can be appended. It runs before anything else does, and
+// again, beside everything else, where that failed.
 func (d *disk) load() {
 	if d.dir == "" {
 		return
 	}
+	d.unread = false
 	if err := d.sys.mkdirAll(d.dir); err != nil {
 		d.stale = true
 		_ = d.failed("create", "", err) // Problem says it
@@ -41,7 +43,7 @@ func (d *disk) loadOnly(cause error) {
 		l := d.read(file)
 		err = errors.Join(l.state.err, file.Close())
 	}
-	d.off = err != nil
+	d.unread = err != nil
 	_ = d.failed("open", logName, cause)
 }
 
@@ -111,6 +113,8 @@ func (d *disk) setAside(why string, s logState) {
 // restore takes over one frame of the file. What is in it was verified when it came; sure is false where it is not known
 // whether that was for this cluster.
 func (t *Table) restore(kind byte, payload []byte, sure bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	switch kind {
 	case kindRecord:
 		t.restoreRecord(payload, sure)
@@ -136,6 +140,9 @@ func (t *Table) restoreRecord(payload []byte, sure bool) {
 		return
 	}
 	t.install(rec, received)
+	if rec.Owner == t.self {
+		t.raise(rec.Stamp)
+	}
 }
 
 func (t *Table) restorePin(payload []byte) {

@@ -77,23 +77,17 @@ func open(c Config, sys system) *Table {
 		t.keep = bytes.Clone
 	}
 	t.disk = newDisk(t, c.Dir, sys)
+	t.begin(time.Now())
 	t.disk.load()
 	t.dirty = newDirty(c.Dir != "")
-	t.begin(time.Now())
 	t.disk.start()
 	return t
 }
 
-// begin chooses the generation of this run: above all that this host has used, and not below the clock, so that it is above
-// the forgotten ones too when the disk was lost or restored. A clock that went back does no harm, nor one that went forward.
-func (t *Table) begin(now time.Time) {
-	t.generation = uint64(max(now.Unix(), 1))
-	if m := t.member(t.self); m != nil {
-		for _, e := range m.entries {
-			t.raise(e.stamp)
-		}
-	}
-}
+// begin chooses the generation of this run: not below the clock, so that it is above the forgotten ones when the disk was lost
+// or restored. What is read from the disk then raises it above all that this host has used; so a clock that went back does no
+// harm, nor one that went forward.
+func (t *Table) begin(now time.Time) { t.generation = uint64(max(now.Unix(), 1)) }
 
 // raise brings the next generation above a stamp.
 func (t *Table) raise(s record.Stamp) {
