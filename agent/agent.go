@@ -65,6 +65,8 @@ type Options struct {
 	Notifier systemd.Notifier
 	// Watchdog is how often the service manager wants to hear of the loop; zero: never.
 	Watchdog time.Duration
+	// Gossip is for simulations; nil: the configuration says everything.
+	Gossip *GossipOptions
 	// StartedAt is when the process started; zero: now.
 	StartedAt time.Time
 }
@@ -81,6 +83,7 @@ type Agent struct {
 	store    *store.Store
 	trees    *trees.Store
 	kubelet  *host
+	fleet    *fleetPart
 	server   *api.Server
 	listener net.Listener
 	tcp      *http.Server
@@ -119,7 +122,7 @@ func New(opts Options) (_ *Agent, err error) {
 		opts.StartedAt = time.Now()
 	}
 	a := &Agent{
-		opts: opts, cfg: opts.Config, log: opts.Logger, requests: make(chan request), ended: make(chan struct{}), rendered: map[*spec.DaemonSet]*rendered{},
+		opts: opts, cfg: opts.Config, log: opts.Logger, requests: make(chan request), ended: make(chan struct{}), rendered: map[*spec.DaemonSet]*rendered{}, fleet: &fleetPart{},
 		phases: map[string]plan.Phase{}, health: map[string]api.HealthItem{}, stopped: stopwatch{pods: map[string]watched{}},
 	}
 	defer func() {
@@ -127,7 +130,7 @@ func New(opts Options) (_ *Agent, err error) {
 			err = errors.Join(err, a.teardown())
 		}
 	}()
-	for _, step := range []func() error{a.openDirs, a.openInputs, a.openStore, a.openAPI} {
+	for _, step := range []func() error{a.openDirs, a.openInputs, a.openStore, a.openGossip, a.openAPI} {
 		if err := step(); err != nil {
 			return nil, err
 		}
@@ -256,6 +259,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	group.Go(func() error { a.watched("specs", a.loader.Watch(ctx)); return nil })
 	group.Go(func() error { a.nodes.Watch(ctx); return nil })
 	group.Go(func() error { a.store.Watch(ctx); return nil })
+	group.Go(func() error { return a.fleet.run(ctx) })
 	group.Go(func() error { return a.loop(ctx) })
 	group.Go(func() error {
 		<-ctx.Done()

@@ -12,6 +12,7 @@ import (
 
 	"github.com/daemonsetd/daemonsetd/agent/api"
 	"github.com/daemonsetd/daemonsetd/agent/kubelet"
+	"github.com/daemonsetd/daemonsetd/agent/placement"
 	"github.com/daemonsetd/daemonsetd/agent/plan"
 	"github.com/daemonsetd/daemonsetd/agent/registry"
 	"github.com/daemonsetd/daemonsetd/manifests/spec"
@@ -52,6 +53,7 @@ func (b backend) Status(context.Context) (*api.Status, error) {
 			Config: a.opts.ConfigFile, Specs: a.cfg.SpecsDir, NodeFile: a.cfg.NodeFile, NodeDir: a.cfg.NodeDir(), Manifests: a.store.Dir(),
 			State: a.cfg.StateDir, Runtime: a.cfg.RuntimeDir, Socket: a.cfg.Socket, Conditions: filepath.Join(a.cfg.RuntimeDir, "conditions.d"),
 		},
+		Gossip:    a.fleet.status(),
 		NodeFiles: []api.FileStatus{}, SpecFiles: []api.FileStatus{}, DaemonSets: []api.DaemonSetStatus{}, Manifests: []api.ManifestStatus{}, Health: []api.HealthItem{},
 	}
 	v := a.view.Load()
@@ -203,36 +205,64 @@ func (b backend) Explain(_ context.Context, req api.ExplainRequest) ([]api.Expla
 	if err != nil {
 		return nil, err
 	}
-	if req.Node != "" && req.Node != b.a.cfg.NodeName {
-		return nil, gossipOff()
-	}
-	phases := map[string]plan.Status{}
-	for _, s := range v.statuses {
-		phases[s.Key] = s
-	}
 	key := v.key(req.DaemonSet)
+	explain, err := b.explainer(v, req.Node)
+	if err != nil {
+		return nil, err
+	}
 	out := []api.Explanation{}
 	for _, w := range v.state.input.Wanted {
-		if key != "" && w.Key != key {
-			continue
+		if key == "" || w.Key == key {
+			out = append(out, explain(w))
 		}
-		e := api.Explanation{
-			DaemonSet: w.Key, Node: b.a.cfg.NodeName, ShouldRun: w.Decision.ShouldRun, ShouldContinueRunning: w.Decision.ShouldContinueRunning,
-			Phase: string(phases[w.Key].Phase), Message: phases[w.Key].Message, Source: v.source(w.Key), Reasons: []api.Reason{},
-		}
-		for _, r := range w.Decision.Reasons {
-			e.Reasons = append(e.Reasons, api.Reason{Predicate: r.Predicate, Passed: r.Passed, Message: r.Message, Remedy: r.Remedy})
-		}
-		if w.Evicted {
-			e.ShouldRun, e.ShouldContinueRunning = false, false
-			e.Reasons = append(e.Reasons, api.Reason{Predicate: "TaintEviction", Message: "the tolerationSeconds of a NoExecute taint are over", Remedy: "remove the taint, or tolerate it without tolerationSeconds"})
-		}
-		out = append(out, e)
 	}
 	if key != "" && len(out) == 0 {
 		return nil, b.notFound(v, key)
 	}
 	return out, nil
+}
+
+// explainer is how a DaemonSet is explained for a node: this one with what it does, another one with what it told.
+func (b backend) explainer(v *view, node string) (func(plan.Wanted) api.Explanation, error) {
+	if node == "" || node == b.a.cfg.NodeName {
+		phases := map[string]plan.Status{}
+		for _, s := range v.statuses {
+			phases[s.Key] = s
+		}
+		return func(w plan.Wanted) api.Explanation {
+			e := explanation(b.a.cfg.NodeName, v.source(w.Key), w.Key, w.Decision)
+			e.Phase, e.Message = string(phases[w.Key].Phase), phases[w.Key].Message
+			if w.Evicted {
+				e.ShouldRun, e.ShouldContinueRunning = false, false
+				e.Reasons = append(e.Reasons, api.Reason{Predicate: "TaintEviction", Message: "the tolerationSeconds of a NoExecute taint are over", Remedy: "remove the taint, or tolerate it without tolerationSeconds"})
+			}
+			return e
+		}, nil
+	}
+	fleetNow, err := b.fleetView()
+	if err != nil {
+		return nil, err
+	}
+	m, err := fleetNow.ForPlacement(node)
+	if err != nil {
+		return nil, lookupError(err)
+	}
+	sets, there := daemonSetsByKey(v.state.specs.DaemonSets), m.Node()
+	facts := &api.NodeFacts{ReceivedAt: m.FactsAt, LastHeard: m.LastHeard, State: memberState(m.State), Standing: memberStanding(m.Standing), ID: m.ID.String(), LeftOut: m.Facts.LeftOut.String()}
+	return func(w plan.Wanted) api.Explanation {
+		e := explanation(m.Name, v.source(w.Key), w.Key, placement.Decide(sets[w.Key].Object, there))
+		e.Facts = facts
+		return e
+	}, nil
+}
+
+// explanation is a decision in words.
+func explanation(node, source, key string, d placement.Decision) api.Explanation {
+	e := api.Explanation{DaemonSet: key, Node: node, ShouldRun: d.ShouldRun, ShouldContinueRunning: d.ShouldContinueRunning, Source: source, Reasons: []api.Reason{}}
+	for _, r := range d.Reasons {
+		e.Reasons = append(e.Reasons, api.Reason{Predicate: r.Predicate, Passed: r.Passed, Message: r.Message, Remedy: r.Remedy})
+	}
+	return e
 }
 
 // key is namespace/name of what an operator wrote: a name alone is that of the DaemonSet in the namespace default, or else

@@ -2,31 +2,276 @@ package agent
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"time"
 
 	"github.com/daemonsetd/daemonsetd/agent/api"
+	"github.com/daemonsetd/daemonsetd/agent/fleet"
+	"github.com/daemonsetd/daemonsetd/gossip"
+	"github.com/daemonsetd/daemonsetd/gossip/store"
 )
 
-// gossipOff is what is told of the fleet while there is none.
-func gossipOff() error {
-	return api.Errorf(api.CodeUnavailable, "gossip is off: this agent does not speak with others").
-		WithRemedy("dsctl status says how this host stands")
+// fleetView is the fleet as it is now; an error that says why where there is none.
+func (b backend) fleetView() (*fleet.View, error) {
+	if v := b.a.fleet.look(); v != nil {
+		return v, nil
+	}
+	st := b.a.fleet.status()
+	return nil, api.Errorf(api.CodeUnavailable, "gossip is off: %s", st.Reason).
+		WithRemedy("dsctl keyring generate makes a key; copy it to every host, set gossip.join, then dsctl reload")
+}
+
+// status is how this host stands in the fleet.
+func (f *fleetPart) status() *api.GossipStatus {
+	v := f.look()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	st := &api.GossipStatus{State: api.GossipOff, Reason: f.mode.Why, Cluster: f.a.cfg.Cluster}
+	if f.off != nil {
+		st.Reason = f.off.Error()
+	}
+	if v == nil {
+		return st
+	}
+	st.State, st.Reason = api.GossipOn, ""
+	if !f.mode.Keyed {
+		st.State, st.Reason = api.GossipLoopback, f.mode.Why
+	}
+	members := apiMembers(v, time.Now())
+	st.ID, st.Bind, st.GossipKeys, st.Settled, st.Roster = v.Self.String(), f.bind.String(), f.keys, v.Settled, f.rosterFile
+	st.Members = api.CountMembers(members)
+	for _, m := range members {
+		if m.Self {
+			st.KeyFingerprint, st.Advertise = m.KeyFingerprint, m.Address
+		}
+	}
+	return st
 }
 
 // Members implements api.Backend.
-func (b backend) Members(context.Context) (*api.MemberList, error) { return nil, gossipOff() }
+func (b backend) Members(context.Context) (*api.MemberList, error) {
+	v, err := b.fleetView()
+	if err != nil {
+		return nil, err
+	}
+	return &api.MemberList{TypeMeta: api.TypeMeta(api.KindMemberList), Cluster: v.Cluster, Settled: v.Settled, Items: apiMembers(v, time.Now())}, nil
+}
+
+// apiMembers are the members as the API shows them.
+func apiMembers(v *fleet.View, now time.Time) []api.Member {
+	ids := map[string][]string{}
+	for _, m := range v.Members {
+		if m.Name != "" && !m.ID.IsZero() {
+			ids[m.Name] = append(ids[m.Name], m.ID.String())
+		}
+	}
+	out := make([]api.Member, 0, len(v.Members))
+	for _, m := range v.Members {
+		out = append(out, apiMember(m, ids[m.Name], now))
+	}
+	return out
+}
+
+// apiMember is one member; namesakes are the ids of all that have its name.
+func apiMember(m fleet.Member, namesakes []string, now time.Time) api.Member {
+	out := api.Member{
+		Name: m.Name, Self: m.Self, State: memberState(m.State), Standing: memberStanding(m.Standing), Key: api.MemberKey(m.Key),
+		KeyFingerprint: api.KeyFingerprint(m.Key), Since: m.Since, LastHeard: m.LastHeard, RoundTripSeconds: m.RTT.Seconds(), Notes: memberNotes(m),
+	}
+	if !m.ID.IsZero() {
+		out.ID = m.ID.String()
+	}
+	if m.Self {
+		out.LastHeard = now
+	}
+	if m.Address.IsValid() {
+		out.Address = m.Address.String()
+	}
+	if m.Facts != nil {
+		out.AgentVersion, out.AgentStartedAt, out.Kubelet, out.LeftOut = m.Facts.AgentVersion, m.Facts.Started, m.Facts.Kubelet, m.Facts.LeftOut.String()
+	}
+	for _, section := range sortedKeys(m.Sections) {
+		s := m.Sections[section]
+		out.Records = append(out.Records, api.MemberRecord{Section: section, Generation: s.Stamp.Generation, Version: s.Stamp.Version, Bytes: len(s.Body), ReceivedAt: s.ReceivedAt})
+	}
+	for _, id := range namesakes {
+		if id != out.ID {
+			out.Conflicts = append(out.Conflicts, id)
+		}
+	}
+	return out
+}
+
+func memberState(s gossip.State) string {
+	switch s {
+	case gossip.StateAlive:
+		return api.MemberAlive
+	case gossip.StateFailed:
+		return api.MemberFailed
+	case gossip.StateLeft:
+		return api.MemberLeft
+	}
+	return api.MemberUnknown
+}
+
+func memberStanding(s store.Standing) string {
+	switch s {
+	case store.Trusted:
+		return api.StandingTrusted
+	case store.Excluded:
+		return api.StandingNotInRoster
+	}
+	return api.StandingHeld
+}
+
+// memberNotes are what somebody should look at.
+func memberNotes(m fleet.Member) []string {
+	var notes []string
+	switch {
+	case m.Standing == store.Held && m.Name == "":
+		notes = append(notes, "it has not told its name yet")
+	case m.Standing == store.Held:
+		notes = append(notes, "another key has this name: a host that was installed anew (dsctl trust), a second host of that name, or an intruder")
+	}
+	if m.Elsewhere.IsValid() {
+		notes = append(notes, fmt.Sprintf("its key is used from %s too: a disk that was copied after the first start, or an address that has changed", m.Elsewhere))
+	}
+	if m.Complaints > 0 {
+		notes = append(notes, "it sends what no member should; the log says what")
+	}
+	for _, p := range m.Problems() {
+		notes = append(notes, fmt.Sprintf("what it tells in section %s cannot be used: %v", p.Section, p.Err))
+	}
+	return notes
+}
 
 // Specs implements api.Backend.
-func (b backend) Specs(context.Context) (*api.SpecFileList, error) { return nil, gossipOff() }
+func (b backend) Specs(context.Context) (*api.SpecFileList, error) {
+	v, err := b.fleetView()
+	if err != nil {
+		return nil, err
+	}
+	return specFileList(v), nil
+}
+
+// find is the member that a request means: an id, or the name of the only member that fits.
+func find(v *fleet.View, text string, fits func(fleet.Member) bool, kind string) (fleet.Member, error) {
+	var found []fleet.Member
+	for _, m := range v.Members {
+		if !m.ID.IsZero() && m.ID.String() == text {
+			return m, nil
+		}
+		if m.Name == text && !m.ID.IsZero() && fits(m) {
+			found = append(found, m)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return fleet.Member{}, api.Errorf(api.CodeNotFound, "there is no %s with the name or id %q", kind, text).WithRemedy("dsctl members lists them")
+	case 1:
+		return found[0], nil
+	}
+	ids := ""
+	for _, m := range found {
+		ids += fmt.Sprintf(" %s (%s)", m.ID, memberState(m.State))
+	}
+	return fleet.Member{}, api.Errorf(api.CodeConflict, "%d %ss have the name %q:%s", len(found), kind, text, ids).WithRemedy("give the id")
+}
 
 // Forget implements api.Backend.
-func (b backend) Forget(context.Context, api.ForgetRequest) (*api.ForgetResult, error) {
-	return nil, gossipOff()
+func (b backend) Forget(_ context.Context, req api.ForgetRequest) (*api.ForgetResult, error) {
+	v, err := b.fleetView()
+	if err != nil {
+		return nil, err
+	}
+	m, err := find(v, req.Member, func(fleet.Member) bool { return true }, "member")
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case m.Self:
+		return nil, api.Errorf(api.CodeConflict, "%s is this host, which does not forget itself", m.Name).WithRemedy("ask on another host")
+	case m.State == gossip.StateAlive && !req.Force:
+		return nil, api.Errorf(api.CodeConflict, "%s (%s) is alive and would be back at once", m.Name, m.ID).WithRemedy("stop its agent first, or use --force")
+	}
+	res := &api.ForgetResult{TypeMeta: api.TypeMeta(api.KindForgetResult), Forgotten: apiMember(m, nil, time.Now()), Roster: b.a.cfg.MembersFile}
+	if err := b.a.fleet.node.Load().Forget(m.ID); err != nil {
+		if !errors.Is(err, store.ErrNotSaved) {
+			return nil, err
+		}
+		res.Warnings = append(res.Warnings, err.Error())
+	}
+	b.a.fleet.show()
+	return res, nil
 }
 
 // Trust implements api.Backend.
-func (b backend) Trust(context.Context, api.TrustRequest) (*api.TrustResult, error) {
-	return nil, gossipOff()
+func (b backend) Trust(_ context.Context, req api.TrustRequest) (*api.TrustResult, error) {
+	v, err := b.fleetView()
+	if err != nil {
+		return nil, err
+	}
+	held := func(m fleet.Member) bool { return m.Standing == store.Held }
+	m, err := find(v, req.Member, held, "held member")
+	if trusted, ok := pinned(v, req.Member); err != nil && ok {
+		m, err = trusted, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	res := &api.TrustResult{TypeMeta: api.TypeMeta(api.KindTrustResult), Name: m.Name, New: pinnedKey(m), Roster: b.a.cfg.MembersFile}
+	if m.Standing == store.Trusted {
+		return res, nil
+	}
+	if m.Standing == store.Excluded || m.Name == "" {
+		return nil, api.Errorf(api.CodeConflict, "member %s cannot be trusted: it is not in the roster, or has not told its name", m.ID).WithRemedy("list it in " + b.a.cfg.MembersFile)
+	}
+	if old, ok := pinned(v, m.Name); ok {
+		res.Old = new(pinnedKey(old))
+	}
+	res.Changed = true
+	if err := b.a.fleet.node.Load().Trust(m.ID); err != nil {
+		if !errors.Is(err, store.ErrNotSaved) {
+			return nil, api.Errorf(api.CodeConflict, "%v", err)
+		}
+		res.Warnings = append(res.Warnings, err.Error())
+	}
+	b.a.fleet.show()
+	return res, nil
+}
+
+// pinned is the member to which a name belongs.
+func pinned(v *fleet.View, name string) (fleet.Member, bool) {
+	for _, m := range v.Members {
+		if m.Name == name && m.Standing == store.Trusted && !m.ID.IsZero() {
+			return m, true
+		}
+	}
+	return fleet.Member{}, false
+}
+
+func pinnedKey(m fleet.Member) api.PinnedKey {
+	return api.PinnedKey{ID: m.ID.String(), Key: api.MemberKey(m.Key), KeyFingerprint: api.KeyFingerprint(m.Key)}
 }
 
 // FleetChanged implements api.Backend.
-func (b backend) FleetChanged() <-chan struct{} { return nil }
+func (b backend) FleetChanged() <-chan struct{} {
+	if b.a.fleet.node.Load() == nil {
+		return nil
+	}
+	b.a.fleet.mu.Lock()
+	defer b.a.fleet.mu.Unlock()
+	return b.a.fleet.changed
+}
+
+// lookupError turns an error of the fleet's view into what the client is told.
+func lookupError(err error) error {
+	switch {
+	case errors.Is(err, fleet.ErrNoMember):
+		return api.Errorf(api.CodeNotFound, "%v", err).WithRemedy("dsctl members lists all members")
+	case errors.Is(err, fleet.ErrNotTrusted):
+		return api.Errorf(api.CodeConflict, "%v", err).WithRemedy("dsctl members shows why")
+	}
+	return api.Errorf(api.CodeUnavailable, "%v", err)
+}

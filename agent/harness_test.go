@@ -2,6 +2,7 @@ package agent
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"io"
@@ -41,6 +42,12 @@ type bed struct {
 func newBed(t *testing.T, opts kubeletsim.Options) *bed {
 	t.Helper()
 	t.Parallel()
+	return newHostBed(t, opts)
+}
+
+// newHostBed is newBed for one of several hosts of a test, which says itself that it is parallel.
+func newHostBed(t *testing.T, opts kubeletsim.Options) *bed {
+	t.Helper()
 	// A socket's path is short, and t.TempDir has the test's name in it.
 	dir, err := os.MkdirTemp("", "ds")
 	if err != nil {
@@ -53,7 +60,7 @@ func newBed(t *testing.T, opts kubeletsim.Options) *bed {
 			t.Fatal(err)
 		}
 	}
-	opts.Dir, opts.NodeName = b.path("manifests"), "node-1"
+	opts.Dir, opts.NodeName = b.path("manifests"), cmp.Or(opts.NodeName, "node-1")
 	if b.kubelet, err = kubeletsim.New(opts); err != nil {
 		t.Fatal(err)
 	}
@@ -73,7 +80,8 @@ func newBed(t *testing.T, opts kubeletsim.Options) *bed {
 		}
 	})
 	b.cfg.SpecsDir, b.cfg.NodeFile, b.cfg.ManifestsDir = b.path("specs.d"), b.path("node.yaml"), b.path("manifests")
-	b.cfg.StateDir, b.cfg.RuntimeDir, b.cfg.NodeName = b.path("state"), b.path("run"), "node-1"
+	b.cfg.StateDir, b.cfg.RuntimeDir, b.cfg.NodeName = b.path("state"), b.path("run"), opts.NodeName
+	b.cfg.Gossip.KeyFile, b.cfg.MembersFile = "", b.path("members.yaml")
 	b.cfg.Kubelet.Config, b.cfg.Kubelet.URL, b.cfg.Kubelet.HealthzURL = b.path("kubelet.yaml"), server.URL, server.URL+"/healthz"
 	if err := b.cfg.Complete(); err != nil {
 		t.Fatal(err)

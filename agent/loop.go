@@ -66,6 +66,7 @@ func (a *Agent) loop(ctx context.Context) error {
 		case <-a.nodes.Wake():
 		case <-a.store.Wake():
 		case <-a.kubelet.poller.Wake():
+		case <-a.fleet.wake:
 		case <-timer.C:
 		}
 		if len(waiting) == 0 {

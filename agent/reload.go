@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/daemonsetd/daemonsetd/agent/api"
@@ -38,7 +39,7 @@ func (a *Agent) Reload(ctx context.Context) (*api.ReloadResult, error) {
 		return nil, unavailable(err)
 	}
 	after := a.view.Load()
-	problems = append(problems, after.origins.Problems...)
+	problems = append(slices.Clone(after.config), after.origins.Problems...)
 	for _, f := range after.state.specs.Files {
 		problems = append(problems, f.Problems...)
 	}
@@ -123,6 +124,9 @@ func (a *Agent) takeOver(ctx context.Context, next config.Config, problems diag.
 	if a.kubelet.refresh(ctx, true) {
 		res.Changed = append(res.Changed, "the kubelet's settings")
 	}
+	changed, found := a.fleet.reload()
+	res.Changed = append(res.Changed, changed...)
+	a.opts.ConfigProblems = append(slices.Clone(problems), found...)
 	a.nodes.Reload()
 	a.loader.Confirm()
 	a.acting = acting{}

@@ -43,6 +43,7 @@ func (a *Agent) publish(s state, out plan.Output) {
 		kubelet: a.kubelet.settings(), line: statusLine(s, out),
 	}
 	old := a.view.Swap(v)
+	a.fleet.note(v)
 	a.publishObjects(old, v)
 	a.publishMetrics(v)
 	a.publishConditions(old, v)
@@ -51,7 +52,7 @@ func (a *Agent) publish(s state, out plan.Output) {
 // publishObjects brings the registry up to date, looking only at what can have changed.
 func (a *Agent) publishObjects(old, v *view) {
 	if old == nil || old.state.node != v.state.node {
-		a.registry.SetNodes([]*corev1.Node{v.state.node})
+		a.showNodes()
 	}
 	if old == nil || old.state.specs != v.state.specs || !samePods(old.state.kubelet.Pods, v.state.kubelet.Pods) {
 		a.registry.SetPods(v.pods())

@@ -7,6 +7,7 @@ import (
 	"log"
 	"net"
 	"net/netip"
+	"strconv"
 	"time"
 
 	"github.com/hashicorp/memberlist"
@@ -34,7 +35,7 @@ type Config struct {
 	Transport memberlist.NodeAwareTransport
 	// Advertise is the address that others are told; invalid: the transport says.
 	Advertise netip.AddrPort
-	// Join are hosts to begin with, as host or host:port; names are looked up anew each time. None is needed after the
+	// Join are hosts to begin with, as host:port; names are looked up anew each time. None is needed after the
 	// first contact, as members are remembered.
 	Join []string
 	// Keys encrypt, 32 bytes each: the first one encrypts, all of them decrypt. Without one only a loopback address may
@@ -119,30 +120,14 @@ func (c Config) Validate() error {
 	return nil
 }
 
-// splitHost takes a host or a host:port apart.
+// splitHost takes a host:port apart.
 func splitHost(text string) (host string, port uint16, err error) {
-	if addr, err := netip.ParseAddr(text); err == nil {
-		return addr.String(), DefaultPort, nil
-	}
-	if addr, err := netip.ParseAddrPort(text); err == nil {
-		return addr.Addr().String(), addr.Port(), nil
-	}
 	host, service, err := net.SplitHostPort(text)
-	if err != nil {
-		host, service = text, ""
+	n, numErr := strconv.ParseUint(service, 10, 16)
+	if err != nil || numErr != nil || host == "" || n == 0 {
+		return "", 0, fmt.Errorf("host to join %q: want host:port", text)
 	}
-	port = DefaultPort
-	if service != "" {
-		n, err := net.LookupPort("udp", service)
-		if err != nil || n <= 0 || n > 65535 {
-			return "", 0, fmt.Errorf("host to join %q: %q is no port", text, service)
-		}
-		port = uint16(n)
-	}
-	if host == "" || len(host) > 253 {
-		return "", 0, fmt.Errorf("host to join %q: want host or host:port", text)
-	}
-	return host, port, nil
+	return host, uint16(n), nil
 }
 
 // memberlistConfig is how memberlist is set up: its own compression off, which costs much and saves nothing on signed and

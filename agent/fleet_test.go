@@ -1,0 +1,47 @@
+package agent
+
+import (
+	"net/netip"
+	"testing"
+
+	"github.com/daemonsetd/daemonsetd/agent/api"
+	"github.com/daemonsetd/daemonsetd/gossip/keyring"
+	"github.com/daemonsetd/daemonsetd/test/kubeletsim"
+)
+
+// member makes a host that gossips on a loopback address of its own with a key that all have.
+func member(t *testing.T, name, addr string, key keyring.Key, join string) *bed {
+	t.Helper()
+	b := newHostBed(t, kubeletsim.Options{NodeName: name})
+	b.cfg.Gossip.Bind, b.cfg.Gossip.KeyFile = netip.AddrPortFrom(netip.MustParseAddr(addr), 17947).String(), b.path("gossip.key")
+	if join != "" {
+		b.cfg.Gossip.Join = []string{join}
+	}
+	ring := &keyring.Ring{}
+	if _, err := ring.Add(key, ""); err != nil {
+		t.Fatal(err)
+	}
+	if err := keyring.Write(b.cfg.Gossip.KeyFile, ring); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// TestFleet: three agents see each other, each other's labels, and each other's absence.
+func TestFleet(t *testing.T) {
+	t.Parallel()
+	key := keyring.Generate()
+	a := member(t, "a", "127.77.0.1", key, "")
+	b := member(t, "b", "127.77.0.2", key, "127.77.0.1:17947")
+	a.run()
+	stop := b.run()
+	a.eventually("b is alive", func() bool {
+		list, err := a.client.Members(t.Context(), "")
+		return err == nil && len(list.Items) == 2 && list.Items[1].State == api.MemberAlive && list.Items[1].Name == "b"
+	})
+	stop()
+	a.eventually("b has failed", func() bool {
+		list, err := a.client.Members(t.Context(), "")
+		return err == nil && len(list.Items) == 2 && list.Items[1].State == api.MemberFailed
+	})
+}

@@ -1,0 +1,460 @@
+package agent
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/memberlist"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/daemonsetd/daemonsetd/agent/api"
+	"github.com/daemonsetd/daemonsetd/agent/config"
+	"github.com/daemonsetd/daemonsetd/agent/fleet"
+	"github.com/daemonsetd/daemonsetd/agent/roster"
+	"github.com/daemonsetd/daemonsetd/agent/zf"
+	"github.com/daemonsetd/daemonsetd/gossip"
+	"github.com/daemonsetd/daemonsetd/gossip/identity"
+	"github.com/daemonsetd/daemonsetd/gossip/keyring"
+	"github.com/daemonsetd/daemonsetd/gossip/record"
+	"github.com/daemonsetd/daemonsetd/gossip/store"
+	"github.com/daemonsetd/daemonsetd/gossip/transport"
+	"github.com/daemonsetd/daemonsetd/manifests/atomicfile"
+	"github.com/daemonsetd/daemonsetd/manifests/diag"
+	"github.com/daemonsetd/daemonsetd/manifests/spec"
+)
+
+const (
+	// publishGap is the shortest time between two publications: what changes many times in it is told once.
+	publishGap = 250 * time.Millisecond
+	// viewGap is the shortest time between two looks at the fleet; a large one is looked at less often, as each look costs
+	// more.
+	viewGap, viewGapLarge = 50 * time.Millisecond, time.Second
+	// largeFleet is from how many members on a fleet is large.
+	largeFleet = 1000
+)
+
+// GossipOptions replace what a simulation has otherwise.
+type GossipOptions struct {
+	// Transport is in place of the sockets.
+	Transport memberlist.NodeAwareTransport
+	// Timing is in place of gossip.Default.
+	Timing gossip.Timing
+	// Verify is in place of verifying each record.
+	Verify func(r record.Record, cluster string) error
+}
+
+// fleetPart is the agent as a member of the fleet: what it tells, and what it sees.
+type fleetPart struct {
+	a *Agent
+	// node is nil while gossip is off.
+	node atomic.Pointer[gossip.Node]
+	// opened gets a value when node is set, wake when the loop should look at the fleet, tell when there is something to tell.
+	opened, wake, tell chan struct{}
+
+	mu      sync.Mutex
+	tracker fleet.Tracker
+	changed chan struct{}
+	// told are the bodies that wait to be published, by section.
+	told map[string][]byte
+	// mode says whether gossip is wanted, off why it is not there though it is wanted.
+	mode config.GossipMode
+	off  error
+	// at is where and as whom this host is a member.
+	bind netip.AddrPort
+	id   identity.Identity
+	// keys are the fingerprints of the keys in use, rosterFile is the roster that is in effect, if any.
+	keys       []string
+	rosterFile string
+
+	// The rest belongs to the loop, and to New before it.
+	seen             nodeSeen
+	rosterID, keysID fileIdentity
+}
+
+// nodeSeen is what the sections were last made from.
+type nodeSeen struct {
+	node    *corev1.Node
+	specs   *spec.Snapshot
+	kubelet string
+}
+
+// openGossip makes the member that this agent is, where the configuration wants one. What keeps it from being one (an
+// unreadable key, a port that is taken) is told, and the agent does everything else.
+func (a *Agent) openGossip() error {
+	f := a.fleet
+	f.a, f.told, f.changed = a, map[string][]byte{}, make(chan struct{})
+	f.opened, f.wake, f.tell = make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1)
+	a.onStop("gossip", func(context.Context) error { return f.close() })
+	f.open()
+	return nil
+}
+
+// open tries to become a member.
+func (f *fleetPart) open() {
+	mode, err := f.a.cfg.GossipMode()
+	var node *gossip.Node
+	if err == nil && mode.On {
+		node, err = f.member(mode)
+	}
+	f.mu.Lock()
+	f.mode, f.off = mode, err
+	f.mu.Unlock()
+	text := ""
+	if err != nil {
+		text = "gossip is off: " + err.Error()
+	}
+	f.a.when(text != "", "Gossip", api.SeverityError, text+"; everything on this host works, but it is not seen by the others", "correct it, then: dsctl reload")
+	if node != nil {
+		f.a.metrics.Registry().MustRegister(node)
+		f.node.Store(node)
+		f.opened <- struct{}{}
+	}
+}
+
+// member makes the gossip node.
+func (f *fleetPart) member(mode config.GossipMode) (*gossip.Node, error) {
+	cfg, err := f.config(mode)
+	if err != nil {
+		return nil, err
+	}
+	node, err := gossip.New(cfg)
+	if err != nil {
+		return nil, errors.Join(err, cfg.Transport.Shutdown())
+	}
+	return node, nil
+}
+
+// config is what the gossip node is made of.
+func (f *fleetPart) config(mode config.GossipMode) (gossip.Config, error) {
+	c := f.a.cfg
+	cfg := gossip.Config{Cluster: c.Cluster, Name: c.NodeName, Dir: filepath.Join(c.StateDir, "gossip"), Logger: f.a.log}
+	seeds, err := c.Gossip.Seeds()
+	if err != nil {
+		return cfg, err
+	}
+	for _, s := range seeds {
+		cfg.Join = append(cfg.Join, s.String())
+	}
+	if mode.Keyed {
+		if cfg.Keys, err = f.readKeys(); err != nil {
+			return cfg, err
+		}
+	}
+	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
+		return cfg, err
+	}
+	cfg.Roster, _ = f.readRoster()
+	if cfg.Identity, err = identity.Load(cfg.Dir); err != nil {
+		return cfg, err
+	}
+	if cfg.Advertise, err = c.Gossip.AdvertiseAddress(); err != nil {
+		return cfg, err
+	}
+	bind, err := f.listen(&cfg)
+	if err != nil {
+		return cfg, err
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.id, f.bind = cfg.Identity, bind
+	return cfg, nil
+}
+
+// listen opens the sockets, or takes what a simulation has in their place.
+func (f *fleetPart) listen(cfg *gossip.Config) (netip.AddrPort, error) {
+	bind, err := f.a.cfg.Gossip.BindAddress()
+	if err != nil {
+		return bind, err
+	}
+	if o := f.a.opts.Gossip; o != nil {
+		cfg.Transport, cfg.Timing, cfg.Verify = o.Transport, o.Timing, o.Verify
+		return bind, nil
+	}
+	t, err := transport.New(transport.Config{Bind: bind, Logger: f.a.log})
+	if err != nil {
+		return bind, err
+	}
+	cfg.Transport = t
+	if cfg.Advertise.IsValid() && cfg.Advertise.Port() == 0 {
+		cfg.Advertise = netip.AddrPortFrom(cfg.Advertise.Addr(), t.Addr().Port())
+	}
+	return t.Addr(), nil
+}
+
+// readKeys reads the key file.
+func (f *fleetPart) readKeys() ([][]byte, error) {
+	f.keysID = identify(f.a.cfg.Gossip.KeyFile)
+	ring, err := keyring.Read(f.a.cfg.Gossip.KeyFile)
+	if err != nil {
+		return nil, err
+	}
+	var keys [][]byte
+	var prints []string
+	for _, k := range ring.Keys() {
+		keys, prints = append(keys, k[:]), append(prints, k.Fingerprint())
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.keys = prints
+	return keys, nil
+}
+
+// lastRoster is the name in the state directory of the roster that was last good.
+const lastRoster = "members.yaml"
+
+// readRoster reads the file that says who counts. One with an error leaves in effect what it said before, also across a
+// restart.
+func (f *fleetPart) readRoster() (*store.Roster, diag.List) {
+	path, kept := f.a.cfg.MembersFile, filepath.Join(f.a.cfg.StateDir, "gossip", lastRoster)
+	f.rosterID = identify(path)
+	r, problems, err := roster.Read(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		r, path, err = nil, "", ignoreMissing(os.Remove(kept))
+	case err == nil && !problems.HasErrors():
+		err = keep(kept, path)
+	default:
+		if last, lastProblems, lastErr := roster.Read(kept); lastErr == nil && !lastProblems.HasErrors() {
+			r = last
+		} else {
+			path = ""
+		}
+	}
+	if err != nil {
+		problems = append(problems, diag.Problem{File: f.a.cfg.MembersFile, Severity: diag.Error, Message: err.Error()})
+	}
+	problem := firstError(problems)
+	f.a.when(problem != "", "MembersFile", api.SeverityError, "the list of members cannot be used; what it said before stays in effect: "+problem, "correct the file, then: dsctl reload")
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.rosterFile = path
+	return r, problems
+}
+
+func ignoreMissing(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// keep copies a file that is good into the state directory.
+func keep(to, from string) error {
+	data, err := os.ReadFile(from)
+	if err != nil {
+		return err
+	}
+	return atomicfile.WriteFile(to, data, 0o600)
+}
+
+// run is the member until ctx ends; it begins when there is one.
+func (f *fleetPart) run(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-f.opened:
+	}
+	node := f.node.Load()
+	var wg sync.WaitGroup
+	wg.Go(func() { f.watch(ctx, node) })
+	wg.Go(func() { f.publish(ctx, node) })
+	err := node.Run(ctx)
+	wg.Wait()
+	if err != nil {
+		f.a.log.Error().Err(err).Msg("gossip ended with an error")
+	}
+	return nil
+}
+
+// close gives up a node that never ran.
+func (f *fleetPart) close() error {
+	select {
+	case <-f.opened:
+		return f.node.Load().Close()
+	default:
+		return nil
+	}
+}
+
+// watch looks at the fleet when something in it has changed.
+func (f *fleetPart) watch(ctx context.Context, node *gossip.Node) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-node.Changed():
+		}
+		gap := viewGap
+		if v := f.look(); v != nil && len(v.Members) >= largeFleet {
+			gap = viewGapLarge
+		}
+		f.show()
+		select {
+		case f.wake <- struct{}{}:
+		default:
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(gap):
+		}
+	}
+}
+
+// look gives the fleet as it is now; nil while gossip is off.
+func (f *fleetPart) look() *fleet.View {
+	node := f.node.Load()
+	if node == nil {
+		return nil
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.tracker.Update(node.View(), time.Now())
+}
+
+// show puts the fleet's nodes where they are listed and watched, and wakes who waits for a change.
+func (f *fleetPart) show() {
+	f.a.showNodes()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	close(f.changed)
+	f.changed = make(chan struct{})
+}
+
+// showNodes lists this host's node as it is, and the others' as they were told.
+func (a *Agent) showNodes() {
+	v := a.view.Load()
+	if v == nil {
+		return
+	}
+	nodes := []*corev1.Node{v.state.node}
+	if fleet := a.fleet.look(); fleet != nil {
+		for n := range fleet.Nodes() {
+			if n.Name != a.cfg.NodeName {
+				nodes = append(nodes, n)
+			}
+		}
+	}
+	a.registry.SetNodes(nodes)
+}
+
+// note makes the sections of what the round has read; the loop calls it. What did not change is not made again.
+func (f *fleetPart) note(v *view) {
+	if f.node.Load() == nil {
+		return
+	}
+	seen := nodeSeen{node: v.state.node, specs: v.state.specs, kubelet: kubeletStatus(v).State}
+	if seen == f.seen {
+		return
+	}
+	f.seen = seen
+	files := specFiles(seen.specs)
+	body, left, err := fleet.FromNode(seen.node, fleet.Extras{
+		AgentVersion: f.a.opts.Version.Version, Kubelet: seen.kubelet, Specs: fleet.DigestOfFiles(files), Started: f.a.opts.StartedAt,
+	})
+	f.put(fleet.SectionNode, body, err)
+	f.a.when(!left.IsZero(), "NodeTooLarge", api.SeverityWarning,
+		"the node has more than other hosts can be told; left out: "+left.Counts().String(), "use fewer or shorter labels, annotations and taints")
+	body, missing, err := fleet.EncodeSpecs(files, seen.specs.DirProblem != "")
+	f.put(fleet.SectionSpecs, body, err)
+	f.a.when(len(missing) > 0, "TooManySpecFiles", api.SeverityWarning,
+		fmt.Sprintf("other hosts cannot be told of %s", count(len(missing), "spec file")), "put several documents into one file")
+}
+
+// specFiles are the spec files as other hosts are told of them.
+func specFiles(s *spec.Snapshot) []fleet.SpecFile {
+	files := make([]fleet.SpecFile, 0, len(s.Files))
+	for _, f := range s.Files {
+		file := fleet.SpecFile{Name: filepath.Base(f.File), Bad: f.Bad}
+		if raw, err := hex.DecodeString(f.Digest); err == nil {
+			copy(file.Digest[:], raw)
+		}
+		files = append(files, file)
+	}
+	return files
+}
+
+// put has a section published soon.
+func (f *fleetPart) put(section string, body []byte, err error) {
+	if err != nil {
+		f.a.report("NotTold", api.SeverityWarning, fmt.Sprintf("other hosts cannot be told of the %s: %v", section, err), "")
+		return
+	}
+	f.mu.Lock()
+	f.told[section] = body
+	f.mu.Unlock()
+	select {
+	case f.tell <- struct{}{}:
+	default:
+	}
+}
+
+// publish tells the others, the newest of what came in a short while, off the loop: a record is on disk before it is told.
+func (f *fleetPart) publish(ctx context.Context, node *gossip.Node) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-f.tell:
+		}
+		f.mu.Lock()
+		told := f.told
+		f.told = map[string][]byte{}
+		f.mu.Unlock()
+		for section, body := range told {
+			if err := node.Publish(section, body); err != nil {
+				f.a.log.Error().Err(err).Str(zf.Section, section).Msg("a record of this host could not be written")
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(publishGap):
+		}
+	}
+}
+
+// reload takes over another key file or roster; the loop calls it. What is wrong with one leaves in effect what it said before.
+// Gossip that is off is tried again.
+func (f *fleetPart) reload() (changed []string, problems diag.List) {
+	node := f.node.Load()
+	if node == nil {
+		f.open()
+		if f.node.Load() != nil {
+			changed = append(changed, "gossip is on")
+		}
+		return changed, nil
+	}
+	if path := f.a.cfg.Gossip.KeyFile; identify(path) != f.keysID {
+		keys, err := f.readKeys()
+		if err == nil {
+			err = node.SetKeys(keys)
+		}
+		f.a.when(err != nil, "GossipKeys", api.SeverityError, fmt.Sprintf("the gossip keys cannot be changed; the ones before stay in use: %v", err), "correct "+path+", then: dsctl reload")
+		if err != nil {
+			problems = append(problems, diag.Problem{File: path, Severity: diag.Error, Message: err.Error()})
+		} else {
+			changed = append(changed, "the gossip keys")
+		}
+	}
+	if before := f.rosterID; identify(f.a.cfg.MembersFile) != before {
+		r, found := f.readRoster()
+		if err := node.SetRoster(r); err != nil {
+			found = append(found, diag.Problem{File: f.a.cfg.MembersFile, Severity: diag.Error, Message: err.Error()})
+		}
+		if !found.HasErrors() {
+			changed = append(changed, "the list of members")
+		}
+		problems = append(problems, found...)
+	}
+	return changed, problems
+}
