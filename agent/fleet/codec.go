@@ -11,8 +11,10 @@ import (
 // ErrMalformed is in every error about a section that another host told and that cannot be used.
 var ErrMalformed = errors.New("malformed section")
 
+// malformed is an error of bounded size that can be shown: it is kept, and what it quotes came from somebody else.
 func malformed(format string, args ...any) error {
-	return fmt.Errorf("%w: "+format, append([]any{ErrMalformed}, args...)...)
+	text, _ := cut(scrub(fmt.Sprintf(format, args...)), maxProblem)
+	return fmt.Errorf("%w: %s", ErrMalformed, text)
 }
 
 // codec reads and writes the wire format.
@@ -62,7 +64,7 @@ func decode[T any](body []byte, known func() shape) (wire T, unknown int, err er
 		err = c.lenient.Unmarshal(body, &wire)
 	}
 	if err != nil {
-		return wire, 0, malformed("%w", err)
+		return wire, 0, malformed("%v", err)
 	}
 	return wire, unknown, nil
 }

@@ -18,8 +18,7 @@ func checkShape(t *testing.T, wire reflect.Type, known shape) {
 	if wire.NumField() != len(known) {
 		t.Errorf("%s has %d fields, its shape %d keys", wire, wire.NumField(), len(known))
 	}
-	for i := range wire.NumField() {
-		field := wire.Field(i)
+	for field := range wire.Fields() {
 		number, _, _ := strings.Cut(field.Tag.Get("cbor"), ",")
 		key, err := strconv.ParseUint(number, 10, 64)
 		inner, ok := known[key]

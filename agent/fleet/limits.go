@@ -35,6 +35,7 @@ const (
 	maxKeyLen   = 253 + 1 + 63 // a qualified name with its prefix
 	maxValueLen = 63           // of a label or a taint
 	maxFileName = 255          // NAME_MAX
+	maxProblem  = 256          // of the text of an error about a section
 
 	// maxSecond is the last second of the year 9999: the JSON of a later moment is an error, which would spoil a whole list.
 	maxSecond = 253402300799

@@ -332,6 +332,8 @@ func TestNodeMalformed(t *testing.T) {
 		"label key":          {marshal(t, map[int]any{1: map[string]string{"a b": ""}}), `"a b"`},
 		"label value":        {marshal(t, map[int]any{1: map[string]string{"a": "\x1b"}}), `"\x1b"`},
 		"long label":         {marshal(t, map[int]any{1: map[string]string{"a": strings.Repeat("v", 64)}}), "label"},
+		"huge label key":     {marshal(t, map[int]any{1: map[string]string{strings.Repeat("\u202e", 5000): ""}}), "label"},
+		"huge key twice":     {append([]byte{0xa1, 0x01, 0xa2}, bytes.Repeat(append(marshal(t, strings.Repeat("k", 5000)), 0x60), 2)...), "duplicate"},
 		"annotation key":     {marshal(t, map[int]any{2: map[string]string{"": "x"}}), "annotation"},
 		"taint without key":  {marshal(t, map[int]any{3: []any{map[int]any{3: "NoSchedule"}}}), "taint"},
 		"taint no effect":    {marshal(t, map[int]any{3: []any{map[int]any{1: "k"}}}), "taint"},
@@ -350,6 +352,9 @@ func TestNodeMalformed(t *testing.T) {
 			}
 			if !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%q does not say %q", err, c.want)
+			}
+			if len(err.Error()) > maxProblem+64 || err.Error() != scrub(err.Error()) {
+				t.Errorf("%q is too long to keep, or not to be shown", err)
 			}
 		})
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime"
 	"slices"
 	"strings"
@@ -39,12 +40,11 @@ func exampleMember(t testing.TB, n int) gossip.Member {
 
 // with is the member with one section more or another.
 func with(m gossip.Member, name string, s store.Section) gossip.Member {
-	sections := map[string]store.Section{}
-	for k, v := range m.Sections {
-		sections[k] = v
+	m.Sections = maps.Clone(m.Sections)
+	if m.Sections == nil {
+		m.Sections = map[string]store.Section{}
 	}
-	sections[name] = s
-	m.Sections = sections
+	m.Sections[name] = s
 	return m
 }
 

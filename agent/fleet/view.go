@@ -140,7 +140,7 @@ func (v *View) Lookup(nameOrID string) (Member, error) {
 	case best >= 0:
 		return named[best], nil
 	case len(named) > 0:
-		return Member{}, fmt.Errorf("%w named %q: %s; check its key and make it so with dsctl trust %s", ErrNotTrusted, nameOrID, standings(named), nameOrID)
+		return Member{}, fmt.Errorf("%w named %q: %s", ErrNotTrusted, nameOrID, standings(named))
 	}
 	if id, err := record.ParseID(nameOrID); err == nil {
 		if i := slices.IndexFunc(v.Members, func(m Member) bool { return m.ID == id }); i >= 0 {
@@ -162,10 +162,15 @@ func (v *View) named(name string) []Member {
 	return v.Members[i:j]
 }
 
+// standings says how members stand, and what to do about it.
 func standings(members []Member) string {
 	var all []string
 	for _, m := range members[:min(len(members), 5)] {
-		all = append(all, fmt.Sprintf("%s is %s", m.ID, m.Standing))
+		remedy := "compare its key with the host's, then dsctl trust " + m.ID.String()
+		if m.Standing == store.Excluded {
+			remedy = "the roster does not list it"
+		}
+		all = append(all, fmt.Sprintf("%s is %s (%s)", m.ID, m.Standing, remedy))
 	}
 	return strings.Join(all, ", ")
 }

@@ -101,8 +101,10 @@ func TestLookup(t *testing.T) {
 			t.Errorf("%q is %s, want %s", c.of, m.ID, c.want)
 		}
 	}
-	if _, err := v.Lookup("held"); err == nil || !strings.Contains(err.Error(), id(2).String()) || !strings.Contains(err.Error(), "dsctl trust held") {
-		t.Errorf("%v names neither the id nor what to do", err)
+	for name, want := range map[string]string{"held": "dsctl trust " + id(2).String(), "out": "roster"} {
+		if _, err := v.Lookup(name); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v does not say what to do: %q", err, want)
+		}
 	}
 }
 
