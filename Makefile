@@ -12,14 +12,14 @@ GOLANGCI   = $(GO) tool -modfile=tools/go.mod golangci-lint
 BENCHSTAT  = $(GO) tool -modfile=tools/go.mod benchstat
 
 # The packages in which goroutines meet.
-CONCURRENT = ./agent/... ./manifests/store/...
+CONCURRENT = ./agent/... ./gossip/... ./manifests/store/...
 # The packages with benchmarks.
-BENCHED    = $(sort $(dir $(shell grep -rl --include='*_test.go' '^func Benchmark' agent cmd manifests test/bench)))
+BENCHED    = $(sort $(dir $(shell grep -rl --include='*_test.go' '^func Benchmark' agent cmd gossip manifests test/bench)))
 # Modules of their own, each with its go.mod.
 MODULES    = test/conformance
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race lint fmt bench fuzz demo conformance e2e parity cover bump-kubernetes clean
+.PHONY: help build test race sim lint fmt bench fuzz demo conformance e2e parity cover bump-kubernetes clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ test: ## run the unit, property, golden and script tests, with the race detector
 
 race: ## run the tests of the concurrent packages COUNT times over, shuffled
 	$(GO) test -race -count=$(COUNT) -shuffle=on -timeout 30m $(CONCURRENT)
+
+sim: ## simulate fleets of up to 1,000 members in virtual time, with faults; SIM=regexp chooses, SEED=n another seed
+	SEED='$(SEED)' $(GO) test -tags sim -count=1 -timeout 30m -v -run '^TestSim.*$(SIM)' ./gossip
 
 lint: ## run the linters and the formatters' check over every module
 	$(GOLANGCI) run ./...
