@@ -89,7 +89,7 @@ func (r *reader) pairs(wire map[string]string, value func(key, value string) (st
 	for key, told := range wire {
 		text, ok := value(key, told)
 		if !isName(key) || !ok {
-			r.fail("%q=%q is no label or annotation", key, told)
+			r.fail("no label or annotation can be %q=%q", key, told)
 			return nil
 		}
 		if text != told {
