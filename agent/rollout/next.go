@@ -48,6 +48,8 @@ type Observation struct {
 	Answers bool
 	// Settled: enough was heard of the other members, since the start of this process and lately.
 	Settled bool
+	// Alone: gossip is off, so that there is nobody who might not know yet that the DaemonSet was placed here.
+	Alone bool
 	// Requested: the operator has asked for the replacement on this host (OnDelete).
 	Requested bool
 	// Shown is passed on.
@@ -207,7 +209,7 @@ func (m *machine) progress() {
 	if m.Phase == PhaseFailed || m.Sick || m.o.Pod == PodUnknown && !m.Running.IsZero() {
 		return
 	}
-	if m.Began.After(m.o.Now) { // the clock was set back
+	if m.Began.IsZero() || m.Began.After(m.o.Now) { // the clock was set back
 		m.Began = m.o.Now
 	}
 	end := m.Began.Add(m.spec.Deadline)

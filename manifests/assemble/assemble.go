@@ -7,6 +7,7 @@ package assemble
 
 import (
 	"io/fs"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -71,8 +72,9 @@ func (a *Assembler) prepare() {
 
 // Assembly is what is laid for one DaemonSet.
 type Assembly struct {
-	// Revision is that of Manifest, and is set also where there is no manifest.
-	Revision string
+	// Revision is that of Manifest, and is set also where there is no manifest. Fleet is the same without what comes from this
+	// node's labels and addresses: hosts with the same files have the same one.
+	Revision, Fleet string
 	// Missing says why there are no manifest and no trees.
 	Missing []resolve.Missing
 	// Manifest is the pod. Changes is what of the template is not in it, or is there in another form.
@@ -89,6 +91,7 @@ type Assembly struct {
 func (a *Assembler) Assemble(ds *spec.DaemonSet) (Assembly, error) {
 	res := resolve.Resolve(a.input(ds))
 	out := Assembly{Revision: render.Revision(ds.Template, res.Digests...), Missing: res.Missing, Changes: res.Changes}
+	out.Fleet = render.Revision(ds.Template, without(res.Digests, res.NodeDigests)...)
 	out.Refers = refersToAny(res)
 	if len(res.Missing) > 0 {
 		return out, nil
@@ -105,6 +108,17 @@ func (a *Assembler) Assemble(ds *spec.DaemonSet) (Assembly, error) {
 func (a *Assembler) Missing(ds *spec.DaemonSet) (missing []resolve.Missing, refers bool) {
 	res := resolve.Resolve(a.input(ds))
 	return res.Missing, refersToAny(res)
+}
+
+// without is a list less another, element by element.
+func without(list, less []string) []string {
+	out := slices.Clone(list)
+	for _, s := range less {
+		if i := slices.Index(out, s); i >= 0 {
+			out = slices.Delete(out, i, i+1)
+		}
+	}
+	return out
 }
 
 func refersToAny(res resolve.Result) bool {
