@@ -210,6 +210,23 @@ func TestStreamsStallAcrossACut(t *testing.T) {
 	}
 }
 
+// A segment that is late holds up those after it.
+func TestSegmentsDoNotOvertake(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		n, a, b := pair(t, Config{})
+		dialed, accepted := connected(t, a, b)
+		start := time.Now()
+		n.SetFaults(Faults{DelayMin: time.Second, DelayMax: time.Second})
+		write(t, dialed, "first ")
+		n.SetFaults(Faults{})
+		write(t, dialed, "second")
+		buf := make([]byte, 20)
+		if got, err := accepted.Read(buf); err != nil || string(buf[:got]) != "first second" || time.Since(start) != time.Second {
+			t.Errorf("read %q, %v after %s", buf[:got], err, time.Since(start))
+		}
+	})
+}
+
 func TestASenderGivesUpAfterAQuarterOfAnHour(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		n, a, b := pair(t, Config{})

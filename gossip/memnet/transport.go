@@ -159,9 +159,7 @@ func (t *Transport) stop() {
 	}
 	t.stopped = true
 	close(t.done)
-	if t.n.nodes[t.addr] == t {
-		delete(t.n.nodes, t.addr)
-	}
+	delete(t.n.nodes, t.addr)
 	for _, c := range slices.SortedFunc(maps.Keys(t.conns), byNumber) {
 		c.abort()
 	}

@@ -193,6 +193,9 @@ func TestShutdownEndsDials(t *testing.T) {
 	if err := ours.Shutdown(); err != nil {
 		t.Fatal(err)
 	}
+	if ours.Stats().DialErrors != 1 {
+		t.Error("Shutdown did not wait for the dial to end")
+	}
 	if err := next(t, done); err == nil {
 		t.Error("the dial succeeded")
 	}
