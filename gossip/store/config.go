@@ -27,8 +27,8 @@ type Config struct {
 	// Verify says whether a record was signed by its owner for the cluster. Nil: record.Record.Verify. Simulations of many
 	// members in one process share a cache.
 	Verify func(r record.Record, cluster string) error
-	// Keep gives the bytes that are held for an accepted record, equal to those that were offered, and never changed
-	// afterwards. Nil: a copy. Simulations of many members in one process share one copy among all tables.
+	// Keep gives the bytes that are held for an accepted record: equal to its argument, which is the caller's buffer, but not
+	// it, and never changed afterwards. Nil: a copy. Simulations of many members in one process share one copy among all tables.
 	Keep func(encoded []byte) []byte
 }
 

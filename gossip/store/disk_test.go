@@ -27,19 +27,19 @@ func TestFlushInTime(t *testing.T) {
 		for n := range 9 {
 			offer(t, table, newHost(n).profile(t, at(now(), 1), fmt.Sprint("host-", n)), Newer)
 		}
-		disk.calls = nil
-		time.Sleep(flushDelay + time.Millisecond)
+		disk.since()
+		<-time.After(flushDelay + time.Millisecond)
 		synctest.Wait()
-		if got := strings.Join(disk.calls, ","); got != "write,sync" {
+		if got := disk.since(); got != "write,sync" {
 			t.Errorf("calls: %s", got)
 		}
 		for n := range 9 {
 			offer(t, table, newHost(n).profile(t, at(now(), 2), fmt.Sprint("host-", n)), Newer)
 		}
-		disk.calls = nil
-		time.Sleep(time.Hour)
+		disk.since()
+		<-time.After(time.Hour)
 		synctest.Wait()
-		if got := strings.Join(disk.calls, ","); got != "write" {
+		if got := disk.since(); got != "write" {
 			t.Errorf("without a new pin: calls: %s", got)
 		}
 		after := openOn(t, disk.powerCut(true))
@@ -96,10 +96,11 @@ func fullDisk(t *testing.T, k int, half bool, cause syscall.Errno, once bool) {
 	t.Helper()
 	disk, self := newMemDisk(), newHost(9)
 	disk.half = half
-	calls, broken := 0, true
+	calls, broken, reached := 0, true, false
 	disk.fail = func(string) error {
 		calls++
 		if broken && (calls == k+1 || calls > k && !once) {
+			reached = true
 			return cause
 		}
 		return nil
@@ -122,7 +123,8 @@ func fullDisk(t *testing.T, k int, half bool, cause syscall.Errno, once bool) {
 		}
 	}
 	ownRecord("node")
-	failing := calls > k && !once
+	var failing bool
+	disk.locked(func() { failing = reached && !once })
 	if problem := table.Problem(); failing && (problem == nil || !errors.Is(problem, cause)) {
 		t.Errorf("the disk fails, and the problem is %v", problem)
 	}
@@ -132,9 +134,9 @@ func fullDisk(t *testing.T, k int, half bool, cause syscall.Errno, once bool) {
 	if got := table.NextStamp("node").Version; got != 3 {
 		t.Errorf("next version %d, want 3", got)
 	}
-	broken = false
+	disk.locked(func() { broken = false })
 	offer(t, table, newHost(3).profile(t, at(now(), 1), "new"), Newer)
-	time.Sleep(2*maxRetry + flushDelay)
+	<-time.After(2*maxRetry + flushDelay)
 	synctest.Wait()
 	if err := table.Problem(); err != nil {
 		t.Errorf("there is room again, but %v", err)
@@ -222,21 +224,23 @@ func TestSyncFails(t *testing.T) {
 	disk := newMemDisk()
 	table := openOn(t, disk)
 	fail := true
-	disk.fail = func(call string) error {
-		if fail && call == "sync" {
-			fail = false
-			return syscall.EIO
+	disk.locked(func() {
+		disk.fail = func(call string) error {
+			if fail && call == "sync" {
+				fail = false
+				return syscall.EIO
+			}
+			return nil
 		}
-		return nil
-	}
+	})
 	self := newHost(9)
 	if err := table.Put(self.sign(t, "node", table.NextStamp("node"), "x")); !errors.Is(err, ErrNotSaved) {
 		t.Errorf("got %v", err)
 	}
-	disk.calls = nil
+	disk.since()
 	self.publish(t, table, "node", "y")
-	if !disk.called("create "+tempName) || !disk.called("rename") {
-		t.Errorf("calls: %v", disk.calls)
+	if got := disk.since(); !strings.HasPrefix(got, "create "+tempName) || !strings.Contains(got, "rename") {
+		t.Errorf("calls: %s", got)
 	}
 	mustClose(t, table)
 }
@@ -426,7 +430,7 @@ func TestReadOnlyFile(t *testing.T) {
 			t.Errorf("%s is not kept", p.what)
 		}
 	}
-	readOnly = false
+	disk.locked(func() { readOnly = false })
 	newHost(9).publish(t, table, "node", "x")
 	mustClose(t, table)
 	sameView(t, table, openOn(t, disk))
@@ -452,7 +456,7 @@ func TestUnreadableFile(t *testing.T) {
 	if err := table.Flush(); !errors.Is(err, fs.ErrPermission) || !bytes.Equal(disk.content(memLog), data) {
 		t.Errorf("the file was changed, %v", err)
 	}
-	unreadable = false
+	disk.locked(func() { unreadable = false })
 	if err := table.Flush(); err != nil || table.Problem() != nil {
 		t.Errorf("%v, %v", err, table.Problem())
 	}
@@ -487,5 +491,41 @@ func TestFileMode(t *testing.T) {
 		if err != nil || info.Mode() != want {
 			t.Errorf("%s: got %v, %v, want %v", path, info.Mode(), err, want)
 		}
+	}
+}
+
+// What a failed write left is taken off before anything is appended to it; where that fails too, the file is replaced.
+func TestHalfWritten(t *testing.T) {
+	for name, failing := range map[string][]string{"cut off": {"write"}, "replaced": {"write", "truncate"}} {
+		t.Run(name, func(t *testing.T) {
+			disk, self := newMemDisk(), newHost(9)
+			table := openOn(t, disk)
+			left := failing
+			disk.locked(func() {
+				disk.half = true
+				disk.fail = func(call string) error {
+					if len(left) > 0 && call == left[0] {
+						left = left[1:]
+						return syscall.ENOSPC
+					}
+					return nil
+				}
+			})
+			if err := table.Put(self.sign(t, "node", table.NextStamp("node"), "x")); !errors.Is(err, ErrNotSaved) {
+				t.Errorf("got %v", err)
+			}
+			rec := self.publish(t, table, "node", "y")
+			data := disk.content(memLog)
+			state := readLog(bytes.NewReader(data), func(byte, []byte) {})
+			if state.damaged() || state.size != state.good || state.size != table.Stats().LogBytes {
+				t.Errorf("the file is not whole: %+v", state)
+			}
+			after := openOn(t, disk.powerCut(false))
+			if e := after.member(self.id).entry("node"); e == nil || e.stamp != rec.Stamp {
+				t.Error("what was put is not on disk")
+			}
+			mustClose(t, after)
+			mustClose(t, table)
+		})
 	}
 }

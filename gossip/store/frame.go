@@ -59,8 +59,6 @@ func tombstoneFrame(id record.ID, up uint64) frame {
 	return frame{kind: kindTombstone, head: id[:], tail: binary.LittleEndian.AppendUint64(nil, up)}
 }
 
-func (f frame) size() int { return frameHead + len(f.head) + len(f.tail) }
-
 // append adds the frame to b.
 func (f frame) append(b []byte, m marker) []byte {
 	b = append(b, m[:]...)

@@ -35,7 +35,7 @@ func TestGenerationOfAStart(t *testing.T) {
 		self.publish(t, a, "node", "1")
 		wantNext(t, a, "node", at(start, 2))
 		wantNext(t, a, "rollout", at(start, 1))
-		time.Sleep(time.Hour)
+		<-time.After(time.Hour)
 		self.publish(t, a, "node", "2")
 		wantNext(t, a, "node", at(start, 3)) // one generation a start
 		mustClose(t, a)
@@ -165,7 +165,7 @@ func TestFutureIsRefused(t *testing.T) {
 		offer(t, table, h.sign(t, "node", at(edge+1, 1), "too far ahead"), Future)
 		offer(t, table, h.sign(t, "node", at(math.MaxUint64, 1), "as far as possible"), Future)
 		offer(t, table, h.sign(t, "node", at(edge, 1), "just not too far"), Newer)
-		time.Sleep(time.Second)
+		<-time.After(time.Second)
 		offer(t, table, h.sign(t, "node", at(edge+1, 1), "not too far any more"), Newer)
 		if got := table.Stats().Outcomes[Future]; got != 2 {
 			t.Errorf("counted %d from the future, want 2", got)

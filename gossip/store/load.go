@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"io/fs"
@@ -131,7 +130,7 @@ func (t *Table) restoreRecord(payload []byte, sure bool) {
 		return
 	}
 	received := time.Unix(int64(binary.LittleEndian.Uint64(payload)), 0)
-	rec, err := record.Decode(t.keep(bytes.Clone(payload[8:])))
+	rec, err := record.Decode(t.keep(payload[8:]))
 	if err != nil || !sure && t.verify(rec, t.cluster) != nil {
 		return
 	}

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 )
 
@@ -115,10 +117,7 @@ func (d *memDisk) syncDir(string) error {
 	if err := d.call("syncDir"); err != nil {
 		return err
 	}
-	d.durable = map[string]*inode{}
-	for name, n := range d.names {
-		d.durable[name] = n
-	}
+	d.durable = maps.Clone(d.names)
 	return nil
 }
 
@@ -157,6 +156,22 @@ func (d *memDisk) content(name string) []byte {
 		return bytes.Clone(n.data)
 	}
 	return nil
+}
+
+// locked changes what fail looks at.
+func (d *memDisk) locked(change func()) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	change()
+}
+
+// since gives the calls that were made since it was asked last.
+func (d *memDisk) since() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	calls := strings.Join(d.calls, ",")
+	d.calls = nil
+	return calls
 }
 
 func (d *memDisk) called(name string) bool {
