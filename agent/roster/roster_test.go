@@ -18,6 +18,7 @@ import (
 	"github.com/daemonsetd/daemonsetd/gossip/record"
 	"github.com/daemonsetd/daemonsetd/gossip/store"
 	"github.com/daemonsetd/daemonsetd/manifests/diag"
+	"github.com/daemonsetd/daemonsetd/manifests/strictyaml"
 )
 
 // key is a public key that differs from those of other numbers.
@@ -107,6 +108,23 @@ func TestBadFiles(t *testing.T) {
 	}
 }
 
+// The example that operators are shown is a good file, also with the ids in it.
+func TestDocumentedExample(t *testing.T) {
+	text, err := os.ReadFile("../../docs/gossip.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, example, found := strings.Cut(string(text), "```yaml\nmembers:\n")
+	example, _, ended := strings.Cut(example, "```")
+	if !found || !ended {
+		t.Fatal("docs/gossip.md has no example of a members file")
+	}
+	r, problems := Parse("gossip.md", []byte("members:\n"+example))
+	if len(problems) > 0 || len(r.Members) != 2 || len(r.Forgotten) != 1 {
+		t.Errorf("%+v, %v", r, problems)
+	}
+}
+
 func TestForgottenTwiceIsAWarning(t *testing.T) {
 	id := record.IDOf(key(1))
 	got, problems := Parse("members.yaml", fmt.Appendf(nil, "forgotten: [%s, %s]\n", id, id))
@@ -142,7 +160,7 @@ func TestRead(t *testing.T) {
 	}
 }
 
-// The largest roster is taken, and one entry more is refused with the number.
+// The largest roster is taken, within the limits of the parser.
 func TestMostMembers(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("members:\n")
@@ -153,10 +171,21 @@ func TestMostMembers(t *testing.T) {
 	if got == nil || len(got.Members) != MaxMembers {
 		t.Fatalf("problems %v", problems)
 	}
-	b.WriteString("- name: one-more\n")
-	got, problems = Parse("members.yaml", []byte(b.String()))
-	if got != nil || len(problems) != 1 || !strings.Contains(problems[0].Message, "20001 members, at most 20000") {
-		t.Errorf("problems %v", problems)
+}
+
+func TestTooManyEntries(t *testing.T) {
+	docs, _ := strictyaml.Parse("members.yaml", []byte("members: [{name: a}]\nforgotten: [x]\n"), limits())
+	some := []member{{Name: "a"}}
+	for want, f := range map[string]file{
+		"20001 members, at most 20000 can be listed": {Members: make([]member, MaxMembers+1)},
+		"20001 ids, at most 20000 can be listed":     {Members: some, Forgotten: make([]string, MaxMembers+1)},
+		"": {Members: some, Forgotten: make([]string, MaxMembers)},
+	} {
+		c := newCheck(docs[0])
+		good := c.present(f)
+		if list := c.list.List(); good != (want == "") || !good && (len(list) != 1 || list[0].Message != want) {
+			t.Errorf("%v, %v; want %q", good, list, want)
+		}
 	}
 }
 

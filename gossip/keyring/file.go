@@ -110,11 +110,11 @@ func Write(path string, r *Ring) error {
 
 // target is the file that path leads to.
 func target(path string) (string, error) {
-	real, err := filepath.EvalSymlinks(path)
+	resolved, err := filepath.EvalSymlinks(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return path, nil
 	}
-	return real, err
+	return resolved, err
 }
 
 // lockDir keeps other processes from editing files of a directory. The file itself cannot be locked: it is replaced.
