@@ -96,15 +96,17 @@ type Agent struct {
 	stops []stop
 
 	// The rest belongs to the loop.
-	memories *memories
-	rendered map[*spec.DaemonSet]*rendered
-	phases   map[string]plan.Phase
-	health   map[string]api.HealthItem
-	acting   acting
-	stopped  stopwatch
-	ready    bool
-	line     string
-	first    time.Time
+	memories  *memories
+	rollouts  *rollouts
+	peerCache peerCache
+	rendered  map[*spec.DaemonSet]*rendered
+	phases    map[string]plan.Phase
+	health    map[string]api.HealthItem
+	acting    acting
+	stopped   stopwatch
+	ready     bool
+	line      string
+	first     time.Time
 }
 
 // stop is one step of the teardown.
@@ -160,6 +162,9 @@ func (a *Agent) openDirs() error {
 	var problem error
 	if a.memories, problem = loadMemories(a.cfg.StateDir); problem != nil {
 		a.log.Error().Err(problem).Msg("the state of pods was lost")
+	}
+	if a.rollouts, problem = loadRollouts(a.cfg.StateDir); problem != nil {
+		a.log.Error().Err(problem).Msg("the state of rollouts was lost")
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -112,17 +113,12 @@ func TestDriftIsRestored(t *testing.T) {
 		got, err := os.ReadFile(path)
 		return err == nil && string(got) == string(want)
 	})
-	events, err := b.client.Events(t.Context(), client.Selection{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	found := false
-	for _, e := range events.Items {
-		found = found || e.Reason == "ManifestRestored" && e.Type == corev1.EventTypeWarning
-	}
-	if !found {
-		t.Errorf("no event tells of the restored manifest: %+v", events.Items)
-	}
+	b.eventually("an event that tells of the restored manifest", func() bool {
+		events, err := b.client.Events(t.Context(), client.Selection{})
+		return err == nil && slices.ContainsFunc(events.Items, func(e corev1.Event) bool {
+			return e.Reason == "ManifestRestored" && e.Type == corev1.EventTypeWarning
+		})
+	})
 }
 
 func TestForeignPodIsNotTouched(t *testing.T) {

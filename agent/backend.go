@@ -316,6 +316,7 @@ func (b backend) Diff(ctx context.Context) ([]api.FileChange, error) {
 // look reads what a plan depends on without taking anything over; the specs and the node are the last round's.
 func (a *Agent) look() state {
 	s, _ := a.read(time.Now())
+	a.applyRollouts(&s, nil)
 	return s
 }
 

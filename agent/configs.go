@@ -25,6 +25,8 @@ import (
 type rendered struct {
 	compiled *placement.Compiled
 	manifest render.Manifest
+	// fleet is the revision that hosts with the same files share.
+	fleet string
 	// trees are the files of its volumes.
 	trees []trees.Tree
 	// blocked says why the manifest may not be written; empty: it may.
@@ -49,7 +51,7 @@ func (a *Agent) assembler(objects spec.Objects, node *corev1.Node) *assemble.Ass
 // render makes the manifest of a DaemonSet and the files of its volumes.
 func (a *Agent) render(ds *spec.DaemonSet, s *state, from *assemble.Assembler) *rendered {
 	made, err := from.Assemble(ds)
-	r := &rendered{compiled: placement.Compile(ds.Object), manifest: made.Manifest, trees: made.Trees, refers: made.Refers, specs: s.specs, node: s.node}
+	r := &rendered{compiled: placement.Compile(ds.Object), manifest: made.Manifest, fleet: made.Fleet, trees: made.Trees, refers: made.Refers, specs: s.specs, node: s.node}
 	r.manifest.Revision = made.Revision
 	switch {
 	case len(made.Missing) > 0:

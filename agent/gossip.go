@@ -310,6 +310,16 @@ func (f *fleetPart) watch(ctx context.Context, node *gossip.Node) {
 	}
 }
 
+// self is this host's id as text; its node's name where it is no member.
+func (f *fleetPart) self() string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.id.ID.IsZero() {
+		return f.a.cfg.NodeName
+	}
+	return f.id.ID.String()
+}
+
 // look gives the fleet as it is now; nil while gossip is off.
 func (f *fleetPart) look() *fleet.View {
 	node := f.node.Load()

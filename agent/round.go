@@ -47,11 +47,13 @@ func (a *Agent) round(ctx context.Context) time.Duration {
 	a.refreshKubelet(ctx)
 	s, again := a.read(begin)
 	a.layConfigs(&s)
+	a.roll(&s)
 	out := plan.Make(s.input)
 	acted := a.act(ctx, &s, out)
 	if acted {
 		// What was done is looked at before it is told.
 		s, again = a.read(time.Now())
+		a.roll(&s)
 		if out = plan.Make(s.input); len(out.Acts) > 0 {
 			again = time.Millisecond
 		}
@@ -72,7 +74,7 @@ func (a *Agent) round(ctx context.Context) time.Duration {
 	a.metrics.ReconcileSeconds.Observe(now.Sub(begin).Seconds())
 	a.settle(s)
 	waits := []time.Duration{again}
-	for _, at := range []time.Time{out.Again, a.acting.until, a.evictionDue(now)} {
+	for _, at := range []time.Time{out.Again, a.acting.until, a.evictionDue(now), a.rolloutDue()} {
 		if at.After(now) {
 			waits = append(waits, max(at.Sub(now), time.Millisecond))
 		}
@@ -147,7 +149,7 @@ func (a *Agent) want(s *state, ds *spec.DaemonSet, r *rendered) plan.Wanted {
 	}
 	w := plan.Wanted{
 		Key: key, Namespace: ds.Object.Namespace, Name: ds.Object.Name, Source: ds.Source.File, Manifest: r.manifest, Decision: r.compiled.Decide(s.node),
-		Evicted: eviction.Evicted(s.now), OnDelete: ds.Object.Spec.UpdateStrategy.Type == "OnDelete",
+		Evicted: eviction.Evicted(s.now),
 	}
 	if r.blocked != "" {
 		w.Blocked = r.blocked

@@ -118,7 +118,7 @@ func (p *planner) shouldRun() {
 // holds is the case of the wanted revision's manifest being in place.
 func (p *planner) holds(cur Present) {
 	for _, m := range p.present {
-		if m.FileName != cur.FileName {
+		if m.FileName != cur.FileName && !p.beside(m, cur) {
 			p.remove(m, ReasonSuperseded, "a newer revision's manifest stands")
 		}
 	}
@@ -150,16 +150,26 @@ func (p *planner) holds(cur Present) {
 	}
 }
 
+// beside says whether an older pod is kept beside the new one: while it is available and the new one is not.
+func (p *planner) beside(old, cur Present) bool {
+	if !p.wanted.Surge || p.in.Kubelet.AssumeReady || !p.standing(old) {
+		return false
+	}
+	return !p.in.Kubelet.Healthy || !p.fresh() || !p.in.Kubelet.Pods[p.fullName(cur.PodName)].Available
+}
+
 // replace unlinks the old revision; the new one is written by create when the old pod has stopped.
 func (p *planner) replace() {
 	old := p.present[0]
 	switch k := p.in.Kubelet; {
 	case p.undecided(old.Source) || p.undecided(p.wanted.Source):
 		p.stands(PhaseBlocked, old, fmt.Sprintf("its file %s cannot be read, and what is known of it may be older than what runs", old.Source))
-	case p.wanted.OnDelete:
-		p.stands(PhaseWaiting, old, "update strategy OnDelete: remove "+old.FileName+" to have the pod replaced")
+	case p.wanted.Hold != "":
+		p.stands(PhaseWaiting, old, p.wanted.Hold)
 	case (!k.Healthy || k.Missed) && !k.AssumeReady:
 		p.stands(PhaseWaiting, old, "the kubelet is not answering: nothing is replaced until it does")
+	case p.wanted.Surge && p.standing(old):
+		p.surge()
 	default:
 		for _, m := range p.present {
 			p.remove(m, ReasonReplacing, "the template has changed")
@@ -167,6 +177,18 @@ func (p *planner) replace() {
 		p.status.Phase, p.status.Message = PhaseUpdating, "the old pod is stopping"
 		p.wait()
 	}
+}
+
+// standing says whether the kubelet runs a manifest's pod and it is available: then there is something to keep.
+func (p *planner) standing(m Present) bool {
+	return p.in.Kubelet.AssumeReady || p.in.Kubelet.Pods[p.fullName(m.PodName)].Available
+}
+
+// surge writes the new revision beside the old one, which holds takes down when the new pod is available.
+func (p *planner) surge() {
+	p.write(Write, p.wanted.Manifest, ReasonSurge, "the template has changed; the old pod stays until the new one is available")
+	p.stands(PhaseUpdating, presentOf(p.wanted), "the new pod is starting beside the old one")
+	p.hurry = !p.in.Kubelet.AssumeReady
 }
 
 // create writes the manifest unless a pod of the DaemonSet is still on its way out.

@@ -35,8 +35,11 @@ type Wanted struct {
 	Decision placement.Decision
 	// Evicted is set when the NoExecute timer has run out.
 	Evicted bool
-	// OnDelete is the update strategy that replaces a pod only after somebody has removed it.
-	OnDelete bool
+	// Hold says why an older revision may not be replaced now: whose turn it is, or what is waited for (package rollout); empty:
+	// it may.
+	Hold string
+	// Surge starts the new pod beside the old one, which goes when the new one is available.
+	Surge bool
 }
 
 // Present is one of our manifests in the kubelet's directory.
@@ -154,6 +157,7 @@ const (
 	ReasonRestored     = "ManifestRestored"
 	ReasonReplacing    = "Replacing"
 	ReasonSuperseded   = "Superseded"
+	ReasonSurge        = "Surge"
 	ReasonNotQualified = "NotQualified"
 	ReasonEviction     = "TaintEviction"
 	ReasonDeleted      = "Deleted"
@@ -190,8 +194,8 @@ const (
 	PhaseNotPlaced Phase = "NotPlaced"
 	// PhaseMisscheduled: the node does not qualify for a new pod, the running one stays.
 	PhaseMisscheduled Phase = "Misscheduled"
-	// PhaseWaiting: an older revision stays until something has happened: the kubelet answers, or (OnDelete) somebody
-	// removes its manifest.
+	// PhaseWaiting: an older revision stays until something has happened: the kubelet answers, it is this host's turn, or
+	// (OnDelete) somebody asks for the replacement.
 	PhaseWaiting Phase = "Waiting"
 	// PhaseBlocked: somebody has to do something first; what runs stays.
 	PhaseBlocked Phase = "Blocked"

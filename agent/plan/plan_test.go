@@ -129,8 +129,8 @@ func TestMake(t *testing.T) {
 			brief{Phase: PhaseWaiting},
 		},
 		{
-			"template changed, OnDelete: nothing is replaced",
-			Input{Wanted: onDelete(wants(rev2, runs)), Present: []Present{stands(rev1)}, Kubelet: answering(rev1)},
+			"template changed, not its turn: nothing is replaced",
+			Input{Wanted: held(wants(rev2, runs)), Present: []Present{stands(rev1)}, Kubelet: answering(rev1)},
 			brief{Phase: PhaseWaiting},
 		},
 		{
@@ -380,7 +380,7 @@ func TestForgetsWhatIsOver(t *testing.T) {
 	}
 }
 
-func onDelete(w []Wanted) []Wanted { w[0].OnDelete = true; return w }
+func held(w []Wanted) []Wanted { w[0].Hold = "it is the turn of node-2"; return w }
 func evicted(w []Wanted) []Wanted  { w[0].Evicted = true; return w }
 func blocked(w []Wanted) []Wanted  { w[0].Blocked = "a foreign pod of that name"; return w }
 

@@ -11,7 +11,7 @@ func TestRemovedByHand(t *testing.T) {
 		"down":                  {},
 	} {
 		t.Run(name, func(t *testing.T) {
-			in := Input{Now: start, Node: node, Kubelet: k, Wanted: onDelete(wants(rev2, runs)), Present: []Present{stands(rev1)}}
+			in := Input{Now: start, Node: node, Kubelet: k, Wanted: held(wants(rev2, runs)), Present: []Present{stands(rev1)}}
 			out := Make(in)
 			if len(out.Acts) != 0 {
 				t.Fatalf("acts %+v before the removal", out.Acts)

@@ -1,0 +1,339 @@
+package agent
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/daemonsetd/daemonsetd/agent/api"
+	"github.com/daemonsetd/daemonsetd/agent/fleet"
+	"github.com/daemonsetd/daemonsetd/agent/kubelet"
+	"github.com/daemonsetd/daemonsetd/agent/plan"
+	"github.com/daemonsetd/daemonsetd/agent/rollout"
+	"github.com/daemonsetd/daemonsetd/gossip"
+	"github.com/daemonsetd/daemonsetd/gossip/record"
+	"github.com/daemonsetd/daemonsetd/gossip/store"
+	"github.com/daemonsetd/daemonsetd/manifests/spec"
+	"github.com/daemonsetd/daemonsetd/manifests/strategy"
+)
+
+// sectionRollout is the section in which a host tells where it stands with each DaemonSet.
+const sectionRollout = "rollout"
+
+// silence is for how long a kubelet that does not answer leaves what it said last in effect. Kubernetes gives a node as long
+// (node-monitor-grace-period).
+const silence = 50 * time.Second
+
+// peerCache keeps the decoded rollout sections of the other members.
+type peerCache map[record.ID]peerSection
+
+type peerSection struct {
+	stamp   record.Stamp
+	states  map[string]*rollout.State
+	omitted bool
+	err     error
+}
+
+// roll advances every DaemonSet's rollout by one step and says what may be replaced now. What others rely on is on disk
+// before it returns; where that fails nothing may be replaced.
+func (a *Agent) roll(s *state) {
+	view := a.fleet.look()
+	a.recoverRollouts(view)
+	peers := a.peersOf(view)
+	declared := map[string]bool{}
+	for i, ds := range s.specs.DaemonSets {
+		w := &s.input.Wanted[i]
+		declared[w.Key] = true
+		before := a.rollouts.states[w.Key]
+		before.Key = w.Key
+		plan, _ := strategy.Parse(ds.Object)
+		next, d := rollout.Next(rollout.Input{
+			State: before, Seen: a.observe(s, ds, w, plan, view), Peers: peers.of(w.Key), Strategy: plan,
+		})
+		a.rollouts.states[w.Key], a.rollouts.decisions[w.Key] = next, d
+		a.tellRollout(w.Key, &next, d)
+	}
+	for key, state := range a.rollouts.states {
+		if !declared[key] {
+			state.Phase, state.Running, state.Shown = rollout.PhaseNotPlaced, rollout.Revision{}, rollout.Shown{}
+			a.rollouts.states[key] = state
+			delete(a.rollouts.decisions, key)
+		}
+	}
+	err := a.rollouts.save()
+	a.when(err != nil, "RolloutNotSaved", api.SeverityError, errorText(err), "make the state directory "+a.cfg.StateDir+" writable; until then no pod is replaced")
+	a.applyRollouts(s, err)
+	if err == nil {
+		a.publishRollouts(declared)
+	}
+}
+
+// applyRollouts puts the last decisions into what is planned from.
+func (a *Agent) applyRollouts(s *state, saveErr error) {
+	for i := range s.input.Wanted {
+		w := &s.input.Wanted[i]
+		d, ok := a.rollouts.decisions[w.Key]
+		switch {
+		case saveErr != nil:
+			w.Hold = "the state of the rollout cannot be written to disk"
+		case !ok:
+			w.Hold = "it has not been decided yet"
+		case !d.Replace:
+			w.Hold = d.Blockers.String()
+			if w.Hold == "" {
+				w.Hold = "it is not this host's turn"
+			}
+		}
+		if st := a.rollouts.states[w.Key]; !d.Target.IsZero() && d.Target.Local != w.Manifest.Revision && st.Rejected.Generation != 0 {
+			a.goBack(s, w, d.Target)
+		}
+	}
+}
+
+// observe is what this host sees of one DaemonSet.
+func (a *Agent) observe(s *state, ds *spec.DaemonSet, w *plan.Wanted, st strategy.Strategy, view *fleet.View) rollout.Observation {
+	w.Surge = st.Surge
+	var locals []string
+	var running *plan.Present
+	for i := range s.input.Present {
+		p := &s.input.Present[i]
+		if p.Key != w.Key {
+			continue
+		}
+		locals = append(locals, p.Revision)
+		if running == nil || running.Revision == w.Manifest.Revision {
+			running = p
+		}
+	}
+	o := rollout.Observation{
+		Now: s.now, ID: a.fleet.self(), Placed: !w.Evicted && (w.Decision.ShouldRun || w.Decision.ShouldContinueRunning && running != nil),
+		Canary: st.Canary != nil && st.Canary.Matches(labels.Set(s.node.Labels)), Answers: s.kubelet.AssumeReady || s.kubelet.Healthy && s.kubelet.HealthErr == nil,
+		Alone: view == nil, Settled: settledEnough(view), Requested: a.rollouts.requested[w.Key], LastGood: a.lastGood(s, ds),
+	}
+	if w.Blocked == "" && !s.specs.Undecided(w.Source) {
+		o.Wanted = rollout.Revision{Fleet: a.rendered[ds].fleet, Local: w.Manifest.Revision}
+		a.rollouts.noteFleet(w.Key, o.Wanted, locals)
+	}
+	if running != nil {
+		o.Running = a.rollouts.fleetOf(w.Key, running.Revision)
+		o.Pod, o.Shown = a.podOf(s, w.Key, running)
+	}
+	return o
+}
+
+// settledEnough says whether this host has heard enough: since its start, and that somebody of those it knows answers now.
+func settledEnough(view *fleet.View) bool {
+	if view == nil {
+		return true
+	}
+	known, alive := 0, 0
+	for _, m := range view.Members {
+		if m.Self || m.Standing == store.Excluded || m.State == gossip.StateLeft {
+			continue
+		}
+		known++
+		if m.State == gossip.StateAlive {
+			alive++
+		}
+	}
+	return view.Settled && (known == 0 || alive > 0)
+}
+
+// podOf is what the kubelet says of a manifest's pod.
+func (a *Agent) podOf(s *state, key string, p *plan.Present) (rollout.Pod, rollout.Shown) {
+	namespace, _ := splitKey(key)
+	full := namespace + "/" + p.PodName + "-" + a.cfg.NodeName
+	memory := s.input.Memories[key]
+	k := s.input.Kubelet
+	pod, listed := k.Pods[full]
+	shown := shownOf(s.kubelet.Pod(namespace, p.PodName, a.cfg.NodeName), pod)
+	switch {
+	case k.AssumeReady:
+		return rollout.PodUp, shown
+	case !k.Healthy && s.now.Sub(s.kubelet.Since) > silence || k.PodsAt.IsZero():
+		return rollout.PodUnknown, shown
+	case listed && pod.Available && k.PodsAt.After(memory.WrittenAt):
+		return rollout.PodUp, shown
+	}
+	return rollout.PodDown, shown
+}
+
+// shownOf is what others show of a pod and find it by.
+func shownOf(pod *corev1.Pod, p plan.Pod) rollout.Shown {
+	if pod == nil {
+		return rollout.Shown{}
+	}
+	shown := rollout.Shown{Pod: true, Ready: kubelet.PodReady(pod), Available: p.Available}
+	for _, ip := range pod.Status.PodIPs {
+		shown.Addresses = append(shown.Addresses, ip.IP)
+	}
+	if len(shown.Addresses) == 0 && pod.Status.PodIP != "" {
+		shown.Addresses = []string{pod.Status.PodIP}
+	}
+	for _, c := range pod.Status.ContainerStatuses {
+		shown.Restarts += uint32(max(c.RestartCount, 0)) //nolint:gosec // it is not negative
+	}
+	if pod.Status.StartTime != nil {
+		shown.Since = pod.Status.StartTime.Time
+	}
+	return shown
+}
+
+// peers are the other members, each with what it tells of all DaemonSets.
+type peers []peerOf
+
+type peerOf struct {
+	id, name string
+	section  peerSection
+	told     bool
+	trouble  rollout.Trouble
+}
+
+// peersOf decodes what the others tell, each record once.
+func (a *Agent) peersOf(view *fleet.View) peers {
+	if view == nil {
+		return nil
+	}
+	next := make(peerCache, len(a.peerCache))
+	out := make(peers, 0, len(view.Members))
+	for _, m := range view.Members {
+		if m.Self || m.Standing == store.Excluded || m.State == gossip.StateLeft {
+			continue
+		}
+		p := peerOf{id: m.ID.String(), name: m.Name}
+		if section, ok := m.Sections[sectionRollout]; ok {
+			p.told, p.section = true, a.peerCache[m.ID]
+			if p.section.stamp != section.Stamp {
+				p.section = decodePeer(p.id, section)
+			}
+			next[m.ID] = p.section
+		}
+		p.trouble = troubleOf(m, p)
+		out = append(out, p)
+	}
+	a.peerCache = next
+	return out
+}
+
+func decodePeer(id string, s store.Section) peerSection {
+	section, err := rollout.Decode(id, s.Body)
+	out := peerSection{stamp: s.Stamp, states: make(map[string]*rollout.State, len(section.States)), omitted: section.Omitted > 0, err: err}
+	for i := range section.States {
+		out.states[section.States[i].Key] = &section.States[i]
+	}
+	return out
+}
+
+// troubleOf is why a member does not show how it stands, whatever DaemonSet is asked about.
+func troubleOf(m fleet.Member, p peerOf) rollout.Trouble {
+	switch {
+	case m.Standing == store.Held:
+		return rollout.TroubleKey
+	case !p.told:
+		return rollout.TroubleUnknown
+	case p.section.err != nil:
+		return rollout.TroubleUnreadable
+	case m.State != gossip.StateAlive:
+		return rollout.TroubleDown
+	}
+	return rollout.TroubleNone
+}
+
+// of are the others as members of one DaemonSet.
+func (ps peers) of(key string) []rollout.Peer {
+	out := make([]rollout.Peer, 0, len(ps))
+	for _, p := range ps {
+		peer := rollout.Peer{ID: p.id, Name: p.name, State: p.section.states[key], Trouble: p.trouble}
+		readable := p.told && p.section.err == nil
+		switch {
+		case peer.State != nil || !readable:
+		case p.section.omitted:
+			peer.Trouble = rollout.TroubleUnreadable
+		default:
+			continue // it does not declare the DaemonSet
+		}
+		out = append(out, peer)
+	}
+	return out
+}
+
+// recoverRollouts takes what this host told the others where its own file was lost: its tickets may not fall.
+func (a *Agent) recoverRollouts(view *fleet.View) {
+	if !a.rollouts.lost || view == nil {
+		return
+	}
+	m, err := view.Lookup(a.fleet.self())
+	if err != nil {
+		return
+	}
+	told, ok := m.Sections[sectionRollout]
+	if !ok {
+		return
+	}
+	a.rollouts.lost = false
+	section, err := rollout.Decode(a.fleet.self(), told.Body)
+	if err != nil {
+		return
+	}
+	for _, st := range section.States {
+		if _, known := a.rollouts.states[st.Key]; !known {
+			a.rollouts.states[st.Key] = st
+		}
+	}
+}
+
+// publishRollouts tells the others. States of what is not declared and has no pod are kept, and not told: this host is no
+// member of such a DaemonSet.
+func (a *Agent) publishRollouts(declared map[string]bool) {
+	if a.fleet.node.Load() == nil {
+		return
+	}
+	var states []rollout.State
+	for _, key := range slices.Sorted(maps.Keys(a.rollouts.states)) {
+		if declared[key] {
+			states = append(states, a.rollouts.states[key])
+		}
+	}
+	body, section, err := rollout.Encode(states)
+	a.fleet.put(sectionRollout, body, err)
+	a.when(section.Omitted > 0, "TooManyDaemonSets", api.SeverityWarning,
+		fmt.Sprintf("other hosts cannot be told of %s, and wait for this host where they replace those", count(section.Omitted, "DaemonSet")), "declare fewer DaemonSets on one host")
+}
+
+// tellRollout records what a step did.
+func (a *Agent) tellRollout(key string, st *rollout.State, d rollout.Decision) {
+	for _, e := range d.Events {
+		kind, text := corev1.EventTypeNormal, ""
+		switch e {
+		case rollout.EventStarted:
+			delete(a.rollouts.requested, key)
+			text = fmt.Sprintf("replacing revision %s by %s, generation %d", st.Running.Local, st.Target.Revision.Local, st.Target.Generation)
+		case rollout.EventFinished:
+			text = fmt.Sprintf("revision %s is available", st.Target.Revision.Local)
+		case rollout.EventFailed:
+			kind, text = corev1.EventTypeWarning, fmt.Sprintf("revision %s did not become available within its progress deadline", st.Target.Revision.Local)
+		case rollout.EventRolledBack:
+			kind, text = corev1.EventTypeWarning, fmt.Sprintf("going back from revision %s to %s, which was available before", st.Rejected.Revision.Local, st.Target.Revision.Local)
+		case rollout.EventYielded:
+			text = "others wait that this host's turn holds up; they go first"
+		default:
+			continue
+		}
+		a.event(key, kind, "Rollout"+e.String(), text)
+	}
+}
+
+// rolloutDue is when a rollout is to be looked at again at the latest; zero: when something changes.
+func (a *Agent) rolloutDue() time.Time {
+	var due time.Time
+	for _, d := range a.rollouts.decisions {
+		if !d.Again.IsZero() && (due.IsZero() || d.Again.Before(due)) {
+			due = d.Again
+		}
+	}
+	return due
+}

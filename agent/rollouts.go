@@ -1,0 +1,131 @@
+package agent
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/daemonsetd/daemonsetd/agent/rollout"
+	"github.com/daemonsetd/daemonsetd/manifests/atomicfile"
+)
+
+// rolloutFile is the on-disk form of what rollouts keeps.
+type rolloutFile struct {
+	// Version is 1. Another one is a file of a newer agent, which is set aside.
+	Version int                      `json:"version"`
+	States  map[string]rollout.State `json:"daemonsets"`
+	// Fleets gives, by DaemonSet and by the revision of a manifest here, the revision that hosts share, where it is another.
+	Fleets map[string]map[string]string `json:"fleets,omitempty"`
+}
+
+// rollouts is where this host stands with each DaemonSet. What others rely on is on disk before it is told or acted upon; a
+// state is never dropped, as a ticket that was told is a promise.
+type rollouts struct {
+	path   string
+	states map[string]rollout.State
+	fleets map[string]map[string]string
+	// onDisk is what the file says, saved its bytes.
+	onDisk map[string]rollout.State
+	saved  []byte
+	// lost is set when there was a file and it could not be used: what was told to others is then taken from their records.
+	lost bool
+	// decisions are those of the last round; requested are the DaemonSets whose replacement an operator asked for here.
+	decisions map[string]rollout.Decision
+	requested map[string]bool
+}
+
+// loadRollouts reads the file. One that cannot be understood is set aside, never deleted, and reported.
+func loadRollouts(dir string) (*rollouts, error) {
+	r := &rollouts{
+		path: filepath.Join(dir, "rollouts.json"), states: map[string]rollout.State{}, fleets: map[string]map[string]string{},
+		decisions: map[string]rollout.Decision{}, requested: map[string]bool{},
+	}
+	data, err := readBounded(r.path, maxMemoryBytes)
+	if errors.Is(err, fs.ErrNotExist) {
+		return r, nil
+	}
+	var f rolloutFile
+	if err == nil {
+		f, err = decodeRollouts(data)
+	}
+	if err != nil {
+		r.lost = true
+		aside := fmt.Sprintf("%s.bad-%d", r.path, time.Now().Unix())
+		return r, errors.Join(fmt.Errorf("%q cannot be used, set aside as %q: %w", r.path, aside, err), os.Rename(r.path, aside))
+	}
+	r.states, r.fleets, r.saved = f.States, f.Fleets, data
+	r.onDisk = maps.Clone(f.States)
+	return r, nil
+}
+
+func decodeRollouts(data []byte) (rolloutFile, error) {
+	var f rolloutFile
+	if err := json.Unmarshal(data, &f); err != nil {
+		return f, err
+	}
+	if f.Version != 1 {
+		return f, fmt.Errorf("version %d: this agent reads version 1", f.Version)
+	}
+	if f.States == nil {
+		f.States = map[string]rollout.State{}
+	}
+	if f.Fleets == nil {
+		f.Fleets = map[string]map[string]string{}
+	}
+	return f, nil
+}
+
+// save writes what has changed, if that is something that others rely on. What only follows from the kubelet's answers is
+// written along with the next thing that does.
+func (r *rollouts) save() error {
+	promises := false
+	for key, s := range r.states {
+		before := r.onDisk[key]
+		promises = promises || s.Promises(&before)
+	}
+	if !promises && r.saved != nil {
+		return nil
+	}
+	data, err := json.Marshal(rolloutFile{Version: 1, States: r.states, Fleets: r.fleets})
+	if err != nil {
+		return fmt.Errorf("encoding the state of rollouts: %w", err)
+	}
+	if len(r.states) == 0 && r.saved == nil || bytes.Equal(data, r.saved) {
+		return nil
+	}
+	if err := atomicfile.WriteFile(r.path, data, 0o600); err != nil {
+		return fmt.Errorf("saving the state of rollouts: %w", err)
+	}
+	r.saved, r.onDisk = data, maps.Clone(r.states)
+	return nil
+}
+
+// fleetOf is the revision that hosts share of a manifest here. One that was written before that was kept is its own.
+func (r *rollouts) fleetOf(key, local string) rollout.Revision {
+	if local == "" {
+		return rollout.Revision{}
+	}
+	if fleet, ok := r.fleets[key][local]; ok {
+		return rollout.Revision{Fleet: fleet, Local: local}
+	}
+	return rollout.Revision{Fleet: local, Local: local}
+}
+
+// noteFleet remembers the revision that hosts share for one of this host, and forgets those of manifests that are gone.
+func (r *rollouts) noteFleet(key string, rev rollout.Revision, stand []string) {
+	maps.DeleteFunc(r.fleets[key], func(local, _ string) bool { return local != rev.Local && !slices.Contains(stand, local) })
+	if rev.Fleet == rev.Local || rev.Local == "" {
+		return
+	}
+	if r.fleets[key] == nil {
+		r.fleets[key] = map[string]string{}
+	}
+	r.fleets[key][rev.Local] = rev.Fleet
+}
