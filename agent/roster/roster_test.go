@@ -179,7 +179,7 @@ func TestTooManyEntries(t *testing.T) {
 	for want, f := range map[string]file{
 		"20001 members, at most 20000 can be listed": {Members: make([]member, MaxMembers+1)},
 		"20001 ids, at most 20000 can be listed":     {Members: some, Forgotten: make([]string, MaxMembers+1)},
-		"": {Members: some, Forgotten: make([]string, MaxMembers)},
+		"":                                           {Members: some, Forgotten: make([]string, MaxMembers)},
 	} {
 		c := newCheck(docs[0])
 		good := c.present(f)
