@@ -10,8 +10,11 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -20,10 +23,12 @@ import (
 	"github.com/daemonsetd/daemonsetd/gossip/identity"
 	"github.com/daemonsetd/daemonsetd/gossip/memnet"
 	"github.com/daemonsetd/daemonsetd/gossip/record"
-	"github.com/daemonsetd/daemonsetd/gossip/store"
 )
 
-// cluster is a fleet in one process, meant for a synctest bubble.
+// cluster is a fleet in one process and in the virtual time of a synctest bubble.
+//
+// The seed decides what the network does to each packet and what a scenario chooses. The members' own dice and the order in
+// which Go runs goroutines are not seeded: a seed gives the same scenario again, not the same run to the last packet.
 type cluster struct {
 	t    *testing.T
 	net  *memnet.Network
@@ -31,10 +36,15 @@ type cluster struct {
 	dir  string
 	keys [][]byte
 	// edit changes the configuration of a member before it starts; may be nil.
-	edit func(i int, c *gossip.Config)
+	edit func(h *host, c *gossip.Config)
 	// hosts may grow, never shrink.
 	hosts []*host
 	known *signatures
+	watch *watcher
+	// begun is when the cluster was made.
+	begun time.Time
+	// unequal is which host's view differed when it was last looked at.
+	unequal int
 }
 
 // host is one host: what is on its disk outlives its agent.
@@ -46,10 +56,14 @@ type host struct {
 	dir  string
 	node *gossip.Node
 	stop func()
-	// counter is what it last published in section "test", highest what others may have seen.
+	// counter is what it last published in section "test".
 	counter uint64
-	log     bytes.Buffer
-	logMu   sync.Mutex
+	// size is how long the bodies are that it publishes.
+	size int
+	// seen is what its views have shown, for the watcher.
+	seen  seen
+	log   bytes.Buffer
+	logMu sync.Mutex
 }
 
 func (h *host) Write(p []byte) (int, error) {
@@ -93,13 +107,53 @@ func newCluster(t *testing.T, n int, seed uint64, faults memnet.Faults) *cluster
 	t.Logf("%d members, seed %d", n, seed)
 	c := &cluster{
 		t: t, net: memnet.New(memnet.Config{Seed: seed, Faults: faults, Grain: time.Millisecond, Queue: 4096}), dir: t.TempDir(),
-		rng: rand.New(rand.NewPCG(seed, 1)), keys: [][]byte{bytes.Repeat([]byte{7}, 32)}, known: &signatures{good: map[string][]byte{}},
+		rng: rand.New(rand.NewPCG(seed, 1)), keys: [][]byte{keyOf(7)}, known: &signatures{good: map[string][]byte{}},
+		watch: newWatcher(), begun: time.Now(),
 	}
 	for range n {
 		c.add()
 	}
-	t.Cleanup(c.stopAll)
+	t.Cleanup(func() {
+		c.stopAll()
+		// memberlist's Shutdown waits for none of its goroutines; they end when their probes and streams time out.
+		time.Sleep(time.Minute)
+		c.noErrors()
+	})
 	return c
+}
+
+// bubble runs a test in virtual time.
+func bubble(t *testing.T, test func(t *testing.T)) {
+	t.Helper()
+	synctest.Test(t, test)
+}
+
+// seedOf is the seed of a simulation: the environment's SEED, or the one that it has.
+func seedOf(t *testing.T, seed uint64) uint64 {
+	t.Helper()
+	text := os.Getenv("SEED")
+	if text == "" {
+		return seed
+	}
+	other, err := strconv.ParseUint(text, 10, 64)
+	if err != nil {
+		t.Fatalf("SEED=%q: want a number: %v", text, err)
+	}
+	return other
+}
+
+// keyOf is a gossip key.
+func keyOf(b byte) []byte { return bytes.Repeat([]byte{b}, 32) }
+
+// noErrors: nothing that a simulation does is worth an error in a log.
+func (c *cluster) noErrors() {
+	for _, h := range c.hosts {
+		for line := range bytes.Lines([]byte(h.logged())) {
+			if bytes.Contains(line, []byte(`"level":"error"`)) {
+				c.t.Errorf("%s logged %s", h.name, line)
+			}
+		}
+	}
 }
 
 // lan is a quiet local network.
@@ -120,7 +174,7 @@ func (c *cluster) add() *host {
 	i := len(c.hosts)
 	h := &host{
 		i: i, addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), gossip.DefaultPort),
-		id: identityOf(i), name: fmt.Sprintf("node-%d", i), dir: filepath.Join(c.dir, fmt.Sprint(i)),
+		id: identityOf(i), name: fmt.Sprintf("node-%d", i), dir: filepath.Join(c.dir, strconv.Itoa(i)), size: 150,
 	}
 	c.hosts = append(c.hosts, h)
 	return h
@@ -137,7 +191,7 @@ func (c *cluster) start(h *host, join ...*host) {
 		cfg.Join = append(cfg.Join, j.addr.String())
 	}
 	if c.edit != nil {
-		c.edit(h.i, &cfg)
+		c.edit(h, &cfg)
 	}
 	node, err := gossip.New(cfg)
 	if err != nil {
@@ -152,6 +206,7 @@ func (c *cluster) start(h *host, join ...*host) {
 		}
 	}()
 	h.node, h.stop = node, func() { cancel(); <-done; h.node, h.stop = nil, nil }
+	c.watch.started(h)
 	c.publish(h)
 }
 
@@ -169,9 +224,19 @@ func (c *cluster) startAll() {
 	}
 }
 
-func (c *cluster) stopAll() {
+// shuffled are the hosts in an order of this seed.
+func (c *cluster) shuffled() []*host {
+	hosts := slices.Clone(c.hosts)
+	c.rng.Shuffle(len(hosts), func(i, j int) { hosts[i], hosts[j] = hosts[j], hosts[i] })
+	return hosts
+}
+
+func (c *cluster) stopAll() { stopTogether(c.hosts) }
+
+// stopTogether ends agents as systemd does: what is in memory reaches the disk.
+func stopTogether(hosts []*host) {
 	var wg sync.WaitGroup
-	for _, h := range c.hosts {
+	for _, h := range hosts {
 		if h.stop != nil {
 			wg.Go(h.stop)
 		}
@@ -182,49 +247,66 @@ func (c *cluster) stopAll() {
 // publish has a host say something new.
 func (c *cluster) publish(h *host) {
 	h.counter++
-	body := make([]byte, 150)
+	body := make([]byte, h.size)
 	binary.BigEndian.PutUint64(body, h.counter)
 	if err := h.node.Publish("test", body); err != nil {
 		c.t.Errorf("%s: %v", h.name, err)
 	}
 }
 
-// counterIn is what a view says that a host last published; 0: nothing.
-func counterIn(v *gossip.View, h *host) uint64 {
-	m, ok := v.Member(h.id.ID)
-	if !ok {
-		return 0
+// differences lists, up to a few, what views lack of what every running host last said and of who is alive, and where
+// they do not hold the same records of everybody, those included that do not run.
+func (c *cluster) differences(among []*host) []string {
+	if len(among) == 0 {
+		return nil
 	}
-	s, ok := m.Sections["test"]
-	if !ok || len(s.Body) < 8 {
-		return 0
+	want := c.watch.stamps(among[0])
+	for k := range among {
+		// Whoever lagged last time probably still does.
+		h := among[(c.unequal+k)%len(among)]
+		if out := append(c.lacks(h, among), c.unlike(h, want)...); len(out) > 0 {
+			c.unequal = (c.unequal + k) % len(among)
+			return out[:min(len(out), 4)]
+		}
 	}
-	return binary.BigEndian.Uint64(s.Body)
+	return nil
 }
 
-// differences lists, up to a few, what views lack of what every host last said and of who is alive.
-func (c *cluster) differences(among []*host) []string {
-	var out []string
-	for _, h := range among {
-		v := h.node.View()
-		states := map[record.ID]gossip.State{}
-		counters := map[record.ID]uint64{}
-		for _, m := range v.Members {
-			states[m.ID] = m.State
-			if s, ok := m.Sections["test"]; ok {
-				counters[m.ID] = binary.BigEndian.Uint64(s.Body)
-			}
-		}
-		for _, o := range among {
-			if counters[o.id.ID] != o.counter || states[o.id.ID] != gossip.StateAlive {
-				out = append(out, fmt.Sprintf("%s has of %s %d (%s), want %d (alive)", h.name, o.name, counters[o.id.ID], states[o.id.ID], o.counter))
-			}
-			if len(out) > 4 {
-				return out
-			}
+// lacks says what one host does not know of what the others last said.
+func (c *cluster) lacks(h *host, among []*host) (out []string) {
+	members := map[record.ID]gossip.Member{}
+	for _, m := range h.node.View().Members {
+		members[m.ID] = m
+	}
+	for _, o := range among {
+		m := members[o.id.ID]
+		if got := counterOf(m); got != o.counter || m.State != gossip.StateAlive {
+			out = append(out, fmt.Sprintf("%s has of %s %d (%s), want %d (alive)", h.name, o.name, got, m.State, o.counter))
 		}
 	}
 	return out
+}
+
+// unlike says where one host's records are not those of another.
+func (c *cluster) unlike(h *host, want map[key]record.Stamp) (out []string) {
+	got := c.watch.stamps(h)
+	for k, stamp := range want {
+		if got[k] != stamp {
+			out = append(out, fmt.Sprintf("%s has %s at %s, another at %s", h.name, k, got[k], stamp))
+		}
+	}
+	if len(got) > len(want) {
+		out = append(out, fmt.Sprintf("%s has %d records, another %d", h.name, len(got), len(want)))
+	}
+	return out
+}
+
+// counterOf is what a member last published, as a view shows it; 0: nothing.
+func counterOf(m gossip.Member) uint64 {
+	if s := m.Sections["test"]; len(s.Body) >= 8 {
+		return binary.BigEndian.Uint64(s.Body)
+	}
+	return 0
 }
 
 // running are the hosts whose agents run.
@@ -238,21 +320,42 @@ func (c *cluster) running() []*host {
 	return hosts
 }
 
-// await lets time pass until all running hosts see all running hosts alive and with what they last said. It returns how
-// long that took, and fails the test after limit.
+// step is how often the invariants are looked at while something is waited for.
+const step = 100 * time.Millisecond
+
+// await lets time pass until all running hosts see all running hosts alive and with what they last said, and hold the same
+// records. It returns how long that took, and fails the test after limit.
 func (c *cluster) await(limit time.Duration) time.Duration {
 	c.t.Helper()
-	begin := time.Now()
-	for {
-		d := c.differences(c.running())
+	return c.until(limit, func() []string { return c.differences(c.running()) })
+}
+
+// until lets time pass until nothing is missing any more.
+func (c *cluster) until(limit time.Duration, missing func() []string) time.Duration {
+	c.t.Helper()
+	for begin := time.Now(); ; time.Sleep(step) {
+		c.watch.look(c)
 		took := time.Since(begin)
+		d := missing()
 		if len(d) == 0 {
 			return took
 		}
-		if took > limit {
-			c.t.Fatalf("after %s the views still differ: %q", took, d)
+		if took >= limit {
+			c.t.Fatalf("%s after the start: not within %s: %q", time.Since(c.begun), limit, d)
 		}
-		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+// pass lets time pass and looks at the invariants all the while.
+func (c *cluster) pass(d time.Duration) {
+	c.t.Helper()
+	every := step
+	if d > time.Minute {
+		every = time.Second
+	}
+	for end := time.Now().Add(d); time.Now().Before(end); {
+		time.Sleep(min(every, time.Until(end)))
+		c.watch.look(c)
 	}
 }
 
@@ -278,12 +381,51 @@ func (c *cluster) heal() {
 	c.net.SetFaults(f)
 }
 
-// wipe takes a host's disk and key away: it comes back as another member with the same name and address.
+// kill ends agents as a power cut does: what has not reached the disk is lost.
+func (c *cluster) kill(hosts ...*host) {
+	c.t.Helper()
+	for _, h := range hosts {
+		c.backup(h, "crash")
+	}
+	stopTogether(hosts)
+	for _, h := range hosts {
+		c.restore(h, "crash")
+	}
+}
+
+// backup copies a host's disk.
+func (c *cluster) backup(h *host, name string) {
+	c.t.Helper()
+	to := h.dir + "." + name
+	if err := os.RemoveAll(to); err != nil {
+		c.t.Fatal(err)
+	}
+	if err := os.CopyFS(to, os.DirFS(h.dir)); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// restore puts the copy in place of the disk of a host that does not run.
+func (c *cluster) restore(h *host, name string) {
+	c.t.Helper()
+	c.wipe(h)
+	if err := os.CopyFS(h.dir, os.DirFS(h.dir+"."+name)); err != nil {
+		c.t.Fatal(err)
+	}
+}
+
+// wipe takes the disk of a host that does not run away; the key stays.
 func (c *cluster) wipe(h *host) {
+	c.t.Helper()
 	if err := os.RemoveAll(h.dir); err != nil {
 		c.t.Fatal(err)
 	}
-	h.id = identityOf(1_000_000 + h.i)
+	h.seen = nil
 }
 
-var _ = store.SectionMember
+// reimage takes disk and key away: the host comes back as another member with the same name and address.
+func (c *cluster) reimage(h *host) {
+	c.t.Helper()
+	c.wipe(h)
+	h.id, h.counter = identityOf(1_000_000+h.i), 0
+}

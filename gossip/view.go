@@ -105,8 +105,8 @@ func (n *Node) look(now time.Time) *View {
 		delete(peers, m.ID)
 	}
 	for id, p := range peers {
-		if id != v.Self && p.addr.IsValid() {
-			// Its records have not come yet.
+		if id != v.Self && p.alive && p.addr.IsValid() {
+			// Its records have not come yet, or it was forgotten and still runs. One that is gone and has none is nobody.
 			v.Members = append(v.Members, n.member(store.Member{ID: id, Address: p.addr}, p, true, now))
 		}
 	}
