@@ -51,10 +51,9 @@ func (a *Agent) roll(s *state) {
 		before := a.rollouts.states[w.Key]
 		before.Key = w.Key
 		plan, _ := strategy.Parse(ds.Object)
-		next, d := rollout.Next(rollout.Input{
-			State: before, Seen: a.observe(s, ds, w, plan, view), Peers: peers.of(w.Key), Strategy: plan,
-		})
-		a.rollouts.states[w.Key], a.rollouts.decisions[w.Key] = next, d
+		others := peers.of(w.Key)
+		next, d := rollout.Next(rollout.Input{State: before, Seen: a.observe(s, ds, w, plan, view), Peers: others, Strategy: plan})
+		a.rollouts.states[w.Key], a.rollouts.decisions[w.Key], a.rollouts.peers[w.Key] = next, d, others
 		a.tellRollout(w.Key, &next, d)
 	}
 	for key, state := range a.rollouts.states {
@@ -62,6 +61,7 @@ func (a *Agent) roll(s *state) {
 			state.Phase, state.Running, state.Shown = rollout.PhaseNotPlaced, rollout.Revision{}, rollout.Shown{}
 			a.rollouts.states[key] = state
 			delete(a.rollouts.decisions, key)
+			delete(a.rollouts.peers, key)
 		}
 	}
 	err := a.rollouts.save()

@@ -36,8 +36,9 @@ type rollouts struct {
 	saved  []byte
 	// lost is set when there was a file and it could not be used: what was told to others is then taken from their records.
 	lost bool
-	// decisions are those of the last round; requested are the DaemonSets whose replacement an operator asked for here.
+	// decisions are those of the last round, peers what they were made from; requested are the DaemonSets whose replacement an operator asked for here.
 	decisions map[string]rollout.Decision
+	peers     map[string][]rollout.Peer
 	requested map[string]bool
 }
 
@@ -45,7 +46,7 @@ type rollouts struct {
 func loadRollouts(dir string) (*rollouts, error) {
 	r := &rollouts{
 		path: filepath.Join(dir, "rollouts.json"), states: map[string]rollout.State{}, fleets: map[string]map[string]string{},
-		decisions: map[string]rollout.Decision{}, requested: map[string]bool{},
+		decisions: map[string]rollout.Decision{}, peers: map[string][]rollout.Peer{}, requested: map[string]bool{},
 	}
 	data, err := readBounded(r.path, maxMemoryBytes)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -128,4 +129,27 @@ func (r *rollouts) noteFleet(key string, rev rollout.Revision, stand []string) {
 		r.fleets[key] = map[string]string{}
 	}
 	r.fleets[key][rev.Local] = rev.Fleet
+}
+
+// rolling is where one DaemonSet's rollout stands, as the API reads it. Nothing of it changes.
+type rolling struct {
+	state    rollout.State
+	decision rollout.Decision
+	// peers are the other members of the DaemonSet.
+	peers []rollout.Peer
+}
+
+// members are all members of the DaemonSet as the functions of package rollout that look over a fleet want them: this host
+// first.
+func (r rolling) members(id, name string) []rollout.Peer {
+	return append([]rollout.Peer{{ID: id, Name: name, State: &r.state}}, r.peers...)
+}
+
+// shown is a copy for a view.
+func (r *rollouts) shown() map[string]rolling {
+	out := make(map[string]rolling, len(r.decisions))
+	for key, d := range r.decisions {
+		out[key] = rolling{state: r.states[key], decision: d, peers: r.peers[key]}
+	}
+	return out
 }

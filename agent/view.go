@@ -30,7 +30,9 @@ type view struct {
 	// config is the findings in the agent's configuration.
 	config  diag.List
 	kubelet kubelet.Settings
-	line    string
+	// rollouts are by DaemonSet.
+	rollouts map[string]rolling
+	line     string
 }
 
 // publish makes the round visible: to the API, in the metrics, the log and the service manager's status line.
@@ -40,7 +42,7 @@ func (a *Agent) publish(s state, out plan.Output) {
 	a.transitions(out.Statuses)
 	v := &view{
 		state: s, statuses: out.Statuses, health: a.healthItems(), origins: origins, config: a.opts.ConfigProblems,
-		kubelet: a.kubelet.settings(), line: statusLine(s, out),
+		kubelet: a.kubelet.settings(), rollouts: a.rollouts.shown(), line: statusLine(s, out),
 	}
 	old := a.view.Swap(v)
 	a.fleet.note(v)
