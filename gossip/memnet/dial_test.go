@@ -80,7 +80,7 @@ func TestADialGoesThroughWhenTheCutHeals(t *testing.T) {
 
 func TestDialsGetThroughLoss(t *testing.T) {
 	bubble(t, func(t *testing.T) {
-		const dials = 400
+		const dials = 2000
 		_, a, b := pair(t, Config{Seed: 2, Faults: Faults{Loss: 0.25}})
 		var atOnce uint64
 		for range dials {

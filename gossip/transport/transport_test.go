@@ -180,6 +180,26 @@ func running(t *testing.T, label string) bool {
 	return false
 }
 
+// Whoever waits for a stream is woken.
+func TestShutdownClosesStreams(t *testing.T) {
+	ours, other := start(t, Config{}), start(t, Config{})
+	dialed, err := ours.DialTimeout(other.Addr().String(), patience)
+	if err != nil {
+		t.Fatal(err)
+	}
+	next(t, other.StreamCh())
+	dialTCP(t, "127.0.0.1", ours.Addr())
+	accepted := next(t, ours.StreamCh())
+	if err := ours.Shutdown(); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []net.Conn{dialed, accepted} {
+		if _, err := c.Read(make([]byte, 1)); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("stream with %s: %v", c.RemoteAddr(), err)
+		}
+	}
+}
+
 // A dial to a host that does not answer ends with the transport, not by its timeout.
 func TestShutdownEndsDials(t *testing.T) {
 	ours := start(t, Config{StreamTimeout: 10 * patience})
