@@ -13,7 +13,8 @@ import (
 // maxMemberName is how long the name or id of a member may be: the longest name of a node.
 const maxMemberName = 253
 
-// serveMembers lists the members, or watches them with watch=1: first every one as ADDED, then what changes.
+// serveMembers lists the members, or watches them with watch=1: first every one as ADDED, then a
+// BOOKMARK, then what changes.
 func (s *Server) serveMembers(w http.ResponseWriter, r *http.Request) error {
 	q := r.URL.Query()
 	watch, err := watchQuery(q, "member")

@@ -52,9 +52,9 @@ func (s *Server) table() routes {
 		"/v1/members": {http.MethodGet: {stream: true, serve: s.serveMembers}},
 		"/v1/specs":   {http.MethodGet: {stream: true, serve: s.serveSpecs}},
 		// A plan changes nothing, but it works on what is sent, so it is for those who could lay the files out.
-		"/v1/plan":   {http.MethodPost: {write: true, body: MaxPlanBody, serve: s.servePlan}},
-		"/v1/reload": {http.MethodPost: {write: true, serve: s.serveReload}},
-		"/v1/node":   {http.MethodPatch: {write: true, body: maxPatchBody, serve: s.servePatchNode}},
+		"/v1/plan":           {http.MethodPost: {write: true, body: MaxPlanBody, serve: s.servePlan}},
+		"/v1/reload":         {http.MethodPost: {write: true, serve: s.serveReload}},
+		"/v1/node":           {http.MethodPatch: {write: true, body: maxPatchBody, serve: s.servePatchNode}},
 		"/v1/members/forget": {http.MethodPost: {write: true, body: maxMemberBody, serve: s.serveForget}},
 		"/v1/members/trust":  {http.MethodPost: {write: true, body: maxMemberBody, serve: s.serveTrust}},
 	}

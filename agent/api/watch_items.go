@@ -29,8 +29,8 @@ type itemEvent struct {
 	Object any             `json:"object"`
 }
 
-// serveItems sends every item as ADDED, and then what is added, modified and deleted, until the client has enough or the
-// server stops. What changes back within a pause is never told.
+// serveItems sends every item as ADDED, a BOOKMARK, and then what is added, modified and deleted, until the client has
+// enough or the server stops. What changes back within a pause is never told.
 func serveItems[T item[T]](
 	s *Server, w http.ResponseWriter, r *http.Request, list func(context.Context) ([]T, error),
 ) error {
@@ -49,8 +49,8 @@ func serveItems[T item[T]](
 	out := newStream(w)
 	out.w.WriteHeader(http.StatusOK)
 	sent := map[string]T{}
-	for {
-		if err := sendItems(out, sent, items); err != nil {
+	for first := true; ; first = false {
+		if err := sendItems(out, sent, items, first); err != nil {
 			return err
 		}
 		if !rest(ctx) || !wait(ctx, changed) {
@@ -91,9 +91,13 @@ func wait(ctx context.Context, changed <-chan struct{}) bool {
 	}
 }
 
-// sendItems sends what is different from sent, and brings sent up to date.
-func sendItems[T item[T]](out *stream, sent map[string]T, items []T) error {
+// sendItems sends what is different from sent, and brings sent up to date. The bookmark says that this was all there is, so
+// that a client that knew of more knows that it is gone.
+func sendItems[T item[T]](out *stream, sent map[string]T, items []T, bookmark bool) error {
 	events := itemChanges(sent, items)
+	if bookmark {
+		events = append(events, itemEvent{watch.Bookmark, struct{}{}})
+	}
 	for _, ev := range events {
 		if err := out.line(ev, false); err != nil {
 			return err

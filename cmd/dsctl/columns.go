@@ -52,10 +52,7 @@ func printColumns(w io.Writer, spec string, rows []any) error {
 	if err != nil {
 		return err
 	}
-	var t table
-	for _, c := range columns {
-		t.header = append(t.header, c.header)
-	}
+	t := table{header: headers(columns)}
 	for _, row := range rows {
 		data, err := generic(row)
 		if err != nil {
@@ -68,6 +65,14 @@ func printColumns(w io.Writer, spec string, rows []any) error {
 		t.add(cells...)
 	}
 	return t.write(w, 0)
+}
+
+func headers(columns []column) []string {
+	out := make([]string, len(columns))
+	for i, c := range columns {
+		out[i] = c.header
+	}
+	return out
 }
 
 func cellsOf(columns []column, data any) ([]string, error) {

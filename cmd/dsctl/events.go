@@ -53,11 +53,17 @@ func (d *deps) runEvents(ctx context.Context, o eventOptions) error {
 	if err != nil {
 		return err
 	}
-	slices.SortStableFunc(list.Items, func(a, b corev1.Event) int { return compareEvents(&a, &b) })
+	sortEvents(list.Items)
 	if !o.watch {
 		return d.printEvents(list)
 	}
 	return d.watchEvents(ctx, c, o, list)
+}
+
+// sortEvents puts the oldest first, and returns what it got.
+func sortEvents(events []corev1.Event) []corev1.Event {
+	slices.SortStableFunc(events, func(a, b corev1.Event) int { return compareEvents(&a, &b) })
+	return events
 }
 
 func compareEvents(a, b *corev1.Event) int {
@@ -128,14 +134,7 @@ func (d *deps) followEvents(ctx context.Context, c *client.Client, o eventOption
 			return err
 		}
 	}
-	if ctx.Err() != nil {
-		// Interrupted by who watches.
-		return nil
-	}
-	return &client.Error{
-		Kind: client.ErrUnreachable, Text: "the agent ended the watch; it stops or restarts",
-		Remedy: "start the command again", Cause: errors.New("end of stream"),
-	}
+	return ended(ctx)
 }
 
 func (d *deps) printEvent(e *corev1.Event) error {

@@ -27,17 +27,19 @@ type explainOptions struct {
 func newExplainCommand(d *deps) *cobra.Command {
 	var o explainOptions
 	cmd := &cobra.Command{
-		Use:   "explain [DAEMONSET] | explain -f FILE|DIR [--node-file FILE]",
+		Use:   "explain [DAEMONSET] [--node NODE] | explain -f FILE|DIR [--node NODE | --node-file FILE]",
 		Short: "Say why a DaemonSet is or is not on a node",
 		Long: long(`Say for each DaemonSet whether it belongs on the node and whether a running pod of it may stay: every
 predicate with what it looked at, passed or not, and what would change the answer.
 
 DAEMONSET is namespace/name, or a name alone: that of the namespace default, or of the only DaemonSet of that name.
-Without it, all are explained. With -f, the DaemonSets of the files are held against the nodes of --node-file, or
-against this host's node when there is none. One that belongs on a node and lacks a ConfigMap, a Secret or a key is
-Blocked there.`,
-			online("a file has an error, or there is no such DaemonSet")),
-		Example: example("dsctl explain kube-system/web", "dsctl explain -f specs.d --node-file nodes.yaml -o json"),
+Without it, all are explained. With --node, the DaemonSets of this host are held against what another host told of its
+node last, and the answer says how long ago that was.
+
+With -f, the DaemonSets of the files are held against the nodes of --node-file, the node of --node, or this host's node
+when there is neither. One that belongs on a node and lacks a ConfigMap, a Secret or a key is Blocked there.`,
+			online("a file has an error, or there is no such DaemonSet or node")),
+		Example: example("dsctl explain kube-system/web", "dsctl explain kube-system/web --node edge-7", "dsctl explain -f specs.d --node-file nodes.yaml -o json"),
 		Args:    cobra.MaximumNArgs(1),
 		RunE:    d.verb(func(ctx context.Context, args []string) error { return d.runExplain(ctx, o, args) }),
 	}
@@ -46,6 +48,8 @@ Blocked there.`,
 	// Without files the agent is asked.
 	cmd.Flags().Lookup("filename").Annotations = nil
 	addNodeFlags(cmd, &o.node)
+	cmd.Flags().StringVar(&o.node.member, "node", "", "a node of the fleet, by its name; empty means this host's")
+	_ = cmd.RegisterFlagCompletionFunc("node", d.completeNodeNames)
 	return cmd
 }
 
@@ -55,7 +59,7 @@ func (d *deps) runExplain(ctx context.Context, o explainOptions, args []string) 
 		return usagef("give a DaemonSet of the agent or files with -f, not both")
 	case len(o.files) > 0:
 		return d.explainFiles(ctx, o)
-	case o.node != (nodeOptions{}):
+	case o.node != (nodeOptions{member: o.node.member}):
 		return usagef("--node-file and --node-name go with -f")
 	}
 	name := ""
@@ -64,7 +68,7 @@ func (d *deps) runExplain(ctx context.Context, o explainOptions, args []string) 
 	}
 	c := d.client()
 	defer c.Close()
-	list, err := c.Explain(ctx, api.ExplainRequest{DaemonSet: name})
+	list, err := c.Explain(ctx, api.ExplainRequest{DaemonSet: name, Node: o.node.member})
 	if err != nil {
 		return err
 	}

@@ -25,10 +25,13 @@ func printExplanations(p page, items []api.Explanation) error {
 			p.printf("\n")
 		}
 		p.printf("%s on node %s: %s\n", e.DaemonSet, e.Node, verdict(e))
+		if e.Facts != nil {
+			p.printf("  facts: %s\n", factsText(e.Facts))
+		}
 		if e.Phase != "" {
 			p.printf("  now: %s\n", sentence(e.Phase, e.Message))
 		}
-		if err := printReasons(p, e.Reasons); err != nil {
+		if err := printReasons(p, e); err != nil {
 			return err
 		}
 	}
@@ -40,14 +43,38 @@ func printExplanations(p page, items []api.Explanation) error {
 
 // verdict is the decision in words.
 func verdict(e api.Explanation) string {
+	place := "here"
+	if e.Facts != nil {
+		place = "there"
+	}
 	switch {
 	case e.ShouldRun:
-		return "it belongs here"
+		return "it belongs " + place
 	case e.ShouldContinueRunning:
-		return "it would not be started here, but a running pod may stay"
+		return "it would not be started " + place + ", but a running pod may stay"
 	default:
-		return "it does not belong here"
+		return "it does not belong " + place
 	}
+}
+
+// factsText says how old what is known of another node is, and whether it can be relied on.
+func factsText(f *api.NodeFacts) string {
+	told := "told " + age(f.ReceivedAt) + " ago"
+	if f.ReceivedAt.IsZero() {
+		told = "told at an unknown time"
+	}
+	heard := "not heard since this agent started"
+	if !f.LastHeard.IsZero() {
+		heard = "last heard " + age(f.LastHeard) + " ago"
+	}
+	text := told + " by the node, which is " + orNone(f.State) + " and was " + heard
+	if f.Standing != "" && f.Standing != api.StandingTrusted {
+		text += "; it is " + f.Standing + ", so that this does not count"
+	}
+	if f.LeftOut != "" {
+		text += "; not told were " + cellText(f.LeftOut) + ", which may change the answer"
+	}
+	return text
 }
 
 func sentence(head, tail string) string {
@@ -57,15 +84,19 @@ func sentence(head, tail string) string {
 	return head + ": " + tail
 }
 
-func printReasons(p page, reasons []api.Reason) error {
-	for _, r := range reasons {
+func printReasons(p page, e api.Explanation) error {
+	where := ""
+	if e.Facts != nil {
+		where = " on " + cellText(e.Node)
+	}
+	for _, r := range e.Reasons {
 		mark, paint := "pass", green
 		if !r.Passed {
 			mark, paint = "FAIL", red
 		}
 		p.printf("  %s  %-15s  %s\n", p.paint(paint, mark), r.Predicate, cellText(r.Message))
 		if r.Remedy != "" {
-			p.printf("        %-15s  to change that: %s\n", "", cellText(r.Remedy))
+			p.printf("        %-15s  to change that%s: %s\n", "", where, cellText(r.Remedy))
 		}
 	}
 	return nil

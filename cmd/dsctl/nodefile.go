@@ -8,7 +8,6 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
-	"github.com/daemonsetd/daemonsetd/agent/api/client"
 	"github.com/daemonsetd/daemonsetd/manifests/diag"
 	"github.com/daemonsetd/daemonsetd/manifests/strictyaml"
 )
@@ -18,10 +17,15 @@ type nodeOptions struct {
 	file    string
 	name    string
 	address string
+	// member is a node of the fleet, which the agent is asked for.
+	member string
 }
 
-// nodes reads the nodes of --node-file, or asks the agent for its own.
+// nodes reads the nodes of --node-file, or asks the agent for that of --node or its own.
 func (d *deps) nodes(ctx context.Context, o nodeOptions) ([]*corev1.Node, error) {
+	if o.member != "" && o.file != "" {
+		return nil, usagef("--node names a node of the fleet and --node-file has nodes; give one of them")
+	}
 	nodes, err := d.findNodes(ctx, o)
 	if err != nil {
 		return nil, err
@@ -63,20 +67,36 @@ func (d *deps) findNodes(ctx context.Context, o nodeOptions) ([]*corev1.Node, er
 	if o.file != "" {
 		return d.readNodes(o.file)
 	}
+	node, err := d.askNode(ctx, o.member)
+	if err != nil {
+		return nil, err
+	}
+	return []*corev1.Node{node}, nil
+}
+
+// askNode asks the agent for a node of the fleet; for its own where name is empty.
+func (d *deps) askNode(ctx context.Context, name string) (*corev1.Node, error) {
 	c := d.client()
 	defer c.Close()
-	list, err := c.Nodes(ctx, client.Selection{})
-	if err != nil {
-		return nil, fmt.Errorf("no --node-file is given, so the agent was asked for its node: %w", err)
+	own := name == ""
+	if own {
+		st, err := c.Status(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("no --node-file is given, so the agent was asked for its node: %w", err)
+		}
+		name = st.Node.Name
 	}
-	var nodes []*corev1.Node
-	for i := range list.Items {
-		nodes = append(nodes, &list.Items[i])
-	}
-	if len(nodes) == 0 {
+	n := &nodeLister{d: d, client: c, names: []string{name}}
+	list, missing, err := n.list(ctx)
+	switch {
+	case err != nil:
+		return nil, err
+	case missing != nil && own:
 		return nil, fmt.Errorf("the agent knows no node yet; try again in a moment or use --node-file")
+	case missing != nil:
+		return nil, missing
 	}
-	return nodes, nil
+	return &list.Items[0], nil
 }
 
 // readNodes reads Node documents: the agent's node.yaml, or what "kubectl get node -o yaml" prints, one or many.

@@ -31,6 +31,7 @@ type deps struct {
 // Groups of verbs in the help.
 const (
 	groupFiles = "files"
+	groupFleet = "fleet"
 	groupHost  = "host"
 	groupNode  = "node"
 )
@@ -39,8 +40,8 @@ func newRootCommand(d *deps) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "dsctl",
 		Short: "Check, explain and watch DaemonSets that run without a control plane",
-		Long: long(`dsctl is the command line of daemonsetd. It checks and explains spec files without an agent, and shows
-and changes what the agent of this host does.`, online("it failed, there are differences, or the host is unhealthy")),
+		Long: long(`dsctl is the command line of daemonsetd. It checks and explains spec files without an agent, shows and changes
+what the agent of this host does, and shows the fleet that the host is part of.`, online("it failed, there are differences, or the host is unhealthy")),
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		DisableAutoGenTag: true,
@@ -54,10 +55,12 @@ and changes what the agent of this host does.`, online("it failed, there are dif
 	root.AddGroup(
 		&cobra.Group{ID: groupFiles, Title: "Files, with or without an agent:"},
 		&cobra.Group{ID: groupHost, Title: "This host:"},
+		&cobra.Group{ID: groupFleet, Title: "The fleet:"},
 		&cobra.Group{ID: groupNode, Title: "This node:"},
 	)
 	addGroup(root, groupFiles, newValidateCommand(d), newRenderCommand(d), newExplainCommand(d), newPlanCommand(d), newKeyringCommand(d))
-	addGroup(root, groupHost, newStatusCommand(d), newGetCommand(d), newDiffCommand(d), newEventsCommand(d), newReloadCommand(d))
+	addGroup(root, groupHost, newStatusCommand(d), newDiffCommand(d), newEventsCommand(d), newReloadCommand(d))
+	addGroup(root, groupFleet, newGetCommand(d), newDescribeCommand(d), newMembersCommand(d), newForgetCommand(d), newTrustCommand(d))
 	addGroup(root, groupNode, newLabelCommand(d), newTaintCommand(d), newCordonCommand(d), newUncordonCommand(d))
 	root.AddCommand(newVersionCommand(d), newCompletionCommand(d))
 	return root

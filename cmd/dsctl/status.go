@@ -12,9 +12,10 @@ import (
 func newStatusCommand(d *deps) *cobra.Command {
 	return &cobra.Command{
 		Use:   "status",
-		Short: "Show this host on one screen: agent, kubelet, DaemonSets, problems",
-		Long: long(`Show what the agent of this host knows: itself, the kubelet, the node, every DaemonSet with its phase, files
-that cannot be used, and last, everything that somebody should look at with what to do about it.`,
+		Short: "Show this host on one screen: agent, kubelet, fleet, DaemonSets, problems",
+		Long: long(`Show what the agent of this host knows: itself, the kubelet, the node, how many members of the fleet are alive,
+every DaemonSet with its phase, files that cannot be used, and last, everything that somebody should look at with
+what to do about it.`,
 			online("the host is unhealthy, or it failed")),
 		Example: example("dsctl status", "dsctl status -o wide", `dsctl status -o 'jsonpath={.health[*].code}'`),
 		Args:    cobra.NoArgs,
@@ -64,6 +65,9 @@ func printHead(p page, st *api.Status) {
 	line("Agent", agent+", version "+st.Version+", started "+p.ago(st.StartedAt)+", last reconcile "+p.ago(st.LastReconcile))
 	line("Node", nodeLine(st.Node))
 	line("Kubelet", kubeletLine(p, st.Kubelet))
+	if st.Gossip != nil {
+		line("Gossip", gossipLine(p, st.Gossip))
+	}
 	line("Specs", st.Paths.Specs+" ("+count(len(st.SpecFiles), "file")+", "+count(len(st.DaemonSets), "DaemonSet")+")")
 	line("Manifests", st.Paths.Manifests+" ("+manifestCounts(st.Manifests)+")")
 	if p.wide {
@@ -71,6 +75,7 @@ func printHead(p page, st *api.Status) {
 		line("Node files", strings.TrimSuffix(orNone(st.Paths.NodeFile)+", "+st.Paths.NodeDir, ", "))
 		line("State", orNone(st.Paths.State))
 		line("Socket", orNone(st.Paths.Socket))
+		printGossip(line, st.Gossip)
 	}
 }
 

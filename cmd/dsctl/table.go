@@ -15,6 +15,9 @@ import (
 // none stands for an empty cell, so that every line has the same number of fields.
 const none = "<none>"
 
+// unknown stands for what is there and not known.
+const unknown = "<unknown>"
+
 // table is columns with upper-case headers, two spaces between them.
 type table struct {
 	header []string
@@ -76,7 +79,7 @@ func cut(line string, width int) string {
 func (s streams) when(t time.Time) string {
 	switch {
 	case t.IsZero() && s.tty():
-		return "<unknown>"
+		return unknown
 	case t.IsZero():
 		return none
 	case s.tty():
@@ -84,6 +87,14 @@ func (s streams) when(t time.Time) string {
 	default:
 		return t.UTC().Format(time.RFC3339)
 	}
+}
+
+// age is how long ago a moment was, as kubectl prints it, to whoever reads it.
+func age(t time.Time) string {
+	if t.IsZero() {
+		return unknown
+	}
+	return duration.HumanDuration(time.Since(t))
 }
 
 // ago is when within a sentence: "3m ago", "at 2026-01-02T03:04:05Z".

@@ -23,7 +23,8 @@ const maxLine = 16 << 20
 
 // WatchEvent is one change of an object of type T.
 type WatchEvent[T any] struct {
-	// Type is Added, Modified or Deleted.
+	// Type is Added, Modified or Deleted; of members and spec files also Bookmark, with no object, when all that there were
+	// at first have been given.
 	Type watch.EventType
 	// Object is the object after the change; for Deleted, as it last was.
 	Object T
@@ -42,13 +43,13 @@ func Watch[T any](
 	return watchPath[T](ctx, c, "/v1/"+string(res), q)
 }
 
-// WatchMembers gives every member, or those of a name or an id, as Added, and then what becomes of them, but for times,
-// round trips and records. Changes of about a second come together. It ends as Watch does.
+// WatchMembers gives every member, or those of a name or an id, as Added, a Bookmark, and then what becomes of them, but for
+// times, round trips and records. Changes of about a second come together. It ends as Watch does.
 func WatchMembers(ctx context.Context, c *Client, member string) iter.Seq2[WatchEvent[api.Member], error] {
 	return watchPath[api.Member](ctx, c, "/v1/members", memberQuery(member))
 }
 
-// WatchSpecs gives every spec file of the fleet as Added, and then what becomes of them, as WatchMembers does.
+// WatchSpecs gives the spec files of the fleet as WatchMembers gives the members.
 func WatchSpecs(ctx context.Context, c *Client) iter.Seq2[WatchEvent[api.SpecFile], error] {
 	return watchPath[api.SpecFile](ctx, c, "/v1/specs", url.Values{})
 }

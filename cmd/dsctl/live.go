@@ -1,0 +1,230 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"iter"
+	"maps"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"k8s.io/apimachinery/pkg/watch"
+
+	"github.com/daemonsetd/daemonsetd/agent/api/client"
+)
+
+// listing is how a verb prints objects of one kind.
+type listing[T any] struct {
+	header []string
+	// cells is the row of an object; change is what became of it in a watch, empty in a list.
+	cells func(o *T, change watch.EventType) []string
+	name  func(o *T) string
+	// none is said where there is nothing.
+	none string
+}
+
+// view shows object, whose items are given.
+func (l listing[T]) view(object any, items []T) view {
+	v := view{object: object, rows: rowsOf(items), text: func(p page) error {
+		if len(items) == 0 {
+			p.notef("%s", l.none)
+			return nil
+		}
+		t := newTable(l.header...)
+		for i := range items {
+			t.add(l.cells(&items[i], "")...)
+		}
+		return t.write(p, p.width)
+	}}
+	for i := range items {
+		v.names = append(v.names, l.name(&items[i]))
+	}
+	return v
+}
+
+// live prints objects as they come: those that there are, and each one anew when it changes. As with kubectl, the machine
+// forms are one object after the other, and a table has its headers once.
+type live[T any] struct {
+	d       *deps
+	listing listing[T]
+	table   liveTable
+	columns []column
+}
+
+func newLive[T any](d *deps, l listing[T]) (*live[T], error) {
+	f, err := parseFormat(d.output)
+	if err != nil {
+		return nil, err
+	}
+	w := &live[T]{d: d, listing: l, table: liveTable{header: l.header, width: d.width}}
+	if f.kind == formatColumns {
+		if w.columns, err = parseColumns(f.template); err != nil {
+			return nil, err
+		}
+		w.table.header, w.table.width = headers(w.columns), 0
+	}
+	return w, nil
+}
+
+// print prints objects that became what change says.
+func (w *live[T]) print(change watch.EventType, items ...T) error {
+	f, err := parseFormat(w.d.output)
+	if err != nil {
+		return err
+	}
+	switch f.kind {
+	case formatText, formatWide, formatColumns:
+		return w.printRows(change, items)
+	}
+	for i := range items {
+		if err := w.d.print(view{object: items[i], names: []string{w.listing.name(&items[i])}}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *live[T]) printRows(change watch.EventType, items []T) error {
+	var rows [][]string
+	for i := range items {
+		row, err := w.row(&items[i], change)
+		if err != nil {
+			return err
+		}
+		rows = append(rows, row)
+	}
+	return w.table.write(w.d.out, rows...)
+}
+
+func (w *live[T]) row(item *T, change watch.EventType) ([]string, error) {
+	if w.columns == nil {
+		return w.listing.cells(item, change), nil
+	}
+	data, err := generic(item)
+	if err != nil {
+		return nil, err
+	}
+	return cellsOf(w.columns, data)
+}
+
+// liveTable is a table whose rows come one after the other. Its columns are as wide as the first rows need, and wider from
+// the first row on that needs it.
+type liveTable struct {
+	header []string
+	// width is where lines are cut; 0 means nowhere.
+	width  int
+	widths []int
+}
+
+func (t *liveTable) write(w io.Writer, rows ...[]string) error {
+	if t.widths == nil {
+		rows = append([][]string{t.header}, rows...)
+		t.widths = make([]int, len(t.header))
+	}
+	for _, row := range rows {
+		for i, cell := range row {
+			row[i] = cellText(cell)
+			t.widths[i] = max(t.widths[i], utf8.RuneCountInString(row[i]))
+		}
+	}
+	for _, row := range rows {
+		if _, err := io.WriteString(w, cut(t.line(row), t.width)+"\n"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *liveTable) line(row []string) string {
+	var b strings.Builder
+	for i, cell := range row {
+		b.WriteString(cell)
+		b.WriteString(strings.Repeat(" ", t.widths[i]-utf8.RuneCountInString(cell)+2))
+	}
+	return strings.TrimRight(b.String(), " ")
+}
+
+// watched is what can be held against what was printed of it before.
+type watched[T any] interface {
+	WatchKey() string
+	SameAs(o T) bool
+}
+
+// followItems prints the items, and then every one that changes. A watch begins with all that there are, so that nothing
+// is missed between the list and the watch: what is the same is not printed twice, and what is not there is gone.
+func followItems[T watched[T]](
+	ctx context.Context, d *deps, l listing[T], items []T, events iter.Seq2[client.WatchEvent[T], error],
+) error {
+	out, err := newLive(d, l)
+	if err != nil {
+		return err
+	}
+	if err := out.print(watch.Added, items...); err != nil {
+		return err
+	}
+	f := follower[T]{printed: map[string]T{}, unseen: map[string]bool{}}
+	for _, it := range items {
+		f.printed[it.WatchKey()], f.unseen[it.WatchKey()] = it, true
+	}
+	for ev, err := range events {
+		if err != nil {
+			return err
+		}
+		for _, ev := range f.news(ev) {
+			if err := out.print(ev.Type, ev.Object); err != nil {
+				return err
+			}
+		}
+	}
+	return ended(ctx)
+}
+
+// follower is what was printed last of everything.
+type follower[T watched[T]] struct {
+	printed map[string]T
+	// unseen are those that the watch has not given yet; it is nil when the watch has given all that there are.
+	unseen map[string]bool
+}
+
+// news is what there is to print of an event.
+func (f *follower[T]) news(ev client.WatchEvent[T]) []client.WatchEvent[T] {
+	if ev.Type == watch.Bookmark {
+		return f.gone()
+	}
+	key := ev.Object.WatchKey()
+	delete(f.unseen, key)
+	old, known := f.printed[key]
+	if ev.Type == watch.Deleted {
+		delete(f.printed, key)
+	} else {
+		f.printed[key] = ev.Object
+	}
+	if known && ev.Type != watch.Deleted && old.SameAs(ev.Object) {
+		return nil
+	}
+	return []client.WatchEvent[T]{ev}
+}
+
+// gone is what was there before the watch began, and is no more.
+func (f *follower[T]) gone() []client.WatchEvent[T] {
+	var out []client.WatchEvent[T]
+	for _, key := range slices.Sorted(maps.Keys(f.unseen)) {
+		out = append(out, client.WatchEvent[T]{Type: watch.Deleted, Object: f.printed[key]})
+		delete(f.printed, key)
+	}
+	f.unseen = nil
+	return out
+}
+
+// ended is what a watch ends with when the agent has nothing more to say: nothing where who watches has had enough.
+func ended(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	return &client.Error{
+		Kind: client.ErrUnreachable, Text: "the agent ended the watch; it stops or restarts",
+		Remedy: "start the command again", Cause: errors.New("end of stream"),
+	}
+}

@@ -1,0 +1,67 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/daemonsetd/daemonsetd/agent/api"
+)
+
+func newTrustCommand(d *deps) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "trust NODE|ID",
+		Short: "Trust a member that is held because its key is new",
+		Long: long(`Trust a member that is held: pin its name to its key, in the place of the key that the name was pinned to, and forget
+the old one. Do so when you know why the key is new, for example because the host was installed anew; compare the
+fingerprint with what dsctl members shows on that host. Both are shown.
+
+Only this host trusts it: no member can make others trust one. For all hosts, give its key in members.yaml and lay that
+file out as you do the others. Where several members with the name are held, the id is needed.`,
+			online("nothing is held under that name, several are, gossip is off, or it failed")),
+		Example: example("dsctl members edge-7 -o wide", "dsctl trust edge-7", "dsctl trust 5qz3kfhqv7wfwkzrm2q6ipx3ea"),
+		Args:    cobra.ExactArgs(1),
+		RunE: d.verb(func(ctx context.Context, args []string) error {
+			return d.runTrust(ctx, api.TrustRequest{Member: args[0]})
+		}),
+	}
+	cmd.ValidArgsFunction = d.completeMembers(func(m api.Member) bool { return m.Standing == api.StandingHeld })
+	return cmd
+}
+
+func (d *deps) runTrust(ctx context.Context, req api.TrustRequest) error {
+	c := d.client()
+	defer c.Close()
+	res, err := c.Trust(ctx, req)
+	if err != nil {
+		return err
+	}
+	err = d.print(view{object: res, names: []string{res.New.ID}, text: func(p page) error { return printTrust(p, res) }})
+	if err != nil {
+		return err
+	}
+	for _, w := range res.Warnings {
+		d.warnf("%s", w)
+	}
+	if res.Changed {
+		d.notef("the other hosts still hold it back; give its key in %s on each of them, or run the command there", rosterFile(res.Roster))
+	}
+	return nil
+}
+
+func printTrust(p page, res *api.TrustResult) error {
+	if !res.Changed {
+		p.printf("member %s (%s) is trusted already\n", cellText(res.Name), cellText(res.New.ID))
+		return nil
+	}
+	p.printf("member %s is now %s\n", cellText(res.Name), cellText(res.New.ID))
+	if res.Old != nil {
+		printPinned(p, "old", *res.Old)
+	}
+	printPinned(p, "new", res.New)
+	return nil
+}
+
+func printPinned(p page, which string, k api.PinnedKey) {
+	p.printf("  %s  %s  %s\n", which, cellText(k.ID), cellText(k.KeyFingerprint))
+}
