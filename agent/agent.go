@@ -65,8 +65,8 @@ type Options struct {
 	Notifier systemd.Notifier
 	// Watchdog is how often the service manager wants to hear of the loop; zero: never.
 	Watchdog time.Duration
-	// Gossip is for simulations; nil: the configuration says everything.
-	Gossip *GossipOptions
+	// Simulation replaces the machine; nil: there is a real one.
+	Simulation *Simulation
 	// StartedAt is when the process started; zero: now.
 	StartedAt time.Time
 }
@@ -178,7 +178,7 @@ func (a *Agent) openInputs() error {
 	if a.trees, err = trees.New(trees.Config{Dir: layout.Dir(), SecretDir: layout.SecretDir(), Logger: a.log}); err != nil {
 		return err
 	}
-	a.kubelet = newHost(a.cfg, a.log)
+	a.kubelet = newHost(a.cfg, a.log, a.opts.Simulation)
 	if a.nodes, err = node.New(a.nodeConfig()); err != nil {
 		return fmt.Errorf("node: %w", err)
 	}
@@ -204,6 +204,9 @@ func (a *Agent) openStore() error {
 }
 
 func (a *Agent) openAPI() error {
+	if a.opts.Simulation != nil {
+		return nil
+	}
 	group := ""
 	if _, err := user.LookupGroup(socketGroup); err == nil && os.Geteuid() == 0 {
 		group = socketGroup
@@ -256,6 +259,22 @@ func (a *Agent) Run(ctx context.Context) error {
 	a.log.Info().Str(zf.Version, a.opts.Version.Version).Str(zf.Node, a.cfg.NodeName).Str(zf.Dir, a.store.Dir()).Str(zf.Socket, a.cfg.Socket).
 		Str(zf.Config, a.opts.ConfigFile).Msg("starting")
 	group, ctx := errgroup.WithContext(ctx)
+	if a.opts.Simulation == nil {
+		a.serveAndWatch(ctx, group)
+	}
+	group.Go(func() error { return a.fleet.run(ctx) })
+	group.Go(func() error { return a.loop(ctx) })
+	err := errors.Join(group.Wait(), a.teardown())
+	if err != nil {
+		a.log.Error().Err(err).Msg("stopped by an error; pods keep running")
+		return err
+	}
+	a.log.Info().Msg("stopped; pods keep running")
+	return nil
+}
+
+// serveAndWatch runs what waits on the operating system.
+func (a *Agent) serveAndWatch(ctx context.Context, group *errgroup.Group) {
 	group.Go(func() error { return a.server.Serve(a.listener) })
 	if a.tcp != nil {
 		group.Go(func() error { return ignoreServerClosed(a.tcp.Serve(a.tcpLis)) })
@@ -264,20 +283,11 @@ func (a *Agent) Run(ctx context.Context) error {
 	group.Go(func() error { a.watched("specs", a.loader.Watch(ctx)); return nil })
 	group.Go(func() error { a.nodes.Watch(ctx); return nil })
 	group.Go(func() error { a.store.Watch(ctx); return nil })
-	group.Go(func() error { return a.fleet.run(ctx) })
-	group.Go(func() error { return a.loop(ctx) })
 	group.Go(func() error {
 		<-ctx.Done()
 		a.opts.Notifier.Stopping()
 		return a.stopServing()
 	})
-	err := errors.Join(group.Wait(), a.teardown())
-	if err != nil {
-		a.log.Error().Err(err).Msg("stopped by an error; pods keep running")
-		return err
-	}
-	a.log.Info().Msg("stopped; pods keep running")
-	return nil
 }
 
 // stopServing ends the API and the metrics, letting the requests in hand end first.

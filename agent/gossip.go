@@ -13,7 +13,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/hashicorp/memberlist"
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/daemonsetd/daemonsetd/agent/api"
@@ -24,7 +23,6 @@ import (
 	"github.com/daemonsetd/daemonsetd/gossip"
 	"github.com/daemonsetd/daemonsetd/gossip/identity"
 	"github.com/daemonsetd/daemonsetd/gossip/keyring"
-	"github.com/daemonsetd/daemonsetd/gossip/record"
 	"github.com/daemonsetd/daemonsetd/gossip/store"
 	"github.com/daemonsetd/daemonsetd/gossip/transport"
 	"github.com/daemonsetd/daemonsetd/manifests/atomicfile"
@@ -41,16 +39,6 @@ const (
 	// largeFleet is from how many members on a fleet is large.
 	largeFleet = 1000
 )
-
-// GossipOptions replace what a simulation has otherwise.
-type GossipOptions struct {
-	// Transport is in place of the sockets.
-	Transport memberlist.NodeAwareTransport
-	// Timing is in place of gossip.Default.
-	Timing gossip.Timing
-	// Verify is in place of verifying each record.
-	Verify func(r record.Record, cluster string) error
-}
 
 // fleetPart is the agent as a member of the fleet: what it tells, and what it sees.
 type fleetPart struct {
@@ -175,8 +163,8 @@ func (f *fleetPart) listen(cfg *gossip.Config) (netip.AddrPort, error) {
 	if err != nil {
 		return bind, err
 	}
-	if o := f.a.opts.Gossip; o != nil {
-		cfg.Transport, cfg.Timing, cfg.Verify = o.Transport, o.Timing, o.Verify
+	if sim := f.a.opts.Simulation; sim != nil {
+		cfg.Transport, cfg.Verify = sim.Gossip(), sim.Verify
 		return bind, nil
 	}
 	t, err := transport.New(transport.Config{Bind: bind, Logger: f.a.log})

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"os"
 	"reflect"
 	"syscall"
@@ -26,10 +27,12 @@ type host struct {
 	set      kubelet.Settings
 	problems diag.List
 	identity fileIdentity
-	client   *kubelet.Client
-	poller   *kubelet.Poller
-	cancel   context.CancelFunc
-	done     chan struct{}
+	// transport is a simulation's; nil: the network.
+	transport http.RoundTripper
+	client    *kubelet.Client
+	poller    *kubelet.Poller
+	cancel    context.CancelFunc
+	done      chan struct{}
 }
 
 // fileIdentity tells a file that may have changed from one that has not.
@@ -51,8 +54,11 @@ func identify(path string) fileIdentity {
 	return fileIdentity{st.Ino, st.Size, st.Mtim, st.Ctim}
 }
 
-func newHost(cfg config.Config, log zerolog.Logger) *host {
+func newHost(cfg config.Config, log zerolog.Logger, sim *Simulation) *host {
 	h := &host{cfg: cfg, log: log, identity: identify(cfg.Kubelet.Config)}
+	if sim != nil {
+		h.transport = sim.Kubelet
+	}
 	h.set, h.problems = h.discover()
 	h.makePoller()
 	return h
@@ -75,13 +81,13 @@ func (h *host) discover() (kubelet.Settings, diag.List) {
 }
 
 func (h *host) makePoller() {
-	client, err := kubelet.New(h.set, kubelet.Config{})
+	client, err := kubelet.New(h.set, kubelet.Config{Transport: h.transport})
 	if err != nil {
 		// Addresses were checked with the configuration; what is left is a kubelet configuration that makes no address.
 		h.problems = append(h.problems, diag.Problem{Severity: diag.Error, File: h.set.ConfigFile, Message: err.Error(), Hint: "set kubelet.url and kubelet.healthzURL; until then the default addresses are asked"})
 		// Never assume what could not be asked.
 		h.set.URL, h.set.HealthzURL, h.set.ReadOnlyURL = kubelet.DefaultURL, kubelet.DefaultHealthzURL, ""
-		client, err = kubelet.New(h.set, kubelet.Config{})
+		client, err = kubelet.New(h.set, kubelet.Config{Transport: h.transport})
 	}
 	h.client = client
 	// The default addresses are constants, which make a client; without one the kubelet could only be assumed.

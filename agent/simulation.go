@@ -1,0 +1,29 @@
+package agent
+
+import (
+	"net/http"
+
+	"github.com/hashicorp/memberlist"
+
+	"github.com/daemonsetd/daemonsetd/gossip/record"
+)
+
+// Simulation is what an agent has in place of the machine's sockets and watches, so that many run in one process and in
+// virtual time (testing/synctest): the system's calls to wait would keep that from passing. Such an agent serves no API and is
+// told by Wake that a file has changed; everything else is as it is outside.
+type Simulation struct {
+	// Gossip makes what carries packets and streams.
+	Gossip func() memberlist.NodeAwareTransport
+	// Verify is in place of verifying each signature; nil: it is verified.
+	Verify func(r record.Record, cluster string) error
+	// Kubelet is in place of connections to the kubelet.
+	Kubelet http.RoundTripper
+}
+
+// Wake has everything read again, as a watch would.
+func (a *Agent) Wake() {
+	select {
+	case a.fleet.wake <- struct{}{}:
+	default:
+	}
+}
