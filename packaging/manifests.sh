@@ -1,5 +1,6 @@
 # Included by the scripts of both packages. It speaks of the manifests that the agent wrote and that outlive it.
 
+# shellcheck disable=SC2034 # the scripts use it
 state=/var/lib/daemonsetd
 
 # setting NAME [FILE] prints a setting that stands at the left margin of a YAML file, without quotes and comments. A file that

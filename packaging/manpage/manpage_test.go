@@ -37,7 +37,7 @@ func TestCommands(t *testing.T) {
 	}
 	for i, wants := range [][]string{
 		{"# NAME\ntool - do things\n", "**tool** COMMAND", "# EXIT STATUS\n**0**\n: done\n\n**1**\n: not done\n", "**tool-get**(1), **toold**(8)"},
-		{"**tool get** THING [flags]", "**-f**, **--file** *path*\n: path to read; may be repeated\n", "# GLOBAL OPTIONS\n**--socket** *string*\n: where (default /run/s)", "# EXAMPLES\n\n    tool get a\n", "**tool**(1), **toold**(8)"},
+		{`**tool get** THING \[flags\]`, "**-f**, **--file** *path*\n: path to read; may be repeated\n", "# GLOBAL OPTIONS\n**--socket** *string*\n: where (default /run/s)", "# EXAMPLES\n\n    tool get a\n", "**tool**(1), **toold**(8)"},
 	} {
 		for _, want := range wants {
 			if !strings.Contains(pages[i].Markdown, want) {
