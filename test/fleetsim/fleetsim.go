@@ -1,0 +1,288 @@
+// Package fleetsim runs many whole agents in one process, each with a simulated kubelet and a directory of its own, over a
+// simulated network: test equipment for rollouts, and no part of the agent.
+//
+// It is made for testing/synctest: all agents, kubelets and the network live in one bubble and in virtual time. The disk is
+// real; use a directory in memory.
+package fleetsim
+
+import (
+	"context"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/memberlist"
+	"github.com/rs/zerolog"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/daemonsetd/daemonsetd/agent"
+	"github.com/daemonsetd/daemonsetd/agent/api"
+	"github.com/daemonsetd/daemonsetd/agent/config"
+	"github.com/daemonsetd/daemonsetd/agent/systemd"
+	"github.com/daemonsetd/daemonsetd/gossip"
+	"github.com/daemonsetd/daemonsetd/gossip/memnet"
+	"github.com/daemonsetd/daemonsetd/gossip/record"
+	"github.com/daemonsetd/daemonsetd/test/kubeletsim"
+)
+
+// Config says what a Fleet is like.
+type Config struct {
+	// Hosts is how many there are.
+	Hosts int
+	// Seed decides everything that is random.
+	Seed uint64
+	// Faults are the network's at the start.
+	Faults memnet.Faults
+	// Behaviour says how pods behave; nil: they start in 1 s, are ready 2 s later, and stop in 1 s.
+	Behaviour func(host int, pod *corev1.Pod) kubeletsim.Behaviour
+	// Scan is how often a kubelet looks at its directory; 0: every 500 ms.
+	Scan time.Duration
+	// Log gets what the agents log; nil: nobody does.
+	Log io.Writer
+}
+
+// Fleet is the hosts and what is between them.
+type Fleet struct {
+	t     testing.TB
+	cfg   Config
+	dir   string
+	Net   *memnet.Network
+	Rand  *rand.Rand
+	Hosts []*Host
+	known signatures
+}
+
+// Host is one host. Its disk and its kubelet go on when its agent stops.
+type Host struct {
+	fleet *Fleet
+	// Index counts from 0, Name is node-<index>.
+	Index int
+	Name  string
+	Addr  netip.AddrPort
+	// Kubelet is the simulated kubelet.
+	Kubelet *kubeletsim.Kubelet
+	// Agent is nil while it does not run.
+	Agent *agent.Agent
+	dir   string
+	cfg   config.Config
+	stop  func()
+	quit  func()
+}
+
+// signatures remembers what was verified in this process.
+type signatures struct {
+	mu   sync.Mutex
+	good map[string]struct{}
+}
+
+func (s *signatures) verify(r record.Record, cluster string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.good[string(r.Encoded)]; ok {
+		return nil
+	}
+	if err := r.Verify(cluster); err != nil {
+		return err
+	}
+	s.good[string(r.Encoded)] = struct{}{}
+	return nil
+}
+
+// New makes a fleet of which no agent runs yet. Kubelets run. The seed is printed, as a failing run needs it.
+func New(t testing.TB, cfg Config) *Fleet {
+	t.Helper()
+	t.Logf("%d hosts, seed %d", cfg.Hosts, cfg.Seed)
+	if cfg.Behaviour == nil {
+		cfg.Behaviour = func(int, *corev1.Pod) kubeletsim.Behaviour {
+			return kubeletsim.Behaviour{Start: time.Second, Ready: 2 * time.Second, Stop: time.Second}
+		}
+	}
+	if cfg.Scan == 0 {
+		cfg.Scan = 500 * time.Millisecond
+	}
+	f := &Fleet{
+		t: t, cfg: cfg, dir: memoryDir(t), Rand: rand.New(rand.NewPCG(cfg.Seed, 2)), known: signatures{good: map[string]struct{}{}}, //nolint:gosec // a simulation
+		Net: memnet.New(memnet.Config{Seed: cfg.Seed, Faults: cfg.Faults, Queue: 4096}),
+	}
+	for i := range cfg.Hosts {
+		f.Hosts = append(f.Hosts, f.host(i))
+	}
+	return f
+}
+
+// memoryDir is a directory in memory, where there is one.
+func memoryDir(t testing.TB) string {
+	t.Helper()
+	if info, err := os.Stat("/dev/shm"); err != nil || !info.IsDir() {
+		return t.TempDir()
+	}
+	dir, err := os.MkdirTemp("/dev/shm", "fleetsim-")
+	if err != nil {
+		return t.TempDir()
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
+func (f *Fleet) must(err error) {
+	f.t.Helper()
+	if err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+func (f *Fleet) host(i int) *Host {
+	f.t.Helper()
+	h := &Host{fleet: f, Index: i, Name: fmt.Sprintf("node-%d", i), dir: filepath.Join(f.dir, fmt.Sprint(i))}
+	h.Addr = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), gossip.DefaultPort) //nolint:gosec // that is how addresses are made
+	for _, d := range []string{"specs.d", "manifests", "state", "run"} {
+		f.must(os.MkdirAll(filepath.Join(h.dir, d), 0o755)) //nolint:gosec // a test's directory
+	}
+	key := base64.StdEncoding.EncodeToString([]byte("0123456789abcdefghijklmnopqrstuv"))
+	f.must(os.WriteFile(filepath.Join(h.dir, "gossip.key"), []byte(key+"\n"), 0o600))
+	var err error
+	h.Kubelet, err = kubeletsim.New(kubeletsim.Options{
+		Dir: filepath.Join(h.dir, "manifests"), NodeName: h.Name, Manual: true, ScanEvery: f.cfg.Scan, Seed: f.cfg.Seed + uint64(i), //nolint:gosec // it is not negative
+		Behaviour: func(p *corev1.Pod) kubeletsim.Behaviour { return f.cfg.Behaviour(i, p) },
+	})
+	f.must(err)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { defer close(done); _ = h.Kubelet.Run(ctx) }()
+	h.quit = func() { cancel(); <-done }
+	h.configure()
+	return h
+}
+
+func (h *Host) configure() {
+	in := func(name string) string { return filepath.Join(h.dir, name) }
+	c := config.Default()
+	c.SpecsDir, c.NodeFile, c.ManifestsDir, c.StateDir, c.RuntimeDir, c.NodeName = in("specs.d"), in("node.yaml"), in("manifests"), in("state"), in("run"), h.Name
+	c.Kubelet.Config, c.Kubelet.URL, c.Kubelet.HealthzURL = in("kubelet.yaml"), "http://127.0.0.1:10250", "http://127.0.0.1:10248/healthz"
+	c.Gossip.KeyFile, c.MembersFile, c.Gossip.Bind = in("gossip.key"), in("members.yaml"), h.Addr.String()
+	if h.Index > 0 {
+		c.Gossip.Join = []string{h.fleet.Hosts[h.fleet.Rand.IntN(h.Index)].Addr.String(), h.fleet.Hosts[0].Addr.String()}
+	}
+	h.fleet.must(c.Complete())
+	h.cfg = c
+}
+
+// Start runs the host's agent.
+func (h *Host) Start() {
+	f := h.fleet
+	f.t.Helper()
+	log := f.cfg.Log
+	if log == nil {
+		log = io.Discard
+	}
+	a, err := agent.New(agent.Options{
+		Config: h.cfg, Logger: zerolog.New(log).With().Str("node", h.Name).Logger().Level(zerolog.WarnLevel), Version: api.Build("sim"),
+		Notifier: systemd.Notifier{Send: func(string) error { return nil }},
+		Simulation: &agent.Simulation{
+			Gossip: func() memberlist.NodeAwareTransport { return f.Net.Listen(h.Addr) }, Verify: f.known.verify, Kubelet: h.Kubelet.Transport(),
+		},
+	})
+	f.must(err)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := a.Run(ctx); err != nil {
+			f.t.Errorf("%s: %v", h.Name, err)
+		}
+	}()
+	h.Agent, h.stop = a, func() { cancel(); <-done; h.Agent, h.stop = nil, nil }
+}
+
+// Stop ends the host's agent.
+func (h *Host) Stop() {
+	if h.stop != nil {
+		h.stop()
+	}
+}
+
+// StartAll starts every agent that does not run.
+func (f *Fleet) StartAll() {
+	for _, h := range f.Hosts {
+		if h.Agent == nil {
+			h.Start()
+		}
+	}
+}
+
+// Close ends all agents and kubelets and lets memberlist's goroutines end, which it does not wait for.
+func (f *Fleet) Close() {
+	var wg sync.WaitGroup
+	for _, h := range f.Hosts {
+		wg.Go(func() { h.Stop(); h.quit() })
+	}
+	wg.Wait()
+	time.Sleep(2 * time.Minute)
+}
+
+// Lay puts a file into a host's specs directory, by rename, and tells its agent as a watch would.
+func (h *Host) Lay(name, text string) {
+	h.fleet.t.Helper()
+	path := filepath.Join(h.dir, "specs.d", name)
+	h.fleet.must(os.WriteFile(path+".tmp", []byte(text), 0o600))
+	h.fleet.must(os.Rename(path+".tmp", path))
+	if h.Agent != nil {
+		h.Agent.Wake()
+	}
+}
+
+// LayAll puts a file on every host at once.
+func (f *Fleet) LayAll(name, text string) {
+	for _, h := range f.Hosts {
+		h.Lay(name, text)
+	}
+}
+
+// Wipe takes the state directory of a host whose agent does not run: its key too, so that it comes back as another member.
+func (h *Host) Wipe() {
+	h.fleet.must(os.RemoveAll(filepath.Join(h.dir, "state")))
+}
+
+// Available says whether a pod of the DaemonSet, namespace/name, with the image is ready on the host; no image is any.
+func (h *Host) Available(key, image string) bool {
+	for _, p := range h.Kubelet.Pods() {
+		if p.Annotations["daemonsetd.io/daemonset"] != key || image != "" && p.Spec.Containers[0].Image != image {
+			continue
+		}
+		for _, c := range p.Status.Conditions {
+			if c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// Unavailable are the hosts without an available pod of the DaemonSet, whatever its image.
+func (f *Fleet) Unavailable(key string) []*Host {
+	var down []*Host
+	for _, h := range f.Hosts {
+		if !h.Available(key, "") {
+			down = append(down, h)
+		}
+	}
+	return down
+}
+
+// Count is on how many hosts a pod with the image is available.
+func (f *Fleet) Count(key, image string) int {
+	n := 0
+	for _, h := range f.Hosts {
+		if h.Available(key, image) {
+			n++
+		}
+	}
+	return n
+}
