@@ -278,7 +278,8 @@ func TestCompaction(t *testing.T) {
 
 // The length that is reckoned and the one that is written are about the same.
 func TestLiveSize(t *testing.T) {
-	table := openOn(t, newMemDisk())
+	disk := newMemDisk()
+	table := openOn(t, disk)
 	for n := range 200 {
 		name := fmt.Sprintf("host-%03d.rack-7.example.org", n)
 		offer(t, table, newHost(100+n).profile(t, at(now(), 1), name), Newer)
@@ -288,6 +289,10 @@ func TestLiveSize(t *testing.T) {
 	}
 	if got, want := table.liveSize(), table.Stats().LogBytes; got < want*9/10 || got > want*11/10 {
 		t.Errorf("reckoned %d bytes, written %d", got, want)
+	}
+	disk.since()
+	if err := table.Flush(); err != nil || disk.since() != "" {
+		t.Errorf("something was written twice, %v", err)
 	}
 	mustClose(t, table)
 }
@@ -456,15 +461,19 @@ func TestUnreadableFile(t *testing.T) {
 	if err := table.Flush(); !errors.Is(err, fs.ErrPermission) || !bytes.Equal(disk.content(memLog), data) {
 		t.Errorf("the file was changed, %v", err)
 	}
+	// Host 0 is forgotten in the file, but has come back in the meantime.
+	offer(t, table, newHost(0).sign(t, "node", at(now(), 1), "back"), Newer)
 	disk.locked(func() { unreadable = false })
 	if err := table.Flush(); err != nil || table.Problem() != nil {
 		t.Errorf("%v, %v", err, table.Problem())
 	}
 	for _, p := range promises {
-		if !p.kept(table) {
+		if !p.kept(table) && !strings.HasPrefix(p.what, "host 0") {
 			t.Errorf("%s is not kept", p.what)
 		}
 	}
+	offer(t, table, newHost(0).sign(t, "node", at(now(), 1), "back"), Duplicate)
+	offer(t, table, newHost(0).profile(t, at(now()-200, 1), "web"), Forgotten)
 	mustClose(t, table)
 	after := openOn(t, disk)
 	sameView(t, table, after)

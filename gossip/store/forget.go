@@ -56,18 +56,25 @@ func (t *Table) forget(id record.ID, now time.Time) {
 	t.bury(id, up)
 }
 
-// bury forgets a member up to a generation. One that has been heard of with a higher one is a member again and stays.
+// bury forgets a member up to a generation. What is newer stays: then it is a member again.
 func (t *Table) bury(id record.ID, up uint64) {
 	t.tombstones[id] = max(t.tombstones[id], up)
-	m := t.member(id)
-	if m != nil && m.newest() > t.tombstones[id] {
-		return
-	}
-	if m != nil {
+	if m := t.member(id); m != nil {
 		t.drop(m)
+		t.restoreNewer(m)
 	}
-	if name, ok := t.pins.byID[id]; ok {
+	if name, ok := t.pins.byID[id]; ok && t.member(id) == nil {
 		t.unpin(name)
+	}
+}
+
+// restoreNewer takes those records of a member that was dropped which its tombstone does not cover.
+func (t *Table) restoreNewer(m *member) {
+	for _, e := range m.entries {
+		rec, err := record.Decode(e.encoded)
+		if err == nil && !t.forgotten(m.id, e.stamp) {
+			t.install(rec, e.received)
+		}
 	}
 }
 

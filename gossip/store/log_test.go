@@ -107,10 +107,14 @@ func TestGarbageAtTheEnd(t *testing.T) {
 	for name, garbage := range map[string][]byte{
 		"zeros": make([]byte, 4096), "garbage": bytes.Repeat([]byte("garbage"), 1000),
 		"marker": data[headerSize : headerSize+markerSize], "half a frame": data[headerSize : headerSize+frameHead+1],
+		"a length beyond all": append(slices.Clone(data[headerSize:headerSize+markerSize]), bytes.Repeat([]byte{0xff}, 100)...),
 	} {
 		disk := newMemDisk()
 		disk.put(memLog, append(slices.Clone(data), garbage...))
 		checkPromises(t, disk, promises, name, func(promise) bool { return true })
+		if disk.content(memDir+"/"+damagedName) != nil {
+			t.Errorf("%s at the end was taken for damage", name)
+		}
 	}
 }
 
@@ -190,6 +194,55 @@ func frameEnds(t *testing.T, data []byte) []int {
 		t.Fatalf("the file is not whole: %+v", state)
 	}
 	return ends
+}
+
+// However long the damage is, and wherever it ends in what is read at a time, the next frame is found.
+func TestLongDamage(t *testing.T) {
+	m := newMarker()
+	first, second := pinFrame("first", newHost(0).id), pinFrame("second", newHost(1).id)
+	for _, length := range []int{1, markerSize, 2 * maxPayload, 5 * maxPayload} {
+		for shift := range 4 * markerSize {
+			data := first.append(appendHeader(nil, m), m)
+			data = append(data, make([]byte, max(length-shift, 1))...)
+			data = second.append(data, m)
+			frames := 0
+			state := readLog(bytes.NewReader(data), func(byte, []byte) { frames++ })
+			if frames != 2 || state.gaps != 1 || state.lost != int64(max(length-shift, 1)) || state.good != int64(len(data)) {
+				t.Fatalf("%d bytes: %d frames, %+v", length-shift, frames, state)
+			}
+		}
+	}
+}
+
+// The file that was damaged last is the one that is kept aside.
+func TestDamagedTwice(t *testing.T) {
+	data, _ := story(t)
+	disk := newMemDisk()
+	for i := range 2 {
+		damaged := slices.Clone(data)
+		damaged[headerSize+frameHead+i] ^= 1
+		disk.put(memLog, damaged)
+		table := openOn(t, disk)
+		if got := disk.content(memDir + "/" + damagedName); !bytes.Equal(got, damaged) {
+			t.Errorf("damaged %d times, and another file is kept", i+1)
+		}
+		mustClose(t, table)
+	}
+}
+
+// A pin that its member's newest profile does not agree with is of the past.
+func TestStalePin(t *testing.T) {
+	m, h := newMarker(), newHost(0)
+	data := clusterFrame(cluster).append(appendHeader(nil, m), m)
+	data = recordFrame(fixed(), h.profile(t, at(5, 1), "new").Encoded).append(data, m)
+	data = pinFrame("old", h.id).append(data, m)
+	disk := newMemDisk()
+	disk.put(memLog, data)
+	table := openOn(t, disk)
+	if diff := cmp.Diff([]string{"new/trusted"}, stands(table)); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	mustClose(t, table)
 }
 
 // What another member wrote into its record cannot be taken for a frame, wherever the file is damaged.

@@ -83,6 +83,9 @@ func (d *memDisk) link(from, to string) error {
 	if err := d.call("link"); err != nil {
 		return err
 	}
+	if _, ok := d.names[to]; ok {
+		return fs.ErrExist
+	}
 	d.names[to] = d.names[from]
 	return nil
 }

@@ -68,8 +68,7 @@ func (t *Table) unpin(name string) {
 	}
 }
 
-// Trust pins the name of a member to it. The member to which it was pinned before is forgotten, as by Forget, unless it has
-// another name by now. It is how an operator says that a host with a new key is the one that it claims to be. It is local to
+// Trust pins the name of a member to it. The member to which it was pinned before is forgotten, as by Forget. It is how an operator says that a host with a new key is the one that it claims to be. It is local to
 // this host and on disk before it returns.
 //
 // The error is ErrUnknown where no such member has told its name, ErrNotSaved where the change is in effect but not on disk.
@@ -98,16 +97,10 @@ func (t *Table) trust(id record.ID, now time.Time) ([]frame, error) {
 		return nil, errors.New("it has this host's own name: change the name of one of them")
 	}
 	var frames []frame
-	if taken && t.usesOrSilent(old, name) {
+	if taken {
 		t.forget(old, now)
 		frames = append(frames, tombstoneFrame(old, t.tombstones[old]))
 	}
 	t.pin(name, id)
 	return append(frames, pinFrame(name, id)), nil
-}
-
-// usesOrSilent says whether a member has this name, or none that is known.
-func (t *Table) usesOrSilent(id record.ID, name string) bool {
-	m := t.member(id)
-	return m == nil || m.profile.Name == "" || m.profile.Name == name
 }

@@ -99,6 +99,24 @@ func TestForgetFreesTheName(t *testing.T) {
 	wantStanding(t, table, third, Trusted)
 }
 
+// Of several that wait for a name the one with the lowest id gets it, whoever came first.
+func TestHeir(t *testing.T) {
+	hosts := []host{newHost(0), newHost(1), newHost(2), newHost(3)}
+	slices.SortFunc(hosts[1:], func(a, b host) int { return b.id.Compare(a.id) })
+	for range 2 {
+		table := openAs(t, newHost(9), "")
+		for _, h := range hosts {
+			offer(t, table, h.profile(t, at(now(), 1), "web"), Newer)
+		}
+		if err := table.Forget(hosts[0].id); err != nil {
+			t.Fatal(err)
+		}
+		lowest := slices.MinFunc(hosts[1:], func(a, b host) int { return a.id.Compare(b.id) })
+		wantStanding(t, table, lowest, Trusted)
+		slices.Reverse(hosts[1:])
+	}
+}
+
 // Hosts exchange their names, in two steps, and in either order of arrival.
 func TestNamesExchanged(t *testing.T) {
 	a, b := newHost(0), newHost(1)
@@ -119,7 +137,7 @@ func TestNamesExchanged(t *testing.T) {
 	}
 }
 
-// The pinned member that took another name is not forgotten when somebody else is trusted with the old one.
+// Who had the name once and took another is not forgotten when somebody else is trusted with it.
 func TestTrustForgetsOnlyWhoHasTheName(t *testing.T) {
 	table := openAs(t, newHost(9), "")
 	a, b, c := newHost(0), newHost(1), newHost(2)
