@@ -298,6 +298,13 @@ func (f *fleetPart) watch(ctx context.Context, node *gossip.Node) {
 	}
 }
 
+// alone says that no gossip is wanted. Where it is wanted and cannot be had there may be others, of whom nothing is known.
+func (f *fleetPart) alone() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return !f.mode.On && f.off == nil
+}
+
 // self is this host's id as text; its node's name where it is no member.
 func (f *fleetPart) self() string {
 	f.mu.Lock()

@@ -89,7 +89,7 @@ func (a *Agent) applyRollouts(s *state, saveErr error) {
 			}
 		}
 		if st := a.rollouts.states[w.Key]; !d.Target.IsZero() && d.Target.Local != w.Manifest.Revision && st.Rejected.Generation != 0 {
-			a.goBack(s, w, d.Target)
+			a.goBack(s, s.specs.DaemonSets[i], w, d.Target)
 		}
 	}
 }
@@ -112,7 +112,7 @@ func (a *Agent) observe(s *state, ds *spec.DaemonSet, w *plan.Wanted, st strateg
 	o := rollout.Observation{
 		Now: s.now, ID: a.fleet.self(), Placed: !w.Evicted && (w.Decision.ShouldRun || w.Decision.ShouldContinueRunning && running != nil),
 		Canary: st.Canary != nil && st.Canary.Matches(labels.Set(s.node.Labels)), Answers: s.kubelet.AssumeReady || s.kubelet.Healthy && s.kubelet.HealthErr == nil,
-		Alone: view == nil, Settled: settledEnough(view), Requested: a.rollouts.requested[w.Key], LastGood: a.lastGood(s, ds),
+		Alone: a.fleet.alone(), Settled: a.fleet.alone() || settledEnough(view), Requested: a.rollouts.requested[w.Key], LastGood: a.lastGood(s, ds),
 	}
 	if w.Blocked == "" && !s.specs.Undecided(w.Source) {
 		o.Wanted = rollout.Revision{Fleet: a.rendered[ds].fleet, Local: w.Manifest.Revision}
@@ -128,7 +128,7 @@ func (a *Agent) observe(s *state, ds *spec.DaemonSet, w *plan.Wanted, st strateg
 // settledEnough says whether this host has heard enough: since its start, and that somebody of those it knows answers now.
 func settledEnough(view *fleet.View) bool {
 	if view == nil {
-		return true
+		return false
 	}
 	known, alive := 0, 0
 	for _, m := range view.Members {
