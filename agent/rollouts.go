@@ -40,6 +40,8 @@ type rollouts struct {
 	decisions map[string]rollout.Decision
 	peers     map[string][]rollout.Peer
 	requested map[string]bool
+	// changed fires when a round is over. Unlike the rest, it does not belong to the loop.
+	changed signal
 }
 
 // loadRollouts reads the file. One that cannot be understood is set aside, never deleted, and reported.

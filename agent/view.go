@@ -45,6 +45,7 @@ func (a *Agent) publish(s state, out plan.Output) {
 		kubelet: a.kubelet.settings(), rollouts: a.rollouts.shown(), line: statusLine(s, out),
 	}
 	old := a.view.Swap(v)
+	a.rollouts.changed.fire()
 	a.fleet.note(v)
 	a.publishObjects(old, v)
 	a.publishMetrics(v)

@@ -43,6 +43,19 @@ type Backend interface {
 	// FleetChanged returns a channel that is closed when what Members or Specs say changes after the call, by more than times
 	// and round trips; nil, which never is, while gossip is off.
 	FleetChanged() <-chan struct{}
+	// Rollouts is where rollouts stand, sorted by DaemonSet. It asks nobody. A DaemonSet that does not exist is a CodeNotFound
+	// error, as in the next three.
+	Rollouts(ctx context.Context, req RolloutRequest) (*RolloutList, error)
+	// RolloutsChanged returns a channel that is closed when what Rollouts says changes after the call.
+	RolloutsChanged() <-chan struct{}
+	// Revisions is the history of a DaemonSet on this host. A revision that is not in it is a CodeNotFound error.
+	Revisions(ctx context.Context, req RevisionRequest) (*RevisionList, error)
+	// Undo makes the spec file that goes back to an earlier revision. Nothing is changed. A revision that is not in the history
+	// is a CodeNotFound error; one that is not accepted any more is a CodeConflict error.
+	Undo(ctx context.Context, req UndoRequest) (*UndoResult, error)
+	// Replace has this host replace the pod of a DaemonSet whose update strategy is OnDelete. It is a CodeConflict error where
+	// the strategy is another one or there is nothing to replace.
+	Replace(ctx context.Context, req ReplaceRequest) (*ReplaceResult, error)
 	// Registry is what is listed and watched.
 	Registry() *registry.Registry
 	// Metrics serves the Prometheus text format.

@@ -23,10 +23,10 @@ func (s *Server) serveMembers(w http.ResponseWriter, r *http.Request) error {
 	}
 	name := q.Get("member")
 	if watch {
-		return serveItems(s, w, r, func(ctx context.Context) ([]Member, error) {
+		return serveItems(s, w, r, itemSource[Member]{changed: s.cfg.Backend.FleetChanged, list: func(ctx context.Context) ([]Member, error) {
 			list, err := s.members(ctx, name)
 			return list.Items, err
-		})
+		}})
 	}
 	list, err := s.members(r.Context(), name)
 	if err != nil {
@@ -64,10 +64,10 @@ func (s *Server) serveSpecs(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if watch {
-		return serveItems(s, w, r, func(ctx context.Context) ([]SpecFile, error) {
+		return serveItems(s, w, r, itemSource[SpecFile]{changed: s.cfg.Backend.FleetChanged, list: func(ctx context.Context) ([]SpecFile, error) {
 			list, err := s.specs(ctx)
 			return list.Items, err
-		})
+		}})
 	}
 	list, err := s.specs(r.Context())
 	if err != nil {

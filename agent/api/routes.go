@@ -42,21 +42,25 @@ type routes map[string]map[string]route
 
 func (s *Server) table() routes {
 	t := routes{
-		"/metrics":    get(s.serveMetrics),
-		"/v1/healthz": get(s.serveHealthz),
-		"/v1/version": get(s.serveVersion),
-		"/v1/status":  get(s.serveStatus),
-		"/v1/explain": get(s.serveExplain),
-		"/v1/diff":    get(s.serveDiff),
-		"/v1/configs": get(s.serveConfigs),
-		"/v1/members": {http.MethodGet: {stream: true, serve: s.serveMembers}},
-		"/v1/specs":   {http.MethodGet: {stream: true, serve: s.serveSpecs}},
+		"/metrics":             get(s.serveMetrics),
+		"/v1/healthz":          get(s.serveHealthz),
+		"/v1/version":          get(s.serveVersion),
+		"/v1/status":           get(s.serveStatus),
+		"/v1/explain":          get(s.serveExplain),
+		"/v1/diff":             get(s.serveDiff),
+		"/v1/configs":          get(s.serveConfigs),
+		"/v1/members":          {http.MethodGet: {stream: true, serve: s.serveMembers}},
+		"/v1/specs":            {http.MethodGet: {stream: true, serve: s.serveSpecs}},
+		"/v1/rollouts":         {http.MethodGet: {stream: true, serve: s.serveRollouts}},
+		"/v1/rollouts/history": get(s.serveRevisions),
+		"/v1/rollouts/undo":    get(s.serveUndo),
 		// A plan changes nothing, but it works on what is sent, so it is for those who could lay the files out.
-		"/v1/plan":           {http.MethodPost: {write: true, body: MaxPlanBody, serve: s.servePlan}},
-		"/v1/reload":         {http.MethodPost: {write: true, serve: s.serveReload}},
-		"/v1/node":           {http.MethodPatch: {write: true, body: maxPatchBody, serve: s.servePatchNode}},
-		"/v1/members/forget": {http.MethodPost: {write: true, body: maxMemberBody, serve: s.serveForget}},
-		"/v1/members/trust":  {http.MethodPost: {write: true, body: maxMemberBody, serve: s.serveTrust}},
+		"/v1/plan":             {http.MethodPost: {write: true, body: MaxPlanBody, serve: s.servePlan}},
+		"/v1/reload":           {http.MethodPost: {write: true, serve: s.serveReload}},
+		"/v1/node":             {http.MethodPatch: {write: true, body: maxPatchBody, serve: s.servePatchNode}},
+		"/v1/members/forget":   {http.MethodPost: {write: true, body: maxMemberBody, serve: s.serveForget}},
+		"/v1/rollouts/replace": {http.MethodPost: {write: true, body: maxMemberBody, serve: s.serveReplace}},
+		"/v1/members/trust":    {http.MethodPost: {write: true, body: maxMemberBody, serve: s.serveTrust}},
 	}
 	for _, res := range registry.Resources() {
 		t["/v1/"+string(res)] = map[string]route{http.MethodGet: {stream: true, serve: s.serveResource(res)}}

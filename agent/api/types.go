@@ -173,6 +173,8 @@ type DaemonSetPlan struct {
 	ToRevision   string `json:"toRevision,omitempty"`
 	// Changes are the manifest files that this comes to.
 	Changes []FileChange `json:"changes,omitempty"`
+	// Fleet is what it would do to the other hosts; nil while gossip is off, and where nothing changes.
+	Fleet *FleetPlan `json:"fleet,omitempty"`
 }
 
 // PlanResult answers POST /v1/plan.

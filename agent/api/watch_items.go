@@ -29,11 +29,16 @@ type itemEvent struct {
 	Object any             `json:"object"`
 }
 
+// itemSource is where items come from: list gives them, and changed a channel that is closed when they change after it was
+// called.
+type itemSource[T any] struct {
+	list    func(context.Context) ([]T, error)
+	changed func() <-chan struct{}
+}
+
 // serveItems sends every item as ADDED, a BOOKMARK, and then what is added, modified and deleted, until the client has
 // enough or the server stops. What changes back within a pause is never told.
-func serveItems[T item[T]](
-	s *Server, w http.ResponseWriter, r *http.Request, list func(context.Context) ([]T, error),
-) error {
+func serveItems[T item[T]](s *Server, w http.ResponseWriter, r *http.Request, from itemSource[T]) error {
 	if err := s.takeWatch(); err != nil {
 		return err
 	}
@@ -41,8 +46,8 @@ func serveItems[T item[T]](
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	defer context.AfterFunc(s.closing, cancel)()
-	changed := s.cfg.Backend.FleetChanged()
-	items, err := list(ctx)
+	changed := from.changed()
+	items, err := from.list(ctx)
 	if err != nil {
 		return err
 	}
@@ -56,8 +61,8 @@ func serveItems[T item[T]](
 		if !rest(ctx) || !wait(ctx, changed) {
 			return nil
 		}
-		changed = s.cfg.Backend.FleetChanged()
-		if items, err = list(ctx); err != nil {
+		changed = from.changed()
+		if items, err = from.list(ctx); err != nil {
 			return out.fail(err)
 		}
 	}

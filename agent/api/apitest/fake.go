@@ -37,6 +37,13 @@ type Backend struct {
 	ForgetAnswer api.ForgetResult
 	TrustAnswer  api.TrustResult
 
+	// RolloutsAnswer, RevisionsAnswer, UndoAnswer and ReplaceAnswer are what is said of rollouts. SetRollouts changes the first
+	// while the backend is in use.
+	RolloutsAnswer  api.RolloutList
+	RevisionsAnswer api.RevisionList
+	UndoAnswer      api.UndoResult
+	ReplaceAnswer   api.ReplaceResult
+
 	mu      sync.Mutex
 	changed chan struct{}
 	asked   []any
@@ -101,8 +108,8 @@ func Status() api.Status {
 // OnEntry makes every call run f first, with the call's context.
 func (b *Backend) OnEntry(f func(context.Context)) { b.onEntry = f }
 
-// Asked is the requests that came, in order: api.ExplainRequest, api.PlanRequest, api.NodePatch, api.ForgetRequest,
-// api.TrustRequest, or a string.
+// Asked is the requests that came, in order: an api.ExplainRequest, api.PlanRequest, api.NodePatch, api.ForgetRequest or
+// another of the request types, or a string.
 func (b *Backend) Asked() []any {
 	b.mu.Lock()
 	defer b.mu.Unlock()

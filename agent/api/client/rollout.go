@@ -1,0 +1,52 @@
+package client
+
+import (
+	"context"
+	"iter"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/daemonsetd/daemonsetd/agent/api"
+)
+
+func rolloutQuery(req api.RolloutRequest) url.Values {
+	q := queryOf(map[string]string{"daemonset": req.DaemonSet})
+	if req.Hosts {
+		q.Set("hosts", "1")
+	}
+	return q
+}
+
+// Rollouts asks where rollouts stand.
+func (c *Client) Rollouts(ctx context.Context, req api.RolloutRequest) (*api.RolloutList, error) {
+	return get[api.RolloutList](ctx, c, "/v1/rollouts", rolloutQuery(req))
+}
+
+// WatchRollouts gives rollouts as WatchMembers gives the members.
+func WatchRollouts(ctx context.Context, c *Client, req api.RolloutRequest) iter.Seq2[WatchEvent[api.Rollout], error] {
+	return watchPath[api.Rollout](ctx, c, "/v1/rollouts", rolloutQuery(req))
+}
+
+// Revisions asks for the history of a DaemonSet on this host, or for one revision of it.
+func (c *Client) Revisions(ctx context.Context, req api.RevisionRequest) (*api.RevisionList, error) {
+	return get[api.RevisionList](ctx, c, "/v1/rollouts/history", numberQuery(req.DaemonSet, "revision", req.Revision))
+}
+
+// Undo asks for the spec file that goes back to an earlier revision.
+func (c *Client) Undo(ctx context.Context, req api.UndoRequest) (*api.UndoResult, error) {
+	return get[api.UndoResult](ctx, c, "/v1/rollouts/undo", numberQuery(req.DaemonSet, "to", req.To))
+}
+
+func numberQuery(daemonset, name string, number uint64) url.Values {
+	q := queryOf(map[string]string{"daemonset": daemonset})
+	if number > 0 {
+		q.Set(name, strconv.FormatUint(number, 10))
+	}
+	return q
+}
+
+// Replace has this host replace the pod of a DaemonSet with the update strategy OnDelete.
+func (c *Client) Replace(ctx context.Context, req api.ReplaceRequest) (*api.ReplaceResult, error) {
+	return call[api.ReplaceResult](ctx, c, http.MethodPost, "/v1/rollouts/replace", nil, req)
+}

@@ -1,0 +1,163 @@
+package api
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"unicode"
+)
+
+// maxDaemonSetName is how long namespace/name of a DaemonSet may be, by the rules of Kubernetes.
+const maxDaemonSetName = 63 + 1 + 253
+
+// serveRollouts lists where rollouts stand, or watches them with watch=1 as serveMembers does. With hosts=1 every host is
+// listed.
+func (s *Server) serveRollouts(w http.ResponseWriter, r *http.Request) error {
+	q := r.URL.Query()
+	watch, err := watchQuery(q, "daemonset", "hosts")
+	if err != nil {
+		return err
+	}
+	req := RolloutRequest{DaemonSet: q.Get("daemonset")}
+	if req.Hosts, err = parseFlag(q, "hosts"); err != nil {
+		return err
+	}
+	if req.DaemonSet != "" {
+		if err := checkDaemonSet(req.DaemonSet); err != nil {
+			return err
+		}
+	}
+	if watch {
+		return serveItems(s, w, r, itemSource[Rollout]{changed: s.cfg.Backend.RolloutsChanged, list: func(ctx context.Context) ([]Rollout, error) {
+			list, err := s.rollouts(ctx, req)
+			return list.Items, err
+		}})
+	}
+	list, err := s.rollouts(r.Context(), req)
+	if err != nil {
+		return err
+	}
+	extendWrite(w, requestTimeout)
+	return writeJSON(w, list)
+}
+
+func (s *Server) rollouts(ctx context.Context, req RolloutRequest) (RolloutList, error) {
+	got, err := s.cfg.Backend.Rollouts(ctx, req)
+	if err != nil {
+		return RolloutList{}, err
+	}
+	list := *got
+	list.TypeMeta = TypeMeta(KindRolloutList)
+	list.Items = notNil(list.Items)
+	return list, nil
+}
+
+func (s *Server) serveRevisions(w http.ResponseWriter, r *http.Request) error {
+	q := r.URL.Query()
+	if err := checkQuery(q, "daemonset", "revision"); err != nil {
+		return err
+	}
+	number, err := parseNumber(q, "revision")
+	if err != nil {
+		return err
+	}
+	req := RevisionRequest{DaemonSet: q.Get("daemonset"), Revision: number}
+	if err := checkDaemonSet(req.DaemonSet); err != nil {
+		return err
+	}
+	res, err := s.cfg.Backend.Revisions(r.Context(), req)
+	if err != nil {
+		return err
+	}
+	out := *res
+	out.TypeMeta = TypeMeta(KindRevisionList)
+	out.Items = notNil(out.Items)
+	return writeJSON(w, out)
+}
+
+func (s *Server) serveUndo(w http.ResponseWriter, r *http.Request) error {
+	q := r.URL.Query()
+	if err := checkQuery(q, "daemonset", "to"); err != nil {
+		return err
+	}
+	to, err := parseNumber(q, "to")
+	if err != nil {
+		return err
+	}
+	req := UndoRequest{DaemonSet: q.Get("daemonset"), To: to}
+	if err := checkDaemonSet(req.DaemonSet); err != nil {
+		return err
+	}
+	res, err := s.cfg.Backend.Undo(r.Context(), req)
+	if err != nil {
+		return err
+	}
+	out := *res
+	out.TypeMeta = TypeMeta(KindUndoResult)
+	return writeJSON(w, out)
+}
+
+func (s *Server) serveReplace(w http.ResponseWriter, r *http.Request) error {
+	req, err := decodeReplace(r.Body)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), requestTimeout)
+	defer cancel()
+	res, err := s.cfg.Backend.Replace(ctx, req)
+	if err != nil {
+		return err
+	}
+	out := *res
+	out.TypeMeta = TypeMeta(KindReplaceResult)
+	return writeJSON(w, out)
+}
+
+func decodeReplace(body io.Reader) (ReplaceRequest, error) {
+	var req ReplaceRequest
+	if err := decode(body, &req); err != nil {
+		return ReplaceRequest{}, err
+	}
+	return req, checkDaemonSet(req.DaemonSet)
+}
+
+// checkDaemonSet refuses what cannot name a DaemonSet.
+func checkDaemonSet(name string) error {
+	switch {
+	case name == "":
+		return Errorf(CodeBadRequest, "no DaemonSet is named").WithRemedy("give its name, or namespace/name")
+	case len(name) > maxDaemonSetName:
+		return Errorf(CodeBadRequest, "the DaemonSet's name has %d bytes, namespace/name has at most %d", len(name), maxDaemonSetName)
+	case strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) || r == ' ' }):
+		return Errorf(CodeBadRequest, "%q does not name a DaemonSet", name).WithRemedy("give its name, or namespace/name")
+	}
+	return nil
+}
+
+func parseFlag(q url.Values, name string) (bool, error) {
+	v := q.Get(name)
+	if v == "" {
+		return false, nil
+	}
+	on, err := strconv.ParseBool(v)
+	if err != nil {
+		return false, Errorf(CodeBadRequest, "%s is %q, wanted true or false", name, v)
+	}
+	return on, nil
+}
+
+// parseNumber is the number of a revision; 0 where none is given.
+func parseNumber(q url.Values, name string) (uint64, error) {
+	v := q.Get(name)
+	if v == "" {
+		return 0, nil
+	}
+	n, err := strconv.ParseUint(v, 10, 64)
+	if err != nil {
+		return 0, Errorf(CodeBadRequest, "%s is %q, wanted the number of a revision", name, v).WithRemedy("dsctl rollout history lists them")
+	}
+	return n, nil
+}

@@ -1,0 +1,253 @@
+package api
+
+import (
+	"encoding/json"
+	"reflect"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// Kinds of what is told of rollouts.
+const (
+	KindReplaceResult = "ReplaceResult"
+	KindRevisionList  = "RevisionList"
+	KindRolloutList   = "RolloutList"
+	KindUndoResult    = "UndoResult"
+)
+
+// RolloutRequest asks where rollouts stand.
+type RolloutRequest struct {
+	// DaemonSet is as in ExplainRequest; empty means all.
+	DaemonSet string
+	// Hosts asks for Rollout.Hosts.
+	Hosts bool
+}
+
+// Rollout is where the rollout of one DaemonSet stands, as far as this host knows.
+type Rollout struct {
+	// DaemonSet is namespace/name.
+	DaemonSet string `json:"daemonset"`
+	// Generation is the number of what is rolling out, or of what everybody runs, and Revision its name. Both are the same on
+	// all hosts; 0 and empty while there is none.
+	Generation uint64 `json:"generation"`
+	Revision   string `json:"revision,omitempty"`
+	// Strategy is RollingUpdate or OnDelete.
+	Strategy string `json:"strategy"`
+	// Surge: new pods start beside the old ones, and Budget is maxSurge.
+	Surge bool `json:"surge,omitempty"`
+	// Budget is how many hosts the rollout may have down at a time.
+	Budget int           `json:"budget"`
+	Counts RolloutCounts `json:"counts"`
+	// Message is kubectl's sentence, and Done whether the rollout is over by kubectl's measure.
+	Message string `json:"message"`
+	Done    bool   `json:"done"`
+	// Self is this host.
+	Self RolloutHost `json:"self"`
+	// Updating are the hosts whose pod is being replaced now, Waiting those that wait for their turn; both in the order of
+	// turns.
+	Updating NameList `json:"updating"`
+	Waiting  NameList `json:"waiting"`
+	// Blockers are what stands in the way of the first of Waiting, what matters most first; none where nothing does. Blocking
+	// is how many hosts there are among them, of which up to Budget-1 would not matter.
+	Blockers []RolloutBlocker `json:"blockers,omitempty"`
+	Blocking int              `json:"blocking,omitempty"`
+	// Held are hosts that do not want a turn, by reason.
+	Held []RolloutHold `json:"held,omitempty"`
+	// Failed are hosts on which the revision did not become available in time, those that went back by themselves among them.
+	Failed NameList `json:"failed"`
+	// Unknown are hosts that do not show how they stand, by reason.
+	Unknown []RolloutHold `json:"unknown,omitempty"`
+	// Hosts are all hosts that declare the DaemonSet, by name, where they were asked for.
+	Hosts []RolloutHost `json:"hosts,omitempty"`
+}
+
+// WatchKey is what a watch knows the rollout by.
+func (r Rollout) WatchKey() string { return r.DaemonSet }
+
+// SameAs tells whether a watch has nothing to say of the way from r to o.
+func (r Rollout) SameAs(o Rollout) bool { return reflect.DeepEqual(r, o) }
+
+// RolloutCounts are the status fields of a DaemonSet over all hosts that declare it, as Kubernetes defines them.
+type RolloutCounts struct {
+	Desired      int `json:"desired"`
+	Current      int `json:"current"`
+	Ready        int `json:"ready"`
+	Updated      int `json:"updated"`
+	Available    int `json:"available"`
+	Misscheduled int `json:"misscheduled"`
+	// Failed are hosts on which the revision did not become available in time, Unknown those that do not show how they stand.
+	Failed  int `json:"failed"`
+	Unknown int `json:"unknown"`
+}
+
+// RolloutHost is one host in a rollout.
+type RolloutHost struct {
+	Name string `json:"name"`
+	ID   string `json:"id,omitempty"`
+	Self bool   `json:"self,omitempty"`
+	// Phase is Available, Waiting, Held, Updating, Failed, Unavailable, NotPlaced or Unknown; empty where nothing is on record.
+	Phase string `json:"phase,omitempty"`
+	// Hold is why it does not want a turn; empty where it does.
+	Hold string `json:"hold,omitempty"`
+	// Trouble is why it does not show how it stands; empty where it does.
+	Trouble string `json:"trouble,omitempty"`
+	// Generation is that of its file, Target the revision that it is to run, Running the one that it has; all as hosts share
+	// them.
+	Generation uint64 `json:"generation,omitempty"`
+	Target     string `json:"target,omitempty"`
+	Running    string `json:"running,omitempty"`
+	// Rejected is the revision from which it went back by itself.
+	Rejected string `json:"rejected,omitempty"`
+	Canary   bool   `json:"canary,omitempty"`
+	// Pod is the pod's name; empty where there is none. Ready and Available are Kubernetes' conditions of it.
+	Pod       string    `json:"pod,omitempty"`
+	Ready     bool      `json:"ready"`
+	Available bool      `json:"available"`
+	Restarts  uint32    `json:"restarts,omitempty"`
+	Addresses []string  `json:"addresses,omitempty"`
+	Since     time.Time `json:"since,omitzero"`
+}
+
+// RolloutBlocker is one thing that stands in the way.
+type RolloutBlocker struct {
+	// Host and ID are the member's; empty where it is no other host.
+	Host string `json:"host,omitempty"`
+	ID   string `json:"id,omitempty"`
+	// Reason is a CamelCase word that is stable: OlderFile, Updating, Down.
+	Reason string `json:"reason"`
+	// Text is one sentence without a stop.
+	Text string `json:"text"`
+}
+
+// RolloutHold is one reason with the hosts that it is true of.
+type RolloutHold struct {
+	Reason string   `json:"reason"`
+	Hosts  NameList `json:"hosts"`
+}
+
+// RolloutList answers GET /v1/rollouts.
+type RolloutList struct {
+	metav1.TypeMeta `json:",inline"`
+	// Fleet is unset while gossip is off, so that this host is the only one.
+	Fleet bool `json:"fleet"`
+	// Settled is as in MemberList.
+	Settled bool `json:"settled"`
+	// Items are sorted by DaemonSet.
+	Items []Rollout `json:"items"`
+}
+
+// RevisionRequest asks for the history of a DaemonSet on this host.
+type RevisionRequest struct {
+	// DaemonSet is as in ExplainRequest, and not empty.
+	DaemonSet string
+	// Revision asks for the one with that number, with its template; 0 for all without.
+	Revision uint64
+}
+
+// Revision is one revision of a DaemonSet's template.
+type Revision struct {
+	// Number is what it is known by to people: the generation of the rollout in which it was last rolled out, the same on all
+	// hosts that followed.
+	Number uint64 `json:"number"`
+	// Revision is its name.
+	Revision string `json:"revision"`
+	// ChangeCause is the annotation kubernetes.io/change-cause of the time; empty: there was none.
+	ChangeCause string `json:"changeCause,omitempty"`
+	// First and Last are when it became the one to run on this host for the first and the last time.
+	First time.Time `json:"first,omitzero"`
+	Last  time.Time `json:"last,omitzero"`
+	// Source is the spec file that it came from.
+	Source string `json:"source,omitempty"`
+	// Current: it is the one that this host is to run. Running: this host's pod is of it.
+	Current bool `json:"current,omitempty"`
+	Running bool `json:"running,omitempty"`
+	// Template is the pod template as it was written, where it was asked for.
+	Template json.RawMessage `json:"template,omitempty"`
+}
+
+// RevisionList answers GET /v1/rollouts/history.
+type RevisionList struct {
+	metav1.TypeMeta `json:",inline"`
+	// DaemonSet is namespace/name.
+	DaemonSet string `json:"daemonset"`
+	// Items are sorted by number.
+	Items []Revision `json:"items"`
+	// Warnings say which revisions cannot be shown, one sentence each.
+	Warnings []string `json:"warnings,omitempty"`
+}
+
+// UndoRequest asks for the spec file that goes back to an earlier revision.
+type UndoRequest struct {
+	// DaemonSet is as in ExplainRequest, and not empty.
+	DaemonSet string
+	// To is the number of the revision; 0 means the one before the current.
+	To uint64
+}
+
+// UndoResult answers GET /v1/rollouts/undo. Nothing is changed by asking.
+type UndoResult struct {
+	metav1.TypeMeta `json:",inline"`
+	// DaemonSet is namespace/name.
+	DaemonSet string `json:"daemonset"`
+	// Source is the spec file that declares it on this host.
+	Source string `json:"source"`
+	// From is the current revision, To the one to go back to; both with templates.
+	From Revision `json:"from"`
+	To   Revision `json:"to"`
+	// Same: the current template is that of To, so that there is nothing to undo.
+	Same bool `json:"same,omitempty"`
+	// Document is the DaemonSet with the template of To, as one YAML document.
+	Document string `json:"document"`
+}
+
+// ReplaceRequest is the body of POST /v1/rollouts/replace.
+type ReplaceRequest struct {
+	// DaemonSet is as in ExplainRequest, and not empty.
+	DaemonSet string `json:"daemonset"`
+}
+
+// ReplaceResult answers POST /v1/rollouts/replace. The replacement has begun, or waits for what Message says.
+type ReplaceResult struct {
+	metav1.TypeMeta `json:",inline"`
+	// DaemonSet is namespace/name.
+	DaemonSet string `json:"daemonset"`
+	Node      string `json:"node"`
+	// From and To are the revisions of the pod here, before and after.
+	From string `json:"from"`
+	To   string `json:"to"`
+	// Started is unset while something is waited for; Message says for what.
+	Started bool   `json:"started"`
+	Message string `json:"message,omitempty"`
+}
+
+// FleetPlan is what a DaemonSet's change would do to the fleet, were the files laid out on every host.
+type FleetPlan struct {
+	// Gain are the hosts that would get a pod, Lose those whose pod would go, Replace those whose pod would be replaced, Keep
+	// those whose pod would stay as it is. Unknown are hosts of which this one does not know enough to tell.
+	Gain    NameList `json:"gain"`
+	Lose    NameList `json:"lose"`
+	Replace NameList `json:"replace"`
+	Keep    NameList `json:"keep"`
+	Unknown NameList `json:"unknown"`
+	// Strategy is RollingUpdate or OnDelete, Budget how many hosts of Members are replaced at a time.
+	Strategy string `json:"strategy,omitempty"`
+	Budget   int    `json:"budget,omitempty"`
+	Members  int    `json:"members,omitempty"`
+	// Waves are the hosts of Replace in their order, as many at a time as the budget allows, canaries first and by themselves.
+	// Stay are those that daemonsetd.io/partition keeps on what they run.
+	Waves []NameList `json:"waves,omitempty"`
+	Stay  NameList   `json:"stay"`
+	// ReplaceSeconds is how long the latest replacement of this DaemonSet's pod took on this host, and EstimateSeconds what
+	// that comes to for all waves; both 0 where none has been measured.
+	ReplaceSeconds  float64 `json:"replaceSeconds,omitempty"`
+	EstimateSeconds float64 `json:"estimateSeconds,omitempty"`
+	// Blockers are hosts that would stand in the way from the beginning, of which up to Budget-1 would not matter; Blocking is
+	// how many there are.
+	Blockers []RolloutBlocker `json:"blockers,omitempty"`
+	Blocking int              `json:"blocking,omitempty"`
+	// Blocked: so many stand in the way that nothing would be replaced before some do no more.
+	Blocked bool `json:"blocked,omitempty"`
+	// Holds are what would keep all hosts from replacing anything, such as daemonsetd.io/paused, one sentence each.
+	Holds []string `json:"holds,omitempty"`
+}

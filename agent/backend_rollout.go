@@ -1,0 +1,129 @@
+package agent
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"github.com/daemonsetd/daemonsetd/agent/api"
+	"github.com/daemonsetd/daemonsetd/agent/rollout"
+	"github.com/daemonsetd/daemonsetd/manifests/spec"
+	"github.com/daemonsetd/daemonsetd/manifests/strategy"
+)
+
+// Names of update strategies, those of Kubernetes.
+const (
+	strategyRolling  = "RollingUpdate"
+	strategyOnDelete = "OnDelete"
+)
+
+// Rollouts implements api.Backend.
+func (b backend) Rollouts(_ context.Context, req api.RolloutRequest) (*api.RolloutList, error) {
+	v, err := b.latest()
+	if err != nil {
+		return nil, err
+	}
+	sets := v.state.specs.DaemonSets
+	if req.DaemonSet != "" {
+		ds, err := b.declared(v, req.DaemonSet)
+		if err != nil {
+			return nil, err
+		}
+		sets = []*spec.DaemonSet{ds}
+	}
+	out := &api.RolloutList{TypeMeta: api.TypeMeta(api.KindRolloutList), Settled: true, Items: make([]api.Rollout, 0, len(sets))}
+	if fleetNow := b.a.fleet.look(); fleetNow != nil {
+		out.Fleet, out.Settled = true, fleetNow.Settled
+	}
+	for _, ds := range sets {
+		out.Items = append(out.Items, b.rolloutOf(v, ds).show(req.Hosts))
+	}
+	slices.SortFunc(out.Items, func(x, y api.Rollout) int { return cmp.Compare(x.DaemonSet, y.DaemonSet) })
+	return out, nil
+}
+
+// RolloutsChanged implements api.Backend.
+func (b backend) RolloutsChanged() <-chan struct{} { return b.a.rollouts.changed.next() }
+
+// declared is the DaemonSet that a request means.
+func (b backend) declared(v *view, name string) (*spec.DaemonSet, error) {
+	key := v.key(name)
+	for _, ds := range v.state.specs.DaemonSets {
+		if ds.Key() == key {
+			return ds, nil
+		}
+	}
+	return nil, b.notFound(v, key)
+}
+
+// fleetRollout is one DaemonSet's rollout over the fleet, as one view has it.
+type fleetRollout struct {
+	key, self string
+	strategy  strategy.Strategy
+	rolling   rolling
+	// members are all that declare the DaemonSet, this host first.
+	members []rollout.Peer
+	latest  rollout.Target
+}
+
+func (b backend) rolloutOf(v *view, ds *spec.DaemonSet) *fleetRollout {
+	r := &fleetRollout{key: ds.Key(), self: b.a.fleet.self(), rolling: v.rollouts[ds.Key()]}
+	r.strategy, _ = strategy.Parse(ds.Object)
+	r.members = r.rolling.members(r.self, b.a.cfg.NodeName)
+	r.latest = rollout.Latest(r.members)
+	return r
+}
+
+// Replace implements api.Backend.
+func (b backend) Replace(ctx context.Context, req api.ReplaceRequest) (*api.ReplaceResult, error) {
+	v, err := b.latest()
+	if err != nil {
+		return nil, err
+	}
+	ds, err := b.declared(v, req.DaemonSet)
+	if err != nil {
+		return nil, err
+	}
+	r := b.rolloutOf(v, ds)
+	if err := r.replaceable(); err != nil {
+		return nil, err
+	}
+	err = b.a.ask(ctx, func(context.Context) { b.a.rollouts.requested[r.key] = true })
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	if v, err = b.latest(); err != nil {
+		return nil, err
+	}
+	return v.replaced(b.a.cfg.NodeName, r), nil
+}
+
+// replaceable is the error where there is nothing to replace here.
+func (r *fleetRollout) replaceable() error {
+	st := &r.rolling.state
+	switch {
+	case !r.strategy.OnDelete:
+		return api.Errorf(api.CodeConflict, "DaemonSet %s has the update strategy %s, which replaces pods by itself", r.key, strategyRolling).
+			WithRemedy("dsctl rollout status " + r.key + " says what it waits for")
+	case st.Running.IsZero():
+		return api.Errorf(api.CodeConflict, "DaemonSet %s has no pod on this host that could be replaced", r.key).WithRemedy("dsctl explain " + r.key)
+	case st.Phase.Taken():
+		return api.Errorf(api.CodeConflict, "the pod of DaemonSet %s is being replaced already", r.key).WithRemedy("dsctl rollout status " + r.key)
+	case st.Running == st.Target.Revision:
+		return api.Errorf(api.CodeConflict, "the pod of DaemonSet %s on this host has the revision of the file, %s", r.key, st.Running.Local)
+	}
+	return nil
+}
+
+// replaced is what became of a replacement that was asked for.
+func (v *view) replaced(node string, before *fleetRollout) *api.ReplaceResult {
+	old, now := &before.rolling.state, v.rollouts[before.key]
+	res := &api.ReplaceResult{
+		TypeMeta: api.TypeMeta(api.KindReplaceResult), DaemonSet: before.key, Node: node, From: old.Running.Local, To: old.Target.Revision.Local,
+		Started: now.state.Phase.Taken() || now.state.Running == old.Target.Revision,
+	}
+	if !res.Started {
+		res.Message = now.decision.Blockers.String()
+	}
+	return res
+}

@@ -1,0 +1,152 @@
+package agent
+
+import (
+	"cmp"
+	"slices"
+
+	"github.com/daemonsetd/daemonsetd/agent/api"
+	"github.com/daemonsetd/daemonsetd/agent/rollout"
+)
+
+// show is the rollout as the API shows it.
+func (r *fleetRollout) show(hosts bool) api.Rollout {
+	_, name := splitKey(r.key)
+	counts := rollout.Count(r.members, r.latest.Revision.Fleet)
+	out := api.Rollout{
+		DaemonSet: r.key, Generation: r.latest.Generation, Revision: r.latest.Revision.Fleet, Strategy: strategyRolling, Surge: r.strategy.Surge,
+		Budget: r.strategy.Limit(counts.Desired), Counts: api.RolloutCounts{
+			Desired: counts.Desired, Current: counts.Current, Ready: counts.Ready, Updated: counts.Updated, Available: counts.Available,
+			Misscheduled: counts.Misscheduled, Failed: counts.Failed, Unknown: counts.Unknown,
+		},
+		Self: r.host(&r.members[0]),
+	}
+	if r.strategy.OnDelete {
+		out.Strategy = strategyOnDelete
+	}
+	out.Message, out.Done = counts.Status(name)
+	r.queue(&out)
+	r.trouble(&out)
+	if hosts {
+		for i := range r.members {
+			out.Hosts = append(out.Hosts, r.host(&r.members[i]))
+		}
+		slices.SortFunc(out.Hosts, func(x, y api.RolloutHost) int { return cmp.Or(cmp.Compare(x.Name, y.Name), cmp.Compare(x.ID, y.ID)) })
+	}
+	return out
+}
+
+// queue is who is being replaced, who waits, and what the first of those waits for.
+func (r *fleetRollout) queue(out *api.Rollout) {
+	first := ""
+	for _, p := range rollout.Queue(r.members) {
+		if p.State.Phase.Taken() {
+			add(&out.Updating, hostName(&p))
+			continue
+		}
+		add(&out.Waiting, hostName(&p))
+		first = cmp.Or(first, p.ID)
+	}
+	if first == "" {
+		return
+	}
+	why := r.rolling.decision.Blockers
+	if first != r.self {
+		why = rollout.WhyNot(first, r.members, r.strategy)
+	}
+	if why.May() {
+		return
+	}
+	out.Blockers, out.Blocking = blockers(why.All()), why.Count
+}
+
+// trouble is who is held, has failed, or does not show how it stands.
+func (r *fleetRollout) trouble(out *api.Rollout) {
+	var held, unknown reasons
+	for i := range r.members {
+		p := &r.members[i]
+		if p.Trouble != rollout.TroubleNone {
+			unknown.add(troubleText(p.Trouble), hostName(p))
+		}
+		if p.State == nil {
+			continue
+		}
+		if p.State.Phase == rollout.PhaseHeld {
+			held.add(p.State.Hold.String(), hostName(p))
+		}
+		if p.State.Phase == rollout.PhaseFailed || p.State.Rejected.Generation != 0 {
+			add(&out.Failed, hostName(p))
+		}
+	}
+	slices.Sort(out.Failed.Names)
+	out.Held, out.Unknown = held.sorted(), unknown.sorted()
+}
+
+// reasons groups hosts by a reason.
+type reasons []api.RolloutHold
+
+func (rs *reasons) add(reason, host string) {
+	i := slices.IndexFunc(*rs, func(h api.RolloutHold) bool { return h.Reason == reason })
+	if i < 0 {
+		i = len(*rs)
+		*rs = append(*rs, api.RolloutHold{Reason: reason})
+	}
+	add(&(*rs)[i].Hosts, host)
+}
+
+func (rs reasons) sorted() []api.RolloutHold {
+	for i := range rs {
+		slices.Sort(rs[i].Hosts.Names)
+	}
+	slices.SortFunc(rs, func(x, y api.RolloutHold) int { return cmp.Compare(x.Reason, y.Reason) })
+	return rs
+}
+
+func blockers(list []rollout.Blocker) []api.RolloutBlocker {
+	out := make([]api.RolloutBlocker, 0, len(list))
+	for i := range list {
+		b := &list[i]
+		out = append(out, api.RolloutBlocker{Host: b.Name, ID: b.ID, Reason: b.Reason.String(), Text: b.String()})
+	}
+	return out
+}
+
+// host is one member as the API shows it.
+func (r *fleetRollout) host(p *rollout.Peer) api.RolloutHost {
+	out := api.RolloutHost{Name: p.Name, ID: p.ID, Self: p.ID == r.self, Trouble: troubleText(p.Trouble)}
+	st := p.State
+	if st == nil {
+		return out
+	}
+	out.Phase, out.Canary, out.Rejected = st.Phase.String(), st.Canary, st.Rejected.Revision.Fleet
+	out.Generation, out.Target, out.Running = st.Target.Generation, st.Target.Revision.Fleet, st.Running.Fleet
+	if st.Phase == rollout.PhaseHeld {
+		out.Hold = st.Hold.String()
+	}
+	if pod := st.PodName(); pod != "" {
+		out.Pod = pod + "-" + p.Name
+	}
+	out.Ready, out.Available, out.Restarts = st.Shown.Ready, st.Shown.Available, st.Shown.Restarts
+	out.Addresses, out.Since = st.Shown.Addresses, st.Shown.Since
+	return out
+}
+
+// hostName is what people know a member by.
+func hostName(p *rollout.Peer) string { return cmp.Or(p.Name, p.ID) }
+
+// troubleText is why a member does not show how it stands; empty where it does.
+func troubleText(t rollout.Trouble) string {
+	switch t {
+	case rollout.TroubleNone:
+		return ""
+	case rollout.TroubleUnreadable:
+		return "its record cannot be understood here"
+	case rollout.TroubleLeft:
+		return "it left without saying what it runs"
+	case rollout.TroubleDown:
+		return "it is down"
+	case rollout.TroubleKey:
+		return "it has another key than it is known with"
+	default:
+		return "nothing is on record of it"
+	}
+}
