@@ -34,6 +34,7 @@ import (
 	"github.com/daemonsetd/daemonsetd/agent/zf"
 	"github.com/daemonsetd/daemonsetd/manifests/assemble"
 	"github.com/daemonsetd/daemonsetd/manifests/diag"
+	"github.com/daemonsetd/daemonsetd/manifests/history"
 	"github.com/daemonsetd/daemonsetd/manifests/spec"
 	"github.com/daemonsetd/daemonsetd/manifests/store"
 	"github.com/daemonsetd/daemonsetd/manifests/trees"
@@ -98,6 +99,7 @@ type Agent struct {
 	// The rest belongs to the loop.
 	memories  *memories
 	rollouts  *rollouts
+	revisions *revisions
 	peerCache peerCache
 	rendered  map[*spec.DaemonSet]*rendered
 	phases    map[string]plan.Phase
@@ -166,6 +168,7 @@ func (a *Agent) openDirs() error {
 	if a.rollouts, problem = loadRollouts(a.cfg.StateDir); problem != nil {
 		a.log.Error().Err(problem).Msg("the state of rollouts was lost")
 	}
+	a.revisions = openRevisions(history.Config{Dir: filepath.Join(a.cfg.StateDir, "revisions"), Logger: a.log})
 	return nil
 }
 

@@ -73,44 +73,78 @@ func (a *Agent) whatIf(s *state, objects spec.Objects) []plan.Wanted {
 // layConfigs brings the files of volumes on disk before anything is planned: a pod never starts without them, and one
 // that runs sees a change at once. A DaemonSet whose files cannot be laid is blocked; what runs stays.
 func (a *Agent) layConfigs(s *state) {
-	present := map[string]bool{}
-	for _, p := range s.input.Present {
-		present[p.Key+"/"+p.Revision] = true
-	}
 	var want []trees.Tree
 	for i, ds := range s.specs.DaemonSets {
-		w, r := s.input.Wanted[i], a.rendered[ds]
-		if w.Blocked == "" && !w.Evicted && w.Decision.ShouldContinueRunning && (w.Decision.ShouldRun || present[w.Key+"/"+w.Manifest.Revision]) {
+		w := &s.input.Wanted[i]
+		if w.Evicted || !w.Decision.ShouldContinueRunning {
+			continue
+		}
+		r, blocked := a.rendered[ds], w.Blocked
+		if e := a.backTo(s, ds, r); e != nil {
+			r, blocked = e.rendered, e.blocked
+		}
+		if blocked == "" && (w.Decision.ShouldRun || s.stands(w.Key, r.manifest.Revision)) {
 			want = append(want, r.trees...)
 		}
+		want = append(want, a.olderTrees(s, ds, r.manifest.Revision)...)
 	}
 	if len(want) == 0 {
 		a.clear("ConfigNotLaid")
 		return
 	}
-	_, err := a.trees.Apply(want)
+	failed, err := a.lay(s, want)
 	a.when(err != nil, "ConfigNotLaid", api.SeverityError, errorText(err), "")
-	failed := failedTrees(err)
 	for i := range s.input.Wanted {
-		text, ok := failed[s.input.Wanted[i].Key]
-		if err != nil && len(failed) == 0 && len(a.rendered[s.specs.DaemonSets[i]].trees) > 0 {
-			text, ok = err.Error(), true // it is about all of them
-		}
-		if ok {
-			s.input.Wanted[i].Blocked = text
+		if w := &s.input.Wanted[i]; failed[treeOwner{w.Key, w.Manifest.Revision}] != "" {
+			w.Blocked = failed[treeOwner{w.Key, w.Manifest.Revision}]
 		}
 	}
 }
 
-// failedTrees is the first failure of each DaemonSet.
-func failedTrees(err error) map[string]string {
-	failed := map[string]string{}
+// layTargets lays the files of what is to be written after the rollout has decided, where that is not what was expected.
+func (a *Agent) layTargets(s *state) {
+	for i, ds := range s.specs.DaemonSets {
+		w := &s.input.Wanted[i]
+		r := a.rendered[ds]
+		if r.manifest.Revision != w.Manifest.Revision {
+			r = a.earlierOf(s, ds, a.rollouts.states[w.Key].Target.Revision.Fleet).rendered
+		}
+		if w.Blocked != "" || w.Evicted || !w.Decision.ShouldRun || len(r.trees) == 0 || s.laid[treeOwner{w.Key, w.Manifest.Revision}] {
+			continue
+		}
+		failed, err := a.lay(s, r.trees)
+		if err != nil {
+			a.report("ConfigNotLaid", api.SeverityError, err.Error(), "")
+			w.Blocked = cmp.Or(failed[treeOwner{w.Key, w.Manifest.Revision}], err.Error())
+		}
+	}
+}
+
+// treeOwner is whose files trees are.
+type treeOwner struct{ key, revision string }
+
+// lay brings files on disk, notes whose files are there now, and gives the first failure of each of the others.
+func (a *Agent) lay(s *state, want []trees.Tree) (map[treeOwner]string, error) {
+	_, err := a.trees.Apply(want)
+	failed := failedTrees(err)
+	all := len(failed) == 0
+	for _, t := range want {
+		o := treeOwner{t.Namespace + "/" + t.DaemonSet, t.Revision}
+		if err != nil && all {
+			failed[o] = err.Error() // it is about all of them
+		}
+		s.laid[o] = failed[o] == ""
+	}
+	return failed, err
+}
+
+// failedTrees is the first failure of each owner.
+func failedTrees(err error) map[treeOwner]string {
+	failed := map[treeOwner]string{}
 	list, _ := errors.AsType[trees.Errors](err)
 	for _, e := range list {
-		key := e.Namespace + "/" + e.DaemonSet
-		if _, ok := failed[key]; !ok {
-			failed[key] = e.Error()
-		}
+		o := treeOwner{e.Namespace + "/" + e.DaemonSet, e.Revision}
+		failed[o] = cmp.Or(failed[o], e.Error())
 	}
 	return failed
 }

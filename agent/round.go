@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -28,6 +29,13 @@ type state struct {
 	listing store.Listing
 	scanErr error
 	input   plan.Input
+	// laid has the pods whose files of volumes were brought on disk in this round; false: they could not be.
+	laid map[treeOwner]bool
+}
+
+// stands says whether there is a manifest of a revision.
+func (s *state) stands(key, revision string) bool {
+	return slices.ContainsFunc(s.input.Present, func(p plan.Present) bool { return p.Key == key && p.Revision == revision })
 }
 
 // acting is the back-off of acts that fail: a full disk is not written to a thousand times a second.
@@ -48,6 +56,7 @@ func (a *Agent) round(ctx context.Context) time.Duration {
 	s, again := a.read(begin)
 	a.layConfigs(&s)
 	a.roll(&s)
+	a.layTargets(&s)
 	out := plan.Make(s.input)
 	acted := a.act(ctx, &s, out)
 	if acted {
@@ -60,6 +69,8 @@ func (a *Agent) round(ctx context.Context) time.Duration {
 	}
 	a.forgetRendered(s.specs)
 	a.dropConfigs(s, out)
+	a.recordRevisions(&s)
+	a.forgetEarlier(s.now)
 	a.publish(s, out)
 	if err := errors.Join(a.loader.Persist(), a.nodes.Persist()); err != nil {
 		a.report("LastGoodNotSaved", api.SeverityWarning, err.Error(), "free some space in "+a.cfg.StateDir)
@@ -89,7 +100,7 @@ func (a *Agent) refreshKubelet(ctx context.Context) {
 
 // read reads everything that a plan depends on.
 func (a *Agent) read(now time.Time) (state, time.Duration) {
-	s := state{now: now, kubelet: a.kubeletState()}
+	s := state{now: now, kubelet: a.kubeletState(), laid: map[treeOwner]bool{}}
 	var again time.Duration
 	s.specs, again = a.loader.Load()
 	_, next := a.nodes.Update(now, a.nodeInputs(s.kubelet))
@@ -142,13 +153,17 @@ func (a *Agent) forgetRendered(specs *spec.Snapshot) {
 func (a *Agent) want(s *state, ds *spec.DaemonSet, r *rendered) plan.Wanted {
 	key := ds.Key()
 	memory := s.input.Memories[key]
-	eviction := placement.NextEviction(memory.Eviction, r.compiled, s.node, s.now)
+	compiled := r.compiled
+	if e := a.backTo(s, ds, r); e != nil {
+		compiled = e.compiled
+	}
+	eviction := placement.NextEviction(memory.Eviction, compiled, s.node, s.now)
 	if eviction != memory.Eviction {
 		memory.Eviction = eviction
 		s.input.Memories[key] = memory
 	}
 	w := plan.Wanted{
-		Key: key, Namespace: ds.Object.Namespace, Name: ds.Object.Name, Source: ds.Source.File, Manifest: r.manifest, Decision: r.compiled.Decide(s.node),
+		Key: key, Namespace: ds.Object.Namespace, Name: ds.Object.Name, Source: ds.Source.File, Manifest: r.manifest, Decision: compiled.Decide(s.node),
 		Evicted: eviction.Evicted(s.now),
 	}
 	if r.blocked != "" {

@@ -8,6 +8,7 @@ package assemble
 import (
 	"io/fs"
 	"slices"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -96,12 +97,31 @@ func (a *Assembler) Assemble(ds *spec.DaemonSet) (Assembly, error) {
 	if len(res.Missing) > 0 {
 		return out, nil
 	}
-	for _, t := range res.Trees(out.Revision) {
-		out.Trees = append(out.Trees, a.tree(ds, out.Revision, t))
-	}
+	out.Trees = a.trees(ds, out.Revision, res)
 	m, changes, err := a.render(ds, res, out.Revision)
 	out.Manifest, out.Changes = m, append(out.Changes, changes...)
 	return out, err
+}
+
+// Files are the files of the DaemonSet's volumes for pods of a revision that was made from its template at another time, with
+// values in the environment, or labels of the node, that were others. There are none while something for them is missing.
+func (a *Assembler) Files(ds *spec.DaemonSet, revision string) []trees.Tree {
+	res := resolve.Resolve(a.input(ds))
+	if slices.ContainsFunc(res.Missing, func(m resolve.Missing) bool { return strings.HasPrefix(m.Path, volumesPath) }) {
+		return nil
+	}
+	return a.trees(ds, revision, res)
+}
+
+// volumesPath begins the path of every field of a volume.
+const volumesPath = "spec.template.spec.volumes["
+
+func (a *Assembler) trees(ds *spec.DaemonSet, revision string, res resolve.Result) []trees.Tree {
+	var out []trees.Tree
+	for _, t := range res.Trees(revision) {
+		out = append(out, a.tree(ds, revision, t))
+	}
+	return out
 }
 
 // Missing is Assembly.Missing alone, and whether other objects or the node can make a difference at all.

@@ -37,6 +37,12 @@ func Of(ds *spec.DaemonSet, fleet string) Revision {
 	return r
 }
 
+// Same says whether two revisions say the same, whenever they were the target.
+func (r Revision) Same(as Revision) bool {
+	return r.Fleet == as.Fleet && r.Number == as.Number && shortened(r.ChangeCause) == shortened(as.ChangeCause) && r.Source == as.Source &&
+		maps.Equal(r.Annotations, as.Annotations) && bytes.Equal(r.Template, as.Template)
+}
+
 // Restore gives the DaemonSet as it would be with the template of a revision: everything that says how it is placed beside
 // the template, updated and found is as it is now. It goes the way of a spec file, so that defaults are the same, and an error
 // says that the template is not accepted any more.
