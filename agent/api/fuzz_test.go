@@ -19,10 +19,21 @@ func FuzzDecode(f *testing.F) {
 		`{"files":[{"name":"a.yaml","data":"YQ=="}]}`, `{"files":null}`, `{"unschedulable":true}`,
 		`{"setLabels":{"a":"b"},"removeLabels":["c"],"setTaints":[{"key":"k","effect":"NoSchedule"}],"overwrite":true}`,
 		`{"setLabels":{"a":"b"}} trailing`, `[]`, `null`, ``, `{"files":[{}]}`, `{"a`, "\xff",
+		`{"member":"edge-1","force":true}`, `{"member":"\u001b"}`, `{"member":""}`,
 	} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, body string) {
+		forget, err := decodeForget(strings.NewReader(body))
+		checkRefusal(t, err)
+		if err == nil {
+			checkAgain(t, forget, func(s string) error { _, err := decodeForget(strings.NewReader(s)); return err })
+		}
+		trust, err := decodeTrust(strings.NewReader(body))
+		checkRefusal(t, err)
+		if err == nil {
+			checkAgain(t, trust, func(s string) error { _, err := decodeTrust(strings.NewReader(s)); return err })
+		}
 		patch, err := decodePatch(strings.NewReader(body))
 		checkRefusal(t, err)
 		if err == nil {
@@ -69,6 +80,7 @@ func FuzzRequest(f *testing.F) {
 	for _, target := range []string{
 		"/v1/pods?watch=0&labelSelector=a%3Db", "/v1/events?fieldSelector=reason%3DX&namespace=n", "/v1/explain?daemonset=a/b",
 		"/v1/nodes?resourceVersion=1", "/metrics", "/v1/node", "/v1/plan", "/v1/pods?labelSelector=a+in+(b,c)", "/%2e%2e/v1/status",
+		"/v1/members?member=a", "/v1/specs", "/v1/members/forget", "/v1/explain?node=a",
 	} {
 		f.Add("GET", target, "daemonsetd", "", "")
 	}
@@ -110,6 +122,12 @@ func (b readOnly) Status(context.Context) (*Status, error) { return &Status{Stat
 func (b readOnly) Explain(context.Context, ExplainRequest) ([]Explanation, error) { return nil, nil }
 
 func (b readOnly) Diff(context.Context) ([]FileChange, error) { return nil, nil }
+
+func (b readOnly) Members(context.Context) (*MemberList, error) { return &MemberList{}, nil }
+
+func (b readOnly) Specs(context.Context) (*SpecFileList, error) { return &SpecFileList{}, nil }
+
+func (b readOnly) FleetChanged() <-chan struct{} { return nil }
 
 func (b readOnly) Registry() *registry.Registry { return b.reg }
 

@@ -22,7 +22,11 @@ func TestAnswersHaveKindAndVersion(t *testing.T) {
 	r.backend.Explanations = []api.Explanation{{DaemonSet: "default/web", Node: "edge-1"}}
 	for _, c := range []struct{ method, target, body, kind string }{
 		{"GET", "/v1/status", "", "Status"},
-		{"GET", "/v1/explain?daemonset=default/web", "", "ExplanationList"},
+		{"GET", "/v1/explain?daemonset=default/web&node=edge-2", "", "ExplanationList"},
+		{"GET", "/v1/members", "", "MemberList"},
+		{"GET", "/v1/specs", "", "SpecFileList"},
+		{"POST", "/v1/members/forget", `{"member":"a"}`, "ForgetResult"},
+		{"POST", "/v1/members/trust", `{"member":"a"}`, "TrustResult"},
 		{"GET", "/v1/diff", "", "FileChangeList"},
 		{"GET", "/v1/configs", "", "ConfigTreeList"},
 		{"POST", "/v1/plan", `{"files":[{"name":"a.yaml","data":"YQ=="}]}`, "PlanResult"},
@@ -48,7 +52,11 @@ func TestAnswersHaveKindAndVersion(t *testing.T) {
 	}
 	want := []any{
 		"status",
-		api.ExplainRequest{DaemonSet: "default/web"},
+		api.ExplainRequest{DaemonSet: "default/web", Node: "edge-2"},
+		"members",
+		"specs",
+		api.ForgetRequest{Member: "a"},
+		api.TrustRequest{Member: "a"},
 		"diff",
 		"configs",
 		api.PlanRequest{Files: []api.PlanFile{{Name: "a.yaml", Data: []byte("a")}}},
@@ -62,7 +70,7 @@ func TestAnswersHaveKindAndVersion(t *testing.T) {
 
 func TestEmptyListsAreNotNull(t *testing.T) {
 	r := start(t, nil)
-	for _, target := range []string{"/v1/explain", "/v1/diff", "/v1/configs", "/v1/pods", "/v1/events"} {
+	for _, target := range []string{"/v1/explain", "/v1/diff", "/v1/configs", "/v1/pods", "/v1/events", "/v1/members", "/v1/specs"} {
 		if a := r.send(request{target: target}); !strings.Contains(string(a.body), `"items":[]`) {
 			t.Errorf("%s: %s", target, a.body)
 		}
@@ -131,11 +139,15 @@ func TestWhoMayDoWhat(t *testing.T) {
 		{target: "/v1/explain"},
 		{target: "/v1/healthz"},
 		{target: "/v1/configs"},
+		{target: "/v1/members"},
+		{target: "/v1/specs"},
 	}
 	writes := []request{
 		{method: "POST", target: "/v1/reload"},
 		{method: "POST", target: "/v1/plan", body: `{"files":[{"name":"a","data":""}]}`},
 		{method: "PATCH", target: "/v1/node", body: `{"unschedulable":false}`},
+		{method: "POST", target: "/v1/members/forget", body: `{"member":"a"}`},
+		{method: "POST", target: "/v1/members/trust", body: `{"member":"a"}`},
 	}
 	for _, c := range []struct {
 		name        string
@@ -213,6 +225,10 @@ func TestRequestsAreChecked(t *testing.T) {
 		{"unknown parameter", request{target: "/v1/explain?daemonsets=a"}, 400, api.CodeBadRequest},
 		{"parameter twice", request{target: "/v1/explain?daemonset=a&daemonset=b"}, 400, api.CodeBadRequest},
 		{"bad watch", request{target: "/v1/pods?watch=maybe"}, 400, api.CodeBadRequest},
+		{"bad watch of members", request{target: "/v1/members?watch=maybe"}, 400, api.CodeBadRequest},
+		{"unknown parameter of members", request{target: "/v1/members?name=a"}, 400, api.CodeBadRequest},
+		{"unknown parameter of specs", request{target: "/v1/specs?file=a"}, 400, api.CodeBadRequest},
+		{"forget by reading", request{target: "/v1/members/forget"}, 405, api.CodeMethod},
 		{"bad version", request{target: "/v1/pods?watch=1&resourceVersion=-1"}, 400, api.CodeBadRequest},
 		{"bad label selector", request{target: "/v1/pods?labelSelector=a+b"}, 400, api.CodeBadRequest},
 		{"bad field selector", request{target: "/v1/pods?fieldSelector=spec.tolerations=x"}, 400, api.CodeBadRequest},

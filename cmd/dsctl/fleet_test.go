@@ -477,6 +477,21 @@ func TestNodesAreWatched(t *testing.T) {
 	w.ends()
 }
 
+// When more has changed than the agent remembers, the watch goes on from what there is.
+func TestAWatchOfNodesCatchesUp(t *testing.T) {
+	b := fleetBackend()
+	b.Reg = registry.New(registry.Config{HistoryLimit: 1})
+	one, two, three := fleetNode("edge-1", corev1.ConditionTrue), fleetNode("edge-2", corev1.ConditionTrue), fleetNode("edge-3", corev1.ConditionTrue)
+	b.Reg.SetNodes([]*corev1.Node{one, two, three})
+	w := startWatch(t, b, "get", "nodes", "-w", "-o", "custom-columns=NAME:.metadata.name,CORDONED:.spec.unschedulable")
+	w.wants("NAME CORDONED", "edge-1 <none>", "edge-2 <none>", "edge-3 <none>")
+	changed := two.DeepCopy()
+	changed.Spec.Unschedulable = true
+	b.Reg.SetNodes([]*corev1.Node{one, changed, fleetNode("edge-4", corev1.ConditionTrue)})
+	w.wants("edge-2 true", "edge-4 <none>", "edge-3 <none>")
+	w.ends()
+}
+
 func TestNamedNodesAreWatched(t *testing.T) {
 	b := fleetBackend()
 	w := startWatch(t, b, "get", "nodes", "edge-1", "edge-3", "-w", "-o", "custom-columns=NAME:.metadata.name,C:.spec.unschedulable")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -124,50 +125,76 @@ func (n *nodeLister) watch(ctx context.Context, list *corev1.NodeList) error {
 	if err != nil {
 		return err
 	}
-	if err := out.print(watch.Added, list.Items...); err != nil {
+	w := &nodeWatch{nodeLister: n, out: out, printed: map[string]corev1.Node{}}
+	if err := w.show(watch.Added, list.Items...); err != nil {
 		return err
 	}
 	for {
-		err := n.follow(ctx, out, list.ResourceVersion)
+		err := w.follow(ctx, list.ResourceVersion)
 		if !errors.Is(err, client.ErrGone) {
 			return err
 		}
-		before := nodeVersions(list.Items)
 		if list, _, err = n.list(ctx); err != nil {
+			return unlessDone(ctx, err)
+		}
+		if err := w.catchUp(list.Items); err != nil {
 			return err
 		}
-		for _, node := range list.Items {
-			if before[node.Name] == node.ResourceVersion {
-				continue
-			}
-			if err := out.print(watch.Modified, node); err != nil {
-				return err
-			}
+	}
+}
+
+// nodeWatch is a watch of nodes with what it printed of each.
+type nodeWatch struct {
+	*nodeLister
+	out     *live[corev1.Node]
+	printed map[string]corev1.Node
+}
+
+func (w *nodeWatch) show(change watch.EventType, nodes ...corev1.Node) error {
+	for _, node := range nodes {
+		if change == watch.Deleted {
+			delete(w.printed, node.Name)
+		} else {
+			w.printed[node.Name] = node
 		}
 	}
+	return w.out.show(change, nodes...)
 }
 
-func nodeVersions(nodes []corev1.Node) map[string]string {
-	out := make(map[string]string, len(nodes))
-	for i := range nodes {
-		out[nodes[i].Name] = nodes[i].ResourceVersion
-	}
-	return out
-}
-
-func (n *nodeLister) follow(ctx context.Context, out *live[corev1.Node], version string) error {
-	for ev, err := range client.Watch[corev1.Node](ctx, n.client, registry.Nodes, n.selection, version) {
+func (w *nodeWatch) follow(ctx context.Context, version string) error {
+	for ev, err := range client.Watch[corev1.Node](ctx, w.client, registry.Nodes, w.selection, version) {
 		if err != nil {
 			return err
 		}
-		if !n.wants(ev.Object.Name) {
+		if !w.wants(ev.Object.Name) {
 			continue
 		}
-		if err := out.print(ev.Type, ev.Object); err != nil {
+		if err := w.show(ev.Type, ev.Object); err != nil {
 			return err
 		}
 	}
 	return ended(ctx)
+}
+
+// catchUp prints what became of the nodes while nothing was heard of them.
+func (w *nodeWatch) catchUp(nodes []corev1.Node) error {
+	gone := maps.Clone(w.printed)
+	for _, node := range nodes {
+		old, known := gone[node.Name]
+		delete(gone, node.Name)
+		if known && old.ResourceVersion == node.ResourceVersion {
+			continue
+		}
+		if err := w.show(watch.Modified, node); err != nil {
+			return err
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(gone)) {
+		if err := w.show(watch.Deleted, gone[name]); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // nodeListing has kubectl's columns. A node that a watch no longer has is Deleted, where kubectl would show it as it last

@@ -68,25 +68,26 @@ func newLive[T any](d *deps, l listing[T]) (*live[T], error) {
 	return w, nil
 }
 
-// print prints objects that became what change says.
-func (w *live[T]) print(change watch.EventType, items ...T) error {
-	f, err := parseFormat(w.d.output)
+// show prints objects that became what change says.
+func (w *live[T]) show(change watch.EventType, items ...T) error {
+	d := w.d
+	f, err := parseFormat(d.output)
 	if err != nil {
 		return err
 	}
 	switch f.kind {
 	case formatText, formatWide, formatColumns:
-		return w.printRows(change, items)
+		return w.showRows(change, items)
 	}
 	for i := range items {
-		if err := w.d.print(view{object: items[i], names: []string{w.listing.name(&items[i])}}); err != nil {
+		if err := d.print(view{object: items[i], names: []string{w.listing.name(&items[i])}}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (w *live[T]) printRows(change watch.EventType, items []T) error {
+func (w *live[T]) showRows(change watch.EventType, items []T) error {
 	var rows [][]string
 	for i := range items {
 		row, err := w.row(&items[i], change)
@@ -161,7 +162,7 @@ func followItems[T watched[T]](
 	if err != nil {
 		return err
 	}
-	if err := out.print(watch.Added, items...); err != nil {
+	if err := out.show(watch.Added, items...); err != nil {
 		return err
 	}
 	f := follower[T]{printed: map[string]T{}, unseen: map[string]bool{}}
@@ -173,7 +174,7 @@ func followItems[T watched[T]](
 			return err
 		}
 		for _, ev := range f.news(ev) {
-			if err := out.print(ev.Type, ev.Object); err != nil {
+			if err := out.show(ev.Type, ev.Object); err != nil {
 				return err
 			}
 		}
@@ -218,13 +219,20 @@ func (f *follower[T]) gone() []client.WatchEvent[T] {
 	return out
 }
 
+// unlessDone is the error, unless it comes of who watches having had enough.
+func unlessDone(ctx context.Context, err error) error {
+	select {
+	case <-ctx.Done():
+		return nil
+	default:
+		return err
+	}
+}
+
 // ended is what a watch ends with when the agent has nothing more to say: nothing where who watches has had enough.
 func ended(ctx context.Context) error {
-	if ctx.Err() != nil {
-		return nil
-	}
-	return &client.Error{
+	return unlessDone(ctx, &client.Error{
 		Kind: client.ErrUnreachable, Text: "the agent ended the watch; it stops or restarts",
 		Remedy: "start the command again", Cause: errors.New("end of stream"),
-	}
+	})
 }

@@ -46,7 +46,18 @@ func TestCallsCarryWhatIsAskedAndAnswered(t *testing.T) {
 	check(t, "plan")(c.Plan(ctx, plan))
 	check(t, "reload")(c.Reload(ctx))
 	check(t, "patch")(c.PatchNode(ctx, patch))
-	want := []any{"status", api.ExplainRequest{DaemonSet: "kube-system/a b&c", Node: "edge 2"}, "diff", "configs", plan, "reload", patch}
+	check(t, "members")(c.Members(ctx, "a b&c"))
+	check(t, "specs")(c.Specs(ctx))
+	check(t, "forget")(c.Forget(ctx, api.ForgetRequest{Member: "edge-2", Force: true}))
+	check(t, "trust")(c.Trust(ctx, api.TrustRequest{Member: "edge-2"}))
+	want := []any{
+		"status",
+		api.ExplainRequest{DaemonSet: "kube-system/a b&c", Node: "edge 2"},
+		"diff", "configs", plan, "reload", patch,
+		"members", "specs",
+		api.ForgetRequest{Member: "edge-2", Force: true},
+		api.TrustRequest{Member: "edge-2"},
+	}
 	if diff := cmp.Diff(want, b.Asked()); diff != "" {
 		t.Errorf("asked (-want +got)\n%s", diff)
 	}
@@ -241,6 +252,45 @@ func TestWatchFollowsAndEnds(t *testing.T) {
 	}
 	if n != 3 {
 		t.Errorf("%d events, want 3", n)
+	}
+}
+
+func TestMembersAndSpecsAreWatched(t *testing.T) {
+	b := apitest.New()
+	b.SetMembers(api.Member{Name: "edge-1", ID: "aaa"}, api.Member{Name: "edge-2", ID: "bbb"})
+	b.SetSpecs(api.SpecFile{File: "a.yaml"})
+	c := dial(t, apitest.Serve(t, b, nil))
+	var got []string
+	for ev, err := range client.WatchMembers(t.Context(), c, "bbb") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, string(ev.Type)+" "+ev.Object.Name)
+		if ev.Type == "BOOKMARK" {
+			b.SetMembers()
+		}
+		if ev.Type == "DELETED" {
+			break
+		}
+	}
+	for ev, err := range client.WatchSpecs(t.Context(), c) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, string(ev.Type)+" "+ev.Object.File)
+		if ev.Type == "BOOKMARK" {
+			break
+		}
+	}
+	want := []string{"ADDED edge-2", "BOOKMARK ", "DELETED edge-2", "ADDED a.yaml", "BOOKMARK "}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	b.Err = api.Errorf(api.CodeUnavailable, "gossip is off")
+	for _, err := range client.WatchMembers(t.Context(), c, "") {
+		if p, ok := errors.AsType[*api.Error](err); !ok || p.Code != api.CodeUnavailable {
+			t.Errorf("with gossip off: %v", err)
+		}
 	}
 }
 

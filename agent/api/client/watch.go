@@ -59,7 +59,9 @@ func watchPath[T any](ctx context.Context, c *Client, path string, q url.Values)
 	return func(yield func(WatchEvent[T], error) bool) {
 		answer, err := c.send(ctx, http.MethodGet, path, q, nil)
 		if err != nil {
-			yield(WatchEvent[T]{}, err)
+			if ctx.Err() == nil {
+				yield(WatchEvent[T]{}, err)
+			}
 			return
 		}
 		defer func() { _ = answer.Body.Close() }()
