@@ -92,6 +92,8 @@ const (
 	maxInbox, maxInboxBytes = 4096, 8 << 20
 	// maxOutbox is how many frames wait to be sent over streams, senders how many streams are open for that at a time.
 	maxOutbox, senders = 256, 4
+	// maxStream is the longest message over a stream; a push/pull has some 110 bytes for each member.
+	maxStream = 4 << 20
 	// maxFetches is how many records that were hinted at are waited for.
 	maxFetches = 4096
 )
@@ -134,7 +136,7 @@ func splitHost(text string) (host string, port uint16, err error) {
 // encrypted data; dead members' names free again for another address soon; queues that hold a burst.
 func (n *Node) memberlistConfig() *memberlist.Config {
 	t, c := n.timing, memberlist.DefaultLANConfig()
-	c.Name, c.Label, c.Transport = n.cfg.Identity.ID.String(), n.cfg.Cluster, n.cfg.Transport
+	c.Name, c.Label, c.Transport = n.cfg.Identity.ID.String(), n.cfg.Cluster, n.screen
 	c.BindPort = DefaultPort
 	if n.cfg.Advertise.IsValid() {
 		c.AdvertiseAddr, c.AdvertisePort = n.cfg.Advertise.Addr().String(), int(n.cfg.Advertise.Port())

@@ -8,6 +8,7 @@
 //   - wire: the frames that members send each other.
 //   - broadcast: the queue of what is pushed with memberlist's packets.
 //   - transport: packets and streams of a real network; memnet the same, simulated with faults.
+//   - screen: what a transport receives, looked at before memberlist does.
 //   - keyring: the file of the shared keys.
 //   - gossip itself: one member, made of all of these.
 package gossip

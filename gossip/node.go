@@ -17,6 +17,7 @@ import (
 	"github.com/daemonsetd/daemonsetd/agent/zf"
 	"github.com/daemonsetd/daemonsetd/gossip/broadcast"
 	"github.com/daemonsetd/daemonsetd/gossip/record"
+	"github.com/daemonsetd/daemonsetd/gossip/screen"
 	"github.com/daemonsetd/daemonsetd/gossip/store"
 	"github.com/daemonsetd/daemonsetd/gossip/wire"
 )
@@ -38,6 +39,9 @@ type Node struct {
 	sync   *syncer
 	fetch  *fetcher
 	blames *blames
+	// strangers are those of whom the screen has dropped something.
+	strangers *strangers
+	screen    *screen.Transport
 
 	// publishing is held while a record of this member is made, so that stamps are given in order.
 	publishing sync.Mutex
@@ -69,6 +73,7 @@ func New(cfg Config) (*Node, error) {
 		signer: record.NewSigner(cfg.Cluster, cfg.Identity.Private), sealer: wire.NewSealer(cfg.Cluster, cfg.Identity.Private),
 		change: make(chan struct{}, 1), joinSoon: make(chan record.ID, 16), started: time.Now(),
 		swim: &swim{peers: map[record.ID]*peer{}, limit: store.DefaultMaxMembers}, blames: newBlames(), own: map[string][]byte{},
+		strangers: newStrangers(),
 	}
 	if cfg.Limits.MaxMembers > 0 {
 		n.swim.limit = cfg.Limits.MaxMembers
@@ -94,7 +99,20 @@ func New(cfg Config) (*Node, error) {
 	n.queue = broadcast.New(broadcast.Config{
 		Self: cfg.Identity.ID, Members: func() int { return int(n.swim.alive.Load()) }, MaxMessage: n.room(),
 	})
+	n.screen = n.newScreen()
 	return n, nil
+}
+
+// newScreen begins to receive.
+func (n *Node) newScreen() *screen.Transport {
+	c := screen.Config{
+		Transport: n.cfg.Transport, Label: n.cfg.Cluster, Dropped: n.dropped,
+		Limits: screen.Limits{Message: maxStream, User: wire.MaxFrame, Nodes: 2 * n.swim.limit},
+	}
+	if n.ring != nil {
+		c.Keys = n.ring.GetKeys
+	}
+	return screen.New(c)
 }
 
 // Run is a member until ctx ends: it joins, answers, and keeps everything the same. It then goes without a word, as a
@@ -126,7 +144,7 @@ func (n *Node) Run(ctx context.Context) error {
 func (n *Node) close() error {
 	var err error
 	if n.list.Load() == nil {
-		err = n.cfg.Transport.Shutdown()
+		err = n.screen.Shutdown()
 	}
 	return errors.Join(err, n.table.Close())
 }
