@@ -88,6 +88,7 @@ func (a *Agent) openGossip() error {
 
 // open tries to become a member.
 func (f *fleetPart) open() {
+	f.keysID = identify(f.a.cfg.Gossip.KeyFile)
 	mode, err := f.a.cfg.GossipMode()
 	var node *gossip.Node
 	if err == nil && mode.On {
@@ -204,9 +205,15 @@ const lastRoster = "members.yaml"
 func (f *fleetPart) readRoster() (*store.Roster, diag.List) {
 	path, kept := f.a.cfg.MembersFile, filepath.Join(f.a.cfg.StateDir, "gossip", lastRoster)
 	f.rosterID = identify(path)
-	r, problems, err := roster.Read(path)
+	var r *store.Roster
+	var problems diag.List
+	err := fs.ErrNotExist
+	if path != "" {
+		r, problems, err = roster.Read(path)
+	}
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist) && (path == "" || path == config.Default().MembersFile):
+		// Only the default one may be missing: a slip in its name must not make everybody count.
 		r, path, err = nil, "", ignoreMissing(os.Remove(kept))
 	case err == nil && !problems.HasErrors():
 		err = keep(kept, path)
@@ -428,11 +435,14 @@ func (f *fleetPart) publish(ctx context.Context, node *gossip.Node) {
 	}
 }
 
-// reload takes over another key file or roster; the loop calls it. What is wrong with one leaves in effect what it said before.
-// Gossip that is off is tried again.
-func (f *fleetPart) reload() (changed []string, problems diag.List) {
+// refresh takes over a key file or roster that is another than before; the loop calls it in every round. What is wrong with one
+// leaves in effect what it said before. Gossip that is off is tried again when the key file has changed, or when force is set.
+func (f *fleetPart) refresh(force bool) (changed []string, problems diag.List) {
 	node := f.node.Load()
 	if node == nil {
+		if !force && identify(f.a.cfg.Gossip.KeyFile) == f.keysID {
+			return nil, nil
+		}
 		f.open()
 		if f.node.Load() != nil {
 			changed = append(changed, "gossip is on")

@@ -81,7 +81,7 @@ func newHostBed(t *testing.T, opts kubeletsim.Options) *bed {
 	})
 	b.cfg.SpecsDir, b.cfg.NodeFile, b.cfg.ManifestsDir = b.path("specs.d"), b.path("node.yaml"), b.path("manifests")
 	b.cfg.StateDir, b.cfg.RuntimeDir, b.cfg.NodeName = b.path("state"), b.path("run"), opts.NodeName
-	b.cfg.Gossip.KeyFile, b.cfg.MembersFile = "", b.path("members.yaml")
+	b.cfg.Gossip.KeyFile, b.cfg.MembersFile = "", ""
 	b.cfg.Kubelet.Config, b.cfg.Kubelet.URL, b.cfg.Kubelet.HealthzURL = b.path("kubelet.yaml"), server.URL, server.URL+"/healthz"
 	if err := b.cfg.Complete(); err != nil {
 		t.Fatal(err)

@@ -124,7 +124,7 @@ func (a *Agent) takeOver(ctx context.Context, next config.Config, problems diag.
 	if a.kubelet.refresh(ctx, true) {
 		res.Changed = append(res.Changed, "the kubelet's settings")
 	}
-	changed, found := a.fleet.reload()
+	changed, found := a.fleet.refresh(true)
 	res.Changed = append(res.Changed, changed...)
 	a.opts.ConfigProblems = append(slices.Clone(problems), found...)
 	a.nodes.Reload()

@@ -52,7 +52,7 @@ const (
 // round reads everything, plans, acts and publishes, and says when the next one is due.
 func (a *Agent) round(ctx context.Context) time.Duration {
 	begin := time.Now()
-	a.refreshKubelet(ctx)
+	a.refreshFiles(ctx)
 	s, again := a.read(begin)
 	a.layConfigs(&s)
 	a.roll(&s)
@@ -93,9 +93,12 @@ func (a *Agent) round(ctx context.Context) time.Duration {
 	return a.nextRound(now, waits...)
 }
 
-// refreshKubelet takes over a changed kubelet configuration.
-func (a *Agent) refreshKubelet(ctx context.Context) {
+// refreshFiles takes over a changed kubelet configuration, key file or list of members.
+func (a *Agent) refreshFiles(ctx context.Context) {
 	a.kubelet.refresh(ctx, false)
+	if changed, _ := a.fleet.refresh(false); len(changed) > 0 {
+		a.log.Info().Strs(zf.Detail, changed).Msg("taken over from files")
+	}
 }
 
 // read reads everything that a plan depends on.

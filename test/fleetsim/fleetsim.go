@@ -166,7 +166,7 @@ func (h *Host) configure() {
 	c := config.Default()
 	c.SpecsDir, c.NodeFile, c.ManifestsDir, c.StateDir, c.RuntimeDir, c.NodeName = in("specs.d"), in("node.yaml"), in("manifests"), in("state"), in("run"), h.Name
 	c.Kubelet.Config, c.Kubelet.URL, c.Kubelet.HealthzURL = in("kubelet.yaml"), "http://127.0.0.1:10250", "http://127.0.0.1:10248/healthz"
-	c.Gossip.KeyFile, c.MembersFile, c.Gossip.Bind = in("gossip.key"), in("members.yaml"), h.Addr.String()
+	c.Gossip.KeyFile, c.MembersFile, c.Gossip.Bind = in("gossip.key"), "", h.Addr.String()
 	if h.Index > 0 {
 		c.Gossip.Join = []string{h.fleet.Hosts[h.fleet.Rand.IntN(h.Index)].Addr.String(), h.fleet.Hosts[0].Addr.String()}
 	}
