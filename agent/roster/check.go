@@ -139,6 +139,9 @@ func parseKey(text string) (ed25519.PublicKey, error) {
 		return nil, fmt.Errorf("%.64q is no public key: want %d bytes in base64, which are %d characters",
 			text, ed25519.PublicKeySize, base64.StdEncoding.EncodedLen(ed25519.PublicKeySize))
 	}
+	if record.WeakKey(raw) {
+		return nil, fmt.Errorf("%q is no host's key: everybody could sign with it", text)
+	}
 	return raw, nil
 }
 

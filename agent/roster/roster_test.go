@@ -81,6 +81,7 @@ func TestBadFiles(t *testing.T) {
 		"short key":         {"members:\n- name: a\n  key: AAAA\n", []string{`3:8 "AAAA" is no public key: want 32 bytes|leave the key out`}},
 		"long key":          {"members:\n- name: a\n  key: " + strings.Repeat("A", 44) + "\n", []string{"3:8 |"}},
 		"key on two lines":  {"members:\n- name: a\n  key: \"" + encoded(1)[:40] + "\\n" + encoded(1)[40:] + "\"\n", []string{"3:8 |"}},
+		"weak key":          {"members:\n- name: a\n  key: " + strings.Repeat("A", 43) + "=\n", []string{`3:8 "` + strings.Repeat("A", 43) + `=" is no host's key: everybody could sign with it|leave the key out`}},
 		"empty key":         {"members:\n- name: a\n  key:\n", []string{`3:3 "" is no public key|leave the key out`}},
 		"bits behind a key": {"members:\n- name: a\n  key: " + strings.Repeat("A", 42) + "B=\n", []string{"3:8 |"}},
 		"bad id":            {"forgotten: [edge-1]\n", []string{`1:13 "edge-1" is not a member's id|`}},

@@ -86,6 +86,9 @@ func (f Frame) Verify(cluster string) error {
 	if f.Kind == Push || f.Kind == Hint {
 		return nil
 	}
+	if record.WeakKey(f.data[keyAt:toAt]) {
+		return fmt.Errorf("%w: everybody could have sealed %s as %s", ErrForged, f.Kind, f.From)
+	}
 	end := len(f.data) - ed25519.SignatureSize
 	if !ed25519.Verify(ed25519.PublicKey(f.data[keyAt:toAt]), covered(cluster, f.data[:end]), f.data[end:]) {
 		return fmt.Errorf("%w: %s is not sealed by %s for cluster %q", ErrForged, f.Kind, f.From, cluster)

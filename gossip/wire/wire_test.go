@@ -99,6 +99,30 @@ func TestSeal(t *testing.T) {
 	}
 }
 
+// TestWeakSeal: under a key of zeros, a signature of zeros holds for every fourth message that there is; such a frame is
+// nobody's.
+func TestWeakSeal(t *testing.T) {
+	made := 0
+	for i := range 64 {
+		data := make([]byte, sealed+1)
+		data[0], data[payloadAt] = byte(Want), byte(i)
+		if end := payloadAt + 1; !ed25519.Verify(data[keyAt:toAt], covered("prod", data[:end]), data[end:]) {
+			continue
+		}
+		made++
+		f, err := Open(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Verify("prod"); !errors.Is(err, ErrForged) {
+			t.Errorf("frame %d, sealed by nobody: %v, want %v", i, err, ErrForged)
+		}
+	}
+	if made == 0 {
+		t.Error("no seal could be made up: this test shows nothing")
+	}
+}
+
 // TestOpenRefuses: what is too short, too long or unknown is not opened.
 func TestOpenRefuses(t *testing.T) {
 	for name, c := range map[string]struct {
