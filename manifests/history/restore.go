@@ -18,15 +18,10 @@ import (
 
 var errOtherwise = errors.New("this version of daemonsetd reads the template otherwise")
 
-// podAnnotations are the annotations of a DaemonSet that its pod depends on (package resolve).
-func podAnnotations() []string {
-	return []string{resolve.AnnotationNodeLabels, resolve.AnnotationRestart, resolve.AnnotationMissingServiceAccount}
-}
-
 // Of is what Record keeps of a DaemonSet. The numbers and times are for the caller to set.
 func Of(ds *spec.DaemonSet, fleet string) Revision {
 	r := Revision{Fleet: fleet, ChangeCause: ds.Object.Annotations[AnnotationChangeCause], Source: ds.Source.File, Template: ds.Template}
-	for _, key := range podAnnotations() {
+	for _, key := range resolve.Annotations() {
 		if v, ok := ds.Object.Annotations[key]; ok {
 			if r.Annotations == nil {
 				r.Annotations = map[string]string{}
@@ -81,7 +76,7 @@ func object(current *appsv1.DaemonSet, r Revision) ([]byte, error) {
 		return nil, err
 	}
 	annotations := maps.Clone(current.Annotations)
-	for _, key := range podAnnotations() {
+	for _, key := range resolve.Annotations() {
 		delete(annotations, key)
 	}
 	if annotations == nil {

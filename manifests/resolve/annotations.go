@@ -44,6 +44,11 @@ func ParseNodeLabels(text string) ([]NodeLabel, error) {
 	return out, nil
 }
 
+// Annotations are the annotations of a DaemonSet that its pod depends on beside its template.
+func Annotations() []string {
+	return []string{AnnotationMissingServiceAccount, AnnotationNodeLabels, AnnotationRestart}
+}
+
 // AnnotationProblem is an annotation of a DaemonSet that cannot be understood.
 type AnnotationProblem struct{ Key, Message string }
 

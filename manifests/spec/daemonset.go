@@ -31,6 +31,9 @@ func (p *parser) daemonSet(d *strictyaml.Document) {
 	findings := diag.List{}
 	findings = append(findings, refusals(d, written)...)
 	findings = append(findings, annotations(d, written)...)
+	if !decoding.HasErrors() {
+		findings = append(findings, strategies(d, ds)...)
+	}
 	p.report(findings...)
 	p.report(warnings(d, written)...)
 	invalid := validateDaemonSet(ds)

@@ -2,12 +2,14 @@ package spec
 
 import (
 	"fmt"
+	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/daemonsetd/daemonsetd/manifests/diag"
 	"github.com/daemonsetd/daemonsetd/manifests/resolve"
+	"github.com/daemonsetd/daemonsetd/manifests/strategy"
 	"github.com/daemonsetd/daemonsetd/manifests/strictyaml"
 )
 
@@ -143,6 +145,19 @@ func annotations(d *strictyaml.Document, ds *appsv1.DaemonSet) diag.List {
 				"a static pod cannot have "+account.field+": service accounts belong to an API server, and the annotation "+
 					resolve.AnnotationMissingServiceAccount+" says that the pod must not run without", "set the annotation to \"true\" to run it without a token"))
 		}
+	}
+	return list
+}
+
+// strategies refuses what package strategy cannot follow. The DaemonSet has its defaults.
+func strategies(d *strictyaml.Document, ds *appsv1.DaemonSet) diag.List {
+	var list diag.List
+	for _, bad := range strategy.Check(ds) {
+		name := strictyaml.Leaf(bad.Path)
+		if key, ok := strings.CutPrefix(name, "annotations["); ok {
+			name = strings.TrimSuffix(key, "]")
+		}
+		list = append(list, d.Problem(diag.Error, bad.Path, "invalid "+name+": "+bad.Message, ""))
 	}
 	return list
 }

@@ -2,12 +2,16 @@ package spec
 
 import (
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/daemonsetd/daemonsetd/manifests/diag"
+	"github.com/daemonsetd/daemonsetd/manifests/resolve"
+	"github.com/daemonsetd/daemonsetd/manifests/strategy"
 	"github.com/daemonsetd/daemonsetd/manifests/strictyaml"
 )
 
@@ -19,16 +23,13 @@ func warnings(d *strictyaml.Document, ds *appsv1.DaemonSet) diag.List {
 		list = append(list, d.Problem(diag.Warning, path, message, hint))
 	}
 	pod := &ds.Spec.Template.Spec
-	if surges(ds) {
-		warn("spec.updateStrategy.rollingUpdate.maxSurge",
-			"maxSurge has no effect in this version: a new pod replaces the old one instead of starting beside it", "")
-	}
 	if s := pod.SchedulerName; s != "" && s != corev1.DefaultSchedulerName {
 		warn(podPrefix+"schedulerName", fmt.Sprintf("scheduler %q has no effect: a static pod is not scheduled", s), "")
 	}
 	if len(pod.TopologySpreadConstraints) > 0 {
 		warn(podPrefix+"topologySpreadConstraints", "topologySpreadConstraints has no effect: every node that qualifies has the pod", "")
 	}
+	list = append(list, unread(d, ds)...)
 	for _, ref := range fieldRefs(pod) {
 		if ref.field == "spec.serviceAccountName" {
 			warn(ref.path, "the service account is empty here: a static pod has none", "")
@@ -37,13 +38,25 @@ func warnings(d *strictyaml.Document, ds *appsv1.DaemonSet) diag.List {
 	return list
 }
 
-func surges(ds *appsv1.DaemonSet) bool {
-	r := ds.Spec.UpdateStrategy.RollingUpdate
-	if r == nil || r.MaxSurge == nil {
-		return false
+// annotationPrefix begins the annotations that are read here.
+const annotationPrefix = "daemonsetd.io/"
+
+// unread warns of annotations that look as if they were read here and are not: a rollout that is not paused for a slip of
+// the pen would come as a surprise.
+func unread(d *strictyaml.Document, ds *appsv1.DaemonSet) diag.List {
+	known := slices.Concat(resolve.Annotations(), strategy.Annotations())
+	var list diag.List
+	for _, key := range slices.Sorted(maps.Keys(ds.Annotations)) {
+		if !strings.HasPrefix(key, annotationPrefix) || slices.Contains(known, key) {
+			continue
+		}
+		hint := ""
+		if near, ok := diag.Suggest(key, known); ok {
+			hint = fmt.Sprintf("did you mean %q?", near)
+		}
+		list = append(list, d.KeyProblem(diag.Warning, "metadata.annotations["+key+"]", "the annotation "+key+" has no effect: nothing of this name is read", hint))
 	}
-	n, err := intstr.GetScaledValueFromIntOrPercent(r.MaxSurge, 100, true)
-	return err == nil && n > 0
+	return list
 }
 
 // fieldRef is an environment variable that takes a field of the pod.

@@ -30,6 +30,13 @@ const (
 	AnnotationAutoRollback = "daemonsetd.io/auto-rollback"
 )
 
+// Annotations are all of them.
+func Annotations() []string {
+	return []string{
+		AnnotationAutoRollback, AnnotationCanary, AnnotationDeadline, AnnotationMaxFailed, AnnotationPartition, AnnotationPaused, AnnotationStrict,
+	}
+}
+
 // DefaultDeadline is the progress deadline without AnnotationDeadline, that of a Kubernetes Deployment.
 const DefaultDeadline = 10 * time.Minute
 
