@@ -6,12 +6,16 @@ import (
 
 	"github.com/daemonsetd/daemonsetd/agent/zf"
 	"github.com/daemonsetd/daemonsetd/gossip/record"
-	"github.com/daemonsetd/daemonsetd/gossip/wire"
 )
 
 const (
 	// burst and perSecond bound the sealed frames of one sender. A member in the middle of a burst sends some ten a second.
 	burst, perSecond = 64, 16
+	// burstBytes and bytesPerSecond bound what is sent to one that asks for it: once all that there is in a fleet of 10,000,
+	// and then as much as the changes of a busy one. allBytes and allBytesPerSecond bound the same for all together, as one host
+	// may have many identities. Whoever gets less asks somebody else.
+	burstBytes, bytesPerSecond  = 24 << 20, 1 << 20
+	allBytes, allBytesPerSecond = 96 << 20, 8 << 20
 	// maxBlamed is how many senders are kept track of; the one that has been quiet for longest gives way.
 	maxBlamed = 1024
 	// quiet is how long nothing more is said of a sender after something was.
@@ -22,30 +26,69 @@ const (
 type blames struct {
 	mu      sync.Mutex
 	senders map[record.ID]*sender
+	// all is what may be sent to anybody.
+	all bucket
 }
 
 type sender struct {
-	tokens float64
-	at     time.Time
+	// frames may come from it, bytes may be sent to it.
+	frames, bytes bucket
 	// count and last are of the complaints.
 	count int
 	last  time.Time
 }
 
-func newBlames() *blames { return &blames{senders: map[record.ID]*sender{}} }
+// bucket is a token bucket.
+type bucket struct {
+	tokens float64
+	at     time.Time
+}
+
+// fill adds what the time since has brought.
+func (b *bucket) fill(now time.Time, most, perSecond float64) {
+	b.tokens = min(most, b.tokens+now.Sub(b.at).Seconds()*perSecond)
+	b.at = now
+}
+
+func newBlames() *blames {
+	return &blames{senders: map[record.ID]*sender{}, all: bucket{tokens: allBytes}}
+}
 
 // admits says whether a sender may have one more frame looked at: a token bucket.
-func (b *blames) admits(id record.ID, _ wire.Kind, now time.Time) bool {
+func (b *blames) admits(id record.ID, now time.Time) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	s := b.get(id, now)
-	s.tokens = min(burst, s.tokens+now.Sub(s.at).Seconds()*perSecond)
-	s.at = now
-	if s.tokens < 1 {
+	s.frames.fill(now, burst, perSecond)
+	if s.frames.tokens < 1 {
 		return false
 	}
-	s.tokens--
+	s.frames.tokens--
 	return true
+}
+
+// allows says whether so many bytes may be sent to somebody who asked for them.
+func (b *blames) allows(id record.ID, size int, now time.Time) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s, n := b.get(id, now), float64(size)
+	s.bytes.fill(now, burstBytes, bytesPerSecond)
+	b.all.fill(now, allBytes, allBytesPerSecond)
+	if s.bytes.tokens < n || b.all.tokens < n {
+		return false
+	}
+	s.bytes.tokens -= n
+	b.all.tokens -= n
+	return true
+}
+
+// allows is blames.allows, counted.
+func (n *Node) allows(id record.ID, size int) bool {
+	if n.blames.allows(id, size, time.Now()) {
+		return true
+	}
+	n.counts.dropped("too-much")
+	return false
 }
 
 // get finds or makes a sender; mu is held.
@@ -57,13 +100,13 @@ func (b *blames) get(id record.ID, now time.Time) *sender {
 		var oldest record.ID
 		var at time.Time
 		for id, s := range b.senders {
-			if at.IsZero() || s.at.Before(at) {
-				oldest, at = id, s.at
+			if at.IsZero() || s.frames.at.Before(at) {
+				oldest, at = id, s.frames.at
 			}
 		}
 		delete(b.senders, oldest)
 	}
-	s := &sender{tokens: burst, at: now}
+	s := &sender{frames: bucket{burst, now}, bytes: bucket{burstBytes, now}}
 	b.senders[id] = s
 	return s
 }

@@ -77,7 +77,7 @@ func (d *delegate) NotifyAlive(node *memberlist.Node) error {
 		d.counts.dropped("not-a-member")
 		return errNotAnID
 	}
-	if !d.swim.admits(id) {
+	if !d.swim.admits(id, func(id record.ID) bool { return d.table.Key(id) != nil }, time.Now()) {
 		d.counts.dropped("too-many-members")
 		return errFull
 	}

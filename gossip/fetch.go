@@ -41,9 +41,9 @@ func newFetcher(n *Node) *fetcher {
 // refOf names the record of a head.
 func refOf(h store.Head) wire.Ref { return wire.Ref{ID: h.ID, Section: h.Section} }
 
-// hinted notes that holder has a record, unless this member has it or is getting it.
+// hinted notes that holder has a record, unless this member has it, is getting it, or would not take it.
 func (f *fetcher) hinted(holder record.ID, head store.Head) {
-	if head.ID == f.node.cfg.Identity.ID || f.node.has(head) {
+	if head.ID == f.node.cfg.Identity.ID || !f.node.table.Takes(head) {
 		return
 	}
 	f.mu.Lock()

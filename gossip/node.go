@@ -34,7 +34,7 @@ type Node struct {
 	queue  *broadcast.Queue
 	swim   *swim
 	inbox  *inbox
-	outbox chan outgoing
+	outbox *outbox
 	counts *counts
 	sync   *syncer
 	fetch  *fetcher
@@ -69,7 +69,7 @@ func New(cfg Config) (*Node, error) {
 	}
 	c := newCounts()
 	n := &Node{
-		cfg: cfg, timing: cfg.Timing, log: cfg.Logger, counts: c, inbox: newInbox(c), outbox: make(chan outgoing, maxOutbox),
+		cfg: cfg, timing: cfg.Timing, log: cfg.Logger, counts: c, inbox: newInbox(c), outbox: newOutbox(c),
 		signer: record.NewSigner(cfg.Cluster, cfg.Identity.Private), sealer: wire.NewSealer(cfg.Cluster, cfg.Identity.Private),
 		change: make(chan struct{}, 1), joinSoon: make(chan record.ID, 16), started: time.Now(),
 		swim: &swim{peers: map[record.ID]*peer{}, limit: store.DefaultMaxMembers}, blames: newBlames(), own: map[string][]byte{},
@@ -134,7 +134,7 @@ func (n *Node) Run(ctx context.Context) error {
 	g.Go(func() error { n.fetch.run(ctx); return nil })
 	g.Go(func() error { n.joinForever(ctx); return nil })
 	for range senders {
-		g.Go(func() error { n.send(ctx); return nil })
+		g.Go(func() error { n.sendPosted(ctx); return nil })
 	}
 	err = g.Wait()
 	return errors.Join(err, list.Shutdown(), n.close())
@@ -221,16 +221,6 @@ func (n *Node) spread(r record.Record) {
 
 func headOf(r record.Record) store.Head {
 	return store.Head{ID: r.Owner, Section: r.Section, Stamp: r.Stamp}
-}
-
-// has says whether this member has a record as new as that.
-func (n *Node) has(h store.Head) bool {
-	encoded, ok := n.table.Encoded(h.ID, h.Section)
-	if !ok {
-		return false
-	}
-	r, err := record.Decode(encoded)
-	return err == nil && r.Stamp.Compare(h.Stamp) >= 0
 }
 
 // Leave says for good that this member goes and waits until it was said to some others, or until ctx ends. Its pods are
@@ -320,44 +310,5 @@ func (n *Node) changed() {
 	select {
 	case n.change <- struct{}{}:
 	default:
-	}
-}
-
-// outgoing is one frame on its way.
-type outgoing struct {
-	to    record.ID
-	kind  wire.Kind
-	frame []byte
-}
-
-// post seals a frame and queues it; one that finds no room is dropped and counted, as everything is asked for again.
-func (n *Node) post(to record.ID, kind wire.Kind, payload []byte) {
-	select {
-	case n.outbox <- outgoing{to: to, kind: kind, frame: n.sealer.Seal(kind, to, payload)}:
-	default:
-		n.counts.dropped("outbox-full")
-	}
-}
-
-// send sends what was posted over streams, which the transport gives deadlines.
-func (n *Node) send(ctx context.Context) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case out := <-n.outbox:
-			p, ok := n.swim.get(out.to)
-			if !ok || !p.addr.IsValid() {
-				n.counts.dropped("no-address")
-				continue
-			}
-			to := &memberlist.Node{Name: out.to.String(), Addr: p.addr.Addr().AsSlice(), Port: p.addr.Port()}
-			if err := n.list.Load().SendReliable(to, out.frame); err != nil {
-				n.counts.dropped("send-failed")
-				n.log.Debug().Err(err).Stringer(zf.Member, out.to).Msg("a frame could not be sent")
-				continue
-			}
-			n.counts.frames.WithLabelValues(out.kind.String(), "sent").Inc()
-		}
 	}
 }

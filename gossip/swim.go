@@ -19,6 +19,8 @@ type swim struct {
 	// alive is how many answer, this member included.
 	alive atomic.Int64
 	limit int
+	// letIn is when one was let in though all places are taken.
+	letIn time.Time
 }
 
 // peer is one of memberlist's members.
@@ -73,14 +75,37 @@ func (s *swim) gone(id record.ID, now time.Time) {
 	}
 }
 
-// admits says whether a member may be taken into memberlist's list.
-func (s *swim) admits(id record.ID) bool {
+// oneIn is how often a member without a record is let in while all places are taken.
+const oneIn = time.Second
+
+// admits says whether a member may be taken into memberlist's list. One that is known or that has a record here always may;
+// others while there is room, and then one a second for one of them that has been dead for longest: memberlist itself gives
+// up its dead about as fast. So whoever invents members can take the place of those alone, and memory stays bounded.
+func (s *swim) admits(id record.ID, hasRecord func(record.ID) bool, now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.peers[id] != nil || len(s.peers) < s.limit
+	if s.peers[id] != nil || len(s.peers) < s.limit || hasRecord(id) {
+		return true
+	}
+	if now.Sub(s.letIn) < oneIn {
+		return false
+	}
+	s.letIn = now
+	var longest record.ID
+	var since time.Time
+	for id, p := range s.peers {
+		if !p.alive && (since.IsZero() || p.since.Before(since)) && !hasRecord(id) {
+			longest, since = id, p.since
+		}
+	}
+	if since.IsZero() {
+		return false
+	}
+	delete(s.peers, longest)
+	return true
 }
 
-// heard notes that a member was heard of; a zero round trip was not measured.
+// heardOf notes that a member was heard of; a zero round trip was not measured.
 func (s *swim) heardOf(id record.ID, now time.Time, rtt time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

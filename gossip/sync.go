@@ -184,7 +184,9 @@ func (s *syncer) vector(f wire.Frame) error {
 		return nil
 	}
 	buckets, heads := s.fitting(differing)
-	s.node.post(f.From, wire.Heads, wire.HeadsPayload(buckets, buckets.Len() < differing.Len(), heads))
+	if payload := wire.HeadsPayload(buckets, buckets.Len() < differing.Len(), heads); s.node.allows(f.From, len(payload)) {
+		s.node.post(f.From, wire.Heads, payload)
+	}
 	return nil
 }
 
@@ -293,29 +295,6 @@ func (s *syncer) want(f wire.Frame) error {
 	}
 	s.node.give(f.From, refs)
 	return nil
-}
-
-// give sends records in frames of bounded size. What was asked for and is not here is left out.
-func (n *Node) give(to record.ID, refs []wire.Ref) {
-	var chunk [][]byte
-	size := 0
-	flush := func() {
-		if len(chunk) > 0 {
-			n.post(to, wire.Bulk, wire.BulkPayload(chunk))
-		}
-		chunk, size = nil, 0
-	}
-	for _, ref := range refs {
-		encoded, ok := n.table.Encoded(ref.ID, ref.Section)
-		if !ok {
-			continue
-		}
-		if size+len(encoded) > wire.MaxBulk {
-			flush()
-		}
-		chunk, size = append(chunk, encoded), size+len(encoded)
-	}
-	flush()
 }
 
 // arrived notes that somebody sent records, of which some were new.

@@ -74,13 +74,17 @@ func (n *Node) takeFrame(data []byte) {
 		n.counts.dropped("not-for-me")
 		return
 	}
+	if p, ok := n.swim.get(f.From); !ok || !p.addr.IsValid() {
+		n.counts.dropped("no-address")
+		return
+	}
 	if err := f.Verify(n.cfg.Cluster); err != nil {
 		n.counts.dropped("forged")
 		return
 	}
-	if !n.blames.admits(f.From, f.Kind, time.Now()) {
+	if !n.blames.admits(f.From, time.Now()) {
 		n.counts.dropped("too-many")
-		n.blame(f.From, "it sends too many frames")
+		n.blame(f.From, "more frames come under its seal than a member sends: from it, or from somebody who repeats them")
 		return
 	}
 	n.counts.frames.WithLabelValues(f.Kind.String(), "received").Inc()
