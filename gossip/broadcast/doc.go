@@ -1,9 +1,9 @@
 // Package broadcast is the queue of what a member pushes: the records that it has just written or just learnt, handed to
 // memberlist whenever that has room in a packet (memberlist.Delegate.GetBroadcasts).
 //
-// Every section of every owner has one slot, which holds the newest record of it. A slot's message is given out 2*ceil(log10(N+1))
-// times in all, N being the number of members, and is then done with: with three peers chosen at random for each packet that
-// reaches nearly everybody, and what it misses is found by comparing digests. In front goes what this member wrote itself,
+// Every section of every owner has one slot, which holds the newest record of it. A slot's message is given out
+// 2*ceil(log10(N+1)) + 4 times in all, N being the number of members, each time to a peer that was chosen at random, and is then
+// done with: that reaches everybody but once in a hundred times, and what it misses is found by comparing digests. In front goes what this member wrote itself,
 // as nobody else can send it yet; then what has been sent the fewest times; among those, what has waited longest. A message
 // that was passed over again and again because the rest of a packet was too small for it goes first once.
 //

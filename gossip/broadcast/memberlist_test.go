@@ -70,7 +70,7 @@ func TestQueueLosesNothing(t *testing.T) {
 	for i, p := range pushes {
 		q.Push(p.owner, "node", stamp(uint64(i)), []byte(p.msg))
 	}
-	if diff := cmp.Diff(map[string]int{"A new": 4, "B new": 4, "C new": 4}, drain(q)); diff != "" {
+	if diff := cmp.Diff(map[string]int{"A new": 8, "B new": 8, "C new": 8}, drain(q)); diff != "" {
 		t.Errorf("sent (-want +got):\n%s", diff)
 	}
 }
