@@ -43,6 +43,7 @@ type disk struct {
 	bytes    atomic.Int64
 	failures atomic.Uint64
 	problem  atomic.Pointer[error]
+	aside    atomic.Pointer[string]
 	due      chan struct{}
 	stop     chan struct{}
 	ending   sync.Once

@@ -219,6 +219,43 @@ func lockedRewrite(table *Table) error {
 	return table.disk.rewrite()
 }
 
+// A disk that is well again is used again, though nothing changes any more: one that failed at the start, and one that failed
+// with the last thing that was put.
+func TestHealsByItself(t *testing.T) {
+	for name, failing := range map[string]string{"start": "create " + tempName, "put": "write", "sync": "sync"} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				disk, self, full := newMemDisk(), newHost(9), name == "start"
+				disk.fail = func(call string) error {
+					if full && call == failing {
+						return syscall.ENOSPC
+					}
+					return nil
+				}
+				table := openOn(t, disk)
+				if name != "start" {
+					disk.locked(func() { full = true })
+					err := table.Put(self.sign(t, "node", table.NextStamp("node"), "x"))
+					wantNotSaved(t, err, syscall.ENOSPC)
+				}
+				<-time.After(time.Minute)
+				if table.Problem() == nil {
+					t.Error("the disk is full and there is no problem")
+				}
+				disk.locked(func() { full = false })
+				<-time.After(2 * maxRetry)
+				if err := table.Problem(); err != nil {
+					t.Error(err)
+				}
+				after := openOn(t, disk.powerCut(false))
+				sameView(t, table, after)
+				mustClose(t, after)
+				mustClose(t, table)
+			})
+		})
+	}
+}
+
 // After a failed sync nothing that was in the file is relied on: it is written anew.
 func TestSyncFails(t *testing.T) {
 	disk := newMemDisk()

@@ -72,10 +72,18 @@ func TestInventedBytes(t *testing.T) {
 	if got := table.Stats(); got.Bytes > 2*l.MaxBytes || got.Outcomes[Full] == 0 || got.Members > l.MaxMembers {
 		t.Errorf("%d bytes of %d are held: %+v", got.Bytes, l.MaxBytes, got)
 	}
-	// What is the member's own share, nobody can take.
-	offer(t, table, real.sign(t, "node", at(now(), 2), body[:l.MaxBytes/l.MaxMembers-200]), Newer)
-	offer(t, table, real.sign(t, "node", at(now(), 3), "x"), Newer)
-	offer(t, table, real.sign(t, "node", at(now(), 4), body[:l.MaxBytes/l.MaxMembers-200]), Newer)
+	// What is the member's own share nobody can take, not even while it needs little of it.
+	offer(t, table, real.sign(t, "node", at(now(), 2), "x"), Newer)
+	for size, n := len(body), 60; size > 1; size, n = size/2, n+1 {
+		for s := range 2 {
+			table.Offer(newHost(n).sign(t, fmt.Sprint("s", s), at(now(), 9), body[:size]).Encoded)
+		}
+	}
+	if got := table.Stats().Bytes; got < l.MaxBytes-100 {
+		t.Fatalf("the attacker has not filled the table: %d bytes of %d", got, l.MaxBytes)
+	}
+	offer(t, table, real.sign(t, "node", at(now(), 3), body[:l.MaxBytes/l.MaxMembers-200]), Newer)
+	offer(t, table, real.sign(t, "node", at(now(), 4), body), Full)
 	held := 0
 	for _, m := range table.View().Members {
 		for name := range m.Sections {

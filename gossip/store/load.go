@@ -105,6 +105,7 @@ func (d *disk) setAside(why string, s logState) {
 	if err == nil || errors.Is(err, fs.ErrNotExist) {
 		err = d.sys.link(d.path(logName), aside)
 	}
+	d.aside.Store(&aside)
 	d.table.log.Warn().AnErr(zf.Error, errors.Join(s.err, err)).Str(zf.File, aside).Int(zf.Count, s.frames).Msg(why)
 	_ = d.rewrite()
 }

@@ -12,6 +12,7 @@ import (
 	"testing/iotest"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/daemonsetd/daemonsetd/gossip/record"
 )
@@ -169,8 +170,8 @@ func TestFlippedAtEveryByte(t *testing.T) {
 			t.Fatalf("byte %d: %d records and %d members are left of 7", i, got, len(after.View().Members))
 		}
 		aside := disk.content(memDir + "/" + damagedName)
-		if last := lost == len(ends)-1; !last && !bytes.Equal(aside, flipped) {
-			t.Fatalf("byte %d: the damaged file was not set aside", i)
+		if last := lost == len(ends)-1; !last && !bytes.Equal(aside, flipped) || last != (after.Stats().SetAside == "") {
+			t.Fatalf("byte %d: the damaged file was not set aside, or that is not told: %q", i, after.Stats().SetAside)
 		}
 		mustClose(t, after)
 		again := openOn(t, disk)
@@ -240,6 +241,26 @@ func TestStalePin(t *testing.T) {
 	disk.put(memLog, data)
 	table := openOn(t, disk)
 	if diff := cmp.Diff([]string{"new/trusted"}, stands(table)); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	mustClose(t, table)
+}
+
+// A member of which only the pin is left is known all the same, and no limit keeps it out.
+func TestPinWithoutRecords(t *testing.T) {
+	m, h := newMarker(), newHost(0)
+	data := clusterFrame(cluster).append(appendHeader(nil, m), m)
+	data = pinFrame("web", h.id).append(data, m)
+	disk := newMemDisk()
+	disk.put(memLog, data)
+	table := open(Config{Cluster: cluster, Self: newHost(9).id, Dir: memDir, Limits: Limits{MaxMembers: 1}}, disk)
+	wantStanding(t, table, h, Trusted)
+	other := newHost(1)
+	offer(t, table, other.profile(t, at(now(), 1), "web"), Newer)
+	wantStanding(t, table, other, Held)
+	offer(t, table, h.profile(t, at(now(), 1), "web"), Newer)
+	wantStanding(t, table, h, Trusted)
+	if diff := cmp.Diff([]string{"web/trusted", "web/held"}, stands(table), cmpopts.SortSlices(strings.Compare)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 	mustClose(t, table)

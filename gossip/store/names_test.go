@@ -210,6 +210,9 @@ func TestForget(t *testing.T) {
 	if err := table.Forget(h.id); err != nil {
 		t.Fatal(err)
 	}
+	if got := table.Stats(); got.Bytes != 0 || got.Records != 0 || got.Members != 0 {
+		t.Errorf("counted: %+v", got)
+	}
 	if table.Digest() != empty || len(table.View().Members) != 0 || len(table.Heads(everything())) != 0 {
 		t.Errorf("something is left: %+v", table.View())
 	}

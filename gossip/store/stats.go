@@ -12,6 +12,9 @@ type Stats struct {
 	LogBytes int64
 	// LogFailures counts the writes of members.log that failed since Open.
 	LogFailures uint64
+	// SetAside is the file in which members.log was kept as it was found, since it was damaged or of another cluster or
+	// version; empty where it was well.
+	SetAside string
 }
 
 // Stats gives the figures of this moment.
@@ -21,6 +24,9 @@ func (t *Table) Stats() Stats {
 		s.Outcomes[o] = t.counts[o].Load()
 	}
 	s.LogBytes, s.LogFailures = t.disk.bytes.Load(), t.disk.failures.Load()
+	if aside := t.disk.aside.Load(); aside != nil {
+		s.SetAside = *aside
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	s.Members, s.Records, s.Bytes, s.Tombstones = len(t.order), t.records, t.bytes, len(t.tombstones)
