@@ -173,7 +173,7 @@ func identityOf(n int) identity.Identity {
 func (c *cluster) add() *host {
 	i := len(c.hosts)
 	h := &host{
-		i: i, addr: netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, byte(i >> 16), byte(i >> 8), byte(i)}), gossip.DefaultPort),
+		i: i, addr: addrAt(i),
 		id: identityOf(i), name: fmt.Sprintf("node-%d", i), dir: filepath.Join(c.dir, strconv.Itoa(i)), size: 150,
 	}
 	c.hosts = append(c.hosts, h)

@@ -52,6 +52,8 @@ func simulate(t *testing.T, s scenario, members int, seed uint64) {
 			if !s.cold {
 				c.startAll()
 				c.await(formed)
+				// What they know of each other is on their disks two seconds later at the latest.
+				c.pass(5 * time.Second)
 			}
 			s.run(c)
 			t.Logf("%s of virtual time, %d views checked", time.Since(c.begun), c.watch.looks)
