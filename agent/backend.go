@@ -374,6 +374,7 @@ func (b backend) Plan(ctx context.Context, req api.PlanRequest) (*api.PlanResult
 		res.Valid, res.Problems = !problems.HasErrors(), api.Problems(problems)
 		s.input.Wanted = b.a.whatIf(&s, overlay)
 		res.DaemonSets = b.a.planned(s.input, daemonSetsByKey(overlay.DaemonSets))
+		b.a.planFleet(&s, overlay, res.DaemonSets)
 	})
 	if err != nil {
 		return nil, unavailable(err)

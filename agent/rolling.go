@@ -54,6 +54,7 @@ func (a *Agent) roll(s *state) {
 		others := peers.of(w.Key)
 		next, d := rollout.Next(rollout.Input{State: before, Seen: a.observe(s, ds, w, plan, view), Peers: others, Strategy: plan})
 		a.rollouts.states[w.Key], a.rollouts.decisions[w.Key], a.rollouts.peers[w.Key] = next, d, others
+		a.rollouts.measure(w.Key, before, d, s.now)
 		a.tellRollout(w.Key, &next, d)
 	}
 	for key, state := range a.rollouts.states {

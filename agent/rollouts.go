@@ -23,6 +23,8 @@ type rolloutFile struct {
 	States  map[string]rollout.State `json:"daemonsets"`
 	// Fleets gives, by DaemonSet and by the revision of a manifest here, the revision that hosts share, where it is another.
 	Fleets map[string]map[string]string `json:"fleets,omitempty"`
+	// Took is how long the latest replacement of each DaemonSet's pod took, in nanoseconds.
+	Took map[string]time.Duration `json:"took,omitempty"`
 }
 
 // rollouts is where this host stands with each DaemonSet. What others rely on is on disk before it is told or acted upon; a
@@ -31,6 +33,8 @@ type rollouts struct {
 	path   string
 	states map[string]rollout.State
 	fleets map[string]map[string]string
+	// took is how long the latest replacement of each DaemonSet's pod took, from its beginning until the new one was available.
+	took map[string]time.Duration
 	// onDisk is what the file says, saved its bytes.
 	onDisk map[string]rollout.State
 	saved  []byte
@@ -47,7 +51,7 @@ type rollouts struct {
 // loadRollouts reads the file. One that cannot be understood is set aside, never deleted, and reported.
 func loadRollouts(dir string) (*rollouts, error) {
 	r := &rollouts{
-		path: filepath.Join(dir, "rollouts.json"), states: map[string]rollout.State{}, fleets: map[string]map[string]string{},
+		path: filepath.Join(dir, "rollouts.json"), states: map[string]rollout.State{}, fleets: map[string]map[string]string{}, took: map[string]time.Duration{},
 		decisions: map[string]rollout.Decision{}, peers: map[string][]rollout.Peer{}, requested: map[string]bool{},
 	}
 	data, err := readBounded(r.path, maxMemoryBytes)
@@ -63,7 +67,7 @@ func loadRollouts(dir string) (*rollouts, error) {
 		aside := fmt.Sprintf("%s.bad-%d", r.path, time.Now().Unix())
 		return r, errors.Join(fmt.Errorf("%q cannot be used, set aside as %q: %w", r.path, aside, err), os.Rename(r.path, aside))
 	}
-	r.states, r.fleets, r.saved = f.States, f.Fleets, data
+	r.states, r.fleets, r.took, r.saved = f.States, f.Fleets, f.Took, data
 	r.onDisk = maps.Clone(f.States)
 	return r, nil
 }
@@ -82,6 +86,9 @@ func decodeRollouts(data []byte) (rolloutFile, error) {
 	if f.Fleets == nil {
 		f.Fleets = map[string]map[string]string{}
 	}
+	if f.Took == nil {
+		f.Took = map[string]time.Duration{}
+	}
 	return f, nil
 }
 
@@ -96,7 +103,7 @@ func (r *rollouts) save() error {
 	if !promises && r.saved != nil {
 		return nil
 	}
-	data, err := json.Marshal(rolloutFile{Version: 1, States: r.states, Fleets: r.fleets})
+	data, err := json.Marshal(rolloutFile{Version: 1, States: r.states, Fleets: r.fleets, Took: r.took})
 	if err != nil {
 		return fmt.Errorf("encoding the state of rollouts: %w", err)
 	}
@@ -108,6 +115,13 @@ func (r *rollouts) save() error {
 	}
 	r.saved, r.onDisk = data, maps.Clone(r.states)
 	return nil
+}
+
+// measure notes how long a replacement took that has come to its end.
+func (r *rollouts) measure(key string, before rollout.State, d rollout.Decision, now time.Time) {
+	if took := now.Sub(before.Began); slices.Contains(d.Events, rollout.EventFinished) && !before.Began.IsZero() && took > 0 {
+		r.took[key] = took
+	}
 }
 
 // fleetOf is the revision that hosts share of a manifest here. One that was written before that was kept is its own.

@@ -2,7 +2,10 @@ package agent
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
+
+	appsv1 "k8s.io/api/apps/v1"
 
 	"github.com/daemonsetd/daemonsetd/agent/api"
 	"github.com/daemonsetd/daemonsetd/agent/rollout"
@@ -13,17 +16,14 @@ func (r *fleetRollout) show(hosts bool) api.Rollout {
 	_, name := splitKey(r.key)
 	counts := rollout.Count(r.members, r.latest.Revision.Fleet)
 	out := api.Rollout{
-		DaemonSet: r.key, Generation: r.latest.Generation, Revision: r.latest.Revision.Fleet, Strategy: strategyRolling, Surge: r.strategy.Surge,
+		DaemonSet: r.key, Generation: r.latest.Generation, Revision: r.latest.Revision.Fleet, Strategy: strategyName(r.strategy), Surge: r.strategy.Surge,
 		Budget: r.strategy.Limit(counts.Desired), Counts: api.RolloutCounts{
 			Desired: counts.Desired, Current: counts.Current, Ready: counts.Ready, Updated: counts.Updated, Available: counts.Available,
 			Misscheduled: counts.Misscheduled, Failed: counts.Failed, Unknown: counts.Unknown,
 		},
 		Self: r.host(&r.members[0]),
 	}
-	if r.strategy.OnDelete {
-		out.Strategy = strategyOnDelete
-	}
-	out.Message, out.Done = counts.Status(name)
+	out.Message, out.Done = r.sentence(name, counts)
 	r.queue(&out)
 	r.trouble(&out)
 	if hosts {
@@ -33,6 +33,17 @@ func (r *fleetRollout) show(hosts bool) api.Rollout {
 		slices.SortFunc(out.Hosts, func(x, y api.RolloutHost) int { return cmp.Or(cmp.Compare(x.Name, y.Name), cmp.Compare(x.ID, y.ID)) })
 	}
 	return out
+}
+
+// sentence is kubectl's, and whether the rollout is over. Where the annotation daemonsetd.io/partition keeps some hosts back
+// it is the one that kubectl has for a StatefulSet's partition (StatefulSetStatusViewer.Status in
+// kubectl/pkg/polymorphichelpers/rollout_status.go).
+func (r *fleetRollout) sentence(name string, c rollout.Counts) (string, bool) {
+	stay := r.strategy.Stay(c.Desired)
+	if stay > 0 && c.Updated < c.Desired && c.Updated >= c.Desired-stay && c.Available == c.Desired {
+		return fmt.Sprintf("partitioned roll out complete: %d new pods have been updated...", c.Updated), true
+	}
+	return c.Status(name)
 }
 
 // queue is who is being replaced, who waits, and what the first of those waits for.
@@ -148,5 +159,28 @@ func troubleText(t rollout.Trouble) string {
 		return "it has another key than it is known with"
 	default:
 		return "nothing is on record of it"
+	}
+}
+
+// fleetCounts are the counts of every DaemonSet over the fleet; nil while gossip is off.
+func (a *Agent) fleetCounts(v *view) map[string]rollout.Counts {
+	if a.fleet.node.Load() == nil {
+		return nil
+	}
+	out := make(map[string]rollout.Counts, len(v.rollouts))
+	id := a.fleet.self()
+	for key, r := range v.rollouts {
+		members := r.members(id, a.cfg.NodeName)
+		out[key] = rollout.Count(members, rollout.Latest(members).Revision.Fleet)
+	}
+	return out
+}
+
+// fleetStatus is a DaemonSet's status from counts, of which there are at most as many as members.
+func fleetStatus(c rollout.Counts) appsv1.DaemonSetStatus {
+	return appsv1.DaemonSetStatus{
+		DesiredNumberScheduled: int32(c.Desired), CurrentNumberScheduled: int32(c.Current), NumberMisscheduled: int32(c.Misscheduled), //nolint:gosec // see above
+		NumberReady: int32(c.Ready), NumberAvailable: int32(c.Available), NumberUnavailable: int32(c.Unavailable()), //nolint:gosec // see above
+		UpdatedNumberScheduled: int32(c.Updated), //nolint:gosec // see above
 	}
 }

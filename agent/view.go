@@ -16,6 +16,7 @@ import (
 	"github.com/daemonsetd/daemonsetd/agent/metrics"
 	"github.com/daemonsetd/daemonsetd/agent/node"
 	"github.com/daemonsetd/daemonsetd/agent/plan"
+	"github.com/daemonsetd/daemonsetd/agent/rollout"
 	"github.com/daemonsetd/daemonsetd/manifests/diag"
 	"github.com/daemonsetd/daemonsetd/manifests/render"
 	"github.com/daemonsetd/daemonsetd/manifests/spec"
@@ -32,7 +33,9 @@ type view struct {
 	kubelet kubelet.Settings
 	// rollouts are by DaemonSet.
 	rollouts map[string]rolling
-	line     string
+	// counts are those over the fleet, by DaemonSet; nil while gossip is off.
+	counts map[string]rollout.Counts
+	line   string
 }
 
 // publish makes the round visible: to the API, in the metrics, the log and the service manager's status line.
@@ -44,6 +47,7 @@ func (a *Agent) publish(s state, out plan.Output) {
 		state: s, statuses: out.Statuses, health: a.healthItems(), origins: origins, config: a.opts.ConfigProblems,
 		kubelet: a.kubelet.settings(), rollouts: a.rollouts.shown(), line: statusLine(s, out),
 	}
+	v.counts = a.fleetCounts(v)
 	old := a.view.Swap(v)
 	a.rollouts.changed.fire()
 	a.fleet.note(v)
@@ -60,7 +64,7 @@ func (a *Agent) publishObjects(old, v *view) {
 	if old == nil || old.state.specs != v.state.specs || !samePods(old.state.kubelet.Pods, v.state.kubelet.Pods) {
 		a.registry.SetPods(v.pods())
 	}
-	if old == nil || old.state.specs != v.state.specs || !reflect.DeepEqual(old.statuses, v.statuses) || !samePods(old.state.kubelet.Pods, v.state.kubelet.Pods) {
+	if old == nil || old.state.specs != v.state.specs || !reflect.DeepEqual(old.statuses, v.statuses) || !maps.Equal(old.counts, v.counts) || !samePods(old.state.kubelet.Pods, v.state.kubelet.Pods) {
 		a.registry.SetDaemonSets(v.daemonSets())
 	}
 }
@@ -89,8 +93,8 @@ func samePods(a, b []corev1.Pod) bool {
 	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
 }
 
-// daemonSets are the declared DaemonSets with the status that this one node gives them (updateDaemonSetStatus in
-// pkg/controller/daemon/daemon_controller.go).
+// daemonSets are the declared DaemonSets with the status that the fleet gives them, or this one node while gossip is off
+// (updateDaemonSetStatus in pkg/controller/daemon/daemon_controller.go).
 func (v *view) daemonSets() []*appsv1.DaemonSet {
 	wanted := v.wanted()
 	sets := make([]*appsv1.DaemonSet, 0, len(v.state.specs.DaemonSets))
@@ -105,6 +109,9 @@ func (v *view) daemonSets() []*appsv1.DaemonSet {
 }
 
 func (v *view) daemonSetStatus(w plan.Wanted) appsv1.DaemonSetStatus {
+	if c, ok := v.counts[w.Key]; ok {
+		return fleetStatus(c)
+	}
 	st := appsv1.DaemonSetStatus{}
 	exists, current := false, false
 	var pod plan.Pod
