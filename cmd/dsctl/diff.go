@@ -49,15 +49,23 @@ func (d *deps) runDiff(ctx context.Context, _ []string) error {
 func printChanges(p page, changes []api.FileChange) error {
 	for _, c := range changes {
 		p.printf("%s\n", p.paint(bold, "# "+c.Action+" "+c.File+": "+cellText(c.Reason)))
-		text := diff.Diff(oldName(c), []byte(c.Old), newName(c), []byte(c.New))
-		for line := range strings.Lines(string(text)) {
-			if strings.HasPrefix(line, "diff ") {
-				continue
-			}
-			p.printf("%s\n", p.paintDiff(strings.TrimSuffix(line, "\n")))
-		}
+		p.printDiff(textOf{oldName(c), c.Old}, textOf{newName(c), c.New})
 	}
 	return nil
+}
+
+// textOf is a text with its name.
+type textOf struct{ name, text string }
+
+// printDiff prints a unified diff; nothing where both are the same.
+func (p page) printDiff(before, after textOf) {
+	text := diff.Diff(before.name, []byte(before.text), after.name, []byte(after.text))
+	for line := range strings.Lines(string(text)) {
+		if strings.HasPrefix(line, "diff ") {
+			continue
+		}
+		p.printf("%s\n", p.paintDiff(strings.TrimSuffix(line, "\n")))
+	}
 }
 
 // oldName and newName are the names that a patch program wants: /dev/null for a file that is not there.

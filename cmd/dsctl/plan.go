@@ -22,7 +22,11 @@ func newPlanCommand(d *deps) *cobra.Command {
 		Short: "Show what spec files would do on this host before they are laid out",
 		Long: long(`Ask the agent what spec files would do if they were in its specs directory, in place of the ones with the
 same name: which DaemonSets would be created, replaced, removed or blocked, why, and the manifests' differences.
-Nothing is changed.`, online("something would change, a file has an error, or it failed")),
+Nothing is changed.
+
+While gossip is on it is also said what would come of it were the files on every host: which hosts gain, lose or
+replace the pod, in which order and waves, how long that takes at the time that the latest replacement on this host
+took, and what would stand in the way now. With -o wide all hosts and waves are named.`, online("something would change, a file has an error, or it failed")),
 		Example: example("dsctl plan -f new/web.yaml", "dsctl plan -f new/ --brief"),
 		Args:    cobra.NoArgs,
 		RunE:    d.verb(func(ctx context.Context, _ []string) error { return d.runPlan(ctx, o) }),
@@ -96,6 +100,9 @@ func printPlan(p page, res *api.PlanResult, brief bool) error {
 		if err := t.write(p, p.width); err != nil {
 			return err
 		}
+	}
+	for i := range res.DaemonSets {
+		printFleetPlan(p, &res.DaemonSets[i])
 	}
 	if !brief {
 		for _, ds := range res.DaemonSets {

@@ -1,0 +1,90 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/duration"
+
+	"github.com/daemonsetd/daemonsetd/agent/api"
+)
+
+// fewWaves is how many waves are listed before the rest is counted.
+const fewWaves = 5
+
+// printFleetPlan prints what a DaemonSet's change would do to the fleet; in the wide form with all hosts and waves.
+func printFleetPlan(p page, ds *api.DaemonSetPlan) {
+	f := ds.Fleet
+	if f == nil {
+		return
+	}
+	few := fewHosts
+	if p.wide {
+		few = 0
+	}
+	p.printf("%s on the hosts of the fleet, were the files on each:\n", ds.DaemonSet)
+	for _, group := range []struct {
+		what  string
+		hosts api.NameList
+	}{{"gain the pod", f.Gain}, {"lose it", f.Lose}, {"replace it", f.Replace}, {"keep it as it is", f.Keep}, {"not known", f.Unknown}} {
+		if group.hosts.Count > 0 {
+			p.printf("  %d %s: %s\n", group.hosts.Count, group.what, someOf(group.hosts, few))
+		}
+	}
+	if f.Replace.Count > 0 {
+		printWaves(p, f, few)
+		printObstacles(p, f)
+	}
+}
+
+func printWaves(p page, f *api.FleetPlan, few int) {
+	if f.Strategy == onDeleteStrategy {
+		p.printf("  OnDelete: each host waits for dsctl rollout replace\n")
+		return
+	}
+	p.printf("  %d of %d at a time, in %s\n", f.Budget, f.Members, count(len(f.Waves), "wave"))
+	for i, wave := range f.Waves {
+		if !p.wide && i == fewWaves && len(f.Waves) > fewWaves+1 {
+			p.printf("    and %d more\n", len(f.Waves)-i)
+			break
+		}
+		p.printf("    %d: %s\n", i+1, someOf(wave, few))
+	}
+	if f.Stay.Count > 0 {
+		p.printf("  %d stay by daemonsetd.io/partition: %s\n", f.Stay.Count, someOf(f.Stay, few))
+	}
+	p.printf("  takes %s\n", estimate(f))
+}
+
+// estimate is how long the replacements would take, or that this is not known.
+func estimate(f *api.FleetPlan) string {
+	if f.ReplaceSeconds <= 0 {
+		return "a time that is not measured yet: no pod of it has been replaced on this host"
+	}
+	return fmt.Sprintf("about %s, at the %s that the latest replacement on this host took", seconds(f.EstimateSeconds), seconds(f.ReplaceSeconds))
+}
+
+func seconds(s float64) string {
+	return duration.HumanDuration(max(time.Duration(s*float64(time.Second)).Round(time.Second), time.Second))
+}
+
+func printObstacles(p page, f *api.FleetPlan) {
+	for _, h := range f.Holds {
+		p.printf("  held: %s\n", cellText(h))
+	}
+	if len(f.Blockers) == 0 {
+		return
+	}
+	verdict := fmt.Sprintf("%d of the %d that may be down are taken up", f.Blocking, f.Budget)
+	if f.Blocked {
+		verdict = "nothing would be replaced now"
+	}
+	p.printf("  %s:\n", verdict)
+	for i, b := range f.Blockers {
+		if !p.wide && i == fewHosts {
+			p.printf("    and %d more\n", max(f.Blocking, len(f.Blockers))-i)
+			break
+		}
+		p.printf("    %s\n", cellText(b.Text))
+	}
+}

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+)
+
+func newRolloutCommand(d *deps) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "rollout VERB",
+		Short: "Follow, explain and undo the rollout of a DaemonSet over the fleet",
+		Long: long(`Follow the rollout of a DaemonSet over the fleet, see its history, and go back.
+
+A rollout begins by itself on each host when the DaemonSet's spec file there has a new template, and moves on by
+itself as far as maxUnavailable or maxSurge lets it. It is paused and resumed by the annotation daemonsetd.io/paused
+in the file, so that it stands where the rest stands; daemonsetd.io/partition keeps some hosts on what they run.`,
+			online("it failed")),
+		Example: example("dsctl rollout status kube-system/web", "dsctl rollout history ds/web -n kube-system", "dsctl rollout undo kube-system/web --to 4"),
+	}
+	cmd.AddCommand(newRolloutStatusCommand(d), newRolloutHistoryCommand(d), newRolloutDiffCommand(d), newRolloutUndoCommand(d), newRolloutReplaceCommand(d))
+	cmd.RunE = d.verb(func(_ context.Context, args []string) error { return unknownRolloutVerb(cmd, args) })
+	return cmd
+}
+
+// unknownRolloutVerb is for a verb that there is none of. Some that kubectl has are done otherwise here.
+func unknownRolloutVerb(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		switch args[0] {
+		case "pause", "resume":
+			return &exitError{
+				code: exitUsage, err: usagef("a rollout is paused and resumed in the DaemonSet's spec file"),
+				hint: `set the annotation daemonsetd.io/paused: "true", or remove it`,
+			}
+		case "restart":
+			return &exitError{
+				code: exitUsage, err: usagef("a rollout is begun anew in the DaemonSet's spec file"),
+				hint: "change an annotation of the pod template, such as kubectl.kubernetes.io/restartedAt",
+			}
+		}
+	}
+	names := ""
+	for i, c := range cmd.Commands() {
+		if i > 0 {
+			names += ", "
+		}
+		names += c.Name()
+	}
+	if len(args) == 0 {
+		return usagef("a verb is required: %s", names)
+	}
+	return usagef("unknown verb %q, want %s", args[0], names)
+}

@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/daemonsetd/daemonsetd/agent/api"
+)
+
+type statusOptions struct {
+	namespace string
+	watch     bool
+	timeout   time.Duration
+}
+
+func newRolloutStatusCommand(d *deps) *cobra.Command {
+	var o statusOptions
+	cmd := &cobra.Command{
+		Use:   "status DAEMONSET",
+		Short: "Show how a rollout goes until it is over",
+		Long: long(`Show where the rollout of a DaemonSet stands over the fleet, in kubectl's words, and go on until it is over: which
+hosts are being updated, who is next and what stands in its way, and who is held, has failed, or does not show how it
+stands. With -o wide every host has a line, too.
+
+It is over when all hosts that the pod belongs on have an available pod of the latest revision; as kubectl does for
+StatefulSets, also when only those are missing that the annotation daemonsetd.io/partition keeps back. A rollout with
+the strategy OnDelete does not go on by itself, so that it can be looked at with --watch=false alone.
+
+DAEMONSET is NAME, NAMESPACE/NAME or ds/NAME. What is shown is what this host knows.`,
+			online("the rollout was not over in time, there is no such DaemonSet, or it failed")),
+		Example: example("dsctl rollout status kube-system/web", "dsctl rollout status ds/web --timeout 10m", "dsctl rollout status web --watch=false -o wide"),
+		Args:    cobra.RangeArgs(1, 2),
+		RunE:    d.verb(func(ctx context.Context, args []string) error { return d.runRolloutStatus(ctx, o, args) }),
+	}
+	cmd.ValidArgsFunction = d.completeDaemonSets
+	addNamespaceFlag(cmd, &o.namespace)
+	cmd.Flags().BoolVarP(&o.watch, "watch", "w", true, "go on until the rollout is over")
+	cmd.Flags().DurationVar(&o.timeout, "timeout", 0, "how long to go on at most, such as 10m; 0 means for ever")
+	return cmd
+}
+
+func (d *deps) runRolloutStatus(ctx context.Context, o statusOptions, args []string) error {
+	name, err := oneDaemonSet(o.namespace, args)
+	if err != nil {
+		return err
+	}
+	if o.timeout < 0 {
+		return usagef("--timeout %s is negative, 0 means for ever", o.timeout)
+	}
+	c := d.client()
+	defer c.Close()
+	req := api.RolloutRequest{DaemonSet: name, Hosts: d.output != formatText}
+	now, err := rolloutAs(ctx, c, req)
+	if err != nil {
+		return err
+	}
+	out := newRolloutPrinter(d)
+	if !o.watch {
+		return out.print(now)
+	}
+	if now.Strategy == onDeleteStrategy {
+		return &exitError{
+			code: exitFailed, err: errors.New("rollout status is only available for RollingUpdate strategy type"),
+			hint: "--watch=false shows how it stands; dsctl rollout replace on a host replaces the pod there",
+		}
+	}
+	req.DaemonSet = now.DaemonSet
+	return followRollout(ctx, c, req, o.timeout, func(r *api.Rollout) (bool, error) { return r.Done, out.print(r) })
+}

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"github.com/daemonsetd/daemonsetd/agent/api"
+)
+
+// rolloutPrinter prints a rollout again and again: of the text, the lines that are new.
+type rolloutPrinter struct {
+	d     *deps
+	lines []string
+	hosts liveTable
+	rows  map[string]string
+}
+
+func newRolloutPrinter(d *deps) *rolloutPrinter {
+	return &rolloutPrinter{d: d, rows: map[string]string{}, hosts: liveTable{
+		header: []string{"HOST", "PHASE", "GENERATION", "RUNNING", "TARGET", "READY", "AVAILABLE", "RESTARTS", "POD", "NOTES"}, width: d.width,
+	}}
+}
+
+func (w *rolloutPrinter) print(r *api.Rollout) error {
+	return w.d.print(view{object: r, names: []string{kubectlName(r.DaemonSet)}, text: func(p page) error {
+		lines := rolloutLines(r)
+		for _, line := range lines {
+			if !slices.Contains(w.lines, line) {
+				p.printf("%s\n", line)
+			}
+		}
+		w.lines = lines
+		if !p.wide {
+			return nil
+		}
+		return w.printHosts(p, r.Hosts)
+	}})
+}
+
+// printHosts prints those that are not as they were printed last.
+func (w *rolloutPrinter) printHosts(out io.Writer, hosts []api.RolloutHost) error {
+	var rows [][]string
+	for i := range hosts {
+		row := rolloutHostCells(&hosts[i])
+		key, text := hosts[i].ID+"/"+hosts[i].Name, strings.Join(row, "\x00")
+		if w.rows[key] != text {
+			w.rows[key] = text
+			rows = append(rows, row)
+		}
+	}
+	if len(rows) == 0 {
+		return nil
+	}
+	return w.hosts.write(out, rows...)
+}
+
+func rolloutHostCells(h *api.RolloutHost) []string {
+	generation, restarts := "", ""
+	if h.Generation > 0 {
+		generation = fmt.Sprint(h.Generation)
+	}
+	if h.Pod != "" {
+		restarts = fmt.Sprint(h.Restarts)
+	}
+	return []string{
+		h.Name, h.Phase, generation, h.Running, h.Target, yesNo(h.Ready), yesNo(h.Available), restarts, h.Pod, strings.Join(hostNotes(h), "; "),
+	}
+}
+
+func hostNotes(h *api.RolloutHost) []string {
+	var notes []string
+	if h.Self {
+		notes = append(notes, "this host")
+	}
+	if h.Canary {
+		notes = append(notes, "canary")
+	}
+	if h.Rejected != "" {
+		notes = append(notes, "went back from "+h.Rejected)
+	}
+	for _, text := range []string{h.Hold, h.Trouble} {
+		if text != "" {
+			notes = append(notes, text)
+		}
+	}
+	return notes
+}
+
+// rolloutLines is kubectl's sentence, and what it does not say.
+func rolloutLines(r *api.Rollout) []string {
+	lines := []string{cellText(r.Message)}
+	add := func(what, text string) {
+		if text != "" {
+			lines = append(lines, "  "+what+": "+cellText(text))
+		}
+	}
+	add("updating", someOf(r.Updating, fewHosts))
+	for i, name := range r.Waiting.Names[:min(1, len(r.Waiting.Names))] {
+		add("next", name)
+		for _, b := range r.Blockers {
+			add("waits", b.Text)
+		}
+		if more := r.Blocking - hostsAmong(r.Blockers); more > 0 && len(r.Blockers) > 0 {
+			add("waits", fmt.Sprintf("and for %d more", more))
+		}
+		add("then", someOf(api.NameList{Count: r.Waiting.Count - 1, Names: r.Waiting.Names[i+1:]}, fewHosts))
+	}
+	for _, h := range r.Held {
+		add("held", someOf(h.Hosts, fewHosts)+": "+h.Reason)
+	}
+	add("failed", someOf(r.Failed, fewHosts))
+	for _, h := range r.Unknown {
+		add("unknown", someOf(h.Hosts, fewHosts)+": "+h.Reason)
+	}
+	return lines
+}
+
+// hostsAmong counts the blockers that are hosts.
+func hostsAmong(list []api.RolloutBlocker) int {
+	n := 0
+	for _, b := range list {
+		if b.ID != "" || b.Host != "" {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+
+	"github.com/spf13/cobra"
+
+	"github.com/daemonsetd/daemonsetd/agent/api"
+)
+
+type undoOptions struct {
+	namespace string
+	to        uint64
+	write     bool
+}
+
+func newRolloutUndoCommand(d *deps) *cobra.Command {
+	var o undoOptions
+	cmd := &cobra.Command{
+		Use:   "undo DAEMONSET [--to N] [--write]",
+		Short: "Make the spec file that goes back to an earlier revision",
+		Long: long(`Print the DaemonSet with the pod template of an earlier revision, without --to that of the one before, as the file
+to lay out on every host; everything beside the template is as it is now. Comments are not in it: the agent does not
+keep them. Nothing is changed.
+
+With --write, the DaemonSet's document in the spec file of this host, and of no other, is replaced by it. The other
+documents of the file stay as they are to the byte, and so do comments that stand before the DaemonSet; those within it
+are lost. It is refused where that cannot be done exactly.
+
+DAEMONSET is NAME, NAMESPACE/NAME or ds/NAME.`,
+			online("there is no such DaemonSet or revision, the file cannot be replaced, or it failed")),
+		Example: example("dsctl rollout undo kube-system/web > web.yaml", "dsctl rollout undo ds/web --to 4 --write"),
+		Args:    cobra.RangeArgs(1, 2),
+		RunE:    d.verb(func(ctx context.Context, args []string) error { return d.runRolloutUndo(ctx, o, args) }),
+	}
+	cmd.ValidArgsFunction = d.completeDaemonSets
+	addNamespaceFlag(cmd, &o.namespace)
+	cmd.Flags().Uint64Var(&o.to, "to", 0, "number of the revision; 0 means the one before the latest")
+	cmd.Flags().Uint64Var(&o.to, "to-revision", 0, "the same, as kubectl calls it")
+	cmd.Flags().BoolVar(&o.write, "write", false, "replace the DaemonSet in this host's spec file")
+	cmd.MarkFlagsMutuallyExclusive("to", "to-revision")
+	return cmd
+}
+
+func (d *deps) runRolloutUndo(ctx context.Context, o undoOptions, args []string) error {
+	name, err := oneDaemonSet(o.namespace, args)
+	if err != nil {
+		return err
+	}
+	c := d.client()
+	defer c.Close()
+	res, err := c.Undo(ctx, api.UndoRequest{DaemonSet: name, To: o.to})
+	if err != nil {
+		return err
+	}
+	if o.write && !res.Same {
+		if err := writeUndo(res); err != nil {
+			return &exitError{
+				code: exitFailed, err: err,
+				hint: "without --write the file is printed: bring it into " + res.Source + " yourself",
+			}
+		}
+	}
+	return d.print(undoView(res, o.write))
+}
+
+func undoView(res *api.UndoResult, written bool) view {
+	v := view{object: res, names: []string{kubectlName(res.DaemonSet)}}
+	v.text = func(p page) error {
+		switch {
+		case res.Same:
+			p.printf("%s skipped rollback (current template already matches revision %d)\n", kubectlName(res.DaemonSet), res.To.Number)
+		case written:
+			p.printf("%s rolled back\n", kubectlName(res.DaemonSet))
+			p.notef("%s has the template of revision %d now, on this host alone", res.Source, res.To.Number)
+			p.next("lay the file out on the other hosts, then: dsctl rollout status %s", res.DaemonSet)
+		default:
+			p.printf("%s", res.Document)
+			p.notef("this is %s with the template of revision %d, for %s on every host; comments are not in it", res.DaemonSet, res.To.Number, res.Source)
+		}
+		return nil
+	}
+	return v
+}
