@@ -90,9 +90,9 @@ const (
 	maxPacket = 1400
 	// maxInbox is how many frames and how many bytes wait to be looked at; more are dropped.
 	maxInbox, maxInboxBytes = 4096, 8 << 20
-	// maxOutbox is how many frames wait to be sent over streams, maxOutboxBytes how many bytes, senders how many streams are
-	// open for that at a time.
-	maxOutbox, maxOutboxBytes, senders = 256, 4 << 20, 4
+	// maxOutbox is how many frames wait to be sent over streams, maxOutboxBytes how many bytes, maxLanes for how many members,
+	// each of which is sent one at a time.
+	maxOutbox, maxOutboxBytes, maxLanes = 256, 4 << 20, 32
 	// maxStream is the longest message over a stream; a push/pull has some 110 bytes for each member.
 	maxStream = 4 << 20
 	// maxFetches is how many records that were hinted at are waited for.

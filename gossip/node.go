@@ -69,12 +69,13 @@ func New(cfg Config) (*Node, error) {
 	}
 	c := newCounts()
 	n := &Node{
-		cfg: cfg, timing: cfg.Timing, log: cfg.Logger, counts: c, inbox: newInbox(c), outbox: newOutbox(c),
+		cfg: cfg, timing: cfg.Timing, log: cfg.Logger, counts: c, inbox: newInbox(c),
 		signer: record.NewSigner(cfg.Cluster, cfg.Identity.Private), sealer: wire.NewSealer(cfg.Cluster, cfg.Identity.Private),
 		change: make(chan struct{}, 1), joinSoon: make(chan record.ID, 16), started: time.Now(),
 		swim: &swim{peers: map[record.ID]*peer{}, limit: store.DefaultMaxMembers}, blames: newBlames(), own: map[string][]byte{},
 		strangers: newStrangers(),
 	}
+	n.outbox = newOutbox(c, n.send)
 	if cfg.Limits.MaxMembers > 0 {
 		n.swim.limit = cfg.Limits.MaxMembers
 	}
@@ -133,11 +134,10 @@ func (n *Node) Run(ctx context.Context) error {
 	g.Go(func() error { n.sync.run(ctx); return nil })
 	g.Go(func() error { n.fetch.run(ctx); return nil })
 	g.Go(func() error { n.joinForever(ctx); return nil })
-	for range senders {
-		g.Go(func() error { n.sendPosted(ctx); return nil })
-	}
-	err = g.Wait()
-	return errors.Join(err, list.Shutdown(), n.close())
+	// Shutdown breaks the streams that are being written to, for which close would wait.
+	err = errors.Join(g.Wait(), list.Shutdown())
+	n.outbox.close()
+	return errors.Join(err, n.close())
 }
 
 // close gives up the transport and the table; memberlist shuts the transport down too, where it was made.

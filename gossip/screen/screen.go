@@ -1,6 +1,7 @@
 package screen
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 	"sync"
@@ -60,11 +61,18 @@ func (t *Transport) DialTimeout(addr string, timeout time.Duration) (net.Conn, e
 	return t.DialAddressTimeout(memberlist.Address{Addr: addr}, timeout)
 }
 
+// StreamTimeout is how long a dialed stream lives unless memberlist says otherwise, which it does not where it only sends
+// (SendReliable): somebody who never reads would hold it for ever. transport.Transport has the same limit.
+const StreamTimeout = 10 * time.Second
+
 // DialAddressTimeout opens a stream, of which the answer is looked at.
 func (t *Transport) DialAddressTimeout(a memberlist.Address, timeout time.Duration) (net.Conn, error) {
 	conn, err := t.NodeAwareTransport.DialAddressTimeout(a, timeout)
 	if err != nil {
 		return nil, err
+	}
+	if err := conn.SetDeadline(time.Now().Add(StreamTimeout)); err != nil {
+		return nil, errors.Join(err, conn.Close())
 	}
 	return &stream{Conn: conn, t: t}, nil
 }
