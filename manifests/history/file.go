@@ -60,7 +60,7 @@ func encode(r Revision) ([]byte, error) {
 	return out, nil
 }
 
-// decode is the opposite of encode. It accepts nothing that encode does not give.
+// decode is the opposite of encode.
 func decode(data []byte) (Revision, error) {
 	if len(data) < headerLen || !bytes.HasPrefix(data, []byte(prefix)) || data[headerLen-1] != '\n' {
 		return Revision{}, errFormat

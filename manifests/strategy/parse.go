@@ -33,7 +33,7 @@ func Check(ds *appsv1.DaemonSet) []Problem {
 func Parse(ds *appsv1.DaemonSet) (Strategy, []Problem) {
 	p := parser{annotations: ds.Annotations}
 	s := Strategy{OnDelete: ds.Spec.UpdateStrategy.Type == appsv1.OnDeleteDaemonSetStrategyType, Deadline: DefaultDeadline}
-	s.Budget, s.Surge = budget(ds.Spec.UpdateStrategy.RollingUpdate)
+	s.Budget, s.Surge = budget(&ds.Spec.UpdateStrategy)
 	s.Paused = p.flag(AnnotationPaused)
 	s.Strict = p.flag(AnnotationStrict)
 	s.AutoRollback = p.flag(AnnotationAutoRollback)

@@ -90,9 +90,10 @@ func scaled(v intstr.IntOrString, total int) int {
 }
 
 // budget gives the limit of the DaemonSet's rolling update, and whether it is one of surge. Absent fields have Kubernetes'
-// defaults (SetDefaults_DaemonSet in pkg/apis/apps/v1/defaults.go).
-func budget(u *appsv1.RollingUpdateDaemonSet) (limit intstr.IntOrString, surge bool) {
-	if u == nil {
+// defaults (SetDefaults_DaemonSet in pkg/apis/apps/v1/defaults.go), and with OnDelete nobody looks at them.
+func budget(by *appsv1.DaemonSetUpdateStrategy) (limit intstr.IntOrString, surge bool) {
+	u := by.RollingUpdate
+	if u == nil || by.Type == appsv1.OnDeleteDaemonSetStrategyType {
 		return intstr.FromInt32(1), false
 	}
 	if u.MaxSurge != nil && scaled(*u.MaxSurge, 100) > 0 {

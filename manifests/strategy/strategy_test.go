@@ -101,21 +101,34 @@ func TestBudget(t *testing.T) {
 	}
 }
 
+func TestOnDeleteDoesNotSurge(t *testing.T) {
+	five := intstr.FromInt32(5)
+	ds := annotated()
+	ds.Spec.UpdateStrategy = appsv1.DaemonSetUpdateStrategy{
+		Type: appsv1.OnDeleteDaemonSetStrategyType, RollingUpdate: &appsv1.RollingUpdateDaemonSet{MaxSurge: &five, MaxUnavailable: &five},
+	}
+	if s, problems := Parse(ds); !s.OnDelete || s.Surge || len(problems) > 0 {
+		t.Errorf("%+v, %v", s, problems)
+	}
+}
+
 func TestSurgeWithHostPorts(t *testing.T) {
 	always := corev1.ContainerRestartPolicyAlways
-	port := func(p corev1.ContainerPort) corev1.Container { return corev1.Container{Ports: []corev1.ContainerPort{p}} }
+	port := func(p corev1.ContainerPort) corev1.Container {
+		return corev1.Container{Ports: []corev1.ContainerPort{p}}
+	}
 	sidecar := port(corev1.ContainerPort{ContainerPort: 80, HostPort: 80})
 	sidecar.RestartPolicy = &always
 	for name, c := range map[string]struct {
 		pod  corev1.PodSpec
 		want bool
 	}{
-		"host port":         {corev1.PodSpec{Containers: []corev1.Container{port(corev1.ContainerPort{ContainerPort: 80, HostPort: 8080})}}, true},
-		"host network":      {corev1.PodSpec{HostNetwork: true, Containers: []corev1.Container{port(corev1.ContainerPort{ContainerPort: 80})}}, true},
-		"sidecar":           {corev1.PodSpec{InitContainers: []corev1.Container{sidecar}}, true},
-		"init container":    {corev1.PodSpec{InitContainers: []corev1.Container{port(corev1.ContainerPort{HostPort: 80})}}, false},
-		"ports of its own":  {corev1.PodSpec{Containers: []corev1.Container{port(corev1.ContainerPort{ContainerPort: 80})}}, false},
-		"no port declared":  {corev1.PodSpec{HostNetwork: true, Containers: []corev1.Container{{}}}, false},
+		"host port":        {corev1.PodSpec{Containers: []corev1.Container{port(corev1.ContainerPort{ContainerPort: 80, HostPort: 8080})}}, true},
+		"host network":     {corev1.PodSpec{HostNetwork: true, Containers: []corev1.Container{port(corev1.ContainerPort{ContainerPort: 80})}}, true},
+		"sidecar":          {corev1.PodSpec{InitContainers: []corev1.Container{sidecar}}, true},
+		"init container":   {corev1.PodSpec{InitContainers: []corev1.Container{port(corev1.ContainerPort{HostPort: 80})}}, false},
+		"ports of its own": {corev1.PodSpec{Containers: []corev1.Container{port(corev1.ContainerPort{ContainerPort: 80})}}, false},
+		"no port declared": {corev1.PodSpec{HostNetwork: true, Containers: []corev1.Container{{}}}, false},
 	} {
 		ds := annotated()
 		one := intstr.FromInt32(1)
