@@ -2,11 +2,49 @@ package store
 
 import (
 	"bufio"
+	"errors"
 	"io"
+	"io/fs"
 )
 
 // batchSize is about how many bytes are taken from memory at a time, under the table's lock.
 const batchSize = 256 << 10
+
+// rewrite replaces the file by a compact one that has all that is in memory.
+func (d *disk) rewrite() error {
+	m := newMarker()
+	temp, err := d.sys.create(d.path(tempName))
+	if err != nil {
+		return d.failed("create", tempName, err)
+	}
+	size, err := d.table.writeAll(temp, m)
+	if err == nil {
+		err = temp.Sync()
+	}
+	if err == nil {
+		err = d.sys.rename(d.path(tempName), d.path(logName))
+	}
+	if err != nil {
+		d.stale = true
+		err = errors.Join(err, temp.Close())
+		if e := d.sys.remove(d.path(tempName)); e != nil && !errors.Is(e, fs.ErrNotExist) {
+			err = errors.Join(err, e)
+		}
+		return d.failed("write", tempName, err)
+	}
+	if d.file != nil {
+		// Nothing in the old file counts any more.
+		_ = d.file.Close()
+	}
+	d.file, d.marker, d.stale, d.broken = temp, m, false, false
+	d.setSize(size)
+	if err := d.sys.syncDir(d.dir); err != nil {
+		d.stale = true
+		return d.failed("sync", "", err)
+	}
+	d.well()
+	return nil
+}
 
 // takeDirty gives frames of what is dirty, at most about batchSize bytes of them, and takes them off the list; pins says
 // whether there is one of those among them, more whether something is left.

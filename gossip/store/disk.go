@@ -3,15 +3,10 @@ package store
 import (
 	"crypto/rand"
 	"errors"
-	"fmt"
-	"io/fs"
 	"path/filepath"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
-
-	"github.com/daemonsetd/daemonsetd/agent/zf"
 )
 
 // Names in the directory.
@@ -210,80 +205,9 @@ func (d *disk) flush() error {
 // overlong says that the file is worth being written anew.
 func (d *disk) overlong() bool { return d.size > 2*d.table.liveSize()+slack }
 
-// rewrite replaces the file by a compact one that has all that is in memory.
-func (d *disk) rewrite() error {
-	m := newMarker()
-	temp, err := d.sys.create(d.path(tempName))
-	if err != nil {
-		return d.failed("create", tempName, err)
-	}
-	size, err := d.table.writeAll(temp, m)
-	if err == nil {
-		err = temp.Sync()
-	}
-	if err == nil {
-		err = d.sys.rename(d.path(tempName), d.path(logName))
-	}
-	if err != nil {
-		d.stale = true
-		err = errors.Join(err, temp.Close())
-		if e := d.sys.remove(d.path(tempName)); e != nil && !errors.Is(e, fs.ErrNotExist) {
-			err = errors.Join(err, e)
-		}
-		return d.failed("write", tempName, err)
-	}
-	if d.file != nil {
-		// Nothing in the old file counts any more.
-		_ = d.file.Close()
-	}
-	d.file, d.marker, d.stale, d.broken = temp, m, false, false
-	d.setSize(size)
-	if err := d.sys.syncDir(d.dir); err != nil {
-		d.stale = true
-		return d.failed("sync", "", err)
-	}
-	d.well()
-	return nil
-}
-
 func newMarker() (m marker) {
 	_, _ = rand.Read(m[:]) // it never fails
 	return m
-}
-
-// failed makes the error of one call and lets Problem tell it. It is logged when it is news.
-func (d *disk) failed(what, name string, err error) error {
-	d.failures.Add(1)
-	err = fmt.Errorf("known members are not kept on disk: %s %q: %w: %s", what, d.path(name), err, hint(err))
-	if old := d.problem.Swap(&err); old == nil {
-		d.table.log.Warn().Err(err).Str(zf.File, d.path(logName)).Msg("known members are not kept on disk")
-	}
-	return err
-}
-
-// well ends a problem.
-func (d *disk) well() {
-	if d.problem.Swap(nil) != nil {
-		d.table.log.Info().Str(zf.File, d.path(logName)).Msg("known members are kept on disk again")
-	}
-}
-
-func (d *disk) trouble() error {
-	if err := d.problem.Load(); err != nil {
-		return *err
-	}
-	return nil
-}
-
-// hint says what an operator can do.
-func hint(err error) string {
-	switch {
-	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return "make room on that file system; it is tried again"
-	case errors.Is(err, fs.ErrPermission), errors.Is(err, syscall.EROFS):
-		return "let the agent write there; it is tried again"
-	}
-	return "see to the disk; it is tried again"
 }
 
 // wait waits for one of two things; false: it is over.
