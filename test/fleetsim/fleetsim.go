@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/memberlist"
@@ -26,6 +27,7 @@ import (
 	"github.com/daemonsetd/daemonsetd/agent/api"
 	"github.com/daemonsetd/daemonsetd/agent/config"
 	"github.com/daemonsetd/daemonsetd/agent/systemd"
+	"github.com/daemonsetd/daemonsetd/agent/zf"
 	"github.com/daemonsetd/daemonsetd/gossip"
 	"github.com/daemonsetd/daemonsetd/gossip/memnet"
 	"github.com/daemonsetd/daemonsetd/gossip/record"
@@ -93,6 +95,16 @@ func (s *signatures) verify(r record.Record, cluster string) error {
 	}
 	s.good[string(r.Encoded)] = struct{}{}
 	return nil
+}
+
+// Run makes a fleet in a bubble of its own, has do work with it, and ends it.
+func Run(t *testing.T, cfg Config, do func(t *testing.T, f *Fleet)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		f := New(t, cfg)
+		defer f.Close()
+		do(t, f)
+	})
 }
 
 // New makes a fleet of which no agent runs yet. Kubelets run. The seed is printed, as a failing run needs it.
@@ -183,7 +195,7 @@ func (h *Host) Start() {
 		log = io.Discard
 	}
 	a, err := agent.New(agent.Options{
-		Config: h.cfg, Logger: zerolog.New(log).With().Str("node", h.Name).Logger().Level(zerolog.WarnLevel), Version: api.Build("sim"),
+		Config: h.cfg, Logger: zerolog.New(log).With().Str(zf.Node, h.Name).Logger().Level(zerolog.WarnLevel), Version: api.Build("sim"),
 		Notifier: systemd.Notifier{Send: func(string) error { return nil }},
 		Simulation: &agent.Simulation{
 			Gossip: func() memberlist.NodeAwareTransport { return f.Net.Listen(h.Addr) }, Verify: f.known.verify, Kubelet: h.Kubelet.Transport(),
@@ -286,3 +298,6 @@ func (f *Fleet) Count(key, image string) int {
 	}
 	return n
 }
+
+// Step lets virtual time pass.
+func (f *Fleet) Step(d time.Duration) { time.Sleep(d) }

@@ -3,7 +3,6 @@ package fleetsim_test
 import (
 	"fmt"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/daemonsetd/daemonsetd/gossip/memnet"
@@ -42,20 +41,19 @@ func watch(t *testing.T, f *fleetsim.Fleet, budget int, limit time.Duration, don
 		if time.Since(begin) > limit {
 			t.Fatalf("after %s it is not done: %d of %d", limit, f.Count(key, "logger:2"), len(f.Hosts))
 		}
-		time.Sleep(200 * time.Millisecond)
+		f.Step(200 * time.Millisecond)
 	}
 	return time.Since(begin)
 }
 
 // TestRollout: a new image goes round, one pod at a time.
 func TestRollout(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := fleetsim.New(t, fleetsim.Config{Hosts: 5, Seed: 1, Log: t.Output(), Faults: memnet.Faults{DelayMin: time.Millisecond, DelayMax: 2 * time.Millisecond}})
-		defer f.Close()
+	cfg := fleetsim.Config{Hosts: 5, Seed: 1, Log: t.Output(), Faults: memnet.Faults{DelayMin: time.Millisecond, DelayMax: 2 * time.Millisecond}}
+	fleetsim.Run(t, cfg, func(t *testing.T, f *fleetsim.Fleet) {
 		f.LayAll("logger.yaml", logger("logger:1", ""))
 		f.StartAll()
 		watch(t, f, len(f.Hosts), time.Minute, func() bool { return f.Count(key, "logger:1") == len(f.Hosts) })
-		time.Sleep(11 * time.Minute)
+		f.Step(11 * time.Minute)
 		f.LayAll("logger.yaml", logger("logger:2", ""))
 		took := watch(t, f, 1, 10*time.Minute, func() bool { return f.Count(key, "logger:2") == len(f.Hosts) })
 		t.Logf("%d hosts one by one in %s", len(f.Hosts), took)
