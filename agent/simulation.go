@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"fmt"
 	"net/http"
 
 	"github.com/hashicorp/memberlist"
@@ -26,4 +27,14 @@ func (a *Agent) Wake() {
 	case a.fleet.wake <- struct{}{}:
 	default:
 	}
+}
+
+// Rollout says in one line where this host stands with a DaemonSet, for a simulation that has failed.
+func (a *Agent) Rollout(key string) string {
+	v := a.view.Load()
+	if v == nil {
+		return "starting"
+	}
+	r := v.rollouts[key]
+	return fmt.Sprintf("%s, target %v, running %v, ticket %v; %s", r.state.Phase, r.state.Target, r.state.Running, r.state.Ticket, r.decision.Blockers.String())
 }

@@ -301,3 +301,38 @@ func (f *Fleet) Count(key, image string) int {
 
 // Step lets virtual time pass.
 func (f *Fleet) Step(d time.Duration) { time.Sleep(d) }
+
+// Cut separates the hosts for which side is true from the others, in both directions or only towards the others.
+func (f *Fleet) Cut(side func(*Host) bool, oneWay bool) {
+	in := map[netip.AddrPort]bool{}
+	for _, h := range f.Hosts {
+		in[h.Addr] = side(h)
+	}
+	faults := f.Net.Faults()
+	if oneWay {
+		faults.Cut = memnet.OneWay(func(a netip.AddrPort) bool { return in[a] }, func(a netip.AddrPort) bool { return !in[a] })
+	} else {
+		faults.Cut = memnet.Split(func(a netip.AddrPort) bool { return in[a] })
+	}
+	f.Net.SetFaults(faults)
+}
+
+// Heal ends every cut.
+func (f *Fleet) Heal() {
+	faults := f.Net.Faults()
+	faults.Cut = nil
+	f.Net.SetFaults(faults)
+}
+
+// Rollouts says of each host where it stands with a DaemonSet, for a failing test.
+func (f *Fleet) Rollouts(key string) []string {
+	var out []string
+	for _, h := range f.Hosts {
+		text := "its agent does not run"
+		if h.Agent != nil {
+			text = h.Agent.Rollout(key)
+		}
+		out = append(out, h.Name+": "+text)
+	}
+	return out
+}

@@ -1,0 +1,32 @@
+//go:build sim
+
+package fleetsim_test
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+)
+
+// TestManyStories plays more and larger ones, with seeds that nobody chose: SEED=n plays those from n on again.
+func TestManyStories(t *testing.T) {
+	seed := uint64(time.Now().UnixNano()) //nolint:gosec // it is not negative
+	if text := os.Getenv("SEED"); text != "" {
+		n, err := strconv.ParseUint(text, 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		seed = n
+	}
+	for _, c := range []struct{ hosts, budget, troubles int }{{3, 1, 40}, {4, 1, 30}, {6, 2, 30}, {9, 3, 30}, {20, 4, 15}, {50, 10, 8}} {
+		t.Run(fmt.Sprintf("%d hosts, budget %d, seed %d", c.hosts, c.budget, seed), func(t *testing.T) {
+			play(t, c.hosts, c.budget, c.troubles, seed)
+		})
+		seed++
+	}
+}
+
+// TestLargeFleet rolls one file out over 200 hosts, a tenth at a time.
+func TestLargeFleet(t *testing.T) { play(t, 200, 20, 0, 1) }
