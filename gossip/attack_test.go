@@ -191,7 +191,7 @@ func dropped(t *testing.T, h *host, reason string) int {
 	return counted(t, h, "daemonsetd_gossip_dropped_total", reason)
 }
 
-// counted is the value of one of a host's counters.
+// counted is the value of one of a host's counters; the values of its labels stand in the order of their names.
 func counted(t *testing.T, h *host, name, label string) int {
 	t.Helper()
 	registry := prometheus.NewRegistry()
@@ -202,7 +202,11 @@ func counted(t *testing.T, h *host, name, label string) int {
 	}
 	for _, family := range families {
 		for _, m := range family.GetMetric() {
-			if family.GetName() == name && len(m.GetLabel()) == 1 && m.GetLabel()[0].GetValue() == label {
+			var values []string
+			for _, l := range m.GetLabel() {
+				values = append(values, l.GetValue())
+			}
+			if family.GetName() == name && strings.Join(values, " ") == label {
 				return int(m.GetCounter().GetValue())
 			}
 		}
@@ -238,10 +242,16 @@ const heard = 10 * time.Second
 // unharmed: all still hear what each of them says, and no record has gone back or been lost, which the watcher sees.
 func (c *cluster) unharmed(hosts ...*host) {
 	c.t.Helper()
+	c.hear(heard, hosts...)
+}
+
+// hear is unharmed within a limit.
+func (c *cluster) hear(limit time.Duration, hosts ...*host) {
+	c.t.Helper()
 	for _, h := range hosts {
 		c.publish(h)
 	}
-	took := c.until(heard, func() (missing []string) {
+	took := c.until(limit, func() (missing []string) {
 		for _, h := range hosts {
 			missing = append(missing, c.lacks(h, hosts)...)
 		}

@@ -31,7 +31,7 @@ func (in *inbox) put(data []byte) {
 		return
 	}
 	to := in.sealed
-	if kind := wire.Kind(data[0]); kind == wire.Push || kind == wire.Hint {
+	if kind := wire.Kind(data[0]); kind == wire.Push || kind == wire.Hint || kind == wire.Pushes {
 		to = in.pushes
 	}
 	select {

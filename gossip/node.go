@@ -47,8 +47,10 @@ type Node struct {
 	publishing sync.Mutex
 	// own are the bodies that this run has published, by section. What an earlier run wrote is written anew, so that every
 	// start is a new generation.
-	own      map[string][]byte
-	change   chan struct{}
+	own    map[string][]byte
+	change chan struct{}
+	// pushed gets a value when there is something to push.
+	pushed   chan struct{}
 	joinSoon chan record.ID
 	started  time.Time
 
@@ -71,7 +73,7 @@ func New(cfg Config) (*Node, error) {
 	n := &Node{
 		cfg: cfg, timing: cfg.Timing, log: cfg.Logger, counts: c, inbox: newInbox(c),
 		signer: record.NewSigner(cfg.Cluster, cfg.Identity.Private), sealer: wire.NewSealer(cfg.Cluster, cfg.Identity.Private),
-		change: make(chan struct{}, 1), joinSoon: make(chan record.ID, 16), started: time.Now(),
+		change: make(chan struct{}, 1), pushed: make(chan struct{}, 1), joinSoon: make(chan record.ID, 16), started: time.Now(),
 		swim: &swim{peers: map[record.ID]*peer{}, limit: store.DefaultMaxMembers}, blames: newBlames(), own: map[string][]byte{},
 		strangers: newStrangers(),
 	}
@@ -134,6 +136,7 @@ func (n *Node) Run(ctx context.Context) error {
 	g.Go(func() error { n.sync.run(ctx); return nil })
 	g.Go(func() error { n.fetch.run(ctx); return nil })
 	g.Go(func() error { n.joinForever(ctx); return nil })
+	g.Go(func() error { n.steady(ctx); return nil })
 	// Shutdown breaks the streams that are being written to, for which close would wait.
 	err = errors.Join(g.Wait(), list.Shutdown())
 	n.outbox.close()
@@ -217,6 +220,10 @@ func (n *Node) spread(r record.Record) {
 		frame = wire.HintFrame(n.cfg.Identity.ID, headOf(r))
 	}
 	n.queue.Push(r.Owner, r.Section, r.Stamp, frame)
+	select {
+	case n.pushed <- struct{}{}:
+	default:
+	}
 }
 
 func headOf(r record.Record) store.Head {

@@ -19,6 +19,8 @@ type swim struct {
 	// alive is how many answer, this member included.
 	alive atomic.Int64
 	limit int
+	// answer is when a probe was last answered.
+	answer time.Time
 	// letIn is when one was let in though all places are taken.
 	letIn time.Time
 }
@@ -32,6 +34,8 @@ type peer struct {
 	// heard is when it last answered this host, or when a new record of its own arrived.
 	heard time.Time
 	rtt   time.Duration
+	// answers: it has answered a probe of this host, or sealed a frame, in this run.
+	answers bool
 	// elsewhere is another address that claimed the same ID, elsewhereAt when.
 	elsewhere   netip.AddrPort
 	elsewhereAt time.Time
@@ -112,9 +116,37 @@ func (s *swim) heardOf(id record.ID, now time.Time, rtt time.Duration) {
 	if p := s.peers[id]; p != nil {
 		p.heard = now
 		if rtt > 0 {
-			p.rtt = rtt
+			p.rtt, p.answers, s.answer = rtt, true, now
 		}
 	}
+}
+
+// sealed notes that a frame came from a member.
+func (s *swim) sealed(id record.ID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p := s.peers[id]; p != nil {
+		p.answers = true
+	}
+}
+
+// answering gives some member that is alive and is known to answer.
+func (s *swim) answering() (record.ID, peer, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, p := range s.peers { // in another order each time
+		if p.alive && p.answers && p.addr.IsValid() {
+			return id, *p, true
+		}
+	}
+	return record.ID{}, peer{}, false
+}
+
+// lastAnswer is when a probe was last answered; zero: never.
+func (s *swim) lastAnswer() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.answer
 }
 
 // conflict notes that another address claims a member's ID and says whether that is news.

@@ -69,6 +69,14 @@ func (n *Node) compare(id record.ID, root uint64) {
 	s.poke()
 }
 
+// suspect has an exchange begun with a member whose digest is not known.
+func (s *syncer) suspect(id record.ID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.streak, s.with, s.theirs = 2, id, 0
+	s.poke()
+}
+
 // complete notes that this member holds what the other one does; mu is held.
 func (s *syncer) complete(id record.ID) {
 	if len(s.done) < distinct {
@@ -138,7 +146,7 @@ func (s *syncer) step(now time.Time) time.Duration {
 		if peer == s.node.cfg.Identity.ID {
 			return s.node.timing.Burst
 		}
-	} else if at, ok := s.dull[s.pair()]; ok && now.Sub(at) < fruitless {
+	} else if at, ok := s.dull[s.pair()]; ok && s.theirs != 0 && now.Sub(at) < fruitless {
 		s.streak = 0
 		return 0
 	}

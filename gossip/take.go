@@ -35,6 +35,16 @@ func (n *Node) takePush(data []byte) {
 		return
 	}
 	n.counts.frames.WithLabelValues(f.Kind.String(), "received").Inc()
+	if f.Kind == wire.Pushes {
+		frames, err := wire.DecodePushes(f.Payload)
+		if err != nil {
+			n.counts.dropped("malformed")
+		}
+		for _, frame := range frames {
+			n.takePush(frame)
+		}
+		return
+	}
 	if f.Kind == wire.Push {
 		if r, news := n.offer(f.Payload, record.ID{}); news {
 			n.spread(r)
@@ -88,6 +98,7 @@ func (n *Node) takeFrame(data []byte) {
 		return
 	}
 	n.counts.frames.WithLabelValues(f.Kind.String(), "received").Inc()
+	n.swim.sealed(f.From)
 	switch f.Kind {
 	case wire.Vector:
 		err = n.sync.vector(f)

@@ -1,8 +1,9 @@
 // Package wire is what members say to each other inside memberlist's user messages: frames, decoded with a limit on
 // everything before anything is allocated. It is pure.
 //
-// Two kinds travel in packets and are not signed as frames. A Push carries one record, which is signed itself. A Hint says
+// Three kinds travel in packets and are not signed as frames. A Push carries one record, which is signed itself. A Hint says
 // that a record too large for a packet exists, and who has it; it is believed only so far as to ask for that record.
+// Pushes is several of these two in one.
 //
 // The others travel in streams, are sealed by their sender and are meant for one receiver, so that what is wrong with them
 // can be laid at somebody's door. Together they are one exchange of anti-entropy:
@@ -30,6 +31,7 @@ const (
 	Heads  Kind = 4
 	Want   Kind = 5
 	Bulk   Kind = 6
+	Pushes Kind = 7
 )
 
 // String is the name of the kind for metrics and logs.
@@ -47,6 +49,8 @@ func (k Kind) String() string {
 		return "want"
 	case Bulk:
 		return "bulk"
+	case Pushes:
+		return "pushes"
 	}
 	return "unknown"
 }

@@ -140,6 +140,26 @@ func DecodeBulk(payload []byte) ([][]byte, error) {
 	return records, nil
 }
 
+// PushesOverhead is what a frame takes in a Pushes beside its own length, at most.
+const PushesOverhead = binary.MaxVarintLen16
+
+// PushesFrame is several frames, each a Push or a Hint, in one.
+func PushesFrame(frames [][]byte) []byte { return append([]byte{byte(Pushes)}, BulkPayload(frames)...) }
+
+// DecodePushes reads the payload of a Pushes. The frames alias it.
+func DecodePushes(payload []byte) ([][]byte, error) {
+	frames, err := DecodeBulk(payload)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range frames {
+		if kind := Kind(f[0]); kind != Push && kind != Hint {
+			return nil, fmt.Errorf("%w: %s among pushes", ErrMalformed, kind)
+		}
+	}
+	return frames, nil
+}
+
 func flag(b bool) byte {
 	if b {
 		return 1

@@ -53,7 +53,7 @@ func covered(cluster string, frame []byte) []byte {
 // Frame is one frame as it came.
 type Frame struct {
 	Kind Kind
-	// From is the sender, and To the receiver that it meant, zero for anybody. Both are zero for a Push or a Hint.
+	// From is the sender, and To the receiver that it meant, zero for anybody. Both are zero for what is not sealed.
 	From, To record.ID
 	// Payload aliases what was opened.
 	Payload []byte
@@ -66,7 +66,7 @@ func Open(data []byte) (Frame, error) {
 		return Frame{}, fmt.Errorf("%w: %d bytes, want 1 to %d", ErrMalformed, len(data), MaxFrame)
 	}
 	switch kind := Kind(data[0]); kind {
-	case Push, Hint:
+	case Push, Hint, Pushes:
 		return Frame{Kind: kind, Payload: data[1:], data: data}, nil
 	case Vector, Heads, Want, Bulk:
 		if len(data) < sealed {
@@ -83,7 +83,7 @@ func Open(data []byte) (Frame, error) {
 
 // Verify says whether From sealed the frame for this cluster. Frames that are not sealed have nothing to verify.
 func (f Frame) Verify(cluster string) error {
-	if f.Kind == Push || f.Kind == Hint {
+	if f.Kind == Push || f.Kind == Hint || f.Kind == Pushes {
 		return nil
 	}
 	if record.WeakKey(f.data[keyAt:toAt]) {

@@ -153,6 +153,7 @@ func TestDecodeRefuses(t *testing.T) {
 		"many wanted":  second(DecodeWant(WantPayload(make([]Ref, MaxWant+1)))),
 		"empty record": second(DecodeBulk([]byte{0})),
 		"bomb":         second(DecodeBulk([]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1})),
+		"nested":       second(DecodePushes(BulkPayload([][]byte{PushesFrame(nil)}))),
 		"cut record":   second(DecodeBulk([]byte{5, 1, 2})),
 		"many heads":   fourth(DecodeHeads(HeadsPayload(set, false, many))),
 		"cut heads":    fourth(DecodeHeads(make([]byte, 3))),
@@ -193,6 +194,7 @@ func FuzzFrame(f *testing.F) {
 	f.Add(sealer.Seal(Heads, record.ID{}, HeadsPayload(set, true, []store.Head{head})))
 	f.Add(sealer.Seal(Want, record.ID{}, WantPayload([]Ref{{ID: head.ID, Section: head.Section}})))
 	f.Add(sealer.Seal(Bulk, record.ID{}, BulkPayload([][]byte{[]byte("record")})))
+	f.Add(PushesFrame([][]byte{PushFrame([]byte("record")), HintFrame(record.ID{2}, head)}))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		frame, err := Open(data)
 		if err != nil {
@@ -214,5 +216,12 @@ func FuzzFrame(f *testing.F) {
 		}
 		_, _, _ = DecodeHint(frame.Payload)
 		_, _ = DecodeVector(frame.Payload)
+		if frames, err := DecodePushes(frame.Payload); err == nil {
+			for _, inner := range frames {
+				if f, err := Open(inner); err != nil || f.Kind == Pushes {
+					t.Errorf("%x has %x in it", frame.Payload, inner)
+				}
+			}
+		}
 	})
 }
