@@ -61,7 +61,7 @@ func (f *fleetPlanner) plan(key string) *api.FleetPlan {
 		return nil
 	}
 	p.sort()
-	if p.out.Gain.Count+p.out.Lose.Count+p.out.Replace.Count+p.out.Unknown.Count == 0 {
+	if !p.out.Changes() && p.out.Unknown.Count == 0 {
 		return nil
 	}
 	if p.out.Replace.Count > 0 {
@@ -144,7 +144,11 @@ func (p *setPlan) pod(m fleet.Member, peer *rollout.Peer) (has bool, running str
 func (p *setPlan) foresee() {
 	f := rollout.Foresee(p.key, p.members, p.strategy,
 		func(m *rollout.Peer) bool { return p.replace[m.ID] }, func(m *rollout.Peer) bool { return p.canaries[m.ID] })
-	p.out.Strategy, p.out.Budget, p.out.Members = strategyName(p.strategy), f.Budget, f.Members
+	p.out.Strategy, p.out.Members = strategyName(p.strategy), f.Members
+	if p.strategy.OnDelete {
+		return
+	}
+	p.out.Budget = f.Budget
 	for _, wave := range f.Waves {
 		p.out.Waves = append(p.out.Waves, peerNames(wave))
 	}
@@ -157,7 +161,7 @@ func (p *setPlan) foresee() {
 	if n := p.young(); n > 0 {
 		p.out.Holds = append(p.out.Holds, fmt.Sprintf("%s: %s", count(n, "host"), rollout.HoldNew))
 	}
-	if took := p.a.rollouts.took[p.key]; took > 0 && !p.strategy.OnDelete {
+	if took := p.a.rollouts.took[p.key]; took > 0 {
 		p.out.ReplaceSeconds = took.Seconds()
 		p.out.EstimateSeconds = (took * time.Duration(len(f.Waves))).Seconds()
 	}

@@ -251,3 +251,6 @@ type FleetPlan struct {
 	// Holds are what would keep all hosts from replacing anything, such as daemonsetd.io/paused, one sentence each.
 	Holds []string `json:"holds,omitempty"`
 }
+
+// Changes tells whether the pod of any host would come, go or be replaced.
+func (f *FleetPlan) Changes() bool { return f != nil && f.Gain.Count+f.Lose.Count+f.Replace.Count > 0 }

@@ -291,7 +291,7 @@ func TestFleetErrorsHaveTheirCodes(t *testing.T) {
 		{"describe what", nil, nil, []string{"describe"}, exitUsage, "dsctl: error: a resource is required: node\n  hint: see dsctl describe --help\n"},
 		{"describe pods", nil, nil, []string{"describe", "pods"}, exitUsage, "dsctl: error: unknown resource \"pods\", want node\n  hint: see dsctl describe --help\n"},
 		{"describe for programs", nil, nil, []string{"describe", "node", "edge-1", "-o", "json"}, exitUsage, "dsctl: error: describe is for people to read; use dsctl get nodes edge-1 -o json\n  hint: see dsctl describe node --help\n"},
-		{"get what", nil, nil, []string{"get"}, exitUsage, "dsctl: error: a resource is required: configs, nodes, specs\n  hint: see dsctl get --help\n"},
+		{"get what", nil, nil, []string{"get"}, exitUsage, "dsctl: error: a resource is required: configs, daemonsets, nodes, specs\n  hint: see dsctl get --help\n"},
 		{"two kinds of nodes", nil, nil, []string{"explain", "-f", "x.yaml", "--node", "a", "--node-file", "b"}, exitUsage, "dsctl: error: --node names a node of the fleet and --node-file has nodes; give one of them\n  hint: see dsctl explain --help\n"},
 	} {
 		b := fleetBackend()

@@ -69,7 +69,7 @@ func planOutcome(res *api.PlanResult) error {
 		return errDiffers()
 	}
 	for _, p := range res.DaemonSets {
-		if p.Action != api.PlanNone {
+		if p.Action != api.PlanNone || p.Fleet.Changes() {
 			return errDiffers()
 		}
 	}

@@ -31,17 +31,17 @@ func printFleetPlan(p page, ds *api.DaemonSetPlan) {
 			p.printf("  %d %s: %s\n", group.hosts.Count, group.what, someOf(group.hosts, few))
 		}
 	}
-	if f.Replace.Count > 0 {
+	switch {
+	case f.Replace.Count == 0:
+	case f.Strategy == onDeleteStrategy:
+		p.printf("  OnDelete: each host waits for dsctl rollout replace\n")
+	default:
 		printWaves(p, f, few)
 		printObstacles(p, f)
 	}
 }
 
 func printWaves(p page, f *api.FleetPlan, few int) {
-	if f.Strategy == onDeleteStrategy {
-		p.printf("  OnDelete: each host waits for dsctl rollout replace\n")
-		return
-	}
 	p.printf("  %d of %d at a time, in %s\n", f.Budget, f.Members, count(len(f.Waves), "wave"))
 	for i, wave := range f.Waves {
 		if !p.wide && i == fewWaves && len(f.Waves) > fewWaves+1 {
@@ -75,7 +75,7 @@ func printObstacles(p page, f *api.FleetPlan) {
 	if len(f.Blockers) == 0 {
 		return
 	}
-	verdict := fmt.Sprintf("%d of the %d that may be down are taken up", f.Blocking, f.Budget)
+	verdict := fmt.Sprintf("in the way, %d of a budget of %d", f.Blocking, f.Budget)
 	if f.Blocked {
 		verdict = "nothing would be replaced now"
 	}

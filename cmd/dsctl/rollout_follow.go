@@ -32,16 +32,19 @@ func rolloutAs(ctx context.Context, c *client.Client, req api.RolloutRequest) (*
 
 // followRollout shows a rollout and what becomes of it until show says that this is enough. A timeout of 0 means none.
 func followRollout(
-	ctx context.Context, c *client.Client, req api.RolloutRequest, timeout time.Duration, show func(*api.Rollout) (enough bool, err error),
+	ctx context.Context, c *client.Client, f follow, show func(*api.Rollout) (enough bool, err error),
 ) error {
+	if enough, err := show(f.now); enough || err != nil {
+		return err
+	}
 	limited := ctx
-	if timeout > 0 {
+	if f.timeout > 0 {
 		var cancel context.CancelFunc
-		limited, cancel = context.WithTimeout(ctx, timeout)
+		limited, cancel = context.WithTimeout(ctx, f.timeout)
 		defer cancel()
 	}
 	over := false
-	err := eachRollout(limited, c, req, func(r *api.Rollout) (enough bool, err error) {
+	err := eachRollout(limited, c, f, func(r *api.Rollout) (enough bool, err error) {
 		over, err = show(r)
 		return over, err
 	})
@@ -51,16 +54,26 @@ func followRollout(
 	return err
 }
 
-func eachRollout(ctx context.Context, c *client.Client, req api.RolloutRequest, show func(*api.Rollout) (bool, error)) error {
-	for ev, err := range client.WatchRollouts(ctx, c, req) {
+// follow is what is followed.
+type follow struct {
+	// now is the rollout as it was last shown.
+	now     *api.Rollout
+	hosts   bool
+	timeout time.Duration
+}
+
+func eachRollout(ctx context.Context, c *client.Client, f follow, show func(*api.Rollout) (bool, error)) error {
+	last := *f.now
+	for ev, err := range client.WatchRollouts(ctx, c, api.RolloutRequest{DaemonSet: last.DaemonSet, Hosts: f.hosts}) {
 		switch {
 		case err != nil:
 			return err
-		case ev.Type == watch.Bookmark:
+		case ev.Type == watch.Bookmark, ev.Object.SameAs(last):
 			continue
 		case ev.Type == watch.Deleted:
 			return errors.New("object has been deleted")
 		}
+		last = ev.Object
 		if enough, err := show(&ev.Object); enough || err != nil {
 			return err
 		}

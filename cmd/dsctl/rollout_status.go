@@ -67,6 +67,6 @@ func (d *deps) runRolloutStatus(ctx context.Context, o statusOptions, args []str
 			hint: "--watch=false shows how it stands; dsctl rollout replace on a host replaces the pod there",
 		}
 	}
-	req.DaemonSet = now.DaemonSet
-	return followRollout(ctx, c, req, o.timeout, func(r *api.Rollout) (bool, error) { return r.Done, out.print(r) })
+	f := follow{now: now, hosts: req.Hosts, timeout: o.timeout}
+	return followRollout(ctx, c, f, func(r *api.Rollout) (bool, error) { return r.Done, out.print(r) })
 }

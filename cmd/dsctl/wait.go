@@ -60,9 +60,8 @@ func (d *deps) runWait(ctx context.Context, o waitOptions, args []string) error 
 	if err != nil {
 		return err
 	}
-	if !now.Done && o.timeout > 0 {
-		req := api.RolloutRequest{DaemonSet: now.DaemonSet}
-		err = followRollout(ctx, c, req, o.timeout, func(r *api.Rollout) (bool, error) { now = r; return r.Done, nil })
+	if o.timeout > 0 {
+		err = followRollout(ctx, c, follow{now: now, timeout: o.timeout}, func(r *api.Rollout) (bool, error) { now = r; return r.Done, nil })
 		if err != nil && !errors.Is(err, errTimedOut) {
 			return err
 		}
