@@ -4,7 +4,7 @@ GO       ?= go
 FUZZTIME ?= 30s
 BENCH    ?= .
 COUNT    ?= 3
-VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+VERSION  ?= $(shell packaging/version)
 
 BUILDFLAGS = -trimpath -buildvcs=false
 LDFLAGS    = -s -w -X main.version=$(VERSION)
@@ -61,6 +61,19 @@ e2e: ## run the agent against a real kubelet, containerd and real mounts; needs 
 
 parity: ## compare what containers see with a real control plane's; needs root and what e2e needs
 	$(GO) test -tags parity -count=1 -timeout 60m -v ./test/parity
+
+packages: ## build deb, rpm, CycloneDX documents and checksums in dist/; ARCHS="amd64 arm64", VERSION and SOURCE_DATE_EPOCH choose
+	rm -rf dist
+	GO='$(GO)' packaging/build
+
+test-packages: ## install, upgrade and remove the packages, and run the unit under systemd; needs root, CONTRIBUTING.md says what else
+	GO='$(GO)' $(GO) test -tags packages -count=1 -timeout 30m -v ./test/packages
+
+repro: ## build the packages twice, in different directories and times, and compare the checksums
+	GO='$(GO)' packaging/repro
+
+sbom: build ## write bin/*.cdx.json, CycloneDX documents of what bin/daemonsetd and bin/dsctl are made of
+	@for p in daemonsetd dsctl; do GO='$(GO)' packaging/sbom bin/$$p '$(VERSION)' bin/$$p.cdx.json || exit 1; done
 
 cover: ## write cover.html, the tests' coverage of every package
 	$(GO) test -timeout 15m -coverpkg=./... -coverprofile=cover.out ./...

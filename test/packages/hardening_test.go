@@ -32,6 +32,8 @@ func hardened(t *testing.T, m *machine) {
 	m.must(t, "install", "-m", "0755", m.take(t, probe), "/usr/sbin/probe")
 	// Root's by group alone, so that it takes CAP_DAC_OVERRIDE to read it.
 	m.must(t, "sh", "-c", "mkdir -m 0755 /opt/private; echo x >/opt/private/file; chown 1000:1000 /opt/private/file; chmod 0600 /opt/private/file")
+	// A disk of its own, as /var and /srv are on many hosts.
+	m.must(t, "mount", "-t", "tmpfs", "none", "/srv")
 	text := m.read(t, "/usr/lib/systemd/system/"+unit)
 	for from, to := range map[string]string{
 		"Type=notify": "Type=oneshot", "NotifyAccess=main": "", "ExecStart=/usr/sbin/daemonsetd": "ExecStart=/usr/sbin/probe", "ExecReload=/usr/bin/dsctl reload": "",

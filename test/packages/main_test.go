@@ -28,9 +28,10 @@ const oldVersion = "0.0.0"
 
 // shared is what the tests have in common.
 var shared struct {
-	dir   string
-	build func() error
-	roots map[string]func() (string, error)
+	dir      string
+	packages string
+	build    func() error
+	roots    map[string]func() (string, error)
 }
 
 func TestMain(m *testing.M) {
@@ -91,9 +92,13 @@ func prepare() (string, error) {
 	return dir, nil
 }
 
-// build makes two sets of packages: those of this source, and, in the directory old, those of an older version whose default
-// configuration is another one.
+// build makes two sets of packages: in the directory new those of this source, and in old those of an older version whose default
+// configuration is another one. PACKAGES names a directory with both where they were made before.
 func build() error {
+	if shared.packages = os.Getenv("PACKAGES"); shared.packages != "" {
+		return nil
+	}
+	shared.packages = shared.dir
 	config, err := os.ReadFile("../../packaging/daemonsetd.yaml")
 	if err != nil {
 		return err
@@ -121,7 +126,7 @@ func packageFiles(t *testing.T, set, pattern string) []string {
 	if err := shared.build(); err != nil {
 		t.Fatal(err)
 	}
-	found, err := filepath.Glob(filepath.Join(shared.dir, set, pattern))
+	found, err := filepath.Glob(filepath.Join(shared.packages, set, pattern))
 	if err != nil || len(found) == 0 {
 		t.Fatalf("no %s among the %s packages: %v", pattern, set, err)
 	}

@@ -206,10 +206,13 @@ func restarted(t *testing.T, m *machine, pid, reason string) {
 func watchdog(t *testing.T, m *machine) {
 	t.Helper()
 	pid := m.property(t, "MainPID")
-	m.must(t, "kill", "-STOP", pid)
+	m.must(t, "systemctl", "kill", "--signal=STOP", unit)
 	restarted(t, m, pid, "after it hung")
-	if out := m.journal(t); !strings.Contains(out, "Watchdog timeout") {
-		t.Errorf("it was not the watchdog:\n%s", out)
+	out := m.must(t, "journalctl", "--no-pager", "--unit="+unit)
+	for _, want := range []string{"Watchdog timeout", "SIGABRT: abort", "agent.(*Agent).loop"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("the journal lacks %q: it was not the watchdog, or nobody can tell where the agent hung\n%s", want, m.journal(t))
+		}
 	}
 }
 
@@ -217,7 +220,7 @@ func watchdog(t *testing.T, m *machine) {
 func crash(t *testing.T, m *machine) {
 	t.Helper()
 	pid, before := m.property(t, "MainPID"), m.property(t, "NRestarts")
-	m.must(t, "kill", "-KILL", pid)
+	m.must(t, "systemctl", "kill", "--signal=KILL", unit)
 	restarted(t, m, pid, "after it was killed")
 	a, err1 := strconv.Atoi(before)
 	b, err2 := strconv.Atoi(m.property(t, "NRestarts"))

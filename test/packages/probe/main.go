@@ -51,7 +51,7 @@ func acts() []act {
 	}
 	for _, dir := range []string{
 		"/etc/kubernetes/manifests", "/var/lib/daemonsetd", "/run/daemonsetd", "/tmp",
-		"/etc", "/etc/kubernetes", "/etc/daemonsetd", "/usr/bin", "/var/lib", "/var/log", "/root", "/home", "/run", "/opt",
+		"/etc", "/etc/kubernetes", "/etc/daemonsetd", "/usr/bin", "/var/lib", "/var/log", "/root", "/home", "/run", "/run/lock", "/dev/shm", "/opt", "/srv",
 	} {
 		all = append(all, act{"write to " + dir, func() error { return write(dir) }})
 	}
