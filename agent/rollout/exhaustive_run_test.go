@@ -1,0 +1,54 @@
+package rollout
+
+import (
+	"testing"
+	"time"
+)
+
+// exhaustive are the searches. Those that take longer than a few seconds are for the full run alone.
+var exhaustive = []struct {
+	scenario
+	full bool
+}{
+	{scenario: scenario{name: "two hosts", scripts: scripts(file("B"), file("B"))}},
+	{scenario: scenario{name: "three hosts", scripts: scripts(file("B"), file("B"), file("B"))}},
+	{scenario: scenario{name: "four hosts, one yields", late: "a", scripts: scripts(file("B"), file("B"), file("B"), file("B"))}},
+	{scenario: scenario{name: "four hosts", scripts: scripts(file("B"), file("B"), file("B"), file("B"))}, full: true},
+	{scenario: scenario{name: "a file that never comes", scripts: scripts(file("B"), file("B"), nil)}},
+	{scenario: scenario{name: "a file that never comes, four", late: "ad", scripts: scripts(file("B"), file("B"), file("B"), nil)}},
+	{scenario: scenario{name: "rolled back, two hosts", scripts: scripts(file("B", "A"), file("B", "A"))}},
+	{scenario: scenario{name: "rolled back, three hosts", late: "-", scripts: scripts(file("B", "A"), file("B", "A"), file("B", "A"))}},
+	{scenario: scenario{name: "rolled back, four hosts", late: "-", scripts: scripts(file("B", "A"), file("B", "A"), file("B", "A"), file("B", "A"))}, full: true},
+	{scenario: scenario{name: "two files", scripts: scripts(file("B"), file("B"), file("C"))}},
+	{scenario: scenario{name: "a rogue file, then the right one", scripts: scripts(file("C", "B"), file("B"), file("B"))}},
+	{scenario: scenario{name: "the second revision overtakes", late: "-", scripts: scripts(file("B", "C"), file("B", "C"), file("C"))}},
+	{scenario: scenario{name: "a revision that never works", late: "-", bad: "B", unfinished: true, scripts: scripts(file("B", "C"), file("B", "C"), file("B", "C"))}},
+	{scenario: scenario{name: "a label of a node changes", late: "a", scripts: scripts([]step{{stepLabel, "A1"}, {stepFile, "B"}}, file("B"), file("B"))}},
+	{scenario: scenario{name: "labels of nodes change", late: "a", scripts: scripts([]step{{stepLabel, "A1"}, {stepLabel, "A"}}, []step{{stepLabel, "A1"}}, file("B"))}},
+	{scenario: scenario{name: "a node stops and starts again", late: "a", scripts: scripts([]step{{kind: stepUnplace}, {kind: stepPlace}, {stepFile, "B"}}, file("B"), file("B"))}},
+	{scenario: scenario{name: "a new node", late: "a", scripts: scripts([]step{{kind: stepPlace}, {stepFile, "B"}}, file("B"), file("B"))}},
+	{scenario: scenario{name: "a tainted node", late: "a", scripts: scripts([]step{{kind: stepTaint}, {stepFile, "B"}, {kind: stepPlace}}, file("B"), file("B"))}},
+	{scenario: scenario{name: "a pod fails", late: "a", scripts: scripts([]step{{kind: stepFail}, {kind: stepHeal}, {stepFile, "B"}}, file("B"), file("B"))}},
+	{scenario: scenario{name: "a pod fails, strict", late: "a", strict: true, scripts: scripts([]step{{stepFile, "B"}, {kind: stepFail}, {kind: stepHeal}}, file("B"), file("B"))}},
+}
+
+func TestExhaustive(t *testing.T) {
+	total := 0
+	for _, c := range exhaustive {
+		if c.full && !isFull() {
+			continue
+		}
+		for k := 1; k <= 2; k++ {
+			c.k, c.yields = k, 1
+			began := time.Now()
+			s := newSearch(c.scenario, without{})
+			worlds, found := s.run()
+			total += worlds
+			t.Logf("%-32s K=%d: %8d worlds, %6d without what was told, %4d hosts, %s", c.name, c.k, worlds, len(s.seen), len(s.hosts), time.Since(began).Round(time.Millisecond))
+			if found != "" {
+				t.Errorf("%s, K=%d: %s", c.name, c.k, found)
+			}
+		}
+	}
+	t.Logf("%d worlds in all", total)
+}
