@@ -1,6 +1,8 @@
 package gossip_test
 
 import (
+	"bytes"
+	"net/netip"
 	"time"
 
 	"github.com/daemonsetd/daemonsetd/gossip"
@@ -58,6 +60,28 @@ func long(c *cluster) {
 		h.size = 2000 + c.rng.IntN(record.MaxBody-2000)
 	}
 	changes(c)
+}
+
+// unpushed: no pushed record arrives, and memberlist's own exchanges are an hour apart. What is left are the digests in the answers
+// to probes.
+func unpushed(c *cluster) {
+	c.keys = nil
+	c.edit = func(_ *host, cfg *gossip.Config) {
+		cfg.Timing = gossip.Default()
+		cfg.Timing.PushPull = time.Hour
+	}
+	c.startAll()
+	c.await(formed)
+	// Bodies are zeros but for their first bytes.
+	zeros := make([]byte, c.hosts[0].size/2)
+	c.net.SetTap(func(_, _ netip.AddrPort, packet []byte) []byte {
+		if bytes.Contains(packet, zeros) {
+			return nil
+		}
+		return packet
+	})
+	changes(c)
+	c.net.SetTap(nil)
 }
 
 // loss makes the network lose packets while things change.

@@ -13,6 +13,7 @@ func scenarios() []scenario {
 		{name: "arrive", cold: true, run: arrive},
 		{name: "names fail at first", cold: true, run: slowNames},
 		{name: "changes", run: changes},
+		{name: "nothing pushed", cold: true, run: unpushed},
 		{name: "long records", run: long},
 		{name: "loss of 5 %", run: loss(0.05)},
 		{name: "loss of 25 %", run: loss(0.25)},
