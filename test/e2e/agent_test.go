@@ -32,7 +32,12 @@ type agent struct {
 	name string
 	// program and ctl are the built binaries.
 	program, ctl string
-	process      *host.Process
+	// node is the node's name, flags what the agent is started with besides that and its paths.
+	node  string
+	flags []string
+	// network is the path of the network namespace that the agent runs in; empty: the host's.
+	network string
+	process *host.Process
 }
 
 // newAgent prepares an agent and does not start it. When the test ends, the agent is stopped and the host emptied.
@@ -41,21 +46,36 @@ func newAgent(t *testing.T) *agent {
 	a := &agent{
 		host:    startMachine(t),
 		dir:     t.TempDir(),
+		node:    host.NodeName,
 		name:    strings.ToLower(strings.ReplaceAll(t.Name(), "/", "-")),
 		program: buildProgram(t, ".", "./cmd/daemonsetd"),
 		ctl:     buildProgram(t, ".", "./cmd/dsctl"),
 	}
-	for _, dir := range []string{a.specs(), a.path("run"), a.path("state")} {
-		if err := os.Mkdir(dir, 0o700); err != nil {
-			t.Fatal(err)
-		}
-	}
-	write(t, a.path("daemonsetd.yaml"), "# Everything is given by flags.\n")
+	a.flags = append(kubeletFlags(a.host), "--log-level", "debug")
+	a.makeDirs(t)
 	if entries, err := os.ReadDir(a.host.Manifests); err != nil || len(entries) != 0 {
 		t.Fatalf("want an empty host, got %v, %v", entries, err)
 	}
 	t.Cleanup(func() { a.clean(t) })
 	return a
+}
+
+// makeDirs makes the agent's directories and its configuration.
+func (a *agent) makeDirs(t *testing.T) {
+	t.Helper()
+	for _, dir := range []string{a.specs(), a.path("run"), a.path("state")} {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(t, a.path("daemonsetd.yaml"), "# Everything is given by flags.\n")
+}
+
+// kubeletFlags are for an agent beside the host's kubelet.
+func kubeletFlags(h *host.Host) []string {
+	return []string{
+		"--manifests-dir", h.Manifests, "--kubelet-config", h.KubeletConfig, "--kubelet-url", h.KubeletURL(), "--kubelet-healthz-url", h.HealthzURL(),
+	}
 }
 
 func (a *agent) path(name string) string { return filepath.Join(a.dir, name) }
@@ -81,23 +101,23 @@ func (a *agent) clean(t *testing.T) {
 // start starts the agent and does not wait for it.
 func (a *agent) start(t *testing.T) {
 	t.Helper()
-	var err error
-	a.process, err = a.host.Run(a.log(), a.program,
+	args := append([]string{
+		a.program,
 		"--config", a.path("daemonsetd.yaml"),
 		"--specs-dir", a.specs(),
 		"--node-file", a.path("node.yaml"),
-		"--manifests-dir", a.host.Manifests,
 		"--state-dir", a.path("state"),
 		"--runtime-dir", a.path("run"),
 		"--socket", a.socket(),
-		"--node-name", host.NodeName,
-		"--kubelet-config", a.host.KubeletConfig,
-		"--kubelet-url", a.host.KubeletURL(),
-		"--kubelet-healthz-url", a.host.HealthzURL(),
-		"--log-level", "debug",
+		"--node-name", a.node,
 		"--log-format", "json",
-	)
-	if err != nil {
+	}, a.flags...)
+	run := a.host.Run
+	if a.network != "" {
+		run = func(log string, args ...string) (*host.Process, error) { return a.host.RunIn(a.network, log, args...) }
+	}
+	var err error
+	if a.process, err = run(a.log(), args...); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -53,9 +53,9 @@ func prepare() error {
 	if os.Getuid() != 0 {
 		return errors.New("a kubelet needs root")
 	}
-	for _, program := range []string{"containerd", "ctr", "runc", "/bin/busybox", "/usr/lib/cni/ptp"} {
+	for _, program := range []string{"containerd", "ctr", "runc", "/bin/busybox", "/usr/lib/cni/ptp", "ip", "nsenter"} {
 		if _, err := exec.LookPath(program); err != nil {
-			return fmt.Errorf("%w: install the Debian packages containerd, runc, busybox-static, containernetworking-plugins", err)
+			return fmt.Errorf("%w: install the Debian packages containerd, runc, busybox-static, containernetworking-plugins, iproute2, util-linux", err)
 		}
 	}
 	return host.Sweep()

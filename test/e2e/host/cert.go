@@ -27,8 +27,8 @@ func (h *Host) makeCert() error {
 	}
 	template := &x509.Certificate{
 		SerialNumber:          big.NewInt(1),
-		Subject:               pkix.Name{CommonName: NodeName},
-		DNSNames:              []string{NodeName},
+		Subject:               pkix.Name{CommonName: h.opts.NodeName},
+		DNSNames:              []string{h.opts.NodeName},
 		IPAddresses:           []net.IP{net.IPv4(127, 0, 0, 1)},
 		NotBefore:             time.Now().Add(-time.Hour),
 		NotAfter:              time.Now().Add(24 * time.Hour),

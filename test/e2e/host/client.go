@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"strings"
@@ -17,13 +18,13 @@ import (
 
 const maxAnswer = 16 << 20
 
-// client asks the kubelet and trusts its one certificate.
+// client asks the kubelet, from within its network namespace, and trusts its one certificate.
 type client struct {
 	base string
 	http *http.Client
 }
 
-func newClient(port int, certFile string) (*client, error) {
+func newClient(port int, certFile, network string) (*client, error) {
 	pem, err := os.ReadFile(certFile)
 	if err != nil {
 		return nil, err
@@ -39,6 +40,9 @@ func newClient(port int, certFile string) (*client, error) {
 			Transport: &http.Transport{
 				TLSClientConfig:   &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12},
 				DisableKeepAlives: true,
+				DialContext: func(ctx context.Context, kind, address string) (net.Conn, error) {
+					return dialIn(ctx, network, kind, address)
+				},
 			},
 		},
 	}, nil

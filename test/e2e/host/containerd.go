@@ -61,11 +61,7 @@ func (h *Host) startContainerd(ctx context.Context) error {
 		}
 	}
 	var err error
-	h.containerd, err = startProcess(command{
-		args:   []string{"containerd", "--config", config},
-		log:    filepath.Join(h.Dir, "containerd.log"),
-		cgroup: h.cgroups.daemons,
-	})
+	h.containerd, err = h.Run(filepath.Join(h.Dir, "containerd.log"), "containerd", "--config", config)
 	if err != nil {
 		return fmt.Errorf("%w (Debian packages containerd, runc)", err)
 	}
@@ -105,7 +101,7 @@ func (h *Host) waitFor(ctx context.Context, p *Process, ready func(context.Conte
 		return ready(ctx)
 	})
 	if err != nil {
-		return fmt.Errorf("waiting for %s: %w\n%s", filepath.Base(p.cmd.Path), err, tail(p.log, 20))
+		return fmt.Errorf("waiting for %s: %w\n%s", p.name, err, Tail(p.log, 20))
 	}
 	return nil
 }

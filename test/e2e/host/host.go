@@ -7,6 +7,7 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -46,6 +47,10 @@ type Options struct {
 	// PodNetwork is the range of the pods' addresses, as a CIDR; DefaultPodNetwork when empty. Two hosts at one time need
 	// different ones.
 	PodNetwork string
+	// NodeName is the kubelet's name for the host; NodeName when empty.
+	NodeName string
+	// Network is the path of the network namespace in which everything on the host runs; that of the tests when empty.
+	Network string
 }
 
 // Host is one machine with a container runtime and a kubelet.
@@ -74,7 +79,7 @@ type Host struct {
 // Start starts containerd, imports the image and starts the kubelet. The caller stops the host, also after an error of a
 // later step; after an error of Start itself nothing is left.
 func Start(ctx context.Context, opts Options) (*Host, error) {
-	h, err := newHost(opts)
+	h, err := New(opts)
 	if err != nil {
 		return nil, err
 	}
@@ -98,8 +103,10 @@ func (h *Host) startControlPlane(ctx context.Context) error {
 	return nil
 }
 
-// newHost makes the directory, its lock and the cgroups.
-func newHost(opts Options) (*Host, error) {
+// New makes a host on which nothing runs yet, neither a container runtime nor a kubelet: its directory with a lock, and its
+// cgroups. Programs can be run on it. The caller stops it.
+func New(opts Options) (*Host, error) {
+	opts.NodeName = cmp.Or(opts.NodeName, NodeName)
 	dir, err := os.MkdirTemp("", dirPrefix)
 	if err != nil {
 		return nil, fmt.Errorf("making the host's directory: %w", err)

@@ -70,17 +70,17 @@ func (h *Host) StartKubelet(ctx context.Context) error {
 	}
 	args := []string{
 		h.opts.Kubelet, "--config", h.KubeletConfig, "--root-dir", filepath.Join(h.Dir, "kubelet"), "--cert-dir", h.certDir(),
-		"--hostname-override", NodeName, fmt.Sprintf("--v=%d", verbosity),
+		"--hostname-override", h.opts.NodeName, fmt.Sprintf("--v=%d", verbosity),
 	}
 	if h.kubeconfig != "" {
 		args = append(args, "--kubeconfig", h.kubeconfig)
 	}
-	h.kubelet, err = startProcess(command{args: args, log: h.KubeletLog, cgroup: h.cgroups.daemons})
+	h.kubelet, err = h.Run(h.KubeletLog, args...)
 	if err != nil {
 		return err
 	}
 	return h.waitFor(ctx, h.kubelet, func(ctx context.Context) error {
-		if h.client, err = newClient(h.Ports.Kubelet, h.certFile()); err != nil {
+		if h.client, err = newClient(h.Ports.Kubelet, h.certFile(), h.opts.Network); err != nil {
 			return err
 		}
 		_, err := h.RunningPods(ctx)

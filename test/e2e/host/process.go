@@ -13,11 +13,17 @@ import (
 
 // Run starts a program on the host, its output appended to the file log. The host's end is its end.
 func (h *Host) Run(log string, args ...string) (*Process, error) {
-	return startProcess(command{args: args, log: log, cgroup: h.cgroups.daemons})
+	return h.RunIn(h.opts.Network, log, args...)
+}
+
+// RunIn is as Run, in the network namespace of that path.
+func (h *Host) RunIn(network, log string, args ...string) (*Process, error) {
+	return startProcess(command{args: args, network: network, log: log, cgroup: h.cgroups.daemons})
 }
 
 // Process is a program that runs in the background, its output in a file.
 type Process struct {
+	name   string
 	cmd    *exec.Cmd
 	log    string
 	exited chan struct{}
@@ -27,6 +33,8 @@ type Process struct {
 // command says what to start.
 type command struct {
 	args []string
+	// network is the path of the network namespace to start in; empty: that of the tests.
+	network string
 	// log takes standard output and error, appended.
 	log string
 	// cgroup is the group to start in.
@@ -41,13 +49,14 @@ func startProcess(c command) (*Process, error) {
 		return nil, err
 	}
 	defer out.Close()
-	cmd := exec.Command(c.args[0], c.args[1:]...)
+	args := enter(c.network, c.args)
+	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Stdout, cmd.Stderr = out, out
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, UseCgroupFD: true, CgroupFD: int(c.cgroup.Fd())}
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("starting %q: %w", c.args[0], err)
 	}
-	p := &Process{cmd: cmd, log: c.log, exited: make(chan struct{})}
+	p := &Process{name: filepath.Base(c.args[0]), cmd: cmd, log: c.log, exited: make(chan struct{})}
 	go func() {
 		defer close(p.exited)
 		p.err = cmd.Wait()
@@ -65,7 +74,7 @@ func (p *Process) Log() string { return p.log }
 func (p *Process) Alive() error {
 	select {
 	case <-p.exited:
-		return fmt.Errorf("%s ended: %w", filepath.Base(p.cmd.Path), errOrExit(p.err))
+		return fmt.Errorf("%s ended: %w", p.name, errOrExit(p.err))
 	default:
 		return nil
 	}
@@ -110,7 +119,7 @@ func (p *Process) end(sig syscall.Signal, timeout time.Duration) error {
 		return nil
 	case <-timer.C:
 	}
-	err := fmt.Errorf("%s did not end within %s of signal %q", filepath.Base(p.cmd.Path), timeout, sig)
+	err := fmt.Errorf("%s did not end within %s of signal %q", p.name, timeout, sig)
 	if kill := p.Signal(syscall.SIGKILL); kill != nil {
 		return errors.Join(err, kill)
 	}
@@ -118,8 +127,8 @@ func (p *Process) end(sig syscall.Signal, timeout time.Duration) error {
 	return err
 }
 
-// tail gives the last lines of a file, for an error message.
-func tail(path string, lines int) string {
+// Tail gives the last lines of a file, for an error message; the reason why it cannot be read otherwise.
+func Tail(path string, lines int) string {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return err.Error()

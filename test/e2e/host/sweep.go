@@ -39,7 +39,7 @@ func Sweep() error {
 
 // sweepDir kills, unmounts and removes what belongs to the host at dir.
 func sweepDir(dir string) error {
-	return errors.Join(removeCgroups(filepath.Base(dir)), unmountUnder(dir), restoreIPForward(dir), removeDir(dir))
+	return errors.Join(removeCgroups(filepath.Base(dir)), removeNetwork(dir), unmountUnder(dir), restoreIPForward(dir), removeDir(dir))
 }
 
 // removeDir removes dir, again after a moment where a process that was just killed still held a file open.
@@ -126,7 +126,12 @@ func poll(timeout time.Duration, f func() error) error {
 
 // Poll calls f every 20 ms until it returns nil, and gives its last error when ctx ends.
 func Poll(ctx context.Context, f func() error) error {
-	tick := time.NewTicker(20 * time.Millisecond)
+	return PollEvery(ctx, 20*time.Millisecond, f)
+}
+
+// PollEvery is Poll with another time between two calls, for an f that costs something.
+func PollEvery(ctx context.Context, gap time.Duration, f func() error) error {
+	tick := time.NewTicker(gap)
 	defer tick.Stop()
 	var last error
 	for {
