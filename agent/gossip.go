@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -48,6 +49,13 @@ type fleetPart struct {
 	// opened gets a value when node is set, wake when the loop should look at the fleet, tell when there is something to tell.
 	opened, wake, tell chan struct{}
 
+	// showing is held while nodes are listed; shown is the fleet as it was listed last.
+	showing sync.Mutex
+	shown   *fleet.View
+
+	// showing is held while nodes are listed.
+	showing sync.Mutex
+
 	mu      sync.Mutex
 	tracker fleet.Tracker
 	changed chan struct{}
@@ -62,6 +70,9 @@ type fleetPart struct {
 	// keys are the fingerprints of the keys in use, rosterFile is the roster that is in effect, if any.
 	keys       []string
 	rosterFile string
+	// readers is how many list or watch nodes at this moment, readAt when the last one of them had finished.
+	readers int
+	readAt  time.Time
 
 	// The rest belongs to the loop, and to New before it.
 	seen             nodeSeen
@@ -340,23 +351,6 @@ func (f *fleetPart) show() {
 	defer f.mu.Unlock()
 	close(f.changed)
 	f.changed = make(chan struct{})
-}
-
-// showNodes lists this host's node as it is, and the others' as they were told.
-func (a *Agent) showNodes() {
-	v := a.view.Load()
-	if v == nil {
-		return
-	}
-	nodes := []*corev1.Node{v.state.node}
-	if fleet := a.fleet.look(); fleet != nil {
-		for n := range fleet.Nodes() {
-			if n.Name != a.cfg.NodeName {
-				nodes = append(nodes, n)
-			}
-		}
-	}
-	a.registry.SetNodes(nodes)
 }
 
 // note makes the sections of what the round has read; the loop calls it. What did not change is not made again.

@@ -251,3 +251,25 @@ func TestVersionsOfAnEarlierProcessAreGone(t *testing.T) {
 		}
 	})
 }
+
+// TestPatchNodes: what is patched is as if all nodes had been set, and the others are left as they are.
+func TestPatchNodes(t *testing.T) {
+	node := func(name, label string) *corev1.Node {
+		return &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{"l": label}}}
+	}
+	r := New(Config{Host: "h"})
+	r.SetNodes([]*corev1.Node{node("a", "1"), node("b", "1"), node("c", "1")})
+	_, before := r.List(Nodes)
+	r.PatchNodes([]*corev1.Node{node("b", "2"), node("d", "1"), node("c", "1")}, []string{"a", "never"})
+	got, after := r.List(Nodes)
+	var names []string
+	for _, o := range got {
+		names = append(names, o.GetName()+o.GetLabels()["l"])
+	}
+	if diff := cmp.Diff([]string{"b2", "c1", "d1"}, names); diff != "" {
+		t.Error(diff)
+	}
+	if after != before+3 {
+		t.Errorf("%d changes, want 3: one removed, one changed, one added", after-before)
+	}
+}
