@@ -1,7 +1,6 @@
 package agent
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/daemonsetd/daemonsetd/agent/api"
@@ -158,24 +157,13 @@ func (p *setPlan) foresee() {
 	if p.strategy.Paused {
 		p.out.Holds = append(p.out.Holds, rollout.HoldPaused.String())
 	}
-	if n := p.young(); n > 0 {
-		p.out.Holds = append(p.out.Holds, fmt.Sprintf("%s: %s", count(n, "host"), rollout.HoldNew))
+	if own := p.members[0].State; p.replace[p.members[0].ID] && own.HeldUntil.After(p.s.now) {
+		p.out.Holds = append(p.out.Holds, "this host: "+rollout.HoldNew.String())
 	}
 	if took := p.a.rollouts.took[p.key]; took > 0 {
 		p.out.ReplaceSeconds = took.Seconds()
 		p.out.EstimateSeconds = (took * time.Duration(len(f.Waves))).Seconds()
 	}
-}
-
-// young counts the hosts on which the DaemonSet was placed so lately that they do not replace it yet.
-func (p *setPlan) young() int {
-	n := 0
-	for i := range p.members {
-		if st := p.members[i].State; st != nil && p.replace[p.members[i].ID] && st.HeldUntil.After(p.s.now) {
-			n++
-		}
-	}
-	return n
 }
 
 func peerNames(list []rollout.Peer) api.NameList {

@@ -1,0 +1,316 @@
+package agent
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/daemonsetd/daemonsetd/agent/api"
+	"github.com/daemonsetd/daemonsetd/agent/api/client"
+	"github.com/daemonsetd/daemonsetd/agent/rollout"
+	"github.com/daemonsetd/daemonsetd/gossip/keyring"
+	"github.com/daemonsetd/daemonsetd/manifests/atomicfile"
+	"github.com/daemonsetd/daemonsetd/manifests/strategy"
+	"github.com/daemonsetd/daemonsetd/test/kubeletsim"
+)
+
+// rollout is that of default/logger, with all hosts; empty while there is none.
+func (b *bed) rollout() api.Rollout {
+	b.t.Helper()
+	list, err := b.client.Rollouts(b.t.Context(), api.RolloutRequest{DaemonSet: "logger", Hosts: true})
+	if notFound(err) {
+		return api.Rollout{}
+	}
+	if err != nil || len(list.Items) != 1 {
+		b.t.Fatalf("%+v, %v", list, err)
+	}
+	return list.Items[0]
+}
+
+// revisions is its history over the API.
+func (b *bed) revisions(number uint64) []api.Revision {
+	b.t.Helper()
+	list, err := b.client.Revisions(b.t.Context(), api.RevisionRequest{DaemonSet: "default/logger", Revision: number})
+	if err != nil || list.DaemonSet != "default/logger" || len(list.Warnings) > 0 {
+		b.t.Fatalf("%+v, %v", list, err)
+	}
+	return list.Items
+}
+
+func notFound(err error) bool {
+	p, ok := errors.AsType[*api.Error](err)
+	return ok && p.Code == api.CodeNotFound
+}
+
+// Of one host alone: its rollout, its history, the file that goes back, and going back by it.
+func TestUndoOfARollout(t *testing.T) {
+	b := newBed(t, kubeletsim.Options{})
+	cause := func(text string) string { return `kubernetes.io/change-cause: "` + text + `"` }
+	b.lay("specs.d/logger.yaml", edited(logger("logger:1"), "logger:1", cause("one")))
+	b.run()
+	b.eventually("the first rollout", func() bool { return b.rollout().Done && len(b.revisions(0)) == 1 })
+	first := b.rollout()
+	if _, err := b.client.Undo(t.Context(), api.UndoRequest{DaemonSet: "logger"}); err == nil || !strings.Contains(err.Error(), "no last revision to roll back to") {
+		t.Errorf("undo of the only revision: %v", err)
+	}
+	b.lay("specs.d/logger.yaml", edited(logger("logger:1"), "logger:2", cause("two"), `daemonsetd.io/strict-budget: "true"`))
+	b.eventually("the second rollout", func() bool {
+		return b.rollout().Revision != first.Revision && b.rollout().Done && len(b.revisions(0)) == 2
+	})
+	second := b.rollout()
+	if second.Generation <= first.Generation || second.Counts.Updated != 1 || second.Self.Phase != "Available" || len(second.Hosts) != 1 {
+		t.Errorf("%+v after %+v", second, first)
+	}
+	list := b.revisions(0)
+	if list[0].ChangeCause != "one" || list[1].ChangeCause != "two" || !list[1].Current || !list[1].Running || list[0].Current || list[0].Template != nil {
+		t.Errorf("history %+v", list)
+	}
+	if one := b.revisions(list[0].Number); len(one) != 1 || !strings.Contains(string(one[0].Template), "logger:1") {
+		t.Errorf("revision %d: %+v", list[0].Number, one)
+	}
+	_, err := b.client.Revisions(t.Context(), api.RevisionRequest{DaemonSet: "logger", Revision: 99})
+	_, undoErr := b.client.Undo(t.Context(), api.UndoRequest{DaemonSet: "logger", To: 99})
+	_, noSet := b.client.Rollouts(t.Context(), api.RolloutRequest{DaemonSet: "nope"})
+	for _, err := range []error{err, undoErr, noSet} {
+		if !notFound(err) {
+			t.Errorf("%v, want not found", err)
+		}
+	}
+	res, err := b.client.Undo(t.Context(), api.UndoRequest{DaemonSet: "logger"})
+	if err != nil || res.To.Number != list[0].Number || res.From.Number != list[1].Number || res.Same || res.Source != b.path("specs.d", "logger.yaml") {
+		t.Fatalf("%+v, %v", res, err)
+	}
+	if !strings.Contains(res.Document, "daemonsetd.io/strict-budget") || !strings.Contains(res.Document, "change-cause: one") {
+		t.Errorf("the document does not have what is beside the template, and the cause of the time:\n%s", res.Document)
+	}
+	if same, err := b.client.Undo(t.Context(), api.UndoRequest{DaemonSet: "logger", To: list[1].Number}); err != nil || !same.Same {
+		t.Errorf("undo to what there is: %+v, %v", same, err)
+	}
+	b.lay("specs.d/logger.yaml", res.Document)
+	b.eventually("the way back", func() bool { return b.rollout().Revision == first.Revision && b.rollout().Done })
+	b.eventually("the old revision under a new number", func() bool {
+		now := b.revisions(0)
+		return len(now) == 2 && now[1].Revision == first.Revision && now[1].Number > list[1].Number && now[1].ChangeCause == "one"
+	})
+	plan, err := b.client.Plan(t.Context(), api.PlanRequest{Files: []api.PlanFile{{Name: "logger.yaml", Data: []byte(logger("logger:3"))}}})
+	if err != nil || plan.DaemonSets[0].Action != api.PlanReplace || plan.DaemonSets[0].Fleet != nil {
+		t.Errorf("a plan without gossip: %+v, %v", plan, err)
+	}
+}
+
+// With OnDelete a pod stays until somebody asks for its replacement.
+func TestReplaceOnThisHost(t *testing.T) {
+	b := newBed(t, kubeletsim.Options{})
+	onDelete := func(image string) string {
+		return strings.Replace(logger(image), "spec:\n", "spec:\n  updateStrategy: {type: OnDelete}\n", 1)
+	}
+	replace := func() (*api.ReplaceResult, error) {
+		return b.client.Replace(t.Context(), api.ReplaceRequest{DaemonSet: "logger"})
+	}
+	refused := func(want string) {
+		t.Helper()
+		if _, err := replace(); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
+	}
+	b.lay("specs.d/logger.yaml", logger("logger:1"))
+	b.run()
+	b.phase(api.PhaseAvailable)
+	refused("has the update strategy RollingUpdate")
+	b.lay("specs.d/logger.yaml", onDelete("logger:1"))
+	b.eventually("the strategy", func() bool { return b.rollout().Strategy == "OnDelete" })
+	refused("has the revision of the file")
+	b.lay("specs.d/logger.yaml", onDelete("logger:2"))
+	b.eventually("the new file", func() bool { return len(b.rollout().Held) == 1 })
+	if r := b.rollout(); r.Done || !strings.Contains(r.Held[0].Reason, "dsctl rollout replace") || r.Held[0].Hosts.Count != 1 || r.Self.Hold == "" {
+		t.Errorf("%+v", r)
+	}
+	old := b.daemonSet().CurrentRevision
+	res, err := replace()
+	if err != nil || !res.Started || res.Node != "node-1" || res.From != old || res.To == old {
+		t.Fatalf("%+v, %v", res, err)
+	}
+	b.runs(res.To)
+	if err := os.Remove(b.path("specs.d/logger.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	b.eventually("the DaemonSet to go", func() bool { _, err := replace(); return notFound(err) })
+}
+
+// ageRollouts makes a host that has stopped forget that DaemonSets were placed on it lately.
+func (b *bed) ageRollouts() {
+	b.t.Helper()
+	path := b.path("state", "rollouts.json")
+	data, err := os.ReadFile(path)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	f, err := decodeRollouts(data)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	for key, st := range f.States {
+		st.HeldUntil = time.Time{}
+		f.States[key] = st
+	}
+	if data, err = json.Marshal(f); err == nil {
+		err = atomicfile.WriteFile(path, data, 0o600)
+	}
+	if err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// Two hosts: what each shows of both, before, during and after a rollout, and what a plan says of it.
+func TestRolloutOverTheFleet(t *testing.T) {
+	t.Parallel()
+	key := keyring.Generate()
+	a := member(t, "a", "127.77.5.1", key, "")
+	b := member(t, "b", "127.77.5.2", key, "127.77.5.1:17947")
+	stopA, stopB := a.run(), b.run()
+	for _, h := range []*bed{a, b} {
+		h.lay("specs.d/logger.yaml", logger("logger:1"))
+	}
+	for _, h := range []*bed{a, b} {
+		h.eventually("both are available", func() bool { r := h.rollout(); return r.Done && r.Counts.Desired == 2 && r.Counts.Available == 2 })
+	}
+	planned := func(text string) *api.FleetPlan {
+		t.Helper()
+		res, err := a.client.Plan(t.Context(), api.PlanRequest{Files: []api.PlanFile{{Name: "logger.yaml", Data: []byte(text)}}})
+		if err != nil || len(res.DaemonSets) == 0 {
+			t.Fatalf("%+v, %v", res, err)
+		}
+		return res.DaemonSets[0].Fleet
+	}
+	p := planned(logger("logger:2"))
+	if p == nil || p.Replace.Count != 2 || p.Budget != 1 || len(p.Waves) != 2 || p.ReplaceSeconds != 0 || p.Blocked ||
+		!slices.ContainsFunc(p.Holds, func(s string) bool { return strings.HasPrefix(s, "this host: placed less than 10 minutes ago") }) {
+		t.Errorf("plan of a replacement of what is new: %+v", p)
+	}
+	stopA()
+	stopB()
+	a.ageRollouts()
+	b.ageRollouts()
+	a.run()
+	stopB = b.run()
+	a.eventually("both are back", func() bool { r := a.rollout(); return r.Done && r.Counts.Available == 2 && r.Counts.Unknown == 0 })
+
+	if p := planned(logger("logger:1")); p != nil {
+		t.Errorf("plan of what there is: %+v", p)
+	}
+	if p := planned(logger("logger:2")); p == nil || len(p.Holds) != 0 || p.Blocked {
+		t.Errorf("plan: %+v", p)
+	}
+	if p := planned(logger("logger:1", "nodeSelector: {kubernetes.io/hostname: b}")); p == nil || !cmp.Equal(p.Lose.Names, []string{"a"}) || !cmp.Equal(p.Replace.Names, []string{"b"}) {
+		t.Errorf("plan of another place: %+v", p)
+	}
+	if p := planned(strings.ReplaceAll(logger("other:1"), "name: logger", "name: other")); p == nil || !cmp.Equal(p.Lose.Names, []string{"a", "b"}) {
+		t.Errorf("plan of a file without it: %+v", p)
+	}
+
+	for _, h := range []*bed{a, b} {
+		h.eventually("it has heard enough", func() bool {
+			list, err := h.client.Rollouts(t.Context(), api.RolloutRequest{})
+			return err == nil && list.Fleet && list.Settled
+		})
+	}
+	// The file comes to a alone: b has the older one, and stands in its way.
+	a.lay("specs.d/logger.yaml", logger("logger:2"))
+	a.eventually("a waits for b", func() bool {
+		r := a.rollout()
+		return len(r.Blockers) == 1 && r.Blockers[0].Reason == "OlderFile" && strings.HasPrefix(r.Blockers[0].Text, "b has generation ") && cmp.Equal(r.Waiting.Names, []string{"a"})
+	})
+	b.lay("specs.d/logger.yaml", logger("logger:2"))
+	for _, h := range []*bed{a, b} {
+		h.eventually("both have the new revision", func() bool { r := h.rollout(); return r.Done && r.Counts.Updated == 2 && len(r.Hosts) == 2 })
+	}
+	a.eventually("the status of the DaemonSet is the fleet's", func() bool {
+		list, err := a.client.DaemonSets(t.Context(), client.Selection{})
+		return err == nil && list.Items[0].Status.DesiredNumberScheduled == 2 && list.Items[0].Status.UpdatedNumberScheduled == 2 && list.Items[0].Status.NumberAvailable == 2
+	})
+	if p := planned(logger("logger:3")); p == nil || p.ReplaceSeconds <= 0 || p.EstimateSeconds < 1.9*p.ReplaceSeconds {
+		t.Errorf("plan after a rollout: %+v", p)
+	}
+	stopB()
+	a.eventually("b is down", func() bool {
+		r := a.rollout()
+		return len(r.Unknown) == 1 && r.Unknown[0].Reason == "it is down" && cmp.Equal(r.Unknown[0].Hosts.Names, []string{"b"}) && !r.Done
+	})
+	if p := planned(logger("logger:3")); p == nil || !p.Blocked || len(p.Blockers) != 1 || p.Blockers[0].Text != "b is down" {
+		t.Errorf("plan with a host that is down: %+v", p)
+	}
+}
+
+// What a rollout shows follows from the members' states alone.
+func TestShowARollout(t *testing.T) {
+	target := func(generation uint64, fleet string) rollout.Target {
+		return rollout.Target{Generation: generation, Revision: rollout.Revision{Fleet: fleet, Local: fleet}}
+	}
+	peer := func(id string, hash uint64, st rollout.State) rollout.Peer {
+		st.Ticket = rollout.Ticket{Generation: st.Target.Generation, Class: 1, Hash: hash}
+		if st.Phase != rollout.PhaseUpdating {
+			st.Shown = rollout.Shown{Pod: true, Ready: true, Available: true}
+		}
+		return rollout.Peer{ID: id, Name: "node-" + id, State: &st}
+	}
+	old := rollout.Revision{Fleet: "aaaaaaaaaa", Local: "aaaaaaaaaa"}
+	next := target(6, "bbbbbbbbbb")
+	down := peer("d", 4, rollout.State{Target: next, Running: old, Phase: rollout.PhaseWaiting})
+	down.Trouble = rollout.TroubleDown
+	r := fleetRollout{key: "default/web", self: "a", strategy: strategy.Strategy{}, members: []rollout.Peer{
+		peer("a", 9, rollout.State{Target: next, Running: old, Phase: rollout.PhaseWaiting}),
+		peer("b", 1, rollout.State{Target: next, Phase: rollout.PhaseUpdating}),
+		peer("c", 3, rollout.State{Target: target(4, "aaaaaaaaaa"), Running: old, Phase: rollout.PhaseAvailable, Rejected: next}),
+		down,
+		peer("e", 5, rollout.State{Target: next, Running: old, Phase: rollout.PhaseHeld, Hold: rollout.HoldPaused}),
+		{ID: "f", Trouble: rollout.TroubleUnknown},
+	}}
+	r.latest = rollout.Latest(r.members)
+	got := r.show(false)
+	if got.Generation != 6 || got.Done || got.Message != `Waiting for daemon set "web" rollout to finish: 0 out of 5 new pods have been updated...` {
+		t.Errorf("%+v", got)
+	}
+	list := func(names ...string) api.NameList { return api.NameList{Count: len(names), Names: names} }
+	want := api.Rollout{
+		Updating: list("node-b"), Waiting: list("node-d", "node-a"), Failed: list("node-c"),
+		Held:    []api.RolloutHold{{Reason: "paused by its annotation daemonsetd.io/paused", Hosts: list("node-e")}},
+		Unknown: []api.RolloutHold{{Reason: "it is down", Hosts: list("node-d")}, {Reason: "nothing is on record of it", Hosts: list("f")}},
+	}
+	if diff := cmp.Diff(want, api.Rollout{Updating: got.Updating, Waiting: got.Waiting, Failed: got.Failed, Held: got.Held, Unknown: got.Unknown}); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	var texts []string
+	for _, b := range got.Blockers {
+		texts = append(texts, b.Text)
+	}
+	// These are in the way of d, the first that waits.
+	if diff := cmp.Diff([]string{"node-b is being updated", "node-c has generation 4 of its file, 6 is rolling out", "member f is a known member of which nothing is on record"}, texts); diff != "" {
+		t.Errorf("in the way (-want +got)\n%s", diff)
+	}
+}
+
+// A rollout with a partition is over when only those are missing that it keeps back.
+func TestPartitionedRolloutIsOver(t *testing.T) {
+	r := fleetRollout{}
+	r.strategy.Partition.IntVal = 2
+	for _, c := range []struct {
+		counts rollout.Counts
+		want   string
+		done   bool
+	}{
+		{rollout.Counts{Desired: 5, Updated: 2, Available: 5}, `Waiting for daemon set "web" rollout to finish: 2 out of 5 new pods have been updated...`, false},
+		{rollout.Counts{Desired: 5, Updated: 3, Available: 4}, `Waiting for daemon set "web" rollout to finish: 3 out of 5 new pods have been updated...`, false},
+		{rollout.Counts{Desired: 5, Updated: 3, Available: 5}, "partitioned roll out complete: 3 new pods have been updated...", true},
+		{rollout.Counts{Desired: 5, Updated: 5, Available: 5}, `daemon set "web" successfully rolled out`, true},
+	} {
+		if got, done := r.sentence("web", c.counts); got != c.want || done != c.done {
+			t.Errorf("%+v: %q, %v", c.counts, got, done)
+		}
+	}
+}
