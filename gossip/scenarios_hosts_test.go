@@ -28,12 +28,12 @@ func restartHalf(c *cluster) {
 func restartHalfLater(c *cluster) {
 	half := c.shuffled()[:len(c.hosts)/2]
 	c.kill(half...)
-	c.pass(10 * time.Minute)
+	c.pass(5 * time.Minute)
 	c.everybody()
 	for _, h := range half {
 		c.start(h)
 	}
-	c.t.Logf("half of them were away for ten minutes, equal after %s", c.await(healed))
+	c.t.Logf("half of them were away for five minutes, equal after %s", c.await(healed))
 }
 
 // reboot: all hosts lose power, and come back within a minute. Nobody has anybody to join.
@@ -80,24 +80,26 @@ func lostLog(c *cluster) {
 	changes(c)
 }
 
-// oldDisk: hosts get a disk of an hour ago, when they had said less, and whose records others have newer ones of.
-func oldDisk(c *cluster) {
-	restored := c.some()
-	for _, h := range restored {
-		c.backup(h, "old")
+// oldDisk: hosts get a disk of some time ago, when they had said less, and whose records others have newer ones of.
+func oldDisk(age time.Duration) func(c *cluster) {
+	return func(c *cluster) {
+		restored := c.some()
+		for _, h := range restored {
+			c.backup(h, "old")
+		}
+		for range 3 {
+			c.pass(age / 3)
+			c.everybody()
+		}
+		c.await(told)
+		c.kill(restored...)
+		for _, h := range restored {
+			c.restore(h, "old")
+			c.start(h)
+		}
+		c.t.Logf("%d disks of %s ago restored, equal after %s", len(restored), age, c.await(healed))
+		changes(c)
 	}
-	for range 3 {
-		c.pass(20 * time.Minute)
-		c.everybody()
-	}
-	c.await(told)
-	c.kill(restored...)
-	for _, h := range restored {
-		c.restore(h, "old")
-		c.start(h)
-	}
-	c.t.Logf("%d disks restored, equal after %s", len(restored), c.await(healed))
-	changes(c)
 }
 
 // clockJump: what a host said before its restart has stamps that a clock off by so much gave it. A bubble has one time for all

@@ -10,7 +10,7 @@ import (
 // TestSimLarge is what `make sim` runs: every scenario with 30 members, faults that last, more loss, other seeds, and fleets of
 // hundreds. SEED gives all of them another seed.
 func TestSimLarge(t *testing.T) {
-	for i, s := range scenarios() {
+	for i, s := range append(scenarios(), scenario{name: "disk of an hour ago", run: oldDisk(time.Hour)}) {
 		simulate(t, s, 30, uint64(100+i))
 	}
 	for i := range 10 {
