@@ -33,8 +33,10 @@ type machine struct {
 	// init is the container's first process.
 	init int
 	log  *os.File
-	once sync.Once
-	err  error
+	// ended is closed when the container is gone.
+	ended chan struct{}
+	once  sync.Once
+	err   error
 }
 
 // machines are those that run, for an end in the middle.
@@ -75,6 +77,11 @@ func boot(t *testing.T, r root) *machine {
 	if err := m.nspwn.Start(); err != nil {
 		t.Fatal(err)
 	}
+	m.ended = make(chan struct{})
+	go func() {
+		_ = m.nspwn.Wait()
+		close(m.ended)
+	}()
 	machines.add(m)
 	t.Cleanup(func() {
 		if err := m.stop(); err != nil {
@@ -85,6 +92,11 @@ func boot(t *testing.T, r root) *machine {
 		}
 	})
 	host.Eventually(t, bootLimit, func(context.Context) error {
+		select {
+		case <-m.ended:
+			t.Fatal("the container ended while it booted")
+		default:
+		}
 		if err := m.find(); err != nil {
 			return err
 		}
@@ -112,20 +124,18 @@ func (m *machine) find() error {
 // stop powers the container off, and kills it where that takes too long.
 func (m *machine) stop() error {
 	m.once.Do(func() {
-		done := make(chan error, 1)
-		go func() { done <- m.nspwn.Wait() }()
 		_ = m.nspwn.Process.Signal(syscall.SIGTERM)
 		limit := time.NewTimer(stopLimit)
 		defer limit.Stop()
 		select {
-		case <-done:
+		case <-m.ended:
 		case <-limit.C:
 			m.err = errors.New("it had to be killed")
 			if m.init > 0 {
 				_ = syscall.Kill(m.init, syscall.SIGKILL)
 			}
 			_ = m.nspwn.Process.Kill()
-			<-done
+			<-m.ended
 		}
 		_ = os.Remove("/run/systemd/nspawn/propagate/" + m.name)
 		m.err = errors.Join(m.err, m.log.Close())

@@ -154,7 +154,7 @@ type seen struct {
 	Text     string
 }
 
-// manifests is every file of the kubelet's directory, by name.
+// manifests is every file of the kubelet's directory that the kubelet sees, by name.
 func (r root) manifests(t *testing.T) map[string]seen {
 	t.Helper()
 	dir := r.path("/etc/kubernetes/manifests")
@@ -164,6 +164,9 @@ func (r root) manifests(t *testing.T) map[string]seen {
 	}
 	all := map[string]seen{}
 	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), ".") {
+			continue // Being written.
+		}
 		info, err := e.Info()
 		if err != nil {
 			t.Fatal(err)

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -74,12 +75,12 @@ func write(dir string) error {
 }
 
 // ownGroup does what the files of a pod with an fsGroup need: a directory of another group with the set-group-ID bit.
-func ownGroup() error {
+func ownGroup() (err error) {
 	dir, err := os.MkdirTemp("/var/lib/daemonsetd", "probe")
 	if err != nil {
 		return err
 	}
-	defer os.Remove(dir)
+	defer func() { err = errors.Join(err, os.Remove(dir)) }()
 	if err := os.Lchown(dir, 0, 2000); err != nil {
 		return err
 	}
