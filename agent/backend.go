@@ -24,8 +24,11 @@ type backend struct{ a *Agent }
 var _ api.Backend = backend{}
 
 func (b backend) Registry() *registry.Registry { return b.a.registry }
-func (b backend) Metrics() http.Handler        { return b.a.metrics.Handler() }
-func (b backend) Version() api.VersionInfo     { return b.a.opts.Version }
+
+func (b backend) Reads(res registry.Resource) func() { return b.a.readsNodes(res) }
+
+func (b backend) Metrics() http.Handler    { return b.a.metrics.Handler() }
+func (b backend) Version() api.VersionInfo { return b.a.opts.Version }
 
 // latest is the view of the last round; before the first one it is an error that says so.
 func (b backend) latest() (*view, error) {

@@ -9,7 +9,6 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -49,12 +48,9 @@ type fleetPart struct {
 	// opened gets a value when node is set, wake when the loop should look at the fleet, tell when there is something to tell.
 	opened, wake, tell chan struct{}
 
-	// showing is held while nodes are listed; shown is the fleet as it was listed last.
+	// showing is held while nodes are listed; shown is the fleet as it was listed last, nil while it is not.
 	showing sync.Mutex
 	shown   *fleet.View
-
-	// showing is held while nodes are listed.
-	showing sync.Mutex
 
 	mu      sync.Mutex
 	tracker fleet.Tracker

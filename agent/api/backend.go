@@ -58,6 +58,9 @@ type Backend interface {
 	Replace(ctx context.Context, req ReplaceRequest) (*ReplaceResult, error)
 	// Registry is what is listed and watched.
 	Registry() *registry.Registry
+	// Reads is called before a resource of the Registry is listed or watched, which sees to it that all of it is there, and what
+	// it returns when that is over.
+	Reads(res registry.Resource) (done func())
 	// Metrics serves the Prometheus text format.
 	Metrics() http.Handler
 	// Version is what runs.

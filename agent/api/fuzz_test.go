@@ -129,7 +129,8 @@ func (b readOnly) Specs(context.Context) (*SpecFileList, error) { return &SpecFi
 
 func (b readOnly) FleetChanged() <-chan struct{} { return nil }
 
-func (b readOnly) Registry() *registry.Registry { return b.reg }
+func (b readOnly) Registry() *registry.Registry   { return b.reg }
+func (b readOnly) Reads(registry.Resource) func() { return func() {} }
 
 func (b readOnly) Metrics() http.Handler {
 	return http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})

@@ -56,6 +56,7 @@ func (s *Server) serveResource(res registry.Resource) func(http.ResponseWriter, 
 		if err != nil {
 			return err
 		}
+		defer s.cfg.Backend.Reads(res)()
 		if q.watch {
 			return s.serveWatch(w, r, res, q)
 		}
