@@ -62,9 +62,9 @@ func rebootAtOnce(c *cluster) {
 // some is a handful of hosts.
 func (c *cluster) some() []*host { return c.shuffled()[:max(1, len(c.hosts)/10)] }
 
-// aSecond is waited for between two starts of a host whose log is lost in between. The first generation of a run is the second of
+// apart is waited for between two starts of a host whose log is lost in between. The first generation of a run is the second of
 // its start, so that two runs in one second that know nothing of each other give their records the same stamps.
-const aSecond = 1100 * time.Millisecond
+const apart = 1100 * time.Millisecond
 
 // lostLog: hosts lose what they know and what they have said, but not their keys. They are told whom to join, as they do not
 // remember anybody.
@@ -109,14 +109,14 @@ func oldDisk(age time.Duration) func(c *cluster) {
 func clockJump(offset time.Duration, lost bool) func(c *cluster) {
 	return func(c *cluster) {
 		jumped := c.some()
-		c.pass(aSecond)
+		c.pass(apart)
 		c.kill(jumped...)
 		for _, h := range jumped {
 			c.seedDisk(h, uint64(time.Now().Add(offset).Unix()))
 			c.start(h, c.hosts[(h.i+1)%len(c.hosts)])
 		}
 		c.await(healed)
-		c.pass(aSecond)
+		c.pass(apart)
 		c.kill(jumped...)
 		for _, h := range jumped {
 			if lost {
@@ -277,7 +277,7 @@ func churn(c *cluster) {
 		case what == 3:
 			c.heal()
 		case what == 4 && len(c.running()) > 2:
-			c.pass(aSecond)
+			c.pass(apart)
 			c.kill(h)
 			c.wipe(h)
 			c.start(h, c.hosts[(h.i+1)%len(c.hosts)])

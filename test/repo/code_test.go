@@ -61,11 +61,11 @@ func TestLogMessages(t *testing.T) {
 	}
 }
 
-// TestNoSleep: nothing waits a fixed time. Tests that import testing/synctest may: the time that they let pass is virtual, costs
-// nothing and is the same on every machine. The linter, which does not see imports, leaves tests to this.
+// TestNoSleep: nothing waits a fixed time. Tests, and what stands below test/, may in files that import testing/synctest: the time
+// that they let pass is virtual, costs nothing and is the same on every machine. The linter, which does not see imports, leaves tests to this.
 func TestNoSleep(t *testing.T) {
 	for _, src := range sources(t) {
-		if src.isTest() && slices.Contains(src.imports, "testing/synctest") {
+		if (src.isTest() || below(src.dir(), "test")) && slices.Contains(src.imports, "testing/synctest") {
 			continue
 		}
 		src.calls(func(call *ast.CallExpr, sel *ast.SelectorExpr) {
