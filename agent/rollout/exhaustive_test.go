@@ -47,6 +47,7 @@ const (
 	stepUnplace                 // the node stops qualifying; the pod goes
 	stepTaint                   // the node stops qualifying for a new pod; the pod stays
 	stepPlace                   // it qualifies again
+	stepCrash                   // the host goes down for good, and whoever hears of it takes it for down
 )
 
 // scenario is what the search covers.
@@ -61,6 +62,10 @@ type scenario struct {
 	// yields is the highest class of a ticket from which a host still yields; in what follows a state with the newest records
 	// of all there is no limit.
 	yields int
+	// paused are the hosts whose DaemonSet is paused, strangers those of which others may have no record, and the
+	// newcomer one that declares the DaemonSet with its first step, of which others may not have heard. When it has held for
+	// 10 minutes, they have.
+	paused, strangers, newcomer string
 	// late are the hosts that may yield, for searches that would be too large else; empty: all.
 	late string
 }
@@ -73,6 +78,7 @@ type host struct {
 	placed bool
 	up     bool // the pod of state.Running is available
 	taken  bool // the rollout took an available pod down, and it is not available again
+	dead   bool
 }
 
 // comparable forms of a host, and of what it tells.
@@ -80,15 +86,19 @@ type hostKey struct {
 	core   coreKey
 	good   [2]string
 	sick   bool
-	held   bool
+	held   time.Time
 	at     int
 	wanted Revision
 	placed bool
 	up     bool
 	taken  bool
+	dead   bool
 }
 
+// coreKey is what a host tells.
 type coreKey struct {
+	trouble          Trouble
+	unknown          bool
 	target, rejected Target
 	running          Revision
 	phase            Phase
@@ -97,8 +107,12 @@ type coreKey struct {
 	canary           bool
 }
 
-func core(s *State) coreKey {
-	return coreKey{s.Target, s.Rejected, s.Running, s.Phase, s.Hold, s.Ticket, s.Canary}
+func (h *host) core() coreKey {
+	s := &h.state
+	if h.dead {
+		return coreKey{TroubleDown, false, s.Target, s.Rejected, s.Running, s.Phase, s.Hold, s.Ticket, s.Canary}
+	}
+	return coreKey{TroubleNone, false, s.Target, s.Rejected, s.Running, s.Phase, s.Hold, s.Ticket, s.Canary}
 }
 
 // world is a global state of the search: the hosts, by their number in the search's table, and what each has ever told, as
@@ -106,6 +120,9 @@ func core(s *State) coreKey {
 type world struct {
 	hosts tuple
 	told  told
+	// heard is what of that is still news to the newcomer: when it has held for 10 minutes, news has travelled both ways, and
+	// it has heard all that the others told until then.
+	heard told
 }
 
 type (
@@ -129,6 +146,8 @@ func (t *told) within(o *told) bool {
 
 func (s *set) add(n int) { s[n/64] |= 1 << (n % 64) }
 
+func (s *set) remove(n int) { s[n/64] &^= 1 << (n % 64) }
+
 func (s *set) all() iter.Seq[int] {
 	return func(yield func(int) bool) {
 		for k, word := range s {
@@ -150,7 +169,7 @@ type search struct {
 
 	hosts   []host
 	tells   []uint16           // by host: what it tells
-	states  []State            // by what is told
+	peers   []Peer             // by what is told
 	records [maxHosts][]uint16 // by host and the number of its record: what is told
 	byKey   map[hostKey]uint16
 	byCore  map[coreKey]uint16
@@ -158,9 +177,8 @@ type search struct {
 	digests map[digestKey]digest
 	chosen  map[chosenKey]set
 	kept    map[keptKey][]outcome
-	seen    map[tuple][]told
+	seen    map[tuple][][2]told
 	worlds  int
-	covered int
 	ended   map[tuple]ending
 	path    []move
 	found   string
@@ -202,7 +220,7 @@ func newSearch(sc scenario, w without) *search {
 		scenario: sc, w: w, n: len(sc.scripts), limit: 40_000_000,
 		byKey: map[hostKey]uint16{}, byCore: map[coreKey]uint16{}, memo: map[memoKey]memoValue{},
 		digests: map[digestKey]digest{}, chosen: map[chosenKey]set{}, kept: map[keptKey][]outcome{},
-		seen: map[tuple][]told{}, ended: map[tuple]ending{},
+		seen: map[tuple][][2]told{}, ended: map[tuple]ending{},
 	}
 }
 
@@ -214,13 +232,25 @@ func (s *search) begin() world {
 		if len(s.scripts[i]) > 0 && s.scripts[i][0].kind == stepPlace {
 			h.placed, h.up = false, false
 		}
+		if s.newcomer == hostID(i) {
+			h = host{wanted: fleetRev("A"), state: State{Key: modelKey}}
+			w.hosts[i] = s.intern(h)
+			w.told[i].add(s.recordOf(i, s.tellsOf(coreKey{unknown: true}, Peer{})))
+			continue
+		}
 		h.state = State{Key: modelKey, Target: Target{1, fleetRev("A")}, Phase: PhaseNotPlaced}
 		h.state.Ticket = Ticket{1, classMember, TicketHash(modelKey, hostID(i))}
 		if h.placed {
 			h.state.Phase, h.state.Running, h.state.Good = PhaseAvailable, fleetRev("A"), "A"
 		}
 		w.hosts[i] = s.intern(h)
+		if strings.Contains(s.strangers, hostID(i)) {
+			w.told[i].add(s.recordOf(i, s.tellsOf(coreKey{unknown: true, trouble: TroubleUnknown}, Peer{Trouble: TroubleUnknown})))
+		}
 		w.told[i].add(s.record(i, w.hosts[i]))
+	}
+	if s.newcomer != "" {
+		w.heard = w.told
 	}
 	return w
 }
@@ -228,8 +258,8 @@ func (s *search) begin() world {
 func (s *search) intern(h host) uint16 {
 	h.state.Began, h.state.PassedBy = time.Time{}, time.Time{}
 	key := hostKey{
-		core(&h.state), [2]string{h.state.Good, h.state.GoodBefore}, h.state.Sick, !h.state.HeldUntil.IsZero(),
-		h.at, h.wanted, h.placed, h.up, h.taken,
+		h.core(), [2]string{h.state.Good, h.state.GoodBefore}, h.state.Sick, h.state.HeldUntil,
+		h.at, h.wanted, h.placed, h.up, h.taken, h.dead,
 	}
 	if id, ok := s.byKey[key]; ok {
 		return id
@@ -237,14 +267,18 @@ func (s *search) intern(h host) uint16 {
 	id := uint16(len(s.hosts))
 	s.byKey[key] = id
 	s.hosts = append(s.hosts, h)
-	told, ok := s.byCore[key.core]
-	if !ok {
-		told = uint16(len(s.states))
-		s.byCore[key.core] = told
-		s.states = append(s.states, h.state)
-	}
-	s.tells = append(s.tells, told)
+	s.tells = append(s.tells, s.tellsOf(key.core, Peer{State: &h.state, Trouble: key.core.trouble}))
 	return id
+}
+
+func (s *search) tellsOf(core coreKey, p Peer) uint16 {
+	told, ok := s.byCore[core]
+	if !ok {
+		told = uint16(len(s.peers))
+		s.byCore[core] = told
+		s.peers = append(s.peers, p)
+	}
+	return told
 }
 
 // happens gives what becomes of host i when event e happens and it has the given news; the same host: it cannot happen, or
@@ -257,7 +291,13 @@ func (s *search) happens(i int, e event, id uint16, news [maxHosts]uint16) memoV
 	v := memoValue{host: id}
 	h := s.hosts[id]
 	if s.outside(&h, i, e) {
-		v.bad = s.next(&h, i, e, news)
+		switch {
+		case h.dead:
+		case e == eventLate && h.state.HeldUntil.After(modelStart):
+			h.state.HeldUntil = modelStart // the 10 minutes are over; it steps later
+		default:
+			v.bad = s.next(&h, i, e, news)
+		}
 		v.host = s.intern(h)
 	}
 	s.memo[key] = v
@@ -266,6 +306,9 @@ func (s *search) happens(i int, e event, id uint16, news [maxHosts]uint16) memoV
 
 // outside does what an event does to a host before it steps, and says whether the event can happen.
 func (s *search) outside(h *host, i int, e event) bool {
+	if h.dead {
+		return false
+	}
 	switch e {
 	case eventScript:
 		if h.at == len(s.scripts[i]) {
@@ -314,6 +357,8 @@ func (h *host) script(st step) bool {
 		h.placed = false
 	case stepPlace:
 		h.placed = true
+	case stepCrash:
+		h.dead, h.up, h.taken = true, false, false
 	}
 	return true
 }
@@ -321,9 +366,10 @@ func (h *host) script(st step) bool {
 // next lets the host step, and says what was wrong with it.
 func (s *search) next(h *host, i int, e event, news [maxHosts]uint16) string {
 	in := Input{State: h.state, Strategy: strategy.Strategy{Budget: intstr.FromInt(s.k), Deadline: 1000 * time.Hour, Strict: s.strict}}
+	in.Strategy.Paused = strings.Contains(s.paused, hostID(i))
 	for j := range s.n {
 		if j != i {
-			in.Peers = append(in.Peers, Peer{ID: hostID(j), State: &s.states[news[j]]})
+			in.Peers = append(in.Peers, s.peer(j, news[j]))
 		}
 	}
 	in.Seen = Observation{
@@ -335,16 +381,13 @@ func (s *search) next(h *host, i int, e event, news [maxHosts]uint16) string {
 	in.State.Began = modelStart
 	if e == eventLate {
 		in.State.PassedBy = modelStart
-		in.Seen.Now = modelStart.Add(time.Hour)
+		in.Seen.Now = modelStart.Add(HoldDown - time.Second)
 	}
 	state, d := next(in, s.w)
 	if state.Ticket.Generation >= digestGenerations || state.Ticket.Class > 100 {
 		return "tickets rise for ever"
 	}
 	h.state = state
-	if e == eventLate && !state.HeldUntil.IsZero() {
-		h.state.HeldUntil = time.Time{}
-	}
 	switch {
 	case slices.Contains(d.Events, EventStarted) && (h.up || s.strict):
 		h.taken = h.up
@@ -355,11 +398,17 @@ func (s *search) next(h *host, i int, e event, news [maxHosts]uint16) string {
 	return ""
 }
 
+func (s *search) peer(j int, told uint16) Peer {
+	p := s.peers[told]
+	p.ID = hostID(j)
+	return p
+}
+
 // informed: a host does not start when it knows that as many as the budget are down.
 func (s *search) informed(peers []Peer) string {
 	down := 0
 	for _, p := range peers {
-		if p.State.Phase.Disrupted() {
+		if p.State != nil && (p.State.Phase.Disrupted() || p.Trouble == TroubleDown) {
 			down++
 		}
 	}
@@ -391,13 +440,13 @@ type move struct {
 
 // visit goes on from a world, and reports whether to stop.
 func (s *search) visit(w world) bool {
-	known := s.seen[w.hosts]
-	if slices.ContainsFunc(known, func(o told) bool { return w.told.within(&o) }) {
-		s.covered++
+	known, news := s.seen[w.hosts], [2]told{w.told, w.heard}
+	if slices.ContainsFunc(known, func(o [2]told) bool { return news[0].within(&o[0]) && news[1].within(&o[1]) }) {
 		return false
 	}
 	s.worlds++
-	s.seen[w.hosts] = append(slices.DeleteFunc(known, func(o told) bool { return o.within(&w.told) }), w.told)
+	known = slices.DeleteFunc(known, func(o [2]told) bool { return o[0].within(&news[0]) && o[1].within(&news[1]) })
+	s.seen[w.hosts] = append(known, news)
 	down := 0
 	for i := range s.n {
 		down += one(s.hosts[w.hosts[i]].taken)
@@ -479,6 +528,9 @@ func (s *search) newest(hosts [maxHosts]uint16, i int, e event) uint16 {
 func (s *search) finished(hosts tuple) bool {
 	for i := range s.n {
 		h := &s.hosts[hosts[i]]
+		if h.dead || h.state.Phase == PhaseHeld && strings.Contains(s.paused, hostID(i)) {
+			continue
+		}
 		if h.at < len(s.scripts[i]) || h.placed && (h.state.Phase != PhaseAvailable || h.state.Running != h.wanted) {
 			return false
 		}
@@ -513,16 +565,28 @@ func (s *search) event(w *world, i int, e event) bool {
 func (s *search) after(w *world, i int, host uint16) world {
 	out := *w
 	out.hosts[i] = host
+	if s.newcomer != "" {
+		if was, is := &s.hosts[w.hosts[i]].state, &s.hosts[host].state; s.newcomer == hostID(i) && was.HeldUntil.After(modelStart) && is.HeldUntil.Equal(modelStart) {
+			out.told[i].remove(0)
+			for j := range s.n {
+				out.heard[j] = set{}
+				out.heard[j].add(s.record(j, w.hosts[j]))
+			}
+		}
+		out.heard[i].add(s.record(i, host))
+	}
 	out.told[i].add(s.record(i, host))
 	return out
 }
 
 // record is the number of what a host tells, among the records of its own.
-func (s *search) record(i int, host uint16) int {
-	at := slices.Index(s.records[i], s.tells[host])
+func (s *search) record(i int, host uint16) int { return s.recordOf(i, s.tells[host]) }
+
+func (s *search) recordOf(i int, told uint16) int {
+	at := slices.Index(s.records[i], told)
 	if at < 0 {
 		at = len(s.records[i])
-		s.records[i] = append(s.records[i], s.tells[host])
+		s.records[i] = append(s.records[i], told)
 	}
 	return at
 }
@@ -539,10 +603,13 @@ func (s *search) outcomes(w *world, i int, e event) []outcome {
 	if probe := s.hosts[h]; !s.outside(&probe, i, e) || e == eventLate && !s.mayYield(i, &probe) {
 		return nil
 	}
-	key := keptKey{byte(i), byte(e), h, told{}}
+	key, news := keptKey{byte(i), byte(e), h, told{}}, &w.told
+	if s.newcomer == hostID(i) {
+		news = &w.heard
+	}
 	for j := range s.n {
 		if j != i {
-			key.told[j] = s.choose(i, e, h, j, w.told[j])
+			key.told[j] = s.choose(i, e, h, j, news[j])
 		}
 	}
 	if kept, ok := s.kept[key]; ok {
@@ -615,6 +682,7 @@ type digest struct {
 	newer         bool
 	shows         uint64 // for the rule, by the ticket that this host may have then
 	down          bool
+	record        uint16 // all of it
 }
 
 // Tickets have lower generations, and fewer classes above that of members.
@@ -628,7 +696,12 @@ func (s *search) digest(i int, e event, h, rec uint16) digest {
 	if d, ok := s.digests[key]; ok {
 		return d
 	}
-	host, r := s.hosts[h], &s.states[rec]
+	host, p := s.hosts[h], &s.peers[rec]
+	if p.State == nil || p.Trouble != TroubleNone {
+		s.digests[key] = digest{record: rec + 1}
+		return s.digests[key]
+	}
+	r := p.State
 	s.outside(&host, i, e)
 	d := digest{down: r.Phase.Disrupted()}
 	waits := r.Phase == PhaseWaiting || s.w.yieldWaiting && r.Phase == PhaseHeld
@@ -642,6 +715,9 @@ func (s *search) digest(i int, e event, h, rec uint16) digest {
 		d.same = max(r.Target.Generation, own.Target.Generation)
 	default:
 		d.same = own.Target.Generation
+	}
+	if !host.state.HeldUntil.IsZero() && r.Phase.Taken() {
+		d.record = rec + 1
 	}
 	classes := uint32(1)
 	if e == eventLate {
@@ -666,10 +742,20 @@ func (s *search) tell(m move) string {
 	text := hostID(m.i) + " " + eventNames[m.e] + " with"
 	for j := range s.n {
 		if j != m.i {
-			text += " " + hostID(j) + ":" + brief(&s.states[m.news[j]])
+			text += " " + hostID(j) + ":" + briefPeer(&s.peers[m.news[j]])
 		}
 	}
 	return text + " and is " + brief(&s.hosts[m.host].state)
+}
+
+func briefPeer(p *Peer) string {
+	if p.State == nil {
+		return "[nothing]"
+	}
+	if p.Trouble != TroubleNone {
+		return "down " + brief(p.State)
+	}
+	return brief(p.State)
 }
 
 func brief(s *State) string {

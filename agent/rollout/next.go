@@ -116,6 +116,7 @@ func next(in Input, w without) (State, Decision) {
 	m.look()
 	m.reject()
 	m.retarget()
+	m.join()
 	m.phase()
 	m.moveTicket()
 	m.start()

@@ -5,17 +5,16 @@ import "github.com/daemonsetd/daemonsetd/manifests/strategy"
 // without switches clauses of the rule off. The zero value is the rule. Tests show that each clause is needed.
 type without struct {
 	// Clauses of MayStart.
-	trouble      bool // members that do not show how they stand count
-	veto         bool // so do those that are down
-	disrupted    bool // so do those whose pod is down
-	order        bool // so do those with a lower ticket
-	orderPasses  bool // a member with a higher ticket does not count
-	donePasses   bool // a member that is done does not count
-	doneRuns     bool // who is done runs its target
-	doneNew      bool // who is done has a target that is new enough
-	doneUp       bool // who is done is available
-	everywhere   bool // the members without the pod are held to the rule, too
-	ticketTarget bool // one's own ticket is as new as one's target
+	trouble     bool // members that do not show how they stand count
+	veto        bool // so do those that are down
+	disrupted   bool // so do those whose pod is down
+	order       bool // so do those with a lower ticket
+	orderPasses bool // a member with a higher ticket does not count
+	donePasses  bool // a member that is done does not count
+	doneRuns    bool // who is done runs its target
+	doneNew     bool // who is done has a target that is new enough
+	doneUp      bool // who is done is available
+	everywhere  bool // the members without the pod are held to the rule, too
 
 	// Clauses of Next.
 	raise        bool // a new target raises the ticket
@@ -31,6 +30,7 @@ type without struct {
 	yieldWaiting bool // nobody yields to those that are held
 	free         bool // a pod that is not available is replaced at once
 	holdNew      bool // a new member holds
+	behind       bool // and goes behind those that may not have known of it
 	follow       bool // a rejected revision is left by others, too
 	canaries     bool // members wait for canaries
 	partition    bool // some stay
@@ -59,7 +59,7 @@ func mayStart(self *State, peers []Peer, spec strategy.Strategy, w without) Bloc
 		}
 	}
 	b.Budget = spec.Limit(b.Members)
-	b.own = !w.ticketTarget && self.Ticket.Generation < self.Target.Generation
+	b.own = self.Ticket.Generation < self.Target.Generation
 	return b
 }
 

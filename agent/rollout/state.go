@@ -144,6 +144,16 @@ func (s *State) PodName() string {
 	return nameOf(s.Key) + "-" + s.Running.Local
 }
 
+// Restore is the state of a host that has lost its own, made of the newest that the others have of it. It holds as one on
+// which the DaemonSet was just placed, so that what was told last and is still on its way comes back, too; give it again
+// when something newer does.
+func Restore(told *State, now time.Time) State {
+	s := *told
+	s.HeldUntil = now.Add(HoldDown)
+	s.Sick = s.Phase.Taken()
+	return s
+}
+
 // Promises says whether s must be on disk, for certain, before it is told or acted upon: whether it differs from what was on
 // disk in anything that others rely on or that a restart needs.
 func (s *State) Promises(onDisk *State) bool {
