@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"bytes"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -18,6 +19,7 @@ import (
 	"github.com/daemonsetd/daemonsetd/agent/api"
 	"github.com/daemonsetd/daemonsetd/agent/config"
 	"github.com/daemonsetd/daemonsetd/agent/fleet"
+	"github.com/daemonsetd/daemonsetd/agent/pace"
 	"github.com/daemonsetd/daemonsetd/agent/roster"
 	"github.com/daemonsetd/daemonsetd/agent/zf"
 	"github.com/daemonsetd/daemonsetd/gossip"
@@ -30,21 +32,13 @@ import (
 	"github.com/daemonsetd/daemonsetd/manifests/spec"
 )
 
-const (
-	// publishGap is the shortest time between two publications: what changes many times in it is told once.
-	publishGap = 250 * time.Millisecond
-	// viewGap is the shortest time between two looks at the fleet; a large one is looked at less often, as each look costs
-	// more.
-	viewGap, viewGapLarge = 50 * time.Millisecond, time.Second
-	// largeFleet is from how many members on a fleet is large.
-	largeFleet = 1000
-)
-
 // fleetPart is the agent as a member of the fleet: what it tells, and what it sees.
 type fleetPart struct {
 	a *Agent
 	// node is nil while gossip is off.
 	node atomic.Pointer[gossip.Node]
+	// lastStep is how many nanoseconds a round last needed for what others tell.
+	lastStep atomic.Int64
 	// opened gets a value when node is set, wake when the loop should look at the fleet, tell when there is something to tell.
 	opened, wake, tell chan struct{}
 
@@ -55,8 +49,8 @@ type fleetPart struct {
 	mu      sync.Mutex
 	tracker fleet.Tracker
 	changed chan struct{}
-	// told are the bodies that wait to be published, by section.
-	told map[string][]byte
+	// told are the bodies that wait to be published, by section, last the newest that were to be.
+	told, last map[string][]byte
 	// mode says whether gossip is wanted, off why it is not there though it is wanted.
 	mode config.GossipMode
 	off  error
@@ -86,7 +80,7 @@ type nodeSeen struct {
 // unreadable key, a port that is taken) is told, and the agent does everything else.
 func (a *Agent) openGossip() error {
 	f := a.fleet
-	f.a, f.told, f.changed = a, map[string][]byte{}, make(chan struct{})
+	f.a, f.told, f.last, f.changed = a, map[string][]byte{}, map[string][]byte{}, make(chan struct{})
 	f.opened, f.wake, f.tell = make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1)
 	a.onStop("gossip", func(context.Context) error { return f.close() })
 	f.open()
@@ -287,7 +281,7 @@ func (f *fleetPart) close() error {
 	}
 }
 
-// watch looks at the fleet when something in it has changed.
+// watch looks at the fleet when something in it has changed. What is to be made of that in a round counts as part of a look.
 func (f *fleetPart) watch(ctx context.Context, node *gossip.Node) {
 	for {
 		select {
@@ -295,11 +289,10 @@ func (f *fleetPart) watch(ctx context.Context, node *gossip.Node) {
 			return
 		case <-node.Changed():
 		}
-		gap := viewGap
-		if v := f.look(); v != nil && len(v.Members) >= largeFleet {
-			gap = viewGapLarge
-		}
+		begin := time.Now()
+		f.look()
 		f.show()
+		cost := time.Since(begin)
 		select {
 		case f.wake <- struct{}{}:
 		default:
@@ -307,7 +300,7 @@ func (f *fleetPart) watch(ctx context.Context, node *gossip.Node) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(gap):
+		case <-time.After(pace.Look(cost + time.Duration(f.lastStep.Load()))):
 		}
 	}
 }
@@ -392,16 +385,25 @@ func (f *fleetPart) put(section string, body []byte, err error) {
 		return
 	}
 	f.mu.Lock()
-	f.told[section] = body
+	last, ok := f.last[section]
+	same := ok && bytes.Equal(last, body)
+	if !same {
+		f.told[section], f.last[section] = body, body
+	}
 	f.mu.Unlock()
+	if same {
+		return
+	}
 	select {
 	case f.tell <- struct{}{}:
 	default:
 	}
 }
 
-// publish tells the others, the newest of what came in a short while, off the loop: a record is on disk before it is told.
+// publish tells the others, off the loop: a record is on disk before it is told. A few changes are told each at once, as others
+// may wait for them; of many that follow each other the newest is.
 func (f *fleetPart) publish(ctx context.Context, node *gossip.Node) {
+	bucket := pace.Publications()
 	for {
 		select {
 		case <-ctx.Done():
@@ -415,12 +417,15 @@ func (f *fleetPart) publish(ctx context.Context, node *gossip.Node) {
 		for section, body := range told {
 			if err := node.Publish(section, body); err != nil {
 				f.a.log.Error().Err(err).Str(zf.Section, section).Msg("a record of this host could not be written")
+				f.mu.Lock()
+				delete(f.last, section) // so that the next round has it tried again
+				f.mu.Unlock()
 			}
 		}
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(publishGap):
+		case <-time.After(bucket.Take(time.Now())):
 		}
 	}
 }

@@ -41,6 +41,7 @@ type peerSection struct {
 // roll advances every DaemonSet's rollout by one step and says what may be replaced now. What others rely on is on disk
 // before it returns; where that fails nothing may be replaced.
 func (a *Agent) roll(s *state) {
+	begin := time.Now()
 	view := a.fleet.look()
 	a.recoverRollouts(view)
 	peers := a.peersOf(view)
@@ -65,6 +66,7 @@ func (a *Agent) roll(s *state) {
 			delete(a.rollouts.peers, key)
 		}
 	}
+	a.fleet.lastStep.Store(int64(time.Since(begin)))
 	err := a.rollouts.save()
 	a.when(err != nil, "RolloutNotSaved", api.SeverityError, errorText(err), "make the state directory "+a.cfg.StateDir+" writable; until then no pod is replaced")
 	a.applyRollouts(s, err)
