@@ -46,10 +46,13 @@ func (r *fleetRollout) sentence(name string, c rollout.Counts) (string, bool) {
 	return c.Status(name)
 }
 
-// queue is who is being replaced, who waits, and what the first of those waits for.
+// queue is who is being replaced, who waits, and what the first of those waits for. A host that does not show how it stands comes
+// last, whatever its ticket was: it cannot be told what it waits for, and the others wait for it.
 func (r *fleetRollout) queue(out *api.Rollout) {
+	queue := rollout.Queue(r.members)
+	slices.SortStableFunc(queue, silentLast)
 	first := ""
-	for _, p := range rollout.Queue(r.members) {
+	for _, p := range queue {
 		if p.State.Phase.Taken() {
 			add(&out.Updating, hostName(&p))
 			continue
@@ -68,6 +71,17 @@ func (r *fleetRollout) queue(out *api.Rollout) {
 		return
 	}
 	out.Blockers, out.Blocking = blockers(why.All()), why.Count
+}
+
+func silentLast(x, y rollout.Peer) int {
+	switch silentX, silentY := x.Trouble != rollout.TroubleNone, y.Trouble != rollout.TroubleNone; {
+	case silentX == silentY:
+		return 0
+	case silentX:
+		return 1
+	default:
+		return -1
+	}
 }
 
 // trouble is who is held, has failed, or does not show how it stands.

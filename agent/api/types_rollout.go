@@ -45,7 +45,7 @@ type Rollout struct {
 	// Self is this host.
 	Self RolloutHost `json:"self"`
 	// Updating are the hosts whose pod is being replaced now, Waiting those that wait for their turn; both in the order of
-	// turns.
+	// turns, those last that do not show how they stand.
 	Updating NameList `json:"updating"`
 	Waiting  NameList `json:"waiting"`
 	// Blockers are what stands in the way of the first of Waiting, what matters most first; none where nothing does. Blocking
