@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/daemonsetd/daemonsetd/agent/api"
@@ -238,6 +239,36 @@ func (b backend) Trust(_ context.Context, req api.TrustRequest) (*api.TrustResul
 		res.Warnings = append(res.Warnings, err.Error())
 	}
 	b.a.fleet.show()
+	return res, nil
+}
+
+// Leave implements api.Backend.
+func (b backend) Leave(ctx context.Context, req api.LeaveRequest) (*api.LeaveResult, error) {
+	v, err := b.fleetView()
+	if err != nil {
+		return nil, err
+	}
+	res := &api.LeaveResult{TypeMeta: api.TypeMeta(api.KindLeaveResult), Name: b.a.cfg.NodeName, ID: v.Self.String()}
+	for _, m := range v.Members {
+		if !m.Self && m.State == gossip.StateAlive {
+			res.Told++
+		}
+	}
+	if now := b.a.view.Load(); now != nil {
+		for _, st := range now.statuses {
+			if st.Current != "" {
+				res.Pods = append(res.Pods, st.Key)
+			}
+		}
+	}
+	if len(res.Pods) > 0 && !req.Force {
+		return nil, api.Errorf(api.CodeConflict, "%s still has pods of %s, which nobody would count any more", res.Name, strings.Join(res.Pods, ", ")).
+			WithRemedy("remove their spec files first, or use --force")
+	}
+	if err := b.a.fleet.node.Load().Leave(ctx); err != nil {
+		return nil, err
+	}
+	b.a.log.Warn().Msg("this host has told the fleet that it left for good; a restart takes it back")
 	return res, nil
 }
 

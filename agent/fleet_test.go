@@ -2,6 +2,7 @@ package agent
 
 import (
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/daemonsetd/daemonsetd/agent/api"
@@ -44,4 +45,45 @@ func TestFleet(t *testing.T) {
 		list, err := a.client.Members(t.Context(), "")
 		return err == nil && len(list.Items) == 2 && list.Items[1].State == api.MemberFailed
 	})
+}
+
+// TestLeave: a host says that it goes for good; the others list it as left, also when its agent has stopped, and a restart takes
+// it back.
+func TestLeave(t *testing.T) {
+	t.Parallel()
+	key := keyring.Generate()
+	a := member(t, "a", "127.77.1.1", key, "")
+	b := member(t, "b", "127.77.1.2", key, "127.77.1.1:17947")
+	a.run()
+	stop := b.run()
+	state := func(want string) func() bool {
+		return func() bool {
+			list, err := a.client.Members(t.Context(), "b")
+			return err == nil && len(list.Items) == 1 && list.Items[0].State == want
+		}
+	}
+	a.eventually("b is alive", state(api.MemberAlive))
+	if _, err := b.client.Leave(t.Context(), api.LeaveRequest{}); err != nil {
+		t.Fatal(err)
+	}
+	a.eventually("b has left", state(api.MemberLeft))
+	stop()
+	a.eventually("b has still left", state(api.MemberLeft))
+	b.run()
+	a.eventually("b is back", state(api.MemberAlive))
+}
+
+// TestLeaveWithPods: it is refused while somebody counts on what runs here.
+func TestLeaveWithPods(t *testing.T) {
+	t.Parallel()
+	a := member(t, "a", "127.77.2.1", keyring.Generate(), "")
+	a.lay("specs.d/logger.yaml", logger("logger:1"))
+	a.run()
+	a.phase(api.PhaseAvailable)
+	if _, err := a.client.Leave(t.Context(), api.LeaveRequest{}); err == nil || !strings.Contains(err.Error(), "default/logger") {
+		t.Errorf("error %v, want one that names the DaemonSet", err)
+	}
+	if res, err := a.client.Leave(t.Context(), api.LeaveRequest{Force: true}); err != nil || len(res.Pods) != 1 {
+		t.Errorf("with force: %+v, %v", res, err)
+	}
 }

@@ -37,6 +37,9 @@ type Backend interface {
 	// Forget forgets a member on this host alone. One that does not exist is a CodeNotFound error; this host itself, a name
 	// that several have and, without Force, a member that is alive are CodeConflict errors.
 	Forget(ctx context.Context, req ForgetRequest) (*ForgetResult, error)
+	// Leave tells the fleet that this host has left it for good. Where DaemonSets have pods here it is a CodeConflict error
+	// without Force.
+	Leave(ctx context.Context, req LeaveRequest) (*LeaveResult, error)
 	// Trust pins a name to the id of a member that is held, on this host alone. One that does not exist is a CodeNotFound
 	// error; a name that several held members have is a CodeConflict error that lists their ids.
 	Trust(ctx context.Context, req TrustRequest) (*TrustResult, error)

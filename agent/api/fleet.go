@@ -131,6 +131,22 @@ func decodeForget(body io.Reader) (ForgetRequest, error) {
 	return req, checkMember(req.Member)
 }
 
+func (s *Server) serveLeave(w http.ResponseWriter, r *http.Request) error {
+	var req LeaveRequest
+	if err := decode(r.Body, &req); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), requestTimeout)
+	defer cancel()
+	res, err := s.cfg.Backend.Leave(ctx, req)
+	if err != nil {
+		return err
+	}
+	out := *res
+	out.TypeMeta = TypeMeta(KindLeaveResult)
+	return writeJSON(w, out)
+}
+
 func (s *Server) serveTrust(w http.ResponseWriter, r *http.Request) error {
 	req, err := decodeTrust(r.Body)
 	if err != nil {

@@ -42,8 +42,12 @@ func TestRolloutsAskTheBackend(t *testing.T) {
 		}
 	}
 	want := []any{
-		api.RolloutRequest{}, api.RolloutRequest{DaemonSet: "web", Hosts: true}, api.RevisionRequest{DaemonSet: "web"},
-		api.RevisionRequest{DaemonSet: "web", Revision: 4}, api.UndoRequest{DaemonSet: "web", To: 4}, api.ReplaceRequest{DaemonSet: "web"},
+		api.RolloutRequest{},
+		api.RolloutRequest{DaemonSet: "web", Hosts: true},
+		api.RevisionRequest{DaemonSet: "web"},
+		api.RevisionRequest{DaemonSet: "web", Revision: 4},
+		api.UndoRequest{DaemonSet: "web", To: 4},
+		api.ReplaceRequest{DaemonSet: "web"},
 	}
 	if diff := cmp.Diff(want, r.backend.Asked()); diff != "" {
 		t.Errorf("asked (-want +got)\n%s", diff)

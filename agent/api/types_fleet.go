@@ -13,6 +13,7 @@ import (
 // Kinds of what is told of the fleet.
 const (
 	KindForgetResult = "ForgetResult"
+	KindLeaveResult  = "LeaveResult"
 	KindMemberList   = "MemberList"
 	KindTrustResult  = "TrustResult"
 )
@@ -141,6 +142,24 @@ type ForgetResult struct {
 	Roster string `json:"roster,omitempty"`
 	// Warnings say what else somebody should know, one sentence each.
 	Warnings []string `json:"warnings,omitempty"`
+}
+
+// LeaveRequest is the body of POST /v1/members/leave.
+type LeaveRequest struct {
+	// Force leaves though DaemonSets have pods here.
+	Force bool `json:"force,omitempty"`
+}
+
+// LeaveResult answers POST /v1/members/leave.
+type LeaveResult struct {
+	metav1.TypeMeta `json:",inline"`
+	// Name and ID are this host's.
+	Name string `json:"name"`
+	ID   string `json:"id"`
+	// Told is how many members answered when it was said.
+	Told int `json:"told"`
+	// Pods are the DaemonSets that still have a pod here.
+	Pods []string `json:"pods,omitempty"`
 }
 
 // TrustRequest is the body of POST /v1/members/trust.

@@ -194,6 +194,9 @@ func TestFleetVerbs(t *testing.T) {
 			b.ForgetAnswer = api.ForgetResult{Forgotten: api.Member{ID: strings.Repeat("z", 26), State: api.MemberUnknown}}
 		}, strings.Replace(forgetNote, "/etc/daemonsetd/", "", 1)},
 		{"forget-name", []string{"forget", "edge-2", "-o", "name"}, exitOK, func(b *apitest.Backend) { b.ForgetAnswer.Warnings = nil }, forgetNote},
+		{"leave", []string{"leave", "--force"}, exitOK, func(b *apitest.Backend) {
+			b.LeaveAnswer = api.LeaveResult{Name: "edge-1", ID: "aaa", Told: 2, Pods: []string{"default/web"}}
+		}, "dsctl: warning: pods of default/web still run here\ndsctl: stop the agent now; its next start takes the host back\n"},
 		{"trust", []string{"trust", "edge-2"}, exitOK, nil, "dsctl: the other hosts still hold it back; give its key in /etc/daemonsetd/members.yaml on each of them, or run the command there\n"},
 		{"trust-json", []string{"trust", "edge-2", "-o", "jsonpath={.old.id} {.new.id}"}, exitOK, func(b *apitest.Backend) { b.TrustAnswer.Changed = false }, ""},
 		{"trust-already", []string{"trust", "edge-2"}, exitOK, func(b *apitest.Backend) { b.TrustAnswer.Changed = false }, ""},
@@ -250,6 +253,8 @@ func TestFleetRequestsOfArguments(t *testing.T) {
 	}{
 		{[]string{"forget", "edge-2"}, api.ForgetRequest{Member: "edge-2"}},
 		{[]string{"forget", "edge-2", "--force"}, api.ForgetRequest{Member: "edge-2", Force: true}},
+		{[]string{"leave"}, api.LeaveRequest{}},
+		{[]string{"leave", "--force"}, api.LeaveRequest{Force: true}},
 		{[]string{"trust", "abc"}, api.TrustRequest{Member: "abc"}},
 		{[]string{"explain", "web", "--node", "edge-2"}, api.ExplainRequest{DaemonSet: "web", Node: "edge-2"}},
 		{[]string{"explain", "--node", "edge-2"}, api.ExplainRequest{Node: "edge-2"}},
@@ -280,6 +285,7 @@ func TestFleetErrorsHaveTheirCodes(t *testing.T) {
 		{"alive", alive, nil, []string{"forget", "edge-1"}, exitFailed, "dsctl: error: member edge-1 is alive\n  hint: stop its agent, or use --force\n"},
 		{"several", several, nil, []string{"trust", "edge-2"}, exitFailed, "dsctl: error: 2 held members have the name edge-2: aaa, bbb\n  hint: give the id\n"},
 		{"reader forgets", nil, reader, []string{"forget", "edge-2"}, exitForbidden, mayNot},
+		{"reader leaves", nil, reader, []string{"leave"}, exitForbidden, mayNot},
 		{"reader trusts", nil, reader, []string{"trust", "edge-2"}, exitForbidden, mayNot},
 		{"reader reads", nil, reader, []string{"members", "-o", "name"}, exitOK, ""},
 		{"reader lists", nil, reader, []string{"get", "specs", "-o", "name"}, exitOK, ""},

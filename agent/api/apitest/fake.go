@@ -35,6 +35,7 @@ type Backend struct {
 	Fleet        api.MemberList
 	FleetSpecs   api.SpecFileList
 	ForgetAnswer api.ForgetResult
+	LeaveAnswer  api.LeaveResult
 	TrustAnswer  api.TrustResult
 
 	// RolloutsAnswer, RevisionsAnswer, UndoAnswer and ReplaceAnswer are what is said of rollouts. SetRollouts changes the first

@@ -60,6 +60,12 @@ func (b *Backend) Forget(ctx context.Context, req api.ForgetRequest) (*api.Forge
 	return &b.ForgetAnswer, b.Err
 }
 
+// Leave implements api.Backend.
+func (b *Backend) Leave(ctx context.Context, req api.LeaveRequest) (*api.LeaveResult, error) {
+	b.note(ctx, req)
+	return &b.LeaveAnswer, b.Err
+}
+
 // Trust implements api.Backend.
 func (b *Backend) Trust(ctx context.Context, req api.TrustRequest) (*api.TrustResult, error) {
 	b.note(ctx, req)

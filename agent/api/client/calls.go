@@ -77,6 +77,11 @@ func (c *Client) Specs(ctx context.Context) (*api.SpecFileList, error) {
 	return get[api.SpecFileList](ctx, c, "/v1/specs", nil)
 }
 
+// Leave makes this host tell the fleet that it has left for good.
+func (c *Client) Leave(ctx context.Context, req api.LeaveRequest) (*api.LeaveResult, error) {
+	return call[api.LeaveResult](ctx, c, http.MethodPost, "/v1/members/leave", nil, req)
+}
+
 // Forget makes this host forget a member.
 func (c *Client) Forget(ctx context.Context, req api.ForgetRequest) (*api.ForgetResult, error) {
 	return call[api.ForgetResult](ctx, c, http.MethodPost, "/v1/members/forget", nil, req)
