@@ -67,7 +67,13 @@ func (a *Agent) whatIf(s *state, objects spec.Objects) []plan.Wanted {
 	kept := a.rendered
 	a.rendered = map[*spec.DaemonSet]*rendered{}
 	defer func() { a.rendered = kept }()
-	return a.wanted(s, objects)
+	wanted := a.wanted(s, objects)
+	for i, ds := range objects.DaemonSets {
+		if a.backTo(s, ds, a.rendered[ds]) != nil {
+			a.goBack(s, ds, &wanted[i], a.rollouts.states[ds.Key()].Target.Revision)
+		}
+	}
+	return wanted
 }
 
 // layConfigs brings the files of volumes on disk before anything is planned: a pod never starts without them, and one

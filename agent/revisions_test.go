@@ -122,12 +122,41 @@ func TestAutoRollback(t *testing.T) {
 			if len(list) != 2 || list[0].Fleet != bad || list[1].Fleet != good || list[0].Number >= list[1].Number {
 				t.Errorf("history %+v, want %s and then %s under a new number", list, bad, good)
 			}
-			b.lay("specs.d/logger.yaml", edited(base, "logger:3", autoRollback, soon))
+			// On a busy machine a good pod may take longer than the shortest deadline.
+			b.lay("specs.d/logger.yaml", edited(base, "logger:3", autoRollback))
 			b.eventually("the next file's revision", func() bool {
 				d := b.daemonSet()
 				return d.Phase == api.PhaseAvailable && d.CurrentRevision != good && d.CurrentRevision != bad
 			})
 		})
+	}
+}
+
+// With maxSurge the old pod is never touched by what fails beside it.
+func TestAutoRollbackOfASurge(t *testing.T) {
+	b := newBed(t, kubeletsim.Options{Behaviour: neverReady})
+	b.surges = true
+	surge := func(image string) string {
+		return strings.Replace(edited(withConfig(), image, autoRollback, soon), "spec:\n", "spec:\n  updateStrategy: {rollingUpdate: {maxUnavailable: 0, maxSurge: 1}}\n", 1)
+	}
+	b.lay("specs.d/objects.yaml", configObjects)
+	b.lay("specs.d/logger.yaml", surge("logger:1"))
+	b.run()
+	b.phase(api.PhaseAvailable)
+	good, before := b.daemonSet().CurrentRevision, b.identity()
+	b.lay("specs.d/logger.yaml", surge("logger:bad"))
+	b.eventually("the new pod beside the old one", func() bool { return len(b.manifests()) == 2 })
+	b.runs(good)
+	if diff := cmp.Diff(before, b.identity()); diff != "" {
+		t.Errorf("the old manifest was touched:\n%s", diff)
+	}
+	if got := b.read(filepath.Join(b.treePath("cert"), "password")); got != canary {
+		t.Error("the old pod's files are gone")
+	}
+	// What if nothing changes: nothing is done, and the file that failed is not tried again.
+	plan, err := b.client.Plan(t.Context(), api.PlanRequest{Files: []api.PlanFile{{Name: "logger.yaml", Data: []byte(surge("logger:bad"))}}})
+	if err != nil || len(plan.DaemonSets) != 1 || len(plan.DaemonSets[0].Changes) != 0 {
+		t.Errorf("plan %+v, %v", plan, err)
 	}
 }
 

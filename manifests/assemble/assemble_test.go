@@ -178,6 +178,32 @@ func TestWhatIsMissingLeavesNothing(t *testing.T) {
 	}
 }
 
+// A pod of another revision of the template has the same files, at its own place, whatever has become of its environment.
+func TestFilesOfAnotherRevision(t *testing.T) {
+	all := parse(t)
+	ds := all.DaemonSets[0]
+	made, err := assembler(all).Assemble(ds)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := made.Trees
+	for i := range want {
+		want[i].Revision = "lcv7nc65w8"
+	}
+	if diff := cmp.Diff(want, assembler(all).Files(ds, "lcv7nc65w8")); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	env := ds.Object.Spec.Template.Spec.Containers[0].Env
+	env[0].ValueFrom.SecretKeyRef.Key = "missing"
+	if got := assembler(all).Files(ds, "lcv7nc65w8"); len(got) != len(want) {
+		t.Errorf("%d trees where a variable has no value, want %d", len(got), len(want))
+	}
+	all.Secrets = nil
+	if got := assembler(all).Files(ds, "lcv7nc65w8"); got != nil {
+		t.Errorf("%v without the Secret", got)
+	}
+}
+
 func TestHiddenSecrets(t *testing.T) {
 	all := parse(t)
 	a, ds := assembler(all), all.DaemonSets[0]

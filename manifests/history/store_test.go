@@ -274,7 +274,7 @@ func TestHistoryModel(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer os.RemoveAll(dir)
+		defer func() { _ = os.RemoveAll(dir) }()
 		s := open(dir)
 		model := map[string]uint64{}
 		for number := uint64(1); number < 10; number++ {

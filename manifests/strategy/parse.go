@@ -20,8 +20,8 @@ type Problem struct {
 	Message string
 }
 
-// Error is the problem in one line.
-func (p Problem) Error() string { return p.Path + ": " + p.Message }
+// String is the problem in one line.
+func (p Problem) String() string { return p.Path + ": " + p.Message }
 
 // Check finds what is wrong with the DaemonSet's strategy and its annotations. The DaemonSet is defaulted and valid otherwise.
 func Check(ds *appsv1.DaemonSet) []Problem {
@@ -43,6 +43,7 @@ func Parse(ds *appsv1.DaemonSet) (Strategy, []Problem) {
 	s.MaxFailed = p.number(AnnotationMaxFailed, 1)
 	p.canary(&s)
 	p.deadline(&s)
+	p.minReady(ds, s)
 	p.surge(ds, s)
 	return s, p.problems
 }
@@ -131,6 +132,16 @@ func (p *parser) deadline(s *Strategy) {
 		p.problem(AnnotationDeadline, "%q is not between %s and %s", text, leastDeadline, mostDeadline)
 	default:
 		s.Deadline = d
+	}
+}
+
+// minReady refuses a deadline that no pod can keep, as Kubernetes does for a Deployment (ValidateDeploymentSpec in
+// pkg/apis/apps/validation).
+func (p *parser) minReady(ds *appsv1.DaemonSet, s Strategy) {
+	if ready := time.Duration(ds.Spec.MinReadySeconds) * time.Second; ready >= s.Deadline {
+		p.problems = append(p.problems, Problem{"spec.minReadySeconds", fmt.Sprintf(
+			"%d is not less than the progress deadline, %s, so that every new pod would count as failed: raise the annotation %s",
+			ds.Spec.MinReadySeconds, s.Deadline, AnnotationDeadline)})
 	}
 }
 

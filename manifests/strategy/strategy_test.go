@@ -101,6 +101,24 @@ func TestBudget(t *testing.T) {
 	}
 }
 
+func TestMinReadyWithinDeadline(t *testing.T) {
+	for _, c := range []struct {
+		ready    int32
+		deadline string
+		want     bool
+	}{{599, "10m", false}, {600, "10m", true}, {600, "", true}, {600, "11m", false}, {0, "10s", false}} {
+		ds := annotated()
+		ds.Spec.MinReadySeconds = c.ready
+		if c.deadline != "" {
+			ds.Annotations = map[string]string{AnnotationDeadline: c.deadline}
+		}
+		problems := Check(ds)
+		if got := len(problems) == 1 && problems[0].Path == "spec.minReadySeconds"; got != c.want {
+			t.Errorf("%+v: %v", c, problems)
+		}
+	}
+}
+
 func TestOnDeleteDoesNotSurge(t *testing.T) {
 	five := intstr.FromInt32(5)
 	ds := annotated()
