@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 
 	"sigs.k8s.io/yaml"
 
@@ -64,9 +65,9 @@ func (b backend) historyOf(v *view, ds *spec.DaemonSet) *pastOf {
 
 // numbered is the revision with a number, whole; nil: there is none.
 func (h *pastOf) numbered(number uint64) (*history.Revision, error) {
-	for i := len(h.list) - 1; i >= 0; i-- {
-		if h.list[i].Number == number {
-			return h.whole(h.list[i].Fleet)
+	for _, r := range slices.Backward(h.list) {
+		if r.Number == number {
+			return h.whole(r.Fleet)
 		}
 	}
 	return nil, nil
@@ -78,13 +79,16 @@ func (h *pastOf) whole(fleet string) (*history.Revision, error) {
 	if errors.Is(err, history.ErrNotFound) {
 		return nil, nil
 	}
-	return &r, err
+	if err != nil {
+		return nil, err
+	}
+	return &r, nil
 }
 
 // before is the latest revision whose template is not the file's; nil: there is none.
 func (h *pastOf) before() (*history.Revision, error) {
-	for i := len(h.list) - 1; i >= 0; i-- {
-		r, err := h.whole(h.list[i].Fleet)
+	for _, listed := range slices.Backward(h.list) {
+		r, err := h.whole(listed.Fleet)
 		if err != nil {
 			return nil, err
 		}
@@ -97,10 +101,13 @@ func (h *pastOf) before() (*history.Revision, error) {
 
 // current is the latest revision with the file's template, which is not recorded yet where the file is new.
 func (h *pastOf) current() (history.Revision, error) {
-	for i := len(h.list) - 1; i >= 0; i-- {
-		r, err := h.whole(h.list[i].Fleet)
-		if err != nil || r != nil && bytes.Equal(r.Template, h.ds.Template) {
-			return *r, err
+	for _, listed := range slices.Backward(h.list) {
+		r, err := h.whole(listed.Fleet)
+		if err != nil {
+			return history.Revision{}, err
+		}
+		if r != nil && bytes.Equal(r.Template, h.ds.Template) {
+			return *r, nil
 		}
 	}
 	return history.Of(h.ds, ""), nil

@@ -263,12 +263,12 @@ func TestShowARollout(t *testing.T) {
 	next := target(6, "bbbbbbbbbb")
 	down := peer("d", 4, rollout.State{Target: next, Running: old, Phase: rollout.PhaseWaiting})
 	down.Trouble = rollout.TroubleDown
-	r := fleetRollout{key: "default/web", self: "a", strategy: strategy.Strategy{}, members: []rollout.Peer{
+	r := fleetRollout{key: "default/web", self: "e", strategy: strategy.Strategy{}, members: []rollout.Peer{
+		peer("e", 5, rollout.State{Target: next, Running: old, Phase: rollout.PhaseHeld, Hold: rollout.HoldPaused}),
 		peer("a", 9, rollout.State{Target: next, Running: old, Phase: rollout.PhaseWaiting}),
 		peer("b", 1, rollout.State{Target: next, Phase: rollout.PhaseUpdating}),
 		peer("c", 3, rollout.State{Target: target(4, "aaaaaaaaaa"), Running: old, Phase: rollout.PhaseAvailable, Rejected: next}),
 		down,
-		peer("e", 5, rollout.State{Target: next, Running: old, Phase: rollout.PhaseHeld, Hold: rollout.HoldPaused}),
 		{ID: "f", Trouble: rollout.TroubleUnknown},
 	}}
 	r.latest = rollout.Latest(r.members)
@@ -278,7 +278,7 @@ func TestShowARollout(t *testing.T) {
 	}
 	list := func(names ...string) api.NameList { return api.NameList{Count: len(names), Names: names} }
 	want := api.Rollout{
-		Updating: list("node-b"), Waiting: list("node-d", "node-a"), Failed: list("node-c"),
+		Updating: list("node-b"), Waiting: list("node-a", "node-d"), Failed: list("node-c"),
 		Held:    []api.RolloutHold{{Reason: "paused by its annotation daemonsetd.io/paused", Hosts: list("node-e")}},
 		Unknown: []api.RolloutHold{{Reason: "it is down", Hosts: list("node-d")}, {Reason: "nothing is on record of it", Hosts: list("f")}},
 	}
@@ -289,8 +289,11 @@ func TestShowARollout(t *testing.T) {
 	for _, b := range got.Blockers {
 		texts = append(texts, b.Text)
 	}
-	// These are in the way of d, the first that waits.
-	if diff := cmp.Diff([]string{"node-b is being updated", "node-c has generation 4 of its file, 6 is rolling out", "member f is a known member of which nothing is on record"}, texts); diff != "" {
+	// These are in the way of a, which is next: d, whose turn is before, is down.
+	inTheWay := []string{"node-b is being updated", "node-c has generation 4 of its file, 6 is rolling out", "node-d is down", "node-e goes first and is held: paused by its annotation daemonsetd.io/paused", "member f is a known member of which nothing is on record"}
+	slices.Sort(texts)
+	slices.Sort(inTheWay)
+	if diff := cmp.Diff(inTheWay, texts); diff != "" {
 		t.Errorf("in the way (-want +got)\n%s", diff)
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -39,13 +40,11 @@ func unknownRolloutVerb(cmd *cobra.Command, args []string) error {
 			}
 		}
 	}
-	names := ""
-	for i, c := range cmd.Commands() {
-		if i > 0 {
-			names += ", "
-		}
-		names += c.Name()
+	var known []string
+	for _, c := range cmd.Commands() {
+		known = append(known, c.Name())
 	}
+	names := strings.Join(known, ", ")
 	if len(args) == 0 {
 		return usagef("a verb is required: %s", names)
 	}

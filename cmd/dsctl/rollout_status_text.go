@@ -24,7 +24,8 @@ func newRolloutPrinter(d *deps) *rolloutPrinter {
 }
 
 func (w *rolloutPrinter) print(r *api.Rollout) error {
-	return w.d.print(view{object: r, names: []string{kubectlName(r.DaemonSet)}, text: func(p page) error {
+	d := w.d
+	return d.print(view{object: r, names: []string{kubectlName(r.DaemonSet)}, text: func(p page) error {
 		lines := rolloutLines(r)
 		for _, line := range lines {
 			if !slices.Contains(w.lines, line) {
