@@ -28,7 +28,7 @@ func TestDeclaredDead(t *testing.T) {
 							a.packet(h, deadMessage(victim.id.ID, a.id.ID, max(incarnation, 2*round)))
 						}
 					}
-					time.Sleep(5 * time.Millisecond)
+					sleep(5 * time.Millisecond)
 					if m, _ := others[0].node.View().Member(accused[0].id.ID); m.State == gossip.StateFailed {
 						failed++
 					}

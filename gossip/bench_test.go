@@ -86,7 +86,7 @@ func measure(s spreader, members, telling int, limit time.Duration) (figures, tr
 	before, begin := s.traffic(), time.Now()
 	s.tell(telling)
 	for s.arrivals().count() < want && time.Since(begin) < limit {
-		time.Sleep(50 * time.Millisecond)
+		sleep(50 * time.Millisecond)
 	}
 	rate := s.traffic().Since(before.Traffic).PerMember(members, time.Since(begin))
 	return s.arrivals().figures(want), rate
@@ -120,13 +120,13 @@ func newOurs(t *testing.T, members int) spreader {
 	}
 	o.a.start()
 	o.startAll()
-	for begin := time.Now(); o.a.count() < members*(members-1); time.Sleep(time.Second) {
+	for begin := time.Now(); o.a.count() < members*(members-1); sleep(time.Second) {
 		if time.Since(begin) > 10*time.Minute {
 			t.Fatalf("the fleet has not formed: %d of %d records", o.a.count(), members*(members-1))
 		}
 	}
 	o.a.figures(1)
-	time.Sleep(3 * time.Minute)
+	sleep(3 * time.Minute)
 	return o
 }
 
@@ -190,7 +190,7 @@ func newBare(t *testing.T, members int) spreader {
 		for _, l := range p.lists {
 			_ = l.Shutdown()
 		}
-		time.Sleep(time.Minute)
+		sleep(time.Minute)
 	})
 	for i := range members {
 		n := &bareNode{a: p.a, seen: map[string]bool{}, queue: memberlist.TransmitLimitedQueue{RetransmitMult: 4, NumNodes: func() int { return members }}}
@@ -207,12 +207,12 @@ func newBare(t *testing.T, members int) spreader {
 			_, _ = list.Join([]string{"10.0.0.0:7946"})
 		}
 	}
-	for begin := time.Now(); !p.formed(); time.Sleep(time.Second) {
+	for begin := time.Now(); !p.formed(); sleep(time.Second) {
 		if time.Since(begin) > 30*time.Minute {
 			t.Fatal("memberlist has not formed")
 		}
 	}
-	time.Sleep(3 * time.Minute)
+	sleep(3 * time.Minute)
 	return p
 }
 
@@ -242,14 +242,14 @@ func BenchmarkSpread(b *testing.B) {
 				inBubble(b, func(t *testing.T) {
 					s := kind.make(t, members)
 					idle := s.traffic()
-					time.Sleep(time.Minute)
+					sleep(time.Minute)
 					report(b, "idle", s.traffic().Since(idle.Traffic).PerMember(members, time.Minute))
 					// A single change is one throw of the dice: several, one after the other.
 					var p50, p99, last []float64
 					for range 10 {
 						f, _ := measure(s, members, 1, time.Minute)
 						p50, p99, last = append(p50, f.p50), append(p99, f.p99), append(last, f.last)
-						time.Sleep(5 * time.Second)
+						sleep(5 * time.Second)
 					}
 					b.ReportMetric(mean(p50), "one-p50-ms")
 					b.ReportMetric(mean(p99), "one-p99-ms")

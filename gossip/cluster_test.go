@@ -128,8 +128,8 @@ func bubble(t *testing.T, test func(t *testing.T)) {
 	synctest.Test(t, test)
 }
 
-// idle lets virtual time pass.
-func idle(d time.Duration) { time.Sleep(d) }
+// sleep lets virtual time pass.
+func sleep(d time.Duration) { time.Sleep(d) }
 
 // seedOf is the seed of a simulation: the environment's SEED, or the one that it has.
 func seedOf(t *testing.T, seed uint64) uint64 {

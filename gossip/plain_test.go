@@ -33,7 +33,7 @@ func newPlain(t *testing.T, seed uint64) *plain {
 				t.Error(err)
 			}
 		}
-		idle(time.Minute)
+		sleep(time.Minute)
 	})
 	return p
 }
@@ -86,7 +86,7 @@ func (p *plain) join(m *memberlist.Memberlist, addr netip.AddrPort) {
 
 func (p *plain) wait(what string, ok func() bool) {
 	p.t.Helper()
-	for end := time.Now().Add(10 * time.Minute); !ok(); idle(step) {
+	for end := time.Now().Add(10 * time.Minute); !ok(); sleep(step) {
 		if time.Now().After(end) {
 			p.t.Fatalf("not within 10 minutes: %s", what)
 		}

@@ -37,7 +37,7 @@ func TestTrapNewAddress(t *testing.T) {
 		for _, i := range []int{0, 1, 2} {
 			p.join(again, addrAt(i))
 		}
-		idle(5 * time.Second)
+		sleep(5 * time.Second)
 		if addr, ok := finds(p.list[0], "member-5"); ok {
 			t.Errorf("memberlist has it, at %s: it has learned to give a dead member's name away", addr)
 		}
@@ -68,9 +68,9 @@ func TestTrapSplit(t *testing.T) {
 		f := p.net.Faults()
 		f.Cut = memnet.Split(memnet.Among(addrAt(0), addrAt(1), addrAt(2)))
 		p.net.SetFaults(f)
-		idle(5 * time.Minute)
+		sleep(5 * time.Minute)
 		p.net.SetFaults(lan())
-		idle(30 * time.Minute)
+		sleep(30 * time.Minute)
 		for _, m := range p.list {
 			if got := m.NumMembers(); got != half {
 				t.Errorf("memberlist has %d members half an hour after the heal, and used to have %d for ever", got, half)
@@ -108,7 +108,7 @@ func TestTrapMassJoin(t *testing.T) {
 			}
 		}
 		begin := time.Now()
-		idle(10 * time.Second)
+		sleep(10 * time.Second)
 		t.Logf("memberlist: after 10 s %d of %d members do not know all", lacking(p.list), members)
 		p.wait("all know all", func() bool { return lacking(p.list) == 0 })
 		theirs = time.Since(begin)
@@ -142,7 +142,7 @@ func TestTrapOneSeed(t *testing.T) {
 				t.Error("a Join was served: has memberlist's limit gone?")
 			}
 		}
-		idle(10 * time.Minute)
+		sleep(10 * time.Minute)
 		if got := p.list[0].NumMembers(); got != 1 {
 			t.Errorf("memberlist has %d members at the seed, and used not to try again", got)
 		}
@@ -175,7 +175,7 @@ func crowd(t *testing.T, n *memnet.Network, label []byte) {
 		}
 		conns = append(conns, conn)
 	}
-	idle(step)
+	sleep(step)
 	for _, conn := range conns {
 		_ = conn.SetReadDeadline(time.Now().Add(time.Millisecond))
 		if _, err := conn.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
@@ -200,9 +200,9 @@ func TestTrapUnawareOfAccusation(t *testing.T) {
 				p.net.Listen(addrAt(9999)).WriteTo(message(5, 1, "member-5", "somebody"), addrAt(i).String()) //nolint:errcheck // a packet
 			}
 		}
-		idle(30 * time.Second)
+		sleep(30 * time.Second)
 		p.net.SetTap(nil)
-		idle(time.Minute)
+		sleep(time.Minute)
 		for i, m := range p.list {
 			if _, ok := finds(m, "member-5"); ok != (i == accused) {
 				t.Errorf("memberlist %d has it alive: %t", i, ok)
@@ -255,7 +255,7 @@ func TestTrapOverflow(t *testing.T) {
 		for i := range members {
 			p.net.Listen(addrAt(100)).WriteTo(lie, addrAt(i).String()) //nolint:errcheck // a packet
 		}
-		idle(30 * time.Second)
+		sleep(30 * time.Second)
 		if _, ok := finds(p.list[0], "member-2"); ok {
 			t.Error("memberlist has learned to refute the highest incarnation")
 		}
