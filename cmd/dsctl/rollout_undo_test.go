@@ -98,6 +98,17 @@ func TestReplaceDocument(t *testing.T) {
 	}
 }
 
+// The agent's answer has characters such as & escaped, which the file has not.
+func TestReplaceDocumentEscaped(t *testing.T) {
+	answer := undone("web.yaml")
+	answer.Document = strings.Replace(webUndone, "image: web:2\n", "image: web:2\n        args: [\"a && b <c\"]\n", 1)
+	answer.To.Template = []byte(strings.Replace(string(template("web:2")), `[{"image"`, `[{"args":["a \u0026\u0026 b \u003cc"],"image"`, 1))
+	got, err := replaceDocument(answer, []byte(webFile))
+	if err != nil || string(got) != answer.Document {
+		t.Errorf("%v, %s", err, got)
+	}
+}
+
 func indented(text string) string {
 	return strings.TrimPrefix(strings.ReplaceAll("\n"+text, "\n", "\n  "), "\n  ") + "\n"
 }

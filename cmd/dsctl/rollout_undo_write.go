@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -71,7 +72,7 @@ func replaceDocument(res *api.UndoResult, data []byte) ([]byte, error) {
 	}
 	changed := find(after, res.DaemonSet)
 	switch {
-	case changed == nil || !bytes.Equal(changed.Template, res.To.Template):
+	case changed == nil || !sameTemplate(changed.Template, res.To.Template):
 		return nil, errors.New("its document cannot be exchanged for the one with the earlier template")
 	case !sameBeside(before, after, res.DaemonSet):
 		return nil, errors.New("the document has more than the DaemonSet in it, which would be lost")
@@ -79,6 +80,14 @@ func replaceDocument(res *api.UndoResult, data []byte) ([]byte, error) {
 		return nil, errors.New("it has been changed since the agent read it; dsctl reload, and try again")
 	}
 	return next, nil
+}
+
+// sameTemplate compares templates as JSON. The agent's answer has some characters escaped, such as the & of a shell command.
+func sameTemplate(a, b []byte) bool {
+	var x, y bytes.Buffer
+	json.HTMLEscape(&x, a)
+	json.HTMLEscape(&y, b)
+	return bytes.Equal(x.Bytes(), y.Bytes())
 }
 
 func parseWhole(path string, data []byte) (spec.Objects, error) {
