@@ -24,6 +24,9 @@ func (r *fleetRollout) show(hosts bool) api.Rollout {
 		Self: r.host(&r.members[0]),
 	}
 	out.Message, out.Done = r.sentence(name, counts)
+	if out.RolledBack = r.rolledBack(); out.Done && out.RolledBack != "" {
+		out.Message = fmt.Sprintf("daemon set %q rolled back to revision %s: revision %s did not become available", name, out.Revision, out.RolledBack)
+	}
 	r.queue(&out)
 	r.trouble(&out)
 	if hosts {
@@ -44,6 +47,17 @@ func (r *fleetRollout) sentence(name string, c rollout.Counts) (string, bool) {
 		return fmt.Sprintf("partitioned roll out complete: %d new pods have been updated...", c.Updated), true
 	}
 	return c.Status(name)
+}
+
+// rolledBack is the latest revision from which a host went back by itself.
+func (r *fleetRollout) rolledBack() string {
+	var latest rollout.Target
+	for i := range r.members {
+		if st := r.members[i].State; st != nil && st.Rejected.Generation > latest.Generation {
+			latest = st.Rejected
+		}
+	}
+	return latest.Revision.Fleet
 }
 
 // queue is who is being replaced, who waits, and what the first of those waits for. A host that does not show how it stands comes

@@ -30,3 +30,21 @@ func TestQueueBehindOneThatIsDown(t *testing.T) {
 		t.Errorf("want node-a to stand in the way, got %+v", out.Blockers)
 	}
 }
+
+// TestRolledBack: a rollout that is over because the hosts went back has failed, and says so.
+func TestRolledBack(t *testing.T) {
+	member := rollout.Peer{ID: "a", Name: "node-a", State: &rollout.State{
+		Key: "a/web", Phase: rollout.PhaseAvailable, Target: rollout.Target{Generation: 3, Revision: rollout.Revision{Fleet: "good"}},
+		Running: rollout.Revision{Fleet: "good"}, Rejected: rollout.Target{Generation: 2, Revision: rollout.Revision{Fleet: "bad"}},
+		Shown: rollout.Shown{Pod: true, Ready: true, Available: true},
+	}}
+	r := fleetRollout{key: "a/web", self: "a", members: []rollout.Peer{member}, latest: member.State.Target}
+	got := r.show(false)
+	if want := `daemon set "web" rolled back to revision good: revision bad did not become available`; got.RolledBack != "bad" || !got.Done || got.Message != want {
+		t.Errorf("got %+v", got)
+	}
+	r.members[0].State.Rejected = rollout.Target{}
+	if got := r.show(false); got.RolledBack != "" || !got.Done || got.Message != `daemon set "web" successfully rolled out` {
+		t.Errorf("with another file: got %+v", got)
+	}
+}

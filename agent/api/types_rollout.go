@@ -42,6 +42,9 @@ type Rollout struct {
 	// Message is kubectl's sentence, and Done whether the rollout is over by kubectl's measure.
 	Message string `json:"message"`
 	Done    bool   `json:"done"`
+	// RolledBack is the revision from which hosts went back by themselves, as it did not become available in time; empty: none.
+	// It is that of their files, and stays here until those change. A rollout that is over with it has failed.
+	RolledBack string `json:"rolledBack,omitempty"`
 	// Self is this host.
 	Self RolloutHost `json:"self"`
 	// Updating are the hosts whose pod is being replaced now, Waiting those that wait for their turn; both in the order of

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -27,10 +28,11 @@ stands. With -o wide every host has a line, too.
 
 It is over when all hosts that the pod belongs on have an available pod of the latest revision; as kubectl does for
 StatefulSets, also when only those are missing that the annotation daemonsetd.io/partition keeps back. A rollout with
-the strategy OnDelete does not go on by itself, so that it can be looked at with --watch=false alone.
+the strategy OnDelete does not go on by itself, so that it can be looked at with --watch=false alone. One that ended
+because the hosts went back to the revision before (daemonsetd.io/auto-rollback) has failed.
 
 DAEMONSET is NAME, NAMESPACE/NAME or ds/NAME. What is shown is what this host knows.`,
-			online("the rollout was not over in time, there is no such DaemonSet, or it failed")),
+			online("the rollout was rolled back or not over in time, there is no such DaemonSet, or it failed")),
 		Example: example("dsctl rollout status kube-system/web", "dsctl rollout status ds/web --timeout 10m", "dsctl rollout status web --watch=false -o wide"),
 		Args:    cobra.RangeArgs(1, 2),
 		RunE:    d.verb(func(ctx context.Context, args []string) error { return d.runRolloutStatus(ctx, o, args) }),
@@ -40,6 +42,17 @@ DAEMONSET is NAME, NAMESPACE/NAME or ds/NAME. What is shown is what this host kn
 	cmd.Flags().BoolVarP(&o.watch, "watch", "w", true, "go on until the rollout is over")
 	cmd.Flags().DurationVar(&o.timeout, "timeout", 0, "how long to go on at most, such as 10m; 0 means for ever")
 	return cmd
+}
+
+// rolledBack is an error where a rollout is over because it failed.
+func rolledBack(r *api.Rollout) error {
+	if r.RolledBack == "" {
+		return nil
+	}
+	return &exitError{
+		code: exitFailed, err: fmt.Errorf("daemon set %q did not become available with revision %s, and was rolled back", nameOf(r.DaemonSet), r.RolledBack),
+		hint: "dsctl events says where and when; correct the spec file on every host",
+	}
 }
 
 func (d *deps) runRolloutStatus(ctx context.Context, o statusOptions, args []string) error {
@@ -68,5 +81,10 @@ func (d *deps) runRolloutStatus(ctx context.Context, o statusOptions, args []str
 		}
 	}
 	f := follow{now: now, hosts: req.Hosts, timeout: o.timeout}
-	return followRollout(ctx, c, f, func(r *api.Rollout) (bool, error) { return r.Done, out.print(r) })
+	return followRollout(ctx, c, f, func(r *api.Rollout) (bool, error) {
+		if err := out.print(r); err != nil || !r.Done {
+			return false, err
+		}
+		return true, rolledBack(r)
+	})
 }

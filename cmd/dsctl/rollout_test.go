@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -92,6 +93,12 @@ func rolloutBackend() *apitest.Backend {
 // TestRolloutVerbs has the whole output of each verb about rollouts.
 func TestRolloutVerbs(t *testing.T) {
 	done := func(b *apitest.Backend) { b.RolloutsAnswer.Items = []api.Rollout{over()} }
+	back := func(b *apitest.Backend) {
+		b.RolloutsAnswer.Items = []api.Rollout{over()}
+		b.RolloutsAnswer.Items[0].RolledBack, b.RolloutsAnswer.Items[0].Message = "aaaaaaaaaa", `daemon set "web" rolled back to revision bbbbbbbbbb: revision aaaaaaaaaa did not become available`
+	}
+	const wentBack = "dsctl: error: daemon set \"web\" did not become available with revision aaaaaaaaaa, and was rolled back\n" +
+		"  hint: dsctl events says where and when; correct the spec file on every host\n"
 	onDelete := func(b *apitest.Backend) { b.RolloutsAnswer.Items[0].Strategy = onDeleteStrategy }
 	const timedOut = "dsctl: error: timed out waiting for the condition on daemonsets/web\n  hint: dsctl rollout status kube-system/web says what it waits for\n"
 	const noRevision = "dsctl: error: unable to find the specified revision\n"
@@ -107,6 +114,7 @@ func TestRolloutVerbs(t *testing.T) {
 		{"status-json", []string{"rollout", "status", "ds/web", "-n", "kube-system", "--watch=false", "-o", "json"}, exitOK, nil, ""},
 		{"status-name", []string{"rollout", "status", "kube-system/web", "--watch=false", "-o", "name"}, exitOK, nil, ""},
 		{"status-done", []string{"rollout", "status", "kube-system/web"}, exitOK, done, ""},
+		{"status-rolled-back", []string{"rollout", "status", "kube-system/web"}, exitFailed, back, wentBack},
 		{"status-timeout", []string{"rollout", "status", "kube-system/web", "--timeout", "10ms"}, exitFailed, nil, "dsctl: error: timed out waiting for the condition\n"},
 		{"status-ondelete", []string{"rollout", "status", "kube-system/web"}, exitFailed, onDelete, "dsctl: error: rollout status is only available for RollingUpdate strategy type\n" +
 			"  hint: --watch=false shows how it stands; dsctl rollout replace on a host replaces the pod there\n"},
@@ -138,6 +146,7 @@ func TestRolloutVerbs(t *testing.T) {
 		}, ""},
 		{"replace-name", []string{"rollout", "replace", "kube-system/web", "-o", "name"}, exitOK, nil, ""},
 		{"wait-done", []string{"wait", "kube-system/web", "--for=rollout"}, exitOK, done, ""},
+		{"wait-rolled-back", []string{"wait", "kube-system/web", "--for=rollout"}, exitFailed, back, wentBack},
 		{"wait-name", []string{"wait", "ds", "web", "-n", "kube-system", "--for", "rollout", "-o", "name"}, exitOK, done, ""},
 		{"wait-once", []string{"wait", "kube-system/web", "--for=rollout", "--timeout", "0"}, exitFailed, nil, timedOut},
 		{"wait-timeout", []string{"wait", "kube-system/web", "--for=rollout", "--timeout", "10ms"}, exitFailed, nil, timedOut},
@@ -255,6 +264,20 @@ func TestRolloutErrorsHaveTheirCodes(t *testing.T) {
 	}
 }
 
+// endsWith waits until the verb ends by itself, with the lines as its last ones.
+func (w *watching) endsWith(code int, lines ...string) {
+	w.t.Helper()
+	if got := <-w.code; got != code {
+		w.t.Errorf("exit %d, want %d: %s", got, code, w.errs)
+	}
+	for len(w.lines) > 0 {
+		w.rest += <-w.lines
+	}
+	if got := strings.Split(strings.TrimSuffix(w.rest, "\n"), "\n"); !slices.Equal(got, lines) {
+		w.t.Errorf("got %q, want %q", got, lines)
+	}
+}
+
 // A rollout is followed to its end: of the text, what is new.
 func TestRolloutIsFollowed(t *testing.T) {
 	b := rolloutBackend()
@@ -272,10 +295,7 @@ func TestRolloutIsFollowed(t *testing.T) {
 	b.SetRollouts(r)
 	w.wants("updating: edge-2")
 	b.SetRollouts(over())
-	w.wants(over().Message)
-	if code := <-w.code; code != exitOK {
-		t.Errorf("exit %d: %s", code, w.errs)
-	}
+	w.endsWith(exitOK, over().Message)
 }
 
 func TestRolloutOfADaemonSetThatGoesIsNotFollowed(t *testing.T) {
@@ -292,10 +312,7 @@ func TestRolloutIsWaitedFor(t *testing.T) {
 	b := rolloutBackend()
 	w := startWatch(t, b, "wait", "kube-system/web", "--for=rollout", "--timeout", "-1s", "-o", "jsonpath={.message}\n")
 	b.SetRollouts(over())
-	w.wants(over().Message)
-	if code := <-w.code; code != exitOK {
-		t.Errorf("exit %d: %s", code, w.errs)
-	}
+	w.endsWith(exitOK, over().Message)
 }
 
 func TestWaitIsInterrupted(t *testing.T) {

@@ -29,7 +29,7 @@ func newWaitCommand(d *deps) *cobra.Command {
 		Short: "Wait until a rollout is over",
 		Long: long(`Wait until the rollout of a DaemonSet is over, by the measure of dsctl rollout status, and say so as kubectl wait
 does. A rollout that is over already is not waited for.`,
-			online("it was not over in time, there is no such DaemonSet, or it failed")),
+			online("it was rolled back or not over in time, there is no such DaemonSet, or it failed")),
 		Example: example("dsctl wait ds/web --for=rollout --timeout 10m", "dsctl wait kube-system/web --for=rollout"),
 		Args:    cobra.RangeArgs(1, 2),
 		RunE:    d.verb(func(ctx context.Context, args []string) error { return d.runWait(ctx, o, args) }),
@@ -71,6 +71,9 @@ func (d *deps) runWait(ctx context.Context, o waitOptions, args []string) error 
 			code: exitFailed, err: fmt.Errorf("%w on daemonsets/%s", errTimedOut, nameOf(now.DaemonSet)),
 			hint: "dsctl rollout status " + now.DaemonSet + " says what it waits for",
 		}
+	}
+	if err := rolledBack(now); err != nil {
+		return err
 	}
 	return d.print(view{object: now, names: []string{kubectlName(now.DaemonSet)}, text: func(p page) error {
 		p.printf("%s condition met\n", kubectlName(now.DaemonSet))
