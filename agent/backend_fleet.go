@@ -173,11 +173,11 @@ func find(v *fleet.View, text string, fits func(fleet.Member) bool, kind string)
 	case 1:
 		return found[0], nil
 	}
-	ids := ""
-	for _, m := range found {
-		ids += fmt.Sprintf(" %s (%s)", m.ID, memberState(m.State))
+	ids := make([]string, len(found))
+	for i, m := range found {
+		ids[i] = fmt.Sprintf("%s (%s)", m.ID, memberState(m.State))
 	}
-	return fleet.Member{}, api.Errorf(api.CodeConflict, "%d %ss have the name %q:%s", len(found), kind, text, ids).WithRemedy("give the id")
+	return fleet.Member{}, api.Errorf(api.CodeConflict, "%d %ss have the name %q: %s", len(found), kind, text, strings.Join(ids, ", ")).WithRemedy("give the id")
 }
 
 // Forget implements api.Backend.

@@ -14,7 +14,10 @@ import (
 func (a *attacker) garbage() [][]byte {
 	other := &attacker{c: a.c, key: keyOf(99), label: a.label}
 	return [][]byte{
-		[]byte("GET / HTTP/1.1\r\n\r\n"), bytes.Repeat([]byte{0}, 1400), {labelled}, {labelled, 200, 1}, a.header(),
+		[]byte("GET / HTTP/1.1\r\n\r\n"), bytes.Repeat([]byte{0}, 1400),
+		{labelled},
+		{labelled, 200, 1},
+		a.header(),
 		append(a.header(), bytes.Repeat([]byte{1}, 600)...), append(a.header(), make([]byte, 100)...),
 		append(a.header(), other.seal([]byte(a.label), pushed(wire.PushFrame(make([]byte, 200))))...),
 		append(a.header(), aliveMessage(a.id.ID, a.net.Addr(), 1)...),

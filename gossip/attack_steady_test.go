@@ -13,7 +13,9 @@ import (
 func TestPushesFit(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		c := newCluster(t, 5, seedOf(t, 41), lan())
-		c.edit = func(_ *host, cfg *gossip.Config) { cfg.Cluster = "a-name-of-64-bytes-that-is-in-front-of-each-packet-of-the-fleet" }
+		c.edit = func(_ *host, cfg *gossip.Config) {
+			cfg.Cluster = "a-name-of-64-bytes-that-is-in-front-of-each-packet-of-the-fleet"
+		}
 		var longest atomic.Int64
 		c.net.SetTap(func(_, _ netip.AddrPort, packet []byte) []byte {
 			for n := int64(len(packet)); ; {

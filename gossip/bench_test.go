@@ -151,6 +151,7 @@ func (p *bareNode) NodeMeta(int) []byte                   { return nil }
 func (p *bareNode) LocalState(bool) []byte                { return nil }
 func (p *bareNode) MergeRemoteState([]byte, bool)         {}
 func (p *bareNode) GetBroadcasts(over, most int) [][]byte { return p.queue.GetBroadcasts(over, most) }
+
 func (p *bareNode) NotifyMsg(b []byte) {
 	p.mu.Lock()
 	news := !p.seen[string(b[:8])]
@@ -236,7 +237,7 @@ func BenchmarkSpread(b *testing.B) {
 		name string
 		make func(t *testing.T, members int) spreader
 	}{{"ours", newOurs}, {"plain", newBare}} {
-		for _, members := range []int{100, 1000} {
+		for _, members := range []int{100, 300, 1000} {
 			b.Run(fmt.Sprintf("%s/members=%d", kind.name, members), func(b *testing.B) {
 				b.ReportMetric(0, "ns/op")
 				inBubble(b, func(t *testing.T) {

@@ -12,7 +12,9 @@ import (
 // TestLook: cheap looks follow each other soon, dear ones after a time in proportion, and none later than the most.
 func TestLook(t *testing.T) {
 	for _, c := range []struct{ cost, want time.Duration }{
-		{0, pace.LookLeast}, {time.Millisecond, pace.LookLeast}, {10 * time.Millisecond, 190 * time.Millisecond},
+		{0, pace.LookLeast},
+		{time.Millisecond, pace.LookLeast},
+		{10 * time.Millisecond, 190 * time.Millisecond},
 		{time.Minute, pace.LookMost},
 	} {
 		if got := pace.Look(c.cost); got != c.want {

@@ -380,9 +380,9 @@ func TestForgetsWhatIsOver(t *testing.T) {
 	}
 }
 
-func held(w []Wanted) []Wanted { w[0].Hold = "it is the turn of node-2"; return w }
-func evicted(w []Wanted) []Wanted  { w[0].Evicted = true; return w }
-func blocked(w []Wanted) []Wanted  { w[0].Blocked = "a foreign pod of that name"; return w }
+func held(w []Wanted) []Wanted    { w[0].Hold = "it is the turn of node-2"; return w }
+func evicted(w []Wanted) []Wanted { w[0].Evicted = true; return w }
+func blocked(w []Wanted) []Wanted { w[0].Blocked = "a foreign pod of that name"; return w }
 
 func edited(rev string) Present { p := stands(rev); p.Intact = false; return p }
 

@@ -237,8 +237,11 @@ func TestRotation(t *testing.T) {
 		keys       [][]byte
 		old, young bool
 	}{
-		{[][]byte{testKey}, true, false}, {[][]byte{testKey, otherKey}, true, true}, {[][]byte{otherKey, testKey}, true, true},
-		{[][]byte{otherKey}, false, true}, {nil, false, false},
+		{[][]byte{testKey}, true, false},
+		{[][]byte{testKey, otherKey}, true, true},
+		{[][]byte{otherKey, testKey}, true, true},
+		{[][]byte{otherKey}, false, true},
+		{nil, false, false},
 	} {
 		keys = step.keys
 		if opens(old) != step.old || opens(young) != step.young {
