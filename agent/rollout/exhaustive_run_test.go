@@ -5,11 +5,14 @@ import (
 	"time"
 )
 
-// exhaustive are the searches. Those that take longer than a few seconds are for the full run alone.
-var exhaustive = []struct {
+// search1 is one of the searches.
+type search1 struct {
 	scenario
 	full bool
-}{
+}
+
+// exhaustive are the searches. Those that take longer than a few seconds are for the full run alone.
+var exhaustive = []search1{
 	{scenario: scenario{name: "two hosts", scripts: scripts(file("B"), file("B"))}},
 	{scenario: scenario{name: "three hosts", scripts: scripts(file("B"), file("B"), file("B"))}},
 	{scenario: scenario{name: "four hosts, one yields", late: "a", scripts: scripts(file("B"), file("B"), file("B"), file("B"))}},

@@ -47,6 +47,7 @@ const (
 	stepUnplace                 // the node stops qualifying; the pod goes
 	stepTaint                   // the node stops qualifying for a new pod; the pod stays
 	stepPlace                   // it qualifies again
+	stepForget                  // a restart forgets that the ticket was raised
 	stepCrash                   // the host goes down for good, and whoever hears of it takes it for down
 )
 
@@ -59,6 +60,7 @@ type scenario struct {
 	// unfinished: not everybody can finish, so that only safety is looked at.
 	unfinished bool
 	strict     bool
+	claimOnly  bool // that a host knows how many are down when it starts is not looked at
 	// yields is the highest class of a ticket from which a host still yields; in what follows a state with the newest records
 	// of all there is no limit.
 	yields int
@@ -357,6 +359,8 @@ func (h *host) script(st step) bool {
 		h.placed = false
 	case stepPlace:
 		h.placed = true
+	case stepForget:
+		h.state.Ticket = Ticket{h.state.Target.Generation, classMember, h.state.Ticket.Hash}
 	case stepCrash:
 		h.dead, h.up, h.taken = true, false, false
 	}
@@ -406,6 +410,9 @@ func (s *search) peer(j int, told uint16) Peer {
 
 // informed: a host does not start when it knows that as many as the budget are down.
 func (s *search) informed(peers []Peer) string {
+	if s.claimOnly {
+		return ""
+	}
 	down := 0
 	for _, p := range peers {
 		if p.State != nil && (p.State.Phase.Disrupted() || p.Trouble == TroubleDown) {
@@ -704,7 +711,7 @@ func (s *search) digest(i int, e event, h, rec uint16) digest {
 	r := p.State
 	s.outside(&host, i, e)
 	d := digest{down: r.Phase.Disrupted()}
-	waits := r.Phase == PhaseWaiting || s.w.yieldWaiting && r.Phase == PhaseHeld
+	waits := r.waits() || s.w.yieldWaiting && r.Phase == PhaseHeld
 	switch own := &host.state; {
 	case host.wanted != own.Target.Revision:
 		d.highest = max(r.Target.Generation, r.Ticket.Generation)

@@ -252,7 +252,7 @@ func (m *machine) startDown() {
 		m.Hold, m.d.Blockers.hold = hold, hold
 		return
 	}
-	if m.spec.OnDelete || !m.spec.Strict && !m.w.free || m.turn() {
+	if m.spec.OnDelete || !m.spec.Strict && !m.w.free || m.turnDown() {
 		m.begin(true)
 	}
 }
@@ -261,6 +261,27 @@ func (m *machine) begin(sick bool) {
 	m.Phase, m.Began, m.Sick = PhaseUpdating, m.o.Now, sick
 	m.until(m.o.Now.Add(m.spec.Deadline))
 	m.event(EventStarted)
+}
+
+// turnDown is the turn of a pod that is down, where that has to wait for one (strict). It is among those that are down
+// already, so that it goes before all that are available, and after those that are being replaced. Of two that both wait the
+// one with the lower ticket goes first.
+func (m *machine) turnDown() bool {
+	b := Blockers{Generation: m.Ticket.Generation, Members: 1}
+	for i := range m.peers {
+		p := &m.peers[i]
+		b.Members += one(p.placed())
+		reason := m.w.blocks(&m.Ticket, p)
+		if s := p.State; s != nil && p.Trouble == TroubleNone && (!s.Phase.Disrupted() || s.waits() && s.Ticket.Above(m.Ticket)) {
+			reason = ReasonNone
+		}
+		if reason != ReasonNone {
+			b.add(p, reason)
+		}
+	}
+	b.Budget = m.spec.Limit(b.Members)
+	m.d.Blockers = b
+	return b.May()
 }
 
 // turn asks the rule, and the canaries.

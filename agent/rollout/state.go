@@ -136,6 +136,12 @@ type State struct {
 // there, since that is what it would start with.
 func (s *State) Done(generation uint64) bool { return without{}.done(s, generation) }
 
+// waits says whether the host waits for its turn: with a pod that is available, or (strict) with one that is not.
+func (s *State) waits() bool {
+	return s.Phase == PhaseWaiting ||
+		s.Phase == PhaseUnavailable && s.Hold == HoldNone && !s.Running.IsZero() && s.Running != s.Target.Revision
+}
+
 // PodName is the name of the running pod without the node's name that the kubelet appends; empty where there is none.
 func (s *State) PodName() string {
 	if s.Running.Local == "" {

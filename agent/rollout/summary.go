@@ -92,7 +92,7 @@ func Latest(members []Peer) Target {
 func Queue(members []Peer) []Peer {
 	var out []Peer
 	for _, p := range members {
-		if p.State != nil && (p.State.Phase == PhaseWaiting || p.State.Phase.Taken()) {
+		if p.State != nil && (p.State.waits() || p.State.Phase.Taken()) {
 			out = append(out, p)
 		}
 	}

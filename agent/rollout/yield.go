@@ -59,7 +59,7 @@ func (m *machine) waiting() (highest Ticket, waits bool) {
 
 // holdsUp says whether a member waits, for this one among others, and should not have to.
 func (m *machine) holdsUp(s *State) bool {
-	waits := s.Phase == PhaseWaiting || m.w.yieldWaiting && s.Phase == PhaseHeld
+	waits := s.waits() || m.w.yieldWaiting && s.Phase == PhaseHeld
 	if !waits || !s.Ticket.Above(m.Ticket) || m.Done(s.Ticket.Generation) {
 		return false
 	}

@@ -1,0 +1,232 @@
+package rollout
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/util/intstr"
+)
+
+// The calm runs are fleets in which all works but for what a run is about. Each says what was wrong, and each is run with
+// the rule, here, and without one of its clauses, by TestEveryClause.
+var calmRuns = map[string]func(w without) string{
+	"late files": func(w without) string {
+		s := newSim(1, 8, budget(1), w)
+		for _, h := range s.hosts {
+			h.file = "B"
+			s.calm(time.Second)
+		}
+		s.until(8*12*time.Second, "one revision on 8 hosts, one at a time, 5 seconds each", s.done)
+		if s.yields > 0 {
+			s.fail("%d yields, though all hosts have the same file", s.yields)
+		}
+		return s.found
+	},
+	"a bad file that was late": func(w without) string {
+		// One host is slow with a revision that works, with the whole budget; one has a bad file and a history of its own, the
+		// others the file that mends it. When the first is done, the mended revision goes first.
+		s := newSim(1, 6, budget(1), w)
+		bad, slow := s.first(), s.last()
+		for _, file := range []string{"B", "C", "D"} {
+			bad.file = file
+			s.until(10*time.Minute, "a host's own files", s.done)
+		}
+		s.ready = func(h *simHost) time.Duration {
+			if h == slow {
+				return 2 * time.Minute
+			}
+			return 5 * time.Second
+		}
+		s.bad["X"] = true
+		slow.file = "E"
+		s.until(time.Minute, "the slow host starts", func() bool { return slow.mem.Phase.Taken() })
+		bad.file = "X"
+		s.calm(time.Second)
+		for _, h := range s.hosts {
+			if h != bad && h != slow {
+				h.file = "F"
+			}
+		}
+		s.until(30*time.Minute, "all but the one with the bad file", func() bool {
+			for _, h := range s.hosts {
+				if h != bad && !s.finished(h) {
+					return false
+				}
+			}
+			return true
+		})
+		return s.found
+	},
+	"rolled back by itself": func(w without) string {
+		spec := budget(2)
+		spec.AutoRollback = true
+		s := newSim(1, 8, spec, w)
+		s.bad["X/"+fmt.Sprint(s.last().index)] = true
+		s.files("X")
+		s.until(time.Hour, "everybody goes back", func() bool {
+			back := 0
+			for _, h := range s.hosts {
+				back += one(h.mem.Phase == PhaseAvailable && h.running.Fleet == "A" && h.mem.Rejected.Revision.Fleet == "X")
+			}
+			return back == len(s.hosts)
+		})
+		s.files("B")
+		s.until(10*time.Minute, "the file has changed", s.done)
+		return s.found
+	},
+	"canaries": func(w without) string {
+		spec := budget(4)
+		spec.Canary = labels.SelectorFromSet(labels.Set{"canary": "true"})
+		s := newSim(1, 8, spec, w)
+		canary := s.last()
+		canary.canary = true
+		s.calm(time.Second)
+		s.onStart = func(h *simHost) string {
+			if h != canary && !s.finished(canary) {
+				return "before the canary was available"
+			}
+			return ""
+		}
+		s.files("B")
+		s.until(10*time.Minute, "all", s.done)
+		return s.found
+	},
+	"partition": func(w without) string {
+		spec := budget(3)
+		spec.Partition = intstr.FromString("50%")
+		s := newSim(1, 8, spec, w)
+		s.files("B")
+		for range 300 {
+			s.calm(time.Second)
+		}
+		if n := s.running("A"); n != 4 {
+			s.fail("%d stay, 4 should", n)
+		}
+		s.spec.Partition = intstr.FromInt(0)
+		s.until(10*time.Minute, "the others", s.done)
+		return s.found
+	},
+	"halt": func(w without) string {
+		spec, one := budget(3), intstr.FromInt(1)
+		spec.MaxFailed = &one
+		s := newSim(1, 30, spec, w)
+		s.ready = func(*simHost) time.Duration { return 3 * time.Minute }
+		s.bad[fmt.Sprintf("X/%d", s.first().index)] = true
+		s.files("X")
+		s.until(time.Hour, "one fails", func() bool { return s.first().mem.Phase == PhaseFailed })
+		s.calm(time.Second)
+		s.onStart = func(*simHost) string { return "after as many had failed as may" }
+		for range 60 {
+			s.calm(10 * time.Second)
+		}
+		if n := s.running("A"); n < 5 {
+			s.fail("only %d had not started when one failed: the run shows nothing", n)
+		}
+		s.onStart = nil
+		s.files("B")
+		s.until(2*time.Hour, "another file", s.done)
+		return s.found
+	},
+	"down at once": func(w without) string {
+		s := newSim(1, 4, budget(1), w)
+		for _, h := range s.hosts {
+			h.up, h.readyAt = false, s.now.Add(time.Hour)
+		}
+		s.calm(time.Second)
+		s.files("B")
+		s.until(12*time.Second, "all at once", s.done)
+		return s.found
+	},
+	"strict": func(w without) string {
+		spec := budget(1)
+		spec.Strict = true
+		s := newSim(1, 4, spec, w)
+		for _, h := range s.hosts[:3] {
+			h.up, h.readyAt = false, s.now.Add(time.Hour)
+		}
+		s.calm(time.Second)
+		s.files("B")
+		s.until(2*time.Minute, "one after the other", func() bool {
+			updating := 0
+			for _, h := range s.hosts {
+				updating += one(h.mem.Phase.Taken())
+			}
+			if updating > 1 {
+				s.fail("%d at a time", updating)
+			}
+			return s.done()
+		})
+		return s.found
+	},
+	"two operators": func(w without) string {
+		s := newSim(1, 9, budget(1), w)
+		for i, h := range s.hosts {
+			h.file = string(rune('B' + i%3))
+		}
+		s.until(10*time.Minute, "three files on three groups of hosts", s.done)
+		return s.found
+	},
+	"three bad pushes": func(w without) string {
+		s := newSim(1, 9, budget(2), w)
+		for _, file := range []string{"X", "Y", "Z"} {
+			s.bad[file] = true
+			s.files(file)
+			for range 90 {
+				s.calm(10 * time.Second)
+			}
+			if n := s.running("A"); n != 7 {
+				s.fail("%d hosts were not touched by %s, 7 should not be", n, file)
+			}
+		}
+		s.files("B")
+		s.until(10*time.Minute, "the file that works", s.done)
+		return s.found
+	},
+}
+
+func (s *sim) files(file string) {
+	for _, h := range s.hosts {
+		h.file = file
+	}
+}
+
+func (s *sim) running(fleet string) int {
+	n := 0
+	for _, h := range s.hosts {
+		n += one(h.running.Fleet == fleet && h.up)
+	}
+	return n
+}
+
+// last and first are the hosts with the highest and the lowest hash.
+func (s *sim) last() *simHost {
+	out := s.hosts[0]
+	for _, h := range s.hosts {
+		if TicketHash(simKey, s.id(h)) > TicketHash(simKey, s.id(out)) {
+			out = h
+		}
+	}
+	return out
+}
+
+func (s *sim) first() *simHost {
+	out := s.hosts[0]
+	for _, h := range s.hosts {
+		if TicketHash(simKey, s.id(h)) < TicketHash(simKey, s.id(out)) {
+			out = h
+		}
+	}
+	return out
+}
+
+func TestCalm(t *testing.T) {
+	for name, run := range calmRuns {
+		t.Run(name, func(t *testing.T) {
+			if found := run(without{}); found != "" {
+				t.Error(found)
+			}
+		})
+	}
+}

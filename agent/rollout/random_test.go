@@ -1,0 +1,253 @@
+package rollout
+
+import (
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/daemonsetd/daemonsetd/manifests/strategy"
+)
+
+// chaos is a random run: a fleet to which everything happens in any order, and which must finish when that is over.
+func chaos(seed uint64, w without, forgetful, logging bool) *sim {
+	rng := rand.New(rand.NewPCG(seed, 1))
+	n := 3 + rng.IntN(6)
+	s := newSim(seed, n, chaosSpec(rng), w)
+	s.forgetful, s.logging = forgetful, logging
+	s.bad["X"] = true
+	s.bad["Y/"+strconv.Itoa(rng.IntN(n))] = true
+	s.ready = func(*simHost) time.Duration { return time.Duration(s.rng.IntN(60)) * time.Second }
+	for range 40 + rng.IntN(160) {
+		s.disturb()
+		if s.found != "" {
+			return s
+		}
+	}
+	s.settle()
+	return s
+}
+
+func chaosSpec(rng *rand.Rand) strategy.Strategy {
+	spec := budget(1 + rng.IntN(3))
+	if rng.IntN(4) == 0 {
+		spec.Budget = intstr.FromString(strconv.Itoa(10+rng.IntN(40)) + "%")
+	}
+	spec.AutoRollback = rng.IntN(3) == 0
+	spec.Strict = rng.IntN(4) == 0
+	return spec
+}
+
+func pick[T any](s *sim, from []T) T { return from[s.rng.IntN(len(from))] }
+
+// disturb is one thing that happens.
+func (s *sim) disturb() {
+	h := pick(s, s.hosts)
+	switch p := s.rng.IntN(1000); {
+	case p < 300:
+		s.step(h)
+	case p < 400:
+		s.act(h)
+	case p < 700:
+		s.deliver(h, pick(s, s.hosts))
+	case p < 840:
+		s.pass(time.Duration(s.rng.IntN(20)) * time.Second)
+	case p < 900:
+		s.roll(h)
+	default:
+		s.fault(h, p)
+	}
+}
+
+// roll gives hosts other files: all of them the same one in the end, or one host a file of its own.
+func (s *sim) roll(h *simHost) {
+	h.file = pick(s, []string{"A", "B", "C", "B", "C", "X", "Y"})
+	s.logf("host %d gets file %s", h.index, h.file)
+}
+
+func (s *sim) fault(h *simHost, p int) {
+	other := pick(s, s.hosts)
+	switch {
+	case p < 912:
+		s.restart(h)
+	case p < 918:
+		h.alive = !h.alive
+	case p < 930:
+		h.broken = !h.broken
+		h.up = h.up && !h.broken
+	case p < 936:
+		h.label = pick(s, []string{"", "1", "2"})
+	case p < 944:
+		h.placed = !h.placed
+	case p < 950:
+		h.tainted = !h.tainted
+	case p < 970:
+		h.down[other.member] = !h.down[other.member]
+	case p < 974:
+		s.loseDisk(h)
+	case p < 978:
+		s.loseState(h)
+	case p < 984:
+		s.pass(time.Duration(s.rng.IntN(15)) * time.Minute)
+	default:
+		for _, o := range s.hosts {
+			s.deliverAll(o, h)
+		}
+	}
+	s.logf("fault %d at host %d", p, h.index)
+}
+
+// deliver brings some record that is newer than the one there.
+func (s *sim) deliver(from, to *simHost) {
+	m := s.members[from.member]
+	least := max(to.heard[from.member], m.floor)
+	if newest := len(m.told) - 1; from != to && newest >= least {
+		to.heard[from.member] = least + s.rng.IntN(newest-least+1)
+	}
+}
+
+// restart is an agent killed and started again: what was not on disk is lost.
+func (s *sim) restart(h *simHost) {
+	old := h.disk
+	h.mem, h.decision = old, Decision{}
+	s.logf("host %d restarts as %s", h.index, brief(&old))
+}
+
+// loseDisk: the host comes back as another member, with its pod or without. The old one stays down.
+func (s *sim) loseDisk(h *simHost) {
+	s.logf("host %d loses its disk", h.index)
+	for _, o := range s.hosts {
+		if s.rng.IntN(2) == 0 {
+			o.down[h.member] = true
+		}
+	}
+	old := h.heard
+	s.members[h.member].host = nil
+	s.join(h)
+	h.decision = Decision{}
+	copy(h.heard, old)
+	if s.rng.IntN(2) == 0 {
+		h.running, h.up, h.taken = Revision{}, false, h.taken && !h.up
+	}
+}
+
+// loseState: the key is kept, and what the others have of the host comes back.
+func (s *sim) loseState(h *simHost) {
+	newest := -1
+	for _, o := range s.hosts {
+		if o != h {
+			newest = max(newest, o.heard[h.member])
+		}
+	}
+	if newest < 0 || h.mem.Key == "" {
+		return
+	}
+	m := s.members[h.member]
+	h.mem = Restore(m.told[newest], s.now)
+	h.disk, h.decision = h.mem, Decision{}
+	m.floor = len(m.told)
+	st := h.mem
+	m.told = append(m.told, &st)
+	s.logf("host %d has back %s", h.index, brief(&h.mem))
+}
+
+// settle ends all faults, gives everybody a file that works, and waits until everybody runs it and nothing moves any more.
+func (s *sim) settle() {
+	for _, h := range s.hosts {
+		h.alive, h.broken, h.tainted = true, false, false
+		h.placed = h.placed || s.rng.IntN(2) == 0
+		h.paused = s.rng.IntN(8) == 0 && h.up && !h.mem.Phase.Disrupted()
+		h.file = "Z"
+		if s.rng.IntN(8) == 0 {
+			h.file = "W"
+		}
+		for m, member := range s.members {
+			h.down[m] = false
+			if member.host == nil { // forgotten
+				h.heard[m] = -1
+			}
+		}
+	}
+	s.logf("all faults are over, %+v", s.spec)
+	rounds := 400 + 60*len(s.hosts)
+	for range rounds {
+		s.calm(10 * time.Second)
+		if s.found != "" {
+			return
+		}
+		if s.done() {
+			s.rest()
+			return
+		}
+	}
+	s.fail("stuck: not everybody has finished %s after the last fault", time.Duration(rounds)*10*time.Second)
+}
+
+// rest: nothing is told any more.
+func (s *sim) rest() {
+	for s.holding() && s.found == "" {
+		s.calm(time.Minute)
+	}
+	s.calm(10 * time.Second)
+	s.calm(10 * time.Second)
+	before := s.tellings()
+	for range 12 {
+		s.calm(10 * time.Second)
+	}
+	if s.tellings() != before && s.done() {
+		s.fail("%d records were told after all was done", s.tellings()-before)
+	}
+}
+
+func (s *sim) holding() bool {
+	for _, h := range s.hosts {
+		if !h.mem.HeldUntil.IsZero() {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *sim) tellings() int {
+	n := 0
+	for _, m := range s.members {
+		n += len(m.told)
+	}
+	return n
+}
+
+// TestRandom runs random fleets: a few thousand, or DAEMONSETD_SIM of them. DAEMONSETD_SEED shows one.
+func TestRandom(t *testing.T) {
+	if seed, err := strconv.ParseUint(os.Getenv("DAEMONSETD_SEED"), 10, 64); err == nil {
+		s := chaos(seed, without{}, false, true)
+		for _, line := range s.log {
+			t.Log(line)
+		}
+		if s.found != "" {
+			t.Error(s.found)
+		}
+		return
+	}
+	runs := 3000
+	if n, err := strconv.Atoi(os.Getenv(fullSearch)); err == nil {
+		runs = max(n, runs)
+	}
+	began := time.Now()
+	yields, starts, full := 0, 0, 0
+	first := uint64(1)
+	for seed := first; seed < first+uint64(runs); seed++ {
+		s := chaos(seed, without{}, false, false)
+		yields, starts, full = yields+s.yields, starts+s.starts, full+s.full
+		if s.found != "" {
+			t.Fatalf("seed %d: %s; DAEMONSETD_SEED=%d shows the run", seed, s.found, seed)
+		}
+	}
+	t.Logf("seeds %d to %d: %d available pods replaced, %d times with the whole budget in use, %d yields; %s",
+		first, first+uint64(runs)-1, starts, full, yields, time.Since(began).Round(time.Millisecond))
+	if full == 0 || yields == 0 {
+		t.Error("the runs never used the whole budget, or never yielded: they show nothing")
+	}
+}
