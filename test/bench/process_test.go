@@ -29,7 +29,7 @@ func build(b *testing.B) string {
 }
 
 // process starts the real agent on the rig's directories, with a simulated kubelet.
-func (r *rig) process(bin string) *exec.Cmd {
+func (r *rig) process(bin string, more ...string) *exec.Cmd {
 	r.b.Helper()
 	c := r.config()
 	k, err := kubeletsim.New(kubeletsim.Options{Dir: c.ManifestsDir, NodeName: c.NodeName})
@@ -45,6 +45,7 @@ func (r *rig) process(bin string) *exec.Cmd {
 	r.lay("daemonsetd.yaml", "{}\n") // so that one of this machine is not read
 	cmd := exec.Command(bin, "--config", filepath.Join(r.dir, "daemonsetd.yaml"), "--specs-dir", c.SpecsDir, "--node-file", c.NodeFile, "--manifests-dir", c.ManifestsDir, "--state-dir", c.StateDir,
 		"--runtime-dir", c.RuntimeDir, "--node-name", c.NodeName, "--kubelet-config", c.Kubelet.Config, "--kubelet-url", server.URL, "--kubelet-healthz-url", server.URL+"/healthz")
+	cmd.Args = append(cmd.Args, more...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	if err := cmd.Start(); err != nil {
@@ -121,15 +122,18 @@ func cpu(b *testing.B, pid int) time.Duration {
 	return time.Duration(ticks) * time.Second / hertz
 }
 
-// rss is the resident memory of a process in MiB.
-func rss(b *testing.B, pid int) float64 {
+// rss is the resident memory of a process in MiB, peak the most that it was.
+func rss(b *testing.B, pid int) float64  { return memory(b, pid, "VmRSS:") }
+func peak(b *testing.B, pid int) float64 { return memory(b, pid, "VmHWM:") }
+
+func memory(b *testing.B, pid int, field string) float64 {
 	b.Helper()
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		b.Fatal(err)
 	}
 	for line := range strings.Lines(string(data)) {
-		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+		if rest, ok := strings.CutPrefix(line, field); ok {
 			kib, err := strconv.Atoi(strings.Fields(rest)[0])
 			if err != nil {
 				b.Fatal(err)
@@ -137,6 +141,6 @@ func rss(b *testing.B, pid int) float64 {
 			return float64(kib) / 1024
 		}
 	}
-	b.Fatal("no VmRSS")
+	b.Fatalf("no %s", field)
 	return 0
 }
