@@ -49,42 +49,49 @@ type fleet struct {
 	program, ctl string
 }
 
-// newFleet prepares a fleet of n agents that have no kubelet and do not ask for one, with one key in a file of each. The address
-// of an agent is addr's. None is started. What is left is stopped when the test ends.
-func newFleet(t *testing.T, n int, addr func(i int) string) *fleet {
+// emptyFleet is a fleet that has no agent yet. What is left of it is removed when the test ends.
+func emptyFleet(t *testing.T) *fleet {
 	t.Helper()
-	h, err := host.New(host.Options{})
-	if err != nil {
+	f := &fleet{program: buildProgram(t, ".", "./cmd/daemonsetd"), ctl: buildProgram(t, ".", "./cmd/dsctl")}
+	var err error
+	if f.host, err = host.New(host.Options{}); err != nil {
 		t.Fatal(err)
 	}
-	f := &fleet{host: h, program: buildProgram(t, ".", "./cmd/daemonsetd"), ctl: buildProgram(t, ".", "./cmd/dsctl")}
 	t.Cleanup(func() { f.clean(t) })
+	return f
+}
+
+// newFleet prepares a fleet of n agents that have no kubelet and do not ask for one, with one key in a file of each. The address
+// of an agent is addr's. None is started.
+func newFleet(t *testing.T, n int, addr func(i int) string) *fleet {
+	t.Helper()
+	f := emptyFleet(t)
+	t.Cleanup(func() { f.showLogs(t) })
 	for i := range n {
-		f.agents = append(f.agents, f.newAgent(t, fmt.Sprintf("edge-%02d", i+1), addr(i)))
+		a := f.add(t, f.host, nodeName(i), addr(i))
+		manifests := a.path("manifests")
+		if err := os.Mkdir(manifests, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		a.flags = append(a.flags, "--kubelet-assume-ready", "--manifests-dir", manifests)
 	}
 	f.shareKey(t)
 	return f
 }
 
-// newAgent prepares one agent of the fleet.
-func (f *fleet) newAgent(t *testing.T, node, addr string) *agent {
+func nodeName(i int) string { return fmt.Sprintf("edge-%02d", i+1) }
+
+// add prepares an agent on a host, a member at that address.
+func (f *fleet) add(t *testing.T, h *host.Host, node, addr string) *agent {
 	t.Helper()
-	a := &agent{host: f.host, dir: filepath.Join(f.host.Dir, node), node: node, program: f.program, ctl: f.ctl}
+	a := &agent{host: h, dir: filepath.Join(h.Dir, node), node: node, program: f.program, ctl: f.ctl}
 	a.makeDirs(t)
-	manifests := a.path("manifests")
-	if err := os.Mkdir(manifests, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	a.flags = append(a.gossipFlags(addr), "--kubelet-assume-ready", "--manifests-dir", manifests)
+	a.flags = []string{"--gossip-bind", addr, "--gossip-key-file", a.keyFile(), "--cluster", "e2e"}
+	f.agents = append(f.agents, a)
 	return a
 }
 
 func (a *agent) keyFile() string { return a.path("gossip.key") }
-
-// gossipFlags make an agent a member at that address.
-func (a *agent) gossipFlags(addr string) []string {
-	return []string{"--gossip-bind", addr, "--gossip-key-file", a.keyFile(), "--cluster", "e2e"}
-}
 
 // shareKey makes a key on the first host and brings it to the others, as an operator does.
 func (f *fleet) shareKey(t *testing.T) {
@@ -110,16 +117,21 @@ func (f *fleet) start(t *testing.T, agents []*agent, seeds ...string) {
 	}
 }
 
-// clean ends everything, and shows the end of the logs if the test failed.
+// clean ends everything.
 func (f *fleet) clean(t *testing.T) {
+	t.Helper()
+	if err := f.host.Stop(); err != nil {
+		t.Error(err)
+	}
+}
+
+// showLogs shows the end of the logs if the test failed. It has to come before the hosts are cleaned.
+func (f *fleet) showLogs(t *testing.T) {
 	t.Helper()
 	for _, a := range f.agents {
 		if t.Failed() && a.process != nil {
 			t.Logf("the end of the log of %s:\n%s", a.node, host.Tail(a.log(), 15))
 		}
-	}
-	if err := f.host.Stop(); err != nil {
-		t.Error(err)
 	}
 }
 
