@@ -20,7 +20,7 @@ func TestManyStories(t *testing.T) {
 		}
 		seed = n
 	}
-	for _, c := range []struct{ hosts, budget, troubles int }{{3, 1, 40}, {4, 1, 30}, {6, 2, 30}, {9, 3, 30}, {20, 4, 15}, {50, 10, 8}} {
+	for _, c := range []struct{ hosts, budget, troubles int }{{3, 1, 30}, {4, 1, 25}, {6, 2, 20}, {9, 3, 15}, {20, 4, 8}} {
 		t.Run(fmt.Sprintf("%d hosts, budget %d, seed %d", c.hosts, c.budget, seed), func(t *testing.T) {
 			play(t, c.hosts, c.budget, c.troubles, seed)
 		})
