@@ -35,6 +35,7 @@ race: ## run the tests of the concurrent packages COUNT times over, shuffled
 
 sim: ## simulate fleets of up to 1,000 members in virtual time, with faults; SIM=regexp chooses, SEED=n another seed
 	SEED='$(SEED)' $(GO) test -tags sim -count=1 -timeout 30m -v -run '^TestSimLarge$$/$(SIM)' ./gossip
+	SEED='$(SEED)' $(GO) test -tags sim -count=1 -timeout 30m -v -run '^Test(ManyStories|LargeFleet)$$' ./test/fleetsim
 
 lint: ## run the linters and the formatters' check over every module
 	$(GOLANGCI) run ./...
