@@ -168,6 +168,9 @@ func (r *reader) rejected() Target {
 	}
 	t := Target{Generation: number[uint64](in, MaxGeneration), Revision: in.revision()}
 	r.err = in.err
+	if t.Generation == 0 {
+		return Target{}
+	}
 	return t
 }
 
@@ -176,7 +179,9 @@ func shown(r *reader, to *Shown) {
 	if in == nil {
 		return
 	}
-	in.take(&to.Addresses)
+	if in.take(&to.Addresses); len(to.Addresses) == 0 {
+		to.Addresses = nil
+	}
 	to.Restarts = number[uint32](in, 1<<32-1)
 	to.Since = unix(int64(number[uint64](in, 1<<40)))
 	for _, a := range to.Addresses {

@@ -1,0 +1,285 @@
+package rollout
+
+import (
+	"encoding/hex"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+const otherID = "k7q2w5x9"
+
+func toldState(key string) State {
+	s := State{
+		Key: key, Target: Target{6, Revision{"bcdfghjklm", "bcdfghjklm"}}, Running: Revision{"npqrstvwxz", "npqrstvwxz"}, Phase: PhaseWaiting,
+		Shown: Shown{Pod: true, Ready: true, Available: true, Addresses: []string{"10.244.17.203"}, Restarts: 3, Since: time.Unix(1767225600, 0).UTC()},
+	}
+	s.Ticket = Ticket{6, classMember, TicketHash(key, otherID)}
+	return s
+}
+
+func roundTrip(t testing.TB, states []State) Section {
+	t.Helper()
+	data, _, err := Encode(states)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(data) > MaxSection {
+		t.Fatalf("%d bytes", len(data))
+	}
+	out, err := Decode(otherID, data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// TestGolden pins the bytes: other versions read them.
+func TestGolden(t *testing.T) {
+	plain := toldState("monitoring/node-exporter")
+	full := toldState("kube-system/fluent-bit")
+	full.Running = Revision{"npqrstvwxz", "2456789bcd"}
+	full.Phase, full.Hold, full.Canary = PhaseHeld, HoldPaused, true
+	full.Rejected = Target{5, Revision{"xxxxxxxxxx", "xxxxxxxxxx"}}
+	full.Ticket.Class = 2
+	done := toldState("kube-system/kube-proxy")
+	done.Running, done.Phase, done.Shown = done.Target.Revision, PhaseAvailable, Shown{}
+	data, _, err := Encode([]State{plain, full, done})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join("testdata", "section.hex")
+	got := hex.EncodeToString(data) + "\n"
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("other bytes than before, which other versions cannot read:\n got %s\nwant %s", got, want)
+	}
+}
+
+func revisions(t *rapid.T, label string) Revision {
+	name := rapid.StringMatching("[b-z2-9]{10}")
+	switch rapid.IntRange(0, 2).Draw(t, label) {
+	case 0:
+		return Revision{}
+	case 1:
+		r := name.Draw(t, label)
+		return Revision{r, r}
+	}
+	return Revision{name.Draw(t, label), name.Draw(t, label)}
+}
+
+func drawState(t *rapid.T, key string) State {
+	s := State{
+		Key:     key,
+		Target:  Target{rapid.Uint64Range(0, MaxGeneration).Draw(t, "generation"), revisions(t, "target")},
+		Running: revisions(t, "running"),
+		Phase:   Phase(rapid.IntRange(0, int(phases)-1).Draw(t, "phase")),
+		Hold:    Hold(rapid.IntRange(0, int(holds)-1).Draw(t, "hold")),
+		Canary:  rapid.Bool().Draw(t, "canary"),
+	}
+	s.Ticket = Ticket{rapid.Uint64Range(s.Target.Generation, MaxGeneration).Draw(t, "ticket"), rapid.Uint32Range(0, maxClass).Draw(t, "class"), TicketHash(key, otherID)}
+	if rapid.Bool().Draw(t, "rejected") {
+		s.Rejected = Target{rapid.Uint64Range(1, MaxGeneration).Draw(t, "from"), revisions(t, "rejected revision")}
+	}
+	s.Shown = Shown{Pod: rapid.Bool().Draw(t, "pod"), Ready: rapid.Bool().Draw(t, "ready"), Available: rapid.Bool().Draw(t, "available")}
+	if rapid.Bool().Draw(t, "shown") {
+		s.Shown.Addresses = rapid.SliceOfN(rapid.StringMatching("[0-9.]{7,15}"), 1, maxAddresses).Draw(t, "addresses")
+		s.Shown.Restarts = rapid.Uint32().Draw(t, "restarts")
+		s.Shown.Since = time.Unix(rapid.Int64Range(1, 1<<40).Draw(t, "since"), 0).UTC()
+	}
+	return s
+}
+
+func TestRoundTrip(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var states []State
+		for i := range rapid.IntRange(1, 8).Draw(t, "n") {
+			states = append(states, drawState(t, fmt.Sprintf("ns/ds-%03d", i)))
+		}
+		data, told, err := Encode(states)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := Decode(otherID, data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(told.States, got.States); diff != "" || got.Omitted != 0 || told.Plain != 0 {
+			t.Fatal(diff)
+		}
+		again, _, err := Encode(got.States)
+		if err != nil || string(again) != string(data) {
+			t.Fatalf("the same states give other bytes: %v", err)
+		}
+	})
+}
+
+// TestSizes: what a DaemonSet takes, and what is left out when 256 do not fit.
+func TestSizes(t *testing.T) {
+	one, done := toldState("monitoring/node-exporter"), toldState("monitoring/node-exporter")
+	done.Running, done.Phase = done.Target.Revision, PhaseAvailable
+	for name, s := range map[string]State{"waiting": one, "done": done} {
+		data, _, err := Encode([]State{s})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("one DaemonSet that is %s: %d bytes", name, len(data))
+		if len(data) > 110 {
+			t.Errorf("%d bytes are more than 110", len(data))
+		}
+	}
+	var many []State
+	for i := range MaxDaemonSets {
+		many = append(many, toldState(fmt.Sprintf("some-team-%03d/node-daemon", i)))
+	}
+	data, told, err := Encode(many)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d DaemonSets: %d bytes, %d without addresses, %d left out", len(many), len(data), told.Plain, told.Omitted)
+	if told.Omitted > 0 || told.Plain == 0 || told.Plain == len(many) {
+		t.Error("256 should fit, the last of them without what is only shown")
+	}
+}
+
+func TestLeavesOut(t *testing.T) {
+	long := strings.Repeat("n", 200)
+	var many []State
+	for i := range MaxDaemonSets + 10 {
+		many = append(many, toldState(fmt.Sprintf("team-%03d/%s", i, long)))
+	}
+	got := roundTrip(t, many)
+	if got.Omitted == 0 || len(got.States)+got.Omitted != len(many) {
+		t.Fatalf("%d told, %d omitted of %d", len(got.States), got.Omitted, len(many))
+	}
+	for i, s := range got.States {
+		if s.Key != many[i].Key || s.Ticket != many[i].Ticket || s.Target != many[i].Target || s.Running != many[i].Running {
+			t.Fatalf("DaemonSet %d of those that are told is not as it was", i)
+		}
+	}
+	var short []State
+	for i := range MaxDaemonSets + 10 {
+		s := State{Key: fmt.Sprintf("n/%03d", i), Phase: PhaseNotPlaced}
+		s.Ticket.Hash = TicketHash(s.Key, otherID)
+		short = append(short, s)
+	}
+	if got := roundTrip(t, short); got.Omitted != 10 {
+		t.Errorf("%d omitted of %d short ones, 10 are too many", got.Omitted, len(short))
+	}
+}
+
+// TestDecodeBounds: an honest host never tells these, and none of them is used.
+func TestDecodeBounds(t *testing.T) {
+	for name, change := range map[string]func(*State){
+		"generation":           func(s *State) { s.Target.Generation, s.Ticket.Generation = MaxGeneration+1, MaxGeneration+1 },
+		"ticket":               func(s *State) { s.Ticket.Generation = MaxGeneration + 1 },
+		"class":                func(s *State) { s.Ticket.Class = maxClass + 1 },
+		"ticket behind target": func(s *State) { s.Ticket.Generation = s.Target.Generation - 1 },
+		"phase":                func(s *State) { s.Phase = phases },
+		"no key":               func(s *State) { s.Key = "" },
+		"no name":              func(s *State) { s.Key = "namespace" },
+		"long key":             func(s *State) { s.Key = "a/" + strings.Repeat("b", maxKey) },
+		"long revision":        func(s *State) { s.Running = Revision{strings.Repeat("b", maxRevision+1), "b"} },
+		"half a revision":      func(s *State) { s.Running = Revision{"", "b"} },
+		"long address":         func(s *State) { s.Shown.Addresses = []string{strings.Repeat("1", maxAddress+1)} },
+		"time":                 func(s *State) { s.Shown.Since = time.Unix(1<<41, 0) },
+	} {
+		s := toldState("a/b")
+		change(&s)
+		data, _, err := Encode([]State{s})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Decode(otherID, data); !errors.Is(err, ErrMalformed) {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+	twice, _, err := Encode([]State{toldState("a/b"), toldState("a/b")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Decode(otherID, twice); !errors.Is(err, ErrMalformed) {
+		t.Errorf("a DaemonSet twice: got %v", err)
+	}
+	if _, err := Decode(otherID, make([]byte, MaxSection+1)); !errors.Is(err, ErrMalformed) {
+		t.Errorf("too long: got %v", err)
+	}
+}
+
+// TestNewer: what a newer agent may have added does not make its record unreadable.
+func TestNewer(t *testing.T) {
+	c, err := theCodec()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := toldState("a/b")
+	data, _, err := Encode([]State{s})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var section []any
+	if err := c.dec.Unmarshal(data, &section); err != nil {
+		t.Fatal(err)
+	}
+	states := section[2].([]any)
+	states[0] = append(states[0].([]any), "something new")
+	data, err = c.enc.Marshal(section)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := Decode(otherID, data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]State{s}, got.States); diff != "" {
+		t.Error(diff)
+	}
+	section[0] = sectionVersion + 1
+	data, err = c.enc.Marshal(section)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Decode(otherID, data); !errors.Is(err, ErrMalformed) {
+		t.Errorf("another version: got %v", err)
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	data, _, err := Encode([]State{toldState("monitoring/node-exporter"), toldState("kube-system/fluent-bit")})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(data)
+	f.Add([]byte{0x83, 1, 0, 0x80})
+	f.Fuzz(func(t *testing.T, data []byte) {
+		section, err := Decode(otherID, data)
+		if err != nil {
+			if !errors.Is(err, ErrMalformed) {
+				t.Fatal(err)
+			}
+			return
+		}
+		again := roundTrip(t, section.States)
+		if diff := cmp.Diff(section.States, again.States); diff != "" && section.Omitted == 0 && again.Omitted == 0 && len(data) < MaxSection-16 {
+			t.Fatal(diff)
+		}
+	})
+}
