@@ -118,7 +118,9 @@ func rollAgents(t *testing.T, hosts int) rolled {
 	cfg := fleetsim.Config{
 		Hosts: hosts, Seed: 1, Faults: lanDelays(), Scan: 50 * time.Millisecond,
 		Behaviour: func(int, *corev1.Pod) kubeletsim.Behaviour {
-			return kubeletsim.Behaviour{Stop: time.Second, Start: time.Second, Ready: 3 * time.Second}
+			// That the pod has stopped is seen some 0.8 s later by asking the kubelet, which shares out a copy that is up to 3 s
+			// old; the cgroups that an agent looks at elsewhere are not simulated. With it, the pod is away for toReady.
+			return kubeletsim.Behaviour{Stop: time.Second, Start: time.Second, Ready: toReady - 2800*time.Millisecond}
 		},
 	}
 	fleetsim.Run(t, cfg, func(t *testing.T, f *fleetsim.Fleet) {

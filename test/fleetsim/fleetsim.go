@@ -8,6 +8,7 @@ package fleetsim
 import (
 	"context"
 	"encoding/base64"
+	"encoding/json"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -255,6 +256,36 @@ func (f *Fleet) LayAll(name, text string) {
 	for _, h := range f.Hosts {
 		h.Lay(name, text)
 	}
+}
+
+// Age has every agent start anew as if all that it placed had been placed long ago, so that no host holds because a DaemonSet
+// is new to it.
+func (f *Fleet) Age() {
+	f.t.Helper()
+	for _, h := range f.Hosts {
+		h.Stop()
+		h.age()
+		h.Start()
+	}
+}
+
+// age takes the end of the time after a first placement out of what the agent remembers.
+func (h *Host) age() {
+	h.fleet.t.Helper()
+	path := filepath.Join(h.dir, "state", "rollouts.json")
+	data, err := os.ReadFile(path) //nolint:gosec // a test's directory
+	h.fleet.must(err)
+	file := struct {
+		DaemonSets map[string]map[string]json.RawMessage `json:"daemonsets"`
+		Version    int                                   `json:"version"`
+	}{}
+	h.fleet.must(json.Unmarshal(data, &file))
+	for _, state := range file.DaemonSets {
+		delete(state, "heldUntil")
+	}
+	data, err = json.Marshal(file)
+	h.fleet.must(err)
+	h.fleet.must(os.WriteFile(path, data, 0o600))
 }
 
 // Wipe takes the state directory of a host whose agent does not run: its key too, so that it comes back as another member.
