@@ -60,6 +60,10 @@ func (d *deps) runRolloutUndo(ctx context.Context, o undoOptions, args []string)
 				hint: "without --write the file is printed: bring it into " + res.Source + " yourself",
 			}
 		}
+		// So that who asks next, as dsctl rollout status does, is not answered from the file before.
+		if _, err := c.Reload(ctx); err != nil {
+			d.warnf("%s is written, and the agent has yet to read it: %v", res.Source, err)
+		}
 	}
 	return d.print(undoView(res, o.write))
 }

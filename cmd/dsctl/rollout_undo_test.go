@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -123,6 +124,7 @@ func TestUndoWrites(t *testing.T) {
 	if err := os.Symlink(path, link); err != nil {
 		t.Fatal(err)
 	}
+	var asked []any
 	run := func(source string, undo func(*api.UndoResult)) result {
 		b := filled()
 		b.UndoAnswer = *undone(source)
@@ -131,6 +133,7 @@ func TestUndoWrites(t *testing.T) {
 		}
 		got := invoke(t, apitest.Serve(t, b, nil), "rollout", "undo", "web", "--write")
 		got.err = withoutVersionWarning(got.err)
+		asked = b.Asked()
 		return got
 	}
 	refused := func(got result, want string) {
@@ -138,6 +141,9 @@ func TestUndoWrites(t *testing.T) {
 		data, err := os.ReadFile(path)
 		if err != nil || string(data) != "# Head.\n"+webFile || got.code != exitFailed || got.out != "" || !strings.Contains(got.err, want) {
 			t.Errorf("exit %d, %q%q, want %q; file %v %s", got.code, got.out, got.err, want, err, data)
+		}
+		if slices.Contains(asked, any("reload")) {
+			t.Errorf("nothing was written, and the agent was to read it: %v", asked)
 		}
 	}
 	refused(run(link, nil), "link.yaml is no regular file")
@@ -147,6 +153,9 @@ func TestUndoWrites(t *testing.T) {
 	got := run(path, nil)
 	if got.code != exitOK || got.out != "daemonset.apps/web rolled back\n" || got.err != "dsctl: "+path+" has the template of revision 4 now, on this host alone\n" {
 		t.Errorf("exit %d, %q, %q", got.code, got.out, got.err)
+	}
+	if !slices.Contains(asked, any("reload")) {
+		t.Errorf("the agent was not told to read what was written: %v", asked)
 	}
 	data, err := os.ReadFile(path)
 	if err != nil || string(data) != "# Head.\n"+webUndone {
