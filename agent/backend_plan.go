@@ -55,7 +55,7 @@ func (f *fleetPlanner) plan(key string) *api.FleetPlan {
 		replace: map[string]bool{}, canaries: map[string]bool{},
 	}
 	own := f.a.rollouts.states[key]
-	p.members = append([]rollout.Peer{{ID: f.a.fleet.self(), Name: f.a.cfg.NodeName, State: &own}}, f.peers.of(key)...)
+	p.members = append([]rollout.Peer{{ID: f.a.fleet.self(), Name: f.a.cfg.NodeName, State: &own}}, f.peers.of(key, nil)...)
 	if !p.changes() {
 		return nil
 	}

@@ -3,6 +3,7 @@ package agent
 import (
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"time"
 
@@ -32,6 +33,7 @@ const silence = 50 * time.Second
 type peerCache map[record.ID]peerSection
 
 type peerSection struct {
+	id      string
 	stamp   record.Stamp
 	states  map[string]*rollout.State
 	omitted bool
@@ -52,7 +54,7 @@ func (a *Agent) roll(s *state) {
 		before := a.rollouts.states[w.Key]
 		before.Key = w.Key
 		plan, _ := strategy.Parse(ds.Object)
-		others := peers.of(w.Key)
+		others := peers.of(w.Key, a.rollouts.peers[w.Key])
 		next, d := rollout.Next(rollout.Input{State: before, Seen: a.observe(s, ds, w, plan, view), Peers: others, Strategy: plan})
 		a.rollouts.states[w.Key], a.rollouts.decisions[w.Key], a.rollouts.peers[w.Key] = next, d, others
 		a.rollouts.measure(w.Key, before, d, s.now)
@@ -196,7 +198,8 @@ type peerOf struct {
 	trouble  rollout.Trouble
 }
 
-// peersOf decodes what the others tell, each record once.
+// peersOf decodes what the others tell, each record once. It is done for every bit of news of anybody, so that what stayed as
+// it was keeps its place in memory too.
 func (a *Agent) peersOf(view *fleet.View) peers {
 	if view == nil {
 		return nil
@@ -207,14 +210,18 @@ func (a *Agent) peersOf(view *fleet.View) peers {
 		if m.Self || m.Standing == store.Excluded || m.State == gossip.StateLeft {
 			continue
 		}
-		p := peerOf{id: m.ID.String(), name: m.Name}
-		if section, ok := m.Sections[sectionRollout]; ok {
-			p.told, p.section = true, a.peerCache[m.ID]
-			if p.section.stamp != section.Stamp {
-				p.section = decodePeer(p.id, section)
-			}
-			next[m.ID] = p.section
+		known := a.peerCache[m.ID]
+		if known.id == "" {
+			known.id = m.ID.String()
 		}
+		section, told := m.Sections[sectionRollout]
+		if !told {
+			known = peerSection{id: known.id}
+		} else if known.stamp != section.Stamp {
+			known = decodePeer(known, section)
+		}
+		next[m.ID] = known
+		p := peerOf{id: known.id, name: m.Name, section: known, told: told}
 		p.trouble = troubleOf(m, p)
 		out = append(out, p)
 	}
@@ -222,11 +229,16 @@ func (a *Agent) peersOf(view *fleet.View) peers {
 	return out
 }
 
-func decodePeer(id string, s store.Section) peerSection {
-	section, err := rollout.Decode(id, s.Body)
-	out := peerSection{stamp: s.Stamp, states: make(map[string]*rollout.State, len(section.States)), omitted: section.Omitted > 0, err: err}
-	for i := range section.States {
-		out.states[section.States[i].Key] = &section.States[i]
+// decodePeer takes a member's newer section. States that it has told before are the same pointers.
+func decodePeer(before peerSection, s store.Section) peerSection {
+	section, err := rollout.Decode(before.id, s.Body)
+	out := peerSection{id: before.id, stamp: s.Stamp, states: make(map[string]*rollout.State, len(section.States)), omitted: section.Omitted > 0, err: err}
+	for _, state := range section.States {
+		old := before.states[state.Key]
+		if old == nil || !reflect.DeepEqual(*old, state) {
+			old = &state
+		}
+		out.states[state.Key] = old
 	}
 	return out
 }
@@ -246,22 +258,38 @@ func troubleOf(m fleet.Member, p peerOf) rollout.Trouble {
 	return rollout.TroubleNone
 }
 
-// of are the others as members of one DaemonSet.
-func (ps peers) of(key string) []rollout.Peer {
-	out := make([]rollout.Peer, 0, len(ps))
-	for _, p := range ps {
-		peer := rollout.Peer{ID: p.id, Name: p.name, State: p.section.states[key], Trouble: p.trouble}
-		readable := p.told && p.section.err == nil
-		switch {
-		case peer.State != nil || !readable:
-		case p.section.omitted:
-			peer.Trouble = rollout.TroubleUnreadable
-		default:
-			continue // it does not declare the DaemonSet
+// of are the others as members of one DaemonSet; before if they are as they were then. Neither is ever changed.
+func (ps peers) of(key string, before []rollout.Peer) []rollout.Peer {
+	out, shared := before, true
+	n := 0
+	for i := range ps {
+		peer, member := ps[i].of(key)
+		if !member {
+			continue
 		}
-		out = append(out, peer)
+		if shared && (n >= len(before) || before[n] != peer) {
+			out, shared = append(make([]rollout.Peer, 0, len(ps)), before[:n]...), false
+		}
+		if !shared {
+			out = append(out, peer)
+		}
+		n++
 	}
-	return out
+	return out[:n]
+}
+
+// of is the other as a member of one DaemonSet, if it is one.
+func (p *peerOf) of(key string) (peer rollout.Peer, member bool) {
+	peer = rollout.Peer{ID: p.id, Name: p.name, State: p.section.states[key], Trouble: p.trouble}
+	readable := p.told && p.section.err == nil
+	switch {
+	case peer.State != nil || !readable:
+	case p.section.omitted:
+		peer.Trouble = rollout.TroubleUnreadable
+	default:
+		return peer, false // it does not declare the DaemonSet
+	}
+	return peer, true
 }
 
 // recoverRollouts takes what this host told the others where its own file was lost: its tickets may not fall.
