@@ -122,9 +122,11 @@ func cpu(b *testing.B, pid int) time.Duration {
 	return time.Duration(ticks) * time.Second / hertz
 }
 
-// rss is the resident memory of a process in MiB, peak the most that it was.
+// rss is the resident memory of a process in MiB, peak the most that it was, and file the part of it that is the binary, which
+// the kernel can give away.
 func rss(b *testing.B, pid int) float64  { return memory(b, pid, "VmRSS:") }
 func peak(b *testing.B, pid int) float64 { return memory(b, pid, "VmHWM:") }
+func file(b *testing.B, pid int) float64 { return memory(b, pid, "RssFile:") }
 
 func memory(b *testing.B, pid int, field string) float64 {
 	b.Helper()
