@@ -5,7 +5,6 @@ import (
 	"io"
 	"log"
 	"net/netip"
-	"runtime/debug"
 	"slices"
 	"sync"
 	"testing"
@@ -228,8 +227,6 @@ func (p *bare) formed() bool {
 // inBubble runs what needs a *testing.T within a benchmark.
 func inBubble(b *testing.B, test func(t *testing.T)) {
 	b.Helper()
-	// Most of the processor time is that of a thousand members that come at once; this makes it a third less.
-	defer debug.SetGCPercent(debug.SetGCPercent(400))
 	all := func(string, string) (bool, error) { return true, nil }
 	if !testing.RunTests(all, []testing.InternalTest{{Name: b.Name(), F: func(t *testing.T) { bubble(t, test) }}}) {
 		b.Fail()
