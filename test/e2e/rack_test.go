@@ -73,11 +73,14 @@ func stopHosts(t *testing.T, hosts []*host.Host) {
 	}
 }
 
-// lay writes a spec file on all hosts.
+// lay writes a spec file on all hosts. Agents that run have read it then, so that none answers from the file before.
 func (f *fleet) lay(t *testing.T, name, content string) {
 	t.Helper()
 	for _, a := range f.agents {
 		a.spec(t, name+".yaml", content)
+		if a.process != nil {
+			a.must(t, "reload")
+		}
 	}
 }
 
