@@ -145,9 +145,12 @@ func (b *Blockers) String() string {
 	for i := range all[:min(few, len(all))] {
 		out = append(out, all[i].String())
 	}
-	more := max(len(all), b.Count) - few
+	total := len(all)
+	if b.Count > b.Budget-1 {
+		total += b.Count - len(b.List)
+	}
 	text := strings.Join(out, "; ")
-	if more > 0 {
+	if more := total - few; more > 0 {
 		text += fmt.Sprintf("; and %d more", more)
 	}
 	return text

@@ -245,7 +245,7 @@ func (m *machine) start() {
 // available(old)" of rollingUpdate in pkg/controller/daemon/update.go.)
 func (m *machine) startDown() {
 	hold := m.held()
-	if hold == HoldNew {
+	if hold == HoldNew || hold == HoldUnsettled && !m.spec.Strict {
 		hold = HoldNone
 	}
 	if hold != HoldNone {
@@ -263,25 +263,10 @@ func (m *machine) begin(sick bool) {
 	m.event(EventStarted)
 }
 
-// turnDown is the turn of a pod that is down, where that has to wait for one (strict). It is among those that are down
-// already, so that it goes before all that are available, and after those that are being replaced. Of two that both wait the
-// one with the lower ticket goes first.
+// turnDown is the turn of a pod that is down, where that has to wait for one (strict).
 func (m *machine) turnDown() bool {
-	b := Blockers{Generation: m.Ticket.Generation, Members: 1}
-	for i := range m.peers {
-		p := &m.peers[i]
-		b.Members += one(p.placed())
-		reason := m.w.blocks(&m.Ticket, p)
-		if s := p.State; s != nil && p.Trouble == TroubleNone && (!s.Phase.Disrupted() || s.waits() && s.Ticket.Above(m.Ticket)) {
-			reason = ReasonNone
-		}
-		if reason != ReasonNone {
-			b.add(p, reason)
-		}
-	}
-	b.Budget = m.spec.Limit(b.Members)
-	m.d.Blockers = b
-	return b.May()
+	m.d.Blockers = mayReplaceDown(&m.State, m.peers, m.spec, m.w)
+	return m.d.Blockers.May()
 }
 
 // turn asks the rule, and the canaries.

@@ -165,16 +165,14 @@ func (s *sim) settle() {
 			h.file = "W"
 		}
 		for m, member := range s.members {
-			h.down[m] = false
-			if member.host == nil { // forgotten
-				h.heard[m] = -1
-			}
+			h.down[m] = member.host == nil
 		}
 	}
 	s.logf("all faults are over, %+v", s.spec)
 	rounds := 400 + 60*len(s.hosts)
 	for range rounds {
 		s.calm(10 * time.Second)
+		s.forget()
 		if s.found != "" {
 			return
 		}
@@ -184,6 +182,24 @@ func (s *sim) settle() {
 		}
 	}
 	s.fail("stuck: not everybody has finished %s after the last fault", time.Duration(rounds)*10*time.Second)
+}
+
+// forget is the operator, who forgets members that nobody has any more when those that the hosts are now have shown up.
+func (s *sim) forget() {
+	for _, h := range s.hosts {
+		for _, o := range s.hosts {
+			if h != o && h.heard[o.member] < 0 {
+				return
+			}
+		}
+	}
+	for _, h := range s.hosts {
+		for m, member := range s.members {
+			if member.host == nil {
+				h.heard[m] = -1
+			}
+		}
+	}
 }
 
 // rest: nothing is told any more.

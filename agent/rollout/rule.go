@@ -51,15 +51,32 @@ func mayStart(self *State, peers []Peer, spec strategy.Strategy, w without) Bloc
 	b := Blockers{Generation: self.Ticket.Generation, Members: 1}
 	for i := range peers {
 		p := &peers[i]
-		if p.placed() {
-			b.Members++
-		}
+		b.Members += one(p.placed())
 		if reason := w.blocks(&self.Ticket, p); reason != ReasonNone {
 			b.add(p, reason)
 		}
 	}
 	b.Budget = spec.Limit(b.Members)
 	b.own = self.Ticket.Generation < self.Target.Generation
+	return b
+}
+
+// mayReplaceDown is the rule for a pod that is down and has to wait for its turn (strict). It counts as down already, so that
+// it goes before all that are available, and after those that are being replaced; of two that both wait, the one with the
+// lower ticket goes first. Were it held to the ticket rule, it and one that is available could wait for each other.
+func mayReplaceDown(self *State, peers []Peer, spec strategy.Strategy, w without) Blockers {
+	b := Blockers{Generation: self.Ticket.Generation, Members: 1}
+	for i := range peers {
+		p := &peers[i]
+		b.Members += one(p.placed())
+		if s := p.State; s != nil && p.Trouble == TroubleNone && (!s.Phase.Disrupted() || s.waits() && s.Ticket.Above(self.Ticket)) {
+			continue
+		}
+		if reason := w.blocks(&self.Ticket, p); reason != ReasonNone {
+			b.add(p, reason)
+		}
+	}
+	b.Budget = spec.Limit(b.Members)
 	return b
 }
 

@@ -164,6 +164,7 @@ func Restore(told *State, now time.Time) State {
 // disk in anything that others rely on or that a restart needs.
 func (s *State) Promises(onDisk *State) bool {
 	return s.Ticket != onDisk.Ticket || s.Target != onDisk.Target || s.Phase.Taken() != onDisk.Phase.Taken() ||
+		(s.Phase == PhaseNotPlaced) != (onDisk.Phase == PhaseNotPlaced) ||
 		s.Rejected != onDisk.Rejected || s.Sick != onDisk.Sick || s.Good != onDisk.Good || s.GoodBefore != onDisk.GoodBefore ||
 		!s.HeldUntil.Equal(onDisk.HeldUntil)
 }

@@ -100,17 +100,25 @@ func Queue(members []Peer) []Peer {
 	return out
 }
 
-// WhyNot says who stands in the way of a member, as far as the record here goes.
+// WhyNot says who stands in the way of a member, as far as the records here go. Of one that has nothing to wait for, nobody
+// does.
 func WhyNot(id string, members []Peer, spec strategy.Strategy) Blockers {
 	i := slices.IndexFunc(members, func(p Peer) bool { return p.ID == id })
 	if i < 0 || members[i].State == nil {
-		return Blockers{}
+		return Blockers{Budget: 1}
 	}
 	others := slices.Delete(slices.Clone(members), i, i+1)
-	b := mayStart(members[i].State, others, spec, without{})
-	if members[i].State.Phase == PhaseHeld {
-		b.hold = members[i].State.Hold
+	s := members[i].State
+	var b Blockers
+	switch {
+	case s.Done(0) || s.Phase.Taken():
+		return Blockers{Budget: 1}
+	case s.Phase == PhaseUnavailable:
+		b = mayReplaceDown(s, others, spec, without{})
+	default:
+		b = mayStart(s, others, spec, without{})
 	}
+	b.hold = s.Hold
 	return b
 }
 
