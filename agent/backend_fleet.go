@@ -215,8 +215,10 @@ func (b backend) Trust(_ context.Context, req api.TrustRequest) (*api.TrustResul
 	}
 	held := func(m fleet.Member) bool { return m.Standing == store.Held }
 	m, err := find(v, req.Member, held, "held member")
-	if trusted, ok := pinned(v, req.Member); err != nil && ok {
-		m, err = trusted, nil
+	if e, ok := errors.AsType[*api.Error](err); ok && e.Code == api.CodeNotFound {
+		if trusted, ok := pinned(v, req.Member); ok {
+			m, err = trusted, nil
+		}
 	}
 	if err != nil {
 		return nil, err

@@ -66,6 +66,7 @@ type fleetPart struct {
 
 	// The rest belongs to the loop, and to New before it.
 	seen             nodeSeen
+	tried            time.Time
 	rosterID, keysID fileIdentity
 }
 
@@ -87,8 +88,9 @@ func (a *Agent) openGossip() error {
 	return nil
 }
 
-// open tries to become a member.
+// open tries to become a member; the loop calls it, and New.
 func (f *fleetPart) open() {
+	f.tried = time.Now()
 	f.keysID = identify(f.a.cfg.Gossip.KeyFile)
 	mode, err := f.a.cfg.GossipMode()
 	var node *gossip.Node
@@ -98,16 +100,22 @@ func (f *fleetPart) open() {
 	f.mu.Lock()
 	f.mode, f.off = mode, err
 	f.mu.Unlock()
-	text := ""
-	if err != nil {
-		text = "gossip is off: " + err.Error()
-	}
-	f.a.when(text != "", "Gossip", api.SeverityError, text+"; everything on this host works, but it is not seen by the others", "correct it, then: dsctl reload")
+	f.reportOff(err)
 	if node != nil {
+		if f.id.Created {
+			f.a.rollouts.lost = false // a new member has told nothing
+		}
 		f.a.metrics.Registry().MustRegister(node)
 		f.node.Store(node)
 		f.opened <- struct{}{}
 	}
+}
+
+// reportOff tells why gossip is wanted and not there; nil: it is there, or not wanted.
+func (f *fleetPart) reportOff(err error) {
+	f.a.when(err != nil, "Gossip", api.SeverityError,
+		fmt.Sprintf("gossip is off: %v; everything on this host works, but it is not seen by the others, and no available pod is replaced", err),
+		"correct it; it is tried again by itself, and at once with dsctl reload")
 }
 
 // member makes the gossip node.
@@ -142,7 +150,7 @@ func (f *fleetPart) config(mode config.GossipMode) (gossip.Config, error) {
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return cfg, err
 	}
-	cfg.Roster, _ = f.readRoster()
+	cfg.Roster, _, _ = f.readRoster()
 	if cfg.Identity, err = identity.Load(cfg.Dir); err != nil {
 		return cfg, err
 	}
@@ -202,12 +210,11 @@ func (f *fleetPart) readKeys() ([][]byte, error) {
 const lastRoster = "members.yaml"
 
 // readRoster reads the file that says who counts. One with an error leaves in effect what it said before, also across a
-// restart.
-func (f *fleetPart) readRoster() (*store.Roster, diag.List) {
+// restart: usable is false where that is not known here either.
+func (f *fleetPart) readRoster() (r *store.Roster, problems diag.List, usable bool) {
 	path, kept := f.a.cfg.MembersFile, filepath.Join(f.a.cfg.StateDir, "gossip", lastRoster)
 	f.rosterID = identify(path)
-	var r *store.Roster
-	var problems diag.List
+	usable = true
 	err := fs.ErrNotExist
 	if path != "" {
 		r, problems, err = roster.Read(path)
@@ -217,12 +224,14 @@ func (f *fleetPart) readRoster() (*store.Roster, diag.List) {
 		// Only the default one may be missing: a slip in its name must not make everybody count.
 		r, path, err = nil, "", ignoreMissing(os.Remove(kept))
 	case err == nil && !problems.HasErrors():
-		err = keep(kept, path)
+		if err := keep(kept, path); err != nil {
+			f.a.log.Error().Err(err).Msg("the list of members could not be copied; after a restart with a bad file it would be lost")
+		}
 	default:
 		if last, lastProblems, lastErr := roster.Read(kept); lastErr == nil && !lastProblems.HasErrors() {
 			r = last
 		} else {
-			path = ""
+			path, usable = "", false
 		}
 	}
 	if err != nil {
@@ -232,8 +241,10 @@ func (f *fleetPart) readRoster() (*store.Roster, diag.List) {
 	f.a.when(problem != "", "MembersFile", api.SeverityError, "the list of members cannot be used; what it said before stays in effect: "+problem, "correct the file, then: dsctl reload")
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.rosterFile = path
-	return r, problems
+	if usable {
+		f.rosterFile = path
+	}
+	return r, problems, usable
 }
 
 func ignoreMissing(err error) error {
@@ -252,23 +263,46 @@ func keep(to, from string) error {
 	return atomicfile.WriteFile(to, data, 0o600)
 }
 
-// run is the member until ctx ends; it begins when there is one.
+// run is the member until ctx ends; it begins when there is one. One that could not start is given up, and the loop tries
+// again.
 func (f *fleetPart) run(ctx context.Context) error {
-	select {
-	case <-ctx.Done():
-		return nil
-	case <-f.opened:
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-f.opened:
+		}
+		node := f.node.Load()
+		err := f.runMember(ctx, node)
+		if ctx.Err() != nil {
+			if err != nil {
+				f.a.log.Error().Err(err).Msg("gossip ended with an error")
+			}
+			return nil
+		}
+		f.a.metrics.Registry().Unregister(node)
+		f.mu.Lock()
+		f.off = err
+		f.mu.Unlock()
+		f.node.Store(nil)
+		select {
+		case f.wake <- struct{}{}:
+		default:
+		}
 	}
-	node := f.node.Load()
+}
+
+// runMember runs one member and what looks after it.
+func (f *fleetPart) runMember(ctx context.Context, node *gossip.Node) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	var wg sync.WaitGroup
+	defer wg.Wait()
 	wg.Go(func() { f.watch(ctx, node) })
 	wg.Go(func() { f.publish(ctx, node) })
 	err := node.Run(ctx)
-	wg.Wait()
-	if err != nil {
-		f.a.log.Error().Err(err).Msg("gossip ended with an error")
-	}
-	return nil
+	cancel()
+	return err
 }
 
 // close gives up a node that never ran.
@@ -415,7 +449,12 @@ func (f *fleetPart) publish(ctx context.Context, node *gossip.Node) {
 		f.told = map[string][]byte{}
 		f.mu.Unlock()
 		for section, body := range told {
-			if err := node.Publish(section, body); err != nil {
+			err := node.Publish(section, body)
+			if errors.Is(err, gossip.ErrReturned) && section != sectionRollout {
+				node.TakeReturned(section) // what this host is now is the truth
+				err = node.Publish(section, body)
+			}
+			if err != nil && !errors.Is(err, gossip.ErrReturned) { // the loop takes the rollout's up and publishes again
 				f.a.log.Error().Err(err).Str(zf.Section, section).Msg("a record of this host could not be written")
 				f.mu.Lock()
 				delete(f.last, section) // so that the next round has it tried again
@@ -435,7 +474,12 @@ func (f *fleetPart) publish(ctx context.Context, node *gossip.Node) {
 func (f *fleetPart) refresh(force bool) (changed []string, problems diag.List) {
 	node := f.node.Load()
 	if node == nil {
-		if !force && identify(f.a.cfg.Gossip.KeyFile) == f.keysID {
+		f.mu.Lock()
+		off := f.off
+		f.mu.Unlock()
+		f.reportOff(off)
+		again := off != nil && time.Since(f.tried) >= resync
+		if !force && !again && identify(f.a.cfg.Gossip.KeyFile) == f.keysID {
 			return nil, nil
 		}
 		f.open()
@@ -457,7 +501,10 @@ func (f *fleetPart) refresh(force bool) (changed []string, problems diag.List) {
 		}
 	}
 	if before := f.rosterID; identify(f.a.cfg.MembersFile) != before {
-		r, found := f.readRoster()
+		r, found, usable := f.readRoster()
+		if !usable {
+			return changed, append(problems, found...)
+		}
 		if err := node.SetRoster(r); err != nil {
 			found = append(found, diag.Problem{File: f.a.cfg.MembersFile, Severity: diag.Error, Message: err.Error()})
 		}

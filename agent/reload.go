@@ -107,6 +107,9 @@ func (a *Agent) reread() (config.Config, diag.List, error) {
 
 // takeOver is the part of a reload that the loop does.
 func (a *Agent) takeOver(ctx context.Context, next config.Config, problems diag.List, res *api.ReloadResult) {
+	if a.fleet.node.Load() == nil {
+		a.cfg.Gossip = next.Gossip // it begins with the new ones
+	}
 	for _, key := range config.Changed(a.cfg, next) {
 		if key == "log.level" && a.opts.SetLevel != nil && a.opts.SetLevel(next.Log.Level) == nil {
 			a.cfg.Log.Level = next.Log.Level

@@ -43,9 +43,14 @@ type peerSection struct {
 // roll advances every DaemonSet's rollout by one step and says what may be replaced now. What others rely on is on disk
 // before it returns; where that fails nothing may be replaced.
 func (a *Agent) roll(s *state) {
+	if s.scanErr != nil {
+		a.applyRollouts(s, s.scanErr) // nothing is known of what stands
+		return
+	}
 	begin := time.Now()
 	view := a.fleet.look()
-	a.recoverRollouts(view)
+	a.recoverRollouts(view, s.now)
+	a.holdAll(s.now)
 	peers := a.peersOf(view)
 	declared := map[string]bool{}
 	for i, ds := range s.specs.DaemonSets {
@@ -57,6 +62,9 @@ func (a *Agent) roll(s *state) {
 		others := peers.of(w.Key, a.rollouts.peers[w.Key])
 		next, d := rollout.Next(rollout.Input{State: before, Seen: a.observe(s, ds, w, plan, view), Peers: others, Strategy: plan})
 		a.rollouts.states[w.Key], a.rollouts.decisions[w.Key], a.rollouts.peers[w.Key] = next, d, others
+		if next.Phase == rollout.PhaseNotPlaced || !plan.OnDelete || next.Running == next.Target.Revision {
+			delete(a.rollouts.requested, w.Key) // nothing is left of what was asked for
+		}
 		a.rollouts.measure(w.Key, before, d, s.now)
 		a.tellRollout(w.Key, &next, d)
 	}
@@ -84,7 +92,7 @@ func (a *Agent) applyRollouts(s *state, saveErr error) {
 		d, ok := a.rollouts.decisions[w.Key]
 		switch {
 		case saveErr != nil:
-			w.Hold = "the state of the rollout cannot be written to disk"
+			w.Hold = "the manifests directory or the state of the rollout cannot be used: " + saveErr.Error()
 		case !ok:
 			w.Hold = "it has not been decided yet"
 		case !d.Replace:
@@ -101,7 +109,6 @@ func (a *Agent) applyRollouts(s *state, saveErr error) {
 
 // observe is what this host sees of one DaemonSet.
 func (a *Agent) observe(s *state, ds *spec.DaemonSet, w *plan.Wanted, st strategy.Strategy, view *fleet.View) rollout.Observation {
-	w.Surge = st.Surge
 	var locals []string
 	var running *plan.Present
 	for i := range s.input.Present {
@@ -115,14 +122,14 @@ func (a *Agent) observe(s *state, ds *spec.DaemonSet, w *plan.Wanted, st strateg
 		}
 	}
 	o := rollout.Observation{
-		Now: s.now, ID: a.fleet.self(), Placed: !w.Evicted && (w.Decision.ShouldRun || w.Decision.ShouldContinueRunning && running != nil),
-		Canary: st.Canary != nil && st.Canary.Matches(labels.Set(s.node.Labels)), Answers: s.kubelet.AssumeReady || s.kubelet.Healthy && s.kubelet.HealthErr == nil,
-		Alone: a.fleet.alone(), Settled: a.fleet.alone() || settledEnough(view), Requested: a.rollouts.requested[w.Key], LastGood: a.lastGood(s, ds),
+		Now: s.now, ID: a.fleet.self(), Placed: !w.Evicted && w.Decision.ShouldRun, // one that only stays is not replaced
+		Canary: st.Canary != nil && st.Canary.Matches(labels.Set(s.node.Labels)), Answers: s.kubelet.AssumeReady || s.kubelet.Healthy && s.kubelet.HealthErr == nil && s.kubelet.PodsErr == nil,
+		Alone: a.fleet.alone(), Settled: a.fleet.alone() || settledEnough(view) && !a.rollouts.lost, Requested: a.rollouts.requested[w.Key], LastGood: a.lastGood(s, ds),
 	}
 	if w.Blocked == "" && !s.specs.Undecided(w.Source) {
 		o.Wanted = rollout.Revision{Fleet: a.rendered[ds].fleet, Local: w.Manifest.Revision}
-		a.rollouts.noteFleet(w.Key, o.Wanted, locals)
 	}
+	a.rollouts.noteFleets(w.Key, locals, o.Wanted, a.rollouts.states[w.Key].Target.Revision)
 	if running != nil {
 		o.Running = a.rollouts.fleetOf(w.Key, running.Revision)
 		o.Pod, o.Shown = a.podOf(s, w.Key, running)
@@ -159,7 +166,7 @@ func (a *Agent) podOf(s *state, key string, p *plan.Present) (rollout.Pod, rollo
 	switch {
 	case k.AssumeReady:
 		return rollout.PodUp, shown
-	case !k.Healthy && s.now.Sub(s.kubelet.Since) > silence || k.PodsAt.IsZero():
+	case k.PodsAt.IsZero() || s.now.Sub(k.PodsAt) > silence:
 		return rollout.PodUnknown, shown
 	case listed && pod.Available && k.PodsAt.After(memory.WrittenAt):
 		return rollout.PodUp, shown
@@ -292,35 +299,53 @@ func (p *peerOf) of(key string) (peer rollout.Peer, member bool) {
 	return peer, true
 }
 
-// recoverRollouts takes what this host told the others where its own file was lost: its tickets may not fall.
-func (a *Agent) recoverRollouts(view *fleet.View) {
-	if !a.rollouts.lost || view == nil {
+// recoverRollouts takes back what this host has told the others and its own disk does not know, as after the disk was lost or
+// restored: its tickets may not fall. Where the file is gone and the identity is not, nothing is told before that is certain.
+func (a *Agent) recoverRollouts(view *fleet.View, now time.Time) {
+	node := a.fleet.node.Load()
+	if node == nil {
 		return
 	}
-	m, err := view.Lookup(a.fleet.self())
+	if body, ok := node.TakeReturned(sectionRollout); ok {
+		a.restoreRollouts(body, now)
+	}
+	if a.rollouts.lost && view != nil && view.Settled {
+		a.rollouts.lost = false
+	}
+}
+
+func (a *Agent) restoreRollouts(body []byte, now time.Time) {
+	section, err := rollout.Decode(a.fleet.self(), body)
 	if err != nil {
+		a.log.Error().Err(err).Msg("what this host told of its rollouts cannot be read")
 		return
 	}
-	told, ok := m.Sections[sectionRollout]
-	if !ok {
-		return
-	}
-	a.rollouts.lost = false
-	section, err := rollout.Decode(a.fleet.self(), told.Body)
-	if err != nil {
-		return
-	}
-	for _, st := range section.States {
-		if _, known := a.rollouts.states[st.Key]; !known {
-			a.rollouts.states[st.Key] = st
+	for _, told := range section.States {
+		if st, known := a.rollouts.states[told.Key]; !known || told.Ticket.Above(st.Ticket) || told.Target.Generation > st.Target.Generation {
+			a.rollouts.states[told.Key] = rollout.Restore(&told, now)
 		}
 	}
+}
+
+// holdAll has everything that was placed wait as if it had been placed now. It is called when gossip was off and is on: those who
+// are met now have not heard of this host.
+func (a *Agent) holdAll(now time.Time) {
+	alone := a.fleet.alone()
+	if a.rollouts.alone && !alone {
+		for key, st := range a.rollouts.states {
+			if st.Phase != rollout.PhaseNotPlaced {
+				st.HeldUntil = now.Add(rollout.HoldDown)
+				a.rollouts.states[key] = st
+			}
+		}
+	}
+	a.rollouts.alone = alone
 }
 
 // publishRollouts tells the others. States of what is not declared and has no pod are kept, and not told: this host is no
 // member of such a DaemonSet.
 func (a *Agent) publishRollouts(declared map[string]bool) {
-	if a.fleet.node.Load() == nil {
+	if a.fleet.node.Load() == nil || a.rollouts.lost {
 		return
 	}
 	var states []rollout.State

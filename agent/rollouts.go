@@ -23,6 +23,8 @@ type rolloutFile struct {
 	States  map[string]rollout.State `json:"daemonsets"`
 	// Fleets gives, by DaemonSet and by the revision of a manifest here, the revision that hosts share, where it is another.
 	Fleets map[string]map[string]string `json:"fleets,omitempty"`
+	// Alone: gossip was off.
+	Alone bool `json:"alone,omitempty"`
 	// Took is how long the latest replacement of each DaemonSet's pod took, in nanoseconds.
 	Took map[string]time.Duration `json:"took,omitempty"`
 }
@@ -38,8 +40,11 @@ type rollouts struct {
 	// onDisk is what the file says, saved its bytes.
 	onDisk map[string]rollout.State
 	saved  []byte
-	// lost is set when there was a file and it could not be used: what was told to others is then taken from their records.
+	// lost is set while there is no file though there was one, or may have been: nothing is told until the others have shown
+	// what was told before.
 	lost bool
+	// alone is whether gossip was off in the last round.
+	alone, aloneOnDisk bool
 	// decisions are those of the last round, peers what they were made from; requested are the DaemonSets whose replacement an operator asked for here.
 	decisions map[string]rollout.Decision
 	peers     map[string][]rollout.Peer
@@ -56,6 +61,7 @@ func loadRollouts(dir string) (*rollouts, error) {
 	}
 	data, err := readBounded(r.path, maxMemoryBytes)
 	if errors.Is(err, fs.ErrNotExist) {
+		r.lost = true
 		return r, nil
 	}
 	var f rolloutFile
@@ -69,6 +75,7 @@ func loadRollouts(dir string) (*rollouts, error) {
 	}
 	r.states, r.fleets, r.took, r.saved = f.States, f.Fleets, f.Took, data
 	r.onDisk = maps.Clone(f.States)
+	r.alone, r.aloneOnDisk = f.Alone, f.Alone
 	return r, nil
 }
 
@@ -95,7 +102,7 @@ func decodeRollouts(data []byte) (rolloutFile, error) {
 // save writes what has changed, if that is something that others rely on. What only follows from the kubelet's answers is
 // written along with the next thing that does.
 func (r *rollouts) save() error {
-	promises := false
+	promises := r.alone != r.aloneOnDisk
 	for key, s := range r.states {
 		before := r.onDisk[key]
 		promises = promises || s.Promises(&before)
@@ -103,7 +110,7 @@ func (r *rollouts) save() error {
 	if !promises && r.saved != nil {
 		return nil
 	}
-	data, err := json.Marshal(rolloutFile{Version: 1, States: r.states, Fleets: r.fleets, Took: r.took})
+	data, err := json.Marshal(rolloutFile{Version: 1, States: r.states, Fleets: r.fleets, Alone: r.alone, Took: r.took})
 	if err != nil {
 		return fmt.Errorf("encoding the state of rollouts: %w", err)
 	}
@@ -114,6 +121,7 @@ func (r *rollouts) save() error {
 		return fmt.Errorf("saving the state of rollouts: %w", err)
 	}
 	r.saved, r.onDisk = data, maps.Clone(r.states)
+	r.aloneOnDisk = r.alone
 	return nil
 }
 
@@ -135,16 +143,18 @@ func (r *rollouts) fleetOf(key, local string) rollout.Revision {
 	return rollout.Revision{Fleet: local, Local: local}
 }
 
-// noteFleet remembers the revision that hosts share for one of this host, and forgets those of manifests that are gone.
-func (r *rollouts) noteFleet(key string, rev rollout.Revision, stand []string) {
-	maps.DeleteFunc(r.fleets[key], func(local, _ string) bool { return local != rev.Local && !slices.Contains(stand, local) })
-	if rev.Fleet == rev.Local || rev.Local == "" {
-		return
+// noteFleets remembers the revisions that hosts share for some of this host, and forgets those of manifests that are gone.
+func (r *rollouts) noteFleets(key string, stand []string, revs ...rollout.Revision) {
+	maps.DeleteFunc(r.fleets[key], func(local, _ string) bool { return !slices.Contains(stand, local) })
+	for _, rev := range revs {
+		if rev.Fleet == rev.Local || rev.Local == "" {
+			continue
+		}
+		if r.fleets[key] == nil {
+			r.fleets[key] = map[string]string{}
+		}
+		r.fleets[key][rev.Local] = rev.Fleet
 	}
-	if r.fleets[key] == nil {
-		r.fleets[key] = map[string]string{}
-	}
-	r.fleets[key][rev.Local] = rev.Fleet
 }
 
 // rolling is where one DaemonSet's rollout stands, as the API reads it. Nothing of it changes.

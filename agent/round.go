@@ -18,6 +18,7 @@ import (
 	"github.com/daemonsetd/daemonsetd/manifests/render"
 	"github.com/daemonsetd/daemonsetd/manifests/spec"
 	"github.com/daemonsetd/daemonsetd/manifests/store"
+	"github.com/daemonsetd/daemonsetd/manifests/strategy"
 )
 
 // state is everything that a round has read.
@@ -167,7 +168,7 @@ func (a *Agent) want(s *state, ds *spec.DaemonSet, r *rendered) plan.Wanted {
 	}
 	w := plan.Wanted{
 		Key: key, Namespace: ds.Object.Namespace, Name: ds.Object.Name, Source: ds.Source.File, Manifest: r.manifest, Decision: compiled.Decide(s.node),
-		Evicted: eviction.Evicted(s.now),
+		Evicted: eviction.Evicted(s.now), Surge: surges(ds),
 	}
 	if r.blocked != "" {
 		w.Blocked = r.blocked
@@ -175,6 +176,12 @@ func (a *Agent) want(s *state, ds *spec.DaemonSet, r *rendered) plan.Wanted {
 		w.Blocked = f
 	}
 	return w
+}
+
+// surges says whether the new pod is started beside the old one.
+func surges(ds *spec.DaemonSet) bool {
+	st, _ := strategy.Parse(ds.Object)
+	return st.Surge
 }
 
 // conflict says which foreign file is in the way of a manifest: one of the same name, or one that declares the same pod.

@@ -111,6 +111,7 @@ func (n *Node) candidates(ctx context.Context) []netip.AddrPort {
 // seeds are the addresses of the hosts to join.
 func (n *Node) seeds(ctx context.Context) []netip.AddrPort {
 	var addrs []netip.AddrPort
+	failed := false
 	for _, text := range n.cfg.Join {
 		host, port, err := splitHost(text)
 		if err != nil {
@@ -118,6 +119,7 @@ func (n *Node) seeds(ctx context.Context) []netip.AddrPort {
 		}
 		ips, err := n.lookup(ctx, host)
 		if err != nil {
+			failed = true
 			n.counts.joins.WithLabelValues("lookup-failed").Inc()
 			n.log.Debug().Err(err).Str(zf.Host, host).Msg("a host to join was not found")
 			continue
@@ -128,6 +130,7 @@ func (n *Node) seeds(ctx context.Context) []netip.AddrPort {
 			}
 		}
 	}
+	n.lonely.Store(!failed && len(addrs) == 0)
 	return addrs
 }
 

@@ -47,13 +47,17 @@ type Node struct {
 	publishing sync.Mutex
 	// own are the bodies that this run has published, by section. What an earlier run wrote is written anew, so that every
 	// start is a new generation.
-	own    map[string][]byte
+	own map[string][]byte
+	// back are the bodies that others had of this member and that were not taken yet, by section.
+	back   map[string][]byte
 	change chan struct{}
 	// pushed gets a value when there is something to push.
 	pushed   chan struct{}
 	joinSoon chan record.ID
 	started  time.Time
 
+	// lonely is set when the hosts to join were looked up and were this one alone.
+	lonely atomic.Bool
 	// ring holds the keys; nil: nothing is encrypted.
 	ring *memberlist.Keyring
 	// list is memberlist once Run has begun.
@@ -74,7 +78,7 @@ func New(cfg Config) (*Node, error) {
 		cfg: cfg, timing: cfg.Timing, log: cfg.Logger, counts: c, inbox: newInbox(c),
 		signer: record.NewSigner(cfg.Cluster, cfg.Identity.Private), sealer: wire.NewSealer(cfg.Cluster, cfg.Identity.Private),
 		change: make(chan struct{}, 1), pushed: make(chan struct{}, 1), joinSoon: make(chan record.ID, 16), started: time.Now(),
-		swim: &swim{peers: map[record.ID]*peer{}, limit: store.DefaultMaxMembers}, blames: newBlames(), own: map[string][]byte{},
+		swim: &swim{peers: map[record.ID]*peer{}, limit: store.DefaultMaxMembers}, blames: newBlames(), own: map[string][]byte{}, back: map[string][]byte{},
 		strangers: newStrangers(),
 	}
 	n.outbox = newOutbox(c, n.send)
@@ -179,6 +183,9 @@ func (n *Node) Publish(section string, body []byte) error {
 func (n *Node) publish(section string, body []byte) error {
 	n.publishing.Lock()
 	defer n.publishing.Unlock()
+	if _, ok := n.back[section]; ok {
+		return fmt.Errorf("section %q: %w", section, ErrReturned)
+	}
 	if old, ok := n.own[section]; ok && bytes.Equal(old, body) {
 		return nil
 	}
@@ -201,11 +208,35 @@ func (n *Node) write(section string, body []byte) error {
 	return err
 }
 
-// republish writes all sections of this member anew. It is called when somebody showed a record of this member that is
-// newer than its own: its disk is older than what it has said before.
-func (n *Node) republish() {
+// returned deals with a record of this member that is newer than its own: its disk is older than what it has said before. What
+// it said is kept for TakeReturned and said again, and everything else too, under stamps above it.
+func (n *Node) returned(r record.Record) {
 	n.publishing.Lock()
 	defer n.publishing.Unlock()
+	if r.Section != store.SectionMember {
+		n.back[r.Section] = r.Body
+		n.own[r.Section] = r.Body
+	}
+	n.republish()
+	n.changed()
+}
+
+// ErrReturned is an attempt to publish a section of which others have shown something newer of this member's own: what is
+// published now may not know of it. TakeReturned gives it.
+var ErrReturned = errors.New("others have a newer record of this host's own")
+
+// TakeReturned gives what others had of a section of this member that was newer than its own, once: what a disk that was lost
+// or restored has forgotten. Until it is taken the section cannot be published.
+func (n *Node) TakeReturned(section string) ([]byte, bool) {
+	n.publishing.Lock()
+	defer n.publishing.Unlock()
+	body, ok := n.back[section]
+	delete(n.back, section)
+	return body, ok
+}
+
+// republish writes all sections of this member anew; publishing is held.
+func (n *Node) republish() {
 	for section, body := range n.own {
 		if err := n.write(section, body); err != nil {
 			n.log.Error().Err(err).Str(zf.Section, section).Msg("this member's own record could not be written")

@@ -159,7 +159,7 @@ func (n *Node) offer(encoded []byte, from record.ID) (record.Record, bool) {
 	case store.Own:
 		n.log.Warn().Str(zf.Section, r.Section).Stringer(zf.Stamp, r.Stamp).
 			Msg("others have a newer record of this member than its own disk; writing it anew")
-		n.republish()
+		n.returned(r)
 	case store.Forged, store.Malformed, store.Future, store.Full:
 		n.blame(from, "it sends records that are "+outcome.String())
 	}

@@ -107,7 +107,7 @@ func (n *Node) look(now time.Time) *View {
 	for id, p := range peers {
 		if id != v.Self && p.alive && p.addr.IsValid() {
 			// Its records have not come yet, or it was forgotten and still runs. One that is gone and has none is nobody.
-			v.Members = append(v.Members, n.member(store.Member{ID: id, Address: p.addr}, p, true, now))
+			v.Members = append(v.Members, n.member(store.Member{ID: id, Address: p.addr, Standing: n.table.Standing(id)}, p, true, now))
 		}
 	}
 	slices.SortFunc(v.Members, func(a, b Member) int { return cmp.Or(cmp.Compare(a.Name, b.Name), a.ID.Compare(b.ID)) })
@@ -140,10 +140,12 @@ func (n *Node) member(m store.Member, p peer, known bool, now time.Time) Member 
 	return out
 }
 
-// isSettled: see View.Settled. A fleet of which nobody else is known, and none was to be joined, has nothing to teach.
+// isSettled: see View.Settled. A fleet of which nobody else is known, and nobody but this host was to be joined, has nothing to
+// teach.
 func (n *Node) isSettled(now time.Time, alive, known int) bool {
-	if known <= 1 && len(n.cfg.Join) == 0 {
-		return true
+	if known <= 1 {
+		// Somebody was to be joined and nobody has been met: there may be a fleet that is not seen.
+		return len(n.cfg.Join) == 0 || n.lonely.Load()
 	}
 	return now.Sub(n.started) >= n.timing.Settle && n.sync.settled(alive)
 }

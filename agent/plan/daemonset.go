@@ -150,9 +150,10 @@ func (p *planner) holds(cur Present) {
 	}
 }
 
-// beside says whether an older pod is kept beside the new one: while it is available and the new one is not.
+// beside says whether an older pod is kept beside the new one: while it is available and the new one is not, also where the
+// DaemonSet asks for no surge any more.
 func (p *planner) beside(old, cur Present) bool {
-	if !p.wanted.Surge || p.in.Kubelet.AssumeReady || !p.standing(old) {
+	if p.in.Kubelet.AssumeReady || !p.standing(old) {
 		return false
 	}
 	return !p.in.Kubelet.Healthy || !p.fresh() || !p.in.Kubelet.Pods[p.fullName(cur.PodName)].Available
@@ -168,7 +169,7 @@ func (p *planner) replace() {
 		p.stands(PhaseWaiting, old, p.wanted.Hold)
 	case (!k.Healthy || k.Missed) && !k.AssumeReady:
 		p.stands(PhaseWaiting, old, "the kubelet is not answering: nothing is replaced until it does")
-	case p.wanted.Surge && p.standing(old):
+	case p.wanted.Surge && slices.ContainsFunc(p.present, p.standing):
 		p.surge()
 	default:
 		for _, m := range p.present {
@@ -184,8 +185,14 @@ func (p *planner) standing(m Present) bool {
 	return p.in.Kubelet.AssumeReady || p.in.Kubelet.Pods[p.fullName(m.PodName)].Available
 }
 
-// surge writes the new revision beside the old one, which holds takes down when the new pod is available.
+// surge writes the new revision beside the old one, which holds takes down when the new pod is available. What does not stand,
+// as a revision that was given up for this one, goes.
 func (p *planner) surge() {
+	for _, m := range p.present {
+		if !p.standing(m) {
+			p.remove(m, ReasonSuperseded, "a newer revision is wanted, and its pod is not available")
+		}
+	}
 	p.write(Write, p.wanted.Manifest, ReasonSurge, "the template has changed; the old pod stays until the new one is available")
 	p.stands(PhaseUpdating, presentOf(p.wanted), "the new pod is starting beside the old one")
 	p.hurry = !p.in.Kubelet.AssumeReady
