@@ -7,9 +7,10 @@ package pace
 import "time"
 
 const (
-	// LookLeast and LookMost bound the time between two looks at the fleet. The most is what a member of ten thousand may
-	// add to each wave of a rollout.
-	LookLeast, LookMost = 50 * time.Millisecond, time.Second
+	// LookLeast is the shortest time between two looks at the fleet.
+	LookLeast = 50 * time.Millisecond
+	// LookMost is the longest one while there is news: what a large fleet on a slow host may add to each wave of a rollout.
+	LookMost = time.Second
 	// lookShare is how many times as long as a look takes until the next: looks have a twentieth of a core at most.
 	lookShare = 19
 )

@@ -47,6 +47,8 @@ type Config struct {
 	Behaviour func(host int, pod *corev1.Pod) kubeletsim.Behaviour
 	// Scan is how often a kubelet looks at its directory; 0: every 500 ms.
 	Scan time.Duration
+	// RunningAge is kubeletsim.Options.RunningAge.
+	RunningAge time.Duration
 	// Log gets what the agents log; nil: nobody does.
 	Log io.Writer
 }
@@ -162,7 +164,7 @@ func (f *Fleet) host(i int) *Host {
 	f.must(os.WriteFile(filepath.Join(h.dir, "gossip.key"), []byte(key+"\n"), 0o600))
 	var err error
 	h.Kubelet, err = kubeletsim.New(kubeletsim.Options{
-		Dir: filepath.Join(h.dir, "manifests"), NodeName: h.Name, Manual: true, ScanEvery: f.cfg.Scan, Seed: f.cfg.Seed + uint64(i), //nolint:gosec // it is not negative
+		Dir: filepath.Join(h.dir, "manifests"), NodeName: h.Name, Manual: true, ScanEvery: f.cfg.Scan, RunningAge: f.cfg.RunningAge, Seed: f.cfg.Seed + uint64(i), //nolint:gosec // it is not negative
 		Behaviour: func(p *corev1.Pod) kubeletsim.Behaviour { return f.cfg.Behaviour(i, p) },
 	})
 	f.must(err)

@@ -22,6 +22,9 @@ type Options struct {
 	Manual bool
 	// ScanEvery calls Scan by itself with that period; 0: never. It stands in for fsnotify where that cannot be had.
 	ScanEvery time.Duration
+	// RunningAge is how old /runningpods/ may be; 0: 3 s, as the kubelet's. Below 0 it is never old, which stands in for the
+	// cgroups in which an agent sees the end of a pod at once.
+	RunningAge time.Duration
 	// Behaviour says how a pod's containers behave; nil: DefaultBehaviour for all.
 	Behaviour func(*corev1.Pod) Behaviour
 	// Runtime is where containers live; nil: a new one. Hand over the Runtime of an earlier Kubelet to simulate a
@@ -67,6 +70,9 @@ const (
 func (o *Options) setDefaults() {
 	if o.FileCheckFrequency <= 0 {
 		o.FileCheckFrequency = defaultListPeriod
+	}
+	if o.RunningAge == 0 {
+		o.RunningAge = runtimeCachePeriod
 	}
 	if o.Behaviour == nil {
 		o.Behaviour = func(*corev1.Pod) Behaviour { return DefaultBehaviour() }

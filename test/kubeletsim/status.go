@@ -57,11 +57,11 @@ func conditions(ready bool, since metav1.Time) []corev1.PodCondition {
 	}
 }
 
-// runningPods returns what /runningpods/ lists: a copy that may be 3 s old (pkg/kubelet/container/runtime_cache.go).
+// runningPods returns what /runningpods/ lists: a copy that may be Options.RunningAge old (pkg/kubelet/container/runtime_cache.go).
 func (k *Kubelet) runningPods() []corev1.Pod {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if time.Since(k.cacheAt) > runtimeCachePeriod {
+	if time.Since(k.cacheAt) > k.opts.RunningAge {
 		k.refresh()
 	}
 	return k.cache
