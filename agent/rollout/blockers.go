@@ -8,6 +8,7 @@ import (
 // Reason is why a member stands in the way.
 type Reason uint8
 
+// The reasons.
 const (
 	// ReasonNone: it does not.
 	ReasonNone Reason = iota

@@ -223,7 +223,10 @@ func (s *State) flags() uint {
 		set  bool
 		flag uint
 	}{
-		{s.Canary, flagCanary}, {s.Shown.Pod, flagPod}, {s.Shown.Ready, flagReady}, {s.Shown.Available, flagAvailable},
+		{s.Canary, flagCanary},
+		{s.Shown.Pod, flagPod},
+		{s.Shown.Ready, flagReady},
+		{s.Shown.Available, flagAvailable},
 		{s.Running == s.Target.Revision, flagRunsTarget},
 	} {
 		if f.set {

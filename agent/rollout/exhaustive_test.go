@@ -8,10 +8,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"k8s.io/apimachinery/pkg/util/intstr"
-
-	"github.com/daemonsetd/daemonsetd/manifests/strategy"
 )
 
 // The exhaustive search runs the real Next in every order in which hosts can step, files can arrive, pods can come up and
@@ -25,97 +21,6 @@ import (
 //
 // Records that Next cannot tell apart are tried once (see digest). TestExhaustiveCovers holds the search against random runs
 // that have no such reductions, and in which records only get newer.
-
-const (
-	modelKey = "test/agent"
-	maxHosts = 4
-)
-
-// step is one thing that happens to a host from outside, in the order of its script.
-type step struct {
-	kind stepKind
-	rev  string
-}
-
-type stepKind uint8
-
-const (
-	stepFile    stepKind = iota // the file asks for rev
-	stepLabel                   // a label of the node changes the local revision to rev
-	stepFail                    // the pod fails by itself
-	stepHeal                    // and comes back
-	stepUnplace                 // the node stops qualifying; the pod goes
-	stepTaint                   // the node stops qualifying for a new pod; the pod stays
-	stepPlace                   // it qualifies again
-	stepForget                  // a restart forgets that the ticket was raised
-	stepCrash                   // the host goes down for good, and whoever hears of it takes it for down
-)
-
-// scenario is what the search covers.
-type scenario struct {
-	name    string
-	k       int
-	scripts [][]step
-	bad     string // the revision that never becomes available
-	// unfinished: not everybody can finish, so that only safety is looked at.
-	unfinished bool
-	strict     bool
-	claimOnly  bool // that a host knows how many are down when it starts is not looked at
-	// yields is the highest class of a ticket from which a host still yields; in what follows a state with the newest records
-	// of all there is no limit.
-	yields int
-	// paused are the hosts whose DaemonSet is paused, strangers those of which others may have no record, and the
-	// newcomer one that declares the DaemonSet with its first step, of which others may not have heard. When it has held for
-	// 10 minutes, they have.
-	paused, strangers, newcomer string
-	// late are the hosts that may yield, for searches that would be too large else; empty: all.
-	late string
-}
-
-// host is all of one host.
-type host struct {
-	state  State
-	at     int // how much of the script is over
-	wanted Revision
-	placed bool
-	up     bool // the pod of state.Running is available
-	taken  bool // the rollout took an available pod down, and it is not available again
-	dead   bool
-}
-
-// comparable forms of a host, and of what it tells.
-type hostKey struct {
-	core   coreKey
-	good   [2]string
-	sick   bool
-	held   time.Time
-	at     int
-	wanted Revision
-	placed bool
-	up     bool
-	taken  bool
-	dead   bool
-}
-
-// coreKey is what a host tells.
-type coreKey struct {
-	trouble          Trouble
-	unknown          bool
-	target, rejected Target
-	running          Revision
-	phase            Phase
-	hold             Hold
-	ticket           Ticket
-	canary           bool
-}
-
-func (h *host) core() coreKey {
-	s := &h.state
-	if h.dead {
-		return coreKey{TroubleDown, false, s.Target, s.Rejected, s.Running, s.Phase, s.Hold, s.Ticket, s.Canary}
-	}
-	return coreKey{TroubleNone, false, s.Target, s.Rejected, s.Running, s.Phase, s.Hold, s.Ticket, s.Canary}
-}
 
 // world is a global state of the search: the hosts, by their number in the search's table, and what each has ever told, as
 // bits of the numbers of its records.
@@ -186,19 +91,6 @@ type search struct {
 	found   string
 }
 
-type event uint8
-
-const (
-	eventScript event = iota
-	eventEarly
-	eventLate
-	eventWritten
-	eventReady
-	events
-)
-
-var eventNames = [...]string{"outside", "steps", "steps, later", "writes the manifest", "pod is up"}
-
 type memoKey struct {
 	i    uint8
 	e    event
@@ -210,12 +102,6 @@ type memoValue struct {
 	host uint16
 	bad  string
 }
-
-var modelStart = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-
-func hostID(i int) string { return string(rune('a' + i)) }
-
-func fleetRev(name string) Revision { return Revision{Fleet: name, Local: name} }
 
 func newSearch(sc scenario, w without) *search {
 	return &search{
@@ -260,7 +146,9 @@ func (s *search) begin() world {
 func (s *search) intern(h host) uint16 {
 	h.state.Began, h.state.PassedBy = time.Time{}, time.Time{}
 	key := hostKey{
-		h.core(), [2]string{h.state.Good, h.state.GoodBefore}, h.state.Sick, h.state.HeldUntil,
+		h.core(),
+		[2]string{h.state.Good, h.state.GoodBefore},
+		h.state.Sick, h.state.HeldUntil,
 		h.at, h.wanted, h.placed, h.up, h.taken, h.dead,
 	}
 	if id, ok := s.byKey[key]; ok {
@@ -304,125 +192,6 @@ func (s *search) happens(i int, e event, id uint16, news [maxHosts]uint16) memoV
 	}
 	s.memo[key] = v
 	return v
-}
-
-// outside does what an event does to a host before it steps, and says whether the event can happen.
-func (s *search) outside(h *host, i int, e event) bool {
-	if h.dead {
-		return false
-	}
-	switch e {
-	case eventScript:
-		if h.at == len(s.scripts[i]) {
-			return false
-		}
-		h.at++
-		return h.script(s.scripts[i][h.at-1])
-	case eventWritten:
-		if !h.placed || h.state.Running == h.state.Target.Revision || h.state.Target.Revision.IsZero() ||
-			!h.state.Phase.Taken() && !h.state.Running.IsZero() {
-			return false
-		}
-		h.state.Running, h.up = h.state.Target.Revision, false
-	case eventReady:
-		running := h.state.Running
-		if h.up || running.IsZero() || running != h.state.Target.Revision || running.Fleet == s.bad || h.failed(s.scripts[i]) {
-			return false
-		}
-		h.up = true
-	}
-	return true
-}
-
-// failed says whether the pod has failed by itself and not come back yet.
-func (h *host) failed(script []step) bool {
-	failed := false
-	for _, st := range script[:h.at] {
-		failed = failed && st.kind != stepHeal || st.kind == stepFail
-	}
-	return failed
-}
-
-func (h *host) script(st step) bool {
-	switch st.kind {
-	case stepFile:
-		h.wanted = fleetRev(st.rev)
-	case stepLabel:
-		h.wanted.Local = st.rev
-	case stepFail:
-		h.up = false
-	case stepHeal:
-		h.up = !h.state.Running.IsZero()
-	case stepUnplace:
-		h.placed, h.up, h.state.Running = false, false, Revision{}
-	case stepTaint:
-		h.placed = false
-	case stepPlace:
-		h.placed = true
-	case stepForget:
-		h.state.Ticket = Ticket{h.state.Target.Generation, classMember, h.state.Ticket.Hash}
-	case stepCrash:
-		h.dead, h.up, h.taken = true, false, false
-	}
-	return true
-}
-
-// next lets the host step, and says what was wrong with it.
-func (s *search) next(h *host, i int, e event, news [maxHosts]uint16) string {
-	in := Input{State: h.state, Strategy: strategy.Strategy{Budget: intstr.FromInt(s.k), Deadline: 1000 * time.Hour, Strict: s.strict}}
-	in.Strategy.Paused = strings.Contains(s.paused, hostID(i))
-	for j := range s.n {
-		if j != i {
-			in.Peers = append(in.Peers, s.peer(j, news[j]))
-		}
-	}
-	in.Seen = Observation{
-		Now: modelStart, ID: hostID(i), Placed: h.placed, Wanted: h.wanted, Running: h.state.Running, Pod: PodDown, Answers: true, Settled: true,
-	}
-	if h.up {
-		in.Seen.Pod = PodUp
-	}
-	in.State.Began = modelStart
-	if e == eventLate {
-		in.State.PassedBy = modelStart
-		in.Seen.Now = modelStart.Add(HoldDown - time.Second)
-	}
-	state, d := next(in, s.w)
-	if state.Ticket.Generation >= digestGenerations || state.Ticket.Class > 100 {
-		return "tickets rise for ever"
-	}
-	h.state = state
-	switch {
-	case slices.Contains(d.Events, EventStarted) && (h.up || s.strict):
-		h.taken = h.up
-		return s.informed(in.Peers)
-	case !state.Phase.Taken():
-		h.taken = false
-	}
-	return ""
-}
-
-func (s *search) peer(j int, told uint16) Peer {
-	p := s.peers[told]
-	p.ID = hostID(j)
-	return p
-}
-
-// informed: a host does not start when it knows that as many as the budget are down.
-func (s *search) informed(peers []Peer) string {
-	if s.claimOnly {
-		return ""
-	}
-	down := 0
-	for _, p := range peers {
-		if p.State != nil && (p.State.Phase.Disrupted() || p.Trouble == TroubleDown) {
-			down++
-		}
-	}
-	if down >= s.k {
-		return fmt.Sprintf("started, and knew that %d are down", down)
-	}
-	return ""
 }
 
 // run searches all that can be reached, and gives what was found: nothing, or what is wrong and the way there.
@@ -545,13 +314,6 @@ func (s *search) finished(hosts tuple) bool {
 	return true
 }
 
-// outcome is what can become of a host, and the news with which it does.
-type outcome struct {
-	host uint16
-	news [maxHosts]uint16
-	bad  string
-}
-
 // event follows all outcomes of an event at a host, and reports whether to stop.
 func (s *search) event(w *world, i int, e event) bool {
 	for _, c := range s.outcomes(w, i, e) {
@@ -598,153 +360,6 @@ func (s *search) recordOf(i int, told uint16) int {
 	return at
 }
 
-type keptKey struct {
-	i, e byte
-	host uint16
-	told told
-}
-
-// outcomes are all different ones of an event at a host, and those that are wrong.
-func (s *search) outcomes(w *world, i int, e event) []outcome {
-	h := w.hosts[i]
-	if probe := s.hosts[h]; !s.outside(&probe, i, e) || e == eventLate && !s.mayYield(i, &probe) {
-		return nil
-	}
-	key, news := keptKey{byte(i), byte(e), h, told{}}, &w.told
-	if s.newcomer == hostID(i) {
-		news = &w.heard
-	}
-	for j := range s.n {
-		if j != i {
-			key.told[j] = s.choose(i, e, h, j, news[j])
-		}
-	}
-	if kept, ok := s.kept[key]; ok {
-		return kept
-	}
-	kept := []outcome{}
-	s.each(&key.told, i, 0, [maxHosts]uint16{}, func(news [maxHosts]uint16) {
-		v := s.happens(i, e, h, news)
-		known := func(c outcome) bool { return c.host == v.host && c.bad == v.bad }
-		if (v.host != h || v.bad != "") && !slices.ContainsFunc(kept, known) {
-			kept = append(kept, outcome{v.host, news, v.bad})
-		}
-	})
-	s.kept[key] = kept
-	return kept
-}
-
-func (s *search) mayYield(i int, h *host) bool {
-	return int(h.state.Ticket.Class) <= s.yields && (s.late == "" || strings.Contains(s.late, hostID(i)))
-}
-
-// each calls f with every choice of one record out of every other host's set.
-func (s *search) each(from *told, i, j int, news [maxHosts]uint16, f func([maxHosts]uint16)) {
-	switch j {
-	case s.n:
-		f(news)
-	case i:
-		s.each(from, i, j+1, news, f)
-	default:
-		for r := range from[j].all() {
-			news[j] = s.records[j][r]
-			s.each(from, i, j+1, news, f)
-		}
-	}
-}
-
-type chosenKey struct {
-	i, e, j byte
-	host    uint16
-	told    set
-}
-
-// choose leaves of what host j told one record of every kind that Next can tell apart.
-func (s *search) choose(i int, e event, h uint16, j int, told set) set {
-	key := chosenKey{byte(i), byte(e), byte(j), h, told}
-	if c, ok := s.chosen[key]; ok {
-		return c
-	}
-	var digests []digest
-	var out set
-	for r := range told.all() {
-		if d := s.digest(i, e, h, s.records[j][r]); !slices.Contains(digests, d) {
-			digests = append(digests, d)
-			out.add(r)
-		}
-	}
-	s.chosen[key] = out
-	return out
-}
-
-type digestKey struct {
-	i, e      byte
-	host, rec uint16
-}
-
-// digest is all that Next can see of another's record at a step of one host. It is finer than it need be.
-type digest struct {
-	highest, same uint64 // for a new generation or an adoption
-	waits         Ticket // for a yield
-	newer         bool
-	shows         uint64 // for the rule, by the ticket that this host may have then
-	down          bool
-	record        uint16 // all of it
-}
-
-// Tickets have lower generations, and fewer classes above that of members.
-const (
-	digestGenerations = 8
-	digestClasses     = 6
-)
-
-func (s *search) digest(i int, e event, h, rec uint16) digest {
-	key := digestKey{byte(i), byte(e), h, rec}
-	if d, ok := s.digests[key]; ok {
-		return d
-	}
-	host, p := s.hosts[h], &s.peers[rec]
-	if p.State == nil || p.Trouble != TroubleNone {
-		s.digests[key] = digest{record: rec + 1}
-		return s.digests[key]
-	}
-	r := p.State
-	s.outside(&host, i, e)
-	d := digest{down: r.Phase.Disrupted()}
-	waits := r.waits() || s.w.yieldWaiting && r.Phase == PhaseHeld
-	switch own := &host.state; {
-	case host.wanted != own.Target.Revision:
-		d.highest = max(r.Target.Generation, r.Ticket.Generation)
-		if r.Target.Revision.Fleet == host.wanted.Fleet {
-			d.same = r.Target.Generation
-		}
-	case r.Target.Revision.Fleet == own.Target.Revision.Fleet:
-		d.same = max(r.Target.Generation, own.Target.Generation)
-	default:
-		d.same = own.Target.Generation
-	}
-	if !host.state.HeldUntil.IsZero() && r.Phase.Taken() {
-		d.record = rec + 1
-	}
-	classes := uint32(1)
-	if e == eventLate {
-		classes = digestClasses
-		if waits && r.Ticket.Above(host.state.Ticket) {
-			d.waits, d.newer = r.Ticket, r.Target.Generation > host.state.Target.Generation
-		}
-	}
-	t := host.state.Ticket
-	d.shows = uint64(one(s.w.shows(&t, r)))
-	for g := range uint64(digestGenerations) {
-		for c := range classes {
-			t := Ticket{g, classMember + c, host.state.Ticket.Hash}
-			d.shows = d.shows<<1 | uint64(one(s.w.shows(&t, r)))
-		}
-	}
-	s.digests[key] = d
-	return d
-}
-
 func (s *search) tell(m move) string {
 	text := hostID(m.i) + " " + eventNames[m.e] + " with"
 	for j := range s.n {
@@ -769,16 +384,6 @@ func brief(s *State) string {
 	return fmt.Sprintf("[%s %d %s of %s, ticket %d.%d.%x]", s.Phase, s.Target.Generation, s.Target.Revision.Local, s.Running.Local,
 		s.Ticket.Generation, s.Ticket.Class, s.Ticket.Hash>>60)
 }
-
-func file(revs ...string) []step {
-	var out []step
-	for _, r := range revs {
-		out = append(out, step{stepFile, r})
-	}
-	return out
-}
-
-func scripts(s ...[]step) [][]step { return s }
 
 // fullSearch is the environment variable that asks for the searches and the runs that take long.
 const fullSearch = "DAEMONSETD_SIM"
