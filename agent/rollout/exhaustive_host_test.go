@@ -204,7 +204,7 @@ func (s *search) next(h *host, i int, e event, news [maxHosts]uint16) string {
 	}
 	state, d := next(in, s.w)
 	if state.Ticket.Generation >= digestGenerations || state.Ticket.Class > 100 {
-		return "tickets rise for ever"
+		return "tickets rise further than the search can tell apart"
 	}
 	h.state = state
 	switch {

@@ -108,7 +108,7 @@ type digest struct {
 
 // Tickets have lower generations, and fewer classes above that of members.
 const (
-	digestGenerations = 8
+	digestGenerations = 10
 	digestClasses     = 6
 )
 
