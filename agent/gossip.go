@@ -37,8 +37,8 @@ type fleetPart struct {
 	a *Agent
 	// node is nil while gossip is off.
 	node atomic.Pointer[gossip.Node]
-	// lastStep is how many nanoseconds a round last needed for what others tell.
-	lastStep atomic.Int64
+	// lastRound is how many nanoseconds a round last took in which nothing was done.
+	lastRound atomic.Int64
 	// opened gets a value when node is set, wake when the loop should look at the fleet, tell when there is something to tell.
 	opened, wake, tell chan struct{}
 
@@ -315,7 +315,7 @@ func (f *fleetPart) close() error {
 	}
 }
 
-// watch looks at the fleet when something in it has changed. What is to be made of that in a round counts as part of a look.
+// watch looks at the fleet when something in it has changed. The round that follows counts as part of a look.
 func (f *fleetPart) watch(ctx context.Context, node *gossip.Node) {
 	for {
 		select {
@@ -334,7 +334,7 @@ func (f *fleetPart) watch(ctx context.Context, node *gossip.Node) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-time.After(pace.Look(cost + time.Duration(f.lastStep.Load()))):
+		case <-time.After(pace.Look(cost + time.Duration(f.lastRound.Load()))):
 		}
 	}
 }

@@ -47,7 +47,6 @@ func (a *Agent) roll(s *state) {
 		a.applyRollouts(s, s.scanErr) // nothing is known of what stands
 		return
 	}
-	begin := time.Now()
 	view := a.fleet.look()
 	a.recoverRollouts(view, s.now)
 	a.holdAll(s.now)
@@ -76,7 +75,6 @@ func (a *Agent) roll(s *state) {
 			delete(a.rollouts.peers, key)
 		}
 	}
-	a.fleet.lastStep.Store(int64(time.Since(begin)))
 	err := a.rollouts.save()
 	a.when(err != nil, "RolloutNotSaved", api.SeverityError, errorText(err), "make the state directory "+a.cfg.StateDir+" writable; until then no pod is replaced")
 	a.applyRollouts(s, err)

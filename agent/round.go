@@ -84,6 +84,9 @@ func (a *Agent) round(ctx context.Context) time.Duration {
 	now := time.Now()
 	a.metrics.Reconciles.Inc()
 	a.metrics.ReconcileSeconds.Observe(now.Sub(begin).Seconds())
+	if !acted {
+		a.fleet.lastRound.Store(int64(now.Sub(begin)))
+	}
 	a.settle(s)
 	waits := []time.Duration{again}
 	for _, at := range []time.Time{out.Again, a.acting.until, a.evictionDue(now), a.rolloutDue()} {
