@@ -174,12 +174,14 @@ func waves(order []Peer, budget int, change, canary func(*Peer) bool) [][]Peer {
 func obstacles(members []Peer, f Forecast) Blockers {
 	b := Blockers{Budget: f.Budget, Members: f.Members}
 	for i := range members {
-		p := &members[i]
-		probe := &Ticket{}
-		if p.State != nil && !p.State.Phase.Disrupted() {
-			probe.Generation = p.State.Target.Generation
+		p, reason := &members[i], ReasonNone
+		switch {
+		case p.Trouble != TroubleNone:
+			reason = without{}.blocks(&Ticket{}, p)
+		case p.State != nil && p.State.Phase.Disrupted():
+			reason = whyNot(&Ticket{}, p.State)
 		}
-		if reason := (without{orderPasses: true}).blocks(probe, p); reason != ReasonNone && (p.Trouble != TroubleNone || p.State.Phase.Disrupted()) {
+		if reason != ReasonNone {
 			b.add(p, reason)
 		}
 	}
