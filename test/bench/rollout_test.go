@@ -89,8 +89,12 @@ func processor() time.Duration {
 
 // BenchmarkRollout is how long a new template takes to be on every host, a tenth of them at a time, with files that arrive
 // everywhere at once, in virtual time over a simulated local network. Whole agents with simulated kubelets and real files.
+//
+// The real controller cannot be run beside it for so many hosts in minutes. It needs no news from hosts to hosts: after a pod is
+// ready come two calls to the API server, of the 18 to 63 ms that one was measured to take to show, so that by arithmetic a
+// wave takes 5.04 to 5.13 s, 1.01 to 1.03 ideals, where it may call as often as it wants.
 func BenchmarkRollout(b *testing.B) {
-	for _, hosts := range []int{200} {
+	for _, hosts := range []int{40, 200} {
 		b.Run(fmt.Sprintf("agents/hosts=%d", hosts), func(b *testing.B) {
 			var r rolled
 			virtually(b, func(t *testing.T) { r = rollAgents(t, hosts) })
@@ -99,15 +103,17 @@ func BenchmarkRollout(b *testing.B) {
 	}
 }
 
-// BenchmarkRolloutLight is BenchmarkRollout with lighter hosts: see lightFleet.
+// BenchmarkRolloutLight is BenchmarkRollout with lighter hosts, see lightFleet: with 40 and 200 to be compared with whole agents,
+// with a thousand because so many of those are too much for one machine. There a look is taken to cost 10 ms; BenchmarkLook of
+// package agent measures 6 ms with 20 DaemonSets.
 func BenchmarkRolloutLight(b *testing.B) {
 	for _, c := range []struct {
-		hosts        int
-		look, spread time.Duration
-	}{{200, 2 * time.Millisecond, 0}, {1000, 10 * time.Millisecond, 0}, {1000, 10 * time.Millisecond, time.Minute}} {
-		b.Run(fmt.Sprintf("hosts=%d/look=%s/spread=%s", c.hosts, c.look, c.spread), func(b *testing.B) {
+		hosts int
+		look  time.Duration
+	}{{40, 0}, {200, 0}, {1000, 10 * time.Millisecond}} {
+		b.Run(fmt.Sprintf("hosts=%d/look=%s", c.hosts, c.look), func(b *testing.B) {
 			var r rolled
-			virtually(b, func(t *testing.T) { r = rollLight(t, c.hosts, c.look, c.spread) })
+			virtually(b, func(t *testing.T) { r = rollLight(t, c.hosts, c.look) })
 			r.report(b)
 		})
 	}
