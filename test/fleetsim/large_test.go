@@ -28,5 +28,15 @@ func TestManyStories(t *testing.T) {
 	}
 }
 
-// TestLargeFleet rolls one file out over 200 hosts, a tenth at a time.
-func TestLargeFleet(t *testing.T) { play(t, 200, 20, 0, 1) }
+// TestLargeFleet rolls one file out over a large fleet, a tenth at a time: 60 hosts, or HOSTS of them. 200 take a quarter of an hour.
+func TestLargeFleet(t *testing.T) {
+	hosts := 60
+	if text := os.Getenv("HOSTS"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		hosts = n
+	}
+	play(t, hosts, hosts/10, 0, 1)
+}
