@@ -454,12 +454,15 @@ func (f *fleetPart) publish(ctx context.Context, node *gossip.Node) {
 				node.TakeReturned(section) // what this host is now is the truth
 				err = node.Publish(section, body)
 			}
-			if err != nil && !errors.Is(err, gossip.ErrReturned) { // the loop takes the rollout's up and publishes again
-				f.a.log.Error().Err(err).Str(zf.Section, section).Msg("a record of this host could not be written")
-				f.mu.Lock()
-				delete(f.last, section) // so that the next round has it tried again
-				f.mu.Unlock()
+			if err == nil {
+				continue
 			}
+			if !errors.Is(err, gossip.ErrReturned) { // the loop takes the rollout's up and publishes again
+				f.a.log.Error().Err(err).Str(zf.Section, section).Msg("a record of this host could not be written")
+			}
+			f.mu.Lock()
+			delete(f.last, section) // so that the next round has it tried again
+			f.mu.Unlock()
 		}
 		select {
 		case <-ctx.Done():

@@ -32,7 +32,8 @@ func Check(ds *appsv1.DaemonSet) []Problem {
 // Parse reads the strategy of a DaemonSet that is defaulted and valid otherwise. A value with a problem is taken for absent.
 func Parse(ds *appsv1.DaemonSet) (Strategy, []Problem) {
 	p := parser{annotations: ds.Annotations}
-	s := Strategy{OnDelete: ds.Spec.UpdateStrategy.Type == appsv1.OnDeleteDaemonSetStrategyType, Deadline: DefaultDeadline}
+	s := Strategy{OnDelete: ds.Spec.UpdateStrategy.Type == appsv1.OnDeleteDaemonSetStrategyType}
+	s.Deadline = DefaultDeadline + minReady(ds)
 	s.Budget, s.Surge = budget(&ds.Spec.UpdateStrategy)
 	s.Paused = p.flag(AnnotationPaused)
 	s.Strict = p.flag(AnnotationStrict)
@@ -43,7 +44,7 @@ func Parse(ds *appsv1.DaemonSet) (Strategy, []Problem) {
 	s.MaxFailed = p.number(AnnotationMaxFailed, 1)
 	p.canary(&s)
 	p.deadline(&s)
-	p.minReady(ds, s)
+	p.inTime(ds, s)
 	p.surge(ds, s)
 	return s, p.problems
 }
@@ -135,13 +136,16 @@ func (p *parser) deadline(s *Strategy) {
 	}
 }
 
-// minReady refuses a deadline that no pod can keep, as Kubernetes does for a Deployment (ValidateDeploymentSpec in
+// minReady is how long a pod has to be ready until it is available.
+func minReady(ds *appsv1.DaemonSet) time.Duration {
+	return time.Duration(ds.Spec.MinReadySeconds) * time.Second
+}
+
+// inTime refuses a deadline that no pod can keep, as Kubernetes does for a Deployment (ValidateDeploymentSpec in
 // pkg/apis/apps/validation).
-func (p *parser) minReady(ds *appsv1.DaemonSet, s Strategy) {
-	if ready := time.Duration(ds.Spec.MinReadySeconds) * time.Second; ready >= s.Deadline {
-		p.problems = append(p.problems, Problem{"spec.minReadySeconds", fmt.Sprintf(
-			"%d is not less than the progress deadline, %s, so that every new pod would count as failed: raise the annotation %s",
-			ds.Spec.MinReadySeconds, s.Deadline, AnnotationDeadline)})
+func (p *parser) inTime(ds *appsv1.DaemonSet, s Strategy) {
+	if minReady(ds) >= s.Deadline {
+		p.problem(AnnotationDeadline, "%s is not more than minReadySeconds, %d, so that every new pod would count as failed: raise it", s.Deadline, ds.Spec.MinReadySeconds)
 	}
 }
 

@@ -37,7 +37,8 @@ func Annotations() []string {
 	}
 }
 
-// DefaultDeadline is the progress deadline without AnnotationDeadline, that of a Kubernetes Deployment.
+// DefaultDeadline and minReadySeconds are the progress deadline without AnnotationDeadline. It is that of a Kubernetes Deployment, which
+// refuses minReadySeconds that are as long; a DaemonSet may have them.
 const DefaultDeadline = 10 * time.Minute
 
 // Strategy is how one DaemonSet is updated.

@@ -106,14 +106,14 @@ func TestMinReadyWithinDeadline(t *testing.T) {
 		ready    int32
 		deadline string
 		want     bool
-	}{{599, "10m", false}, {600, "10m", true}, {600, "", true}, {600, "11m", false}, {0, "10s", false}} {
+	}{{599, "10m", false}, {600, "10m", true}, {600, "", false}, {1<<31 - 1, "", false}, {600, "11m", false}, {0, "10s", false}} {
 		ds := annotated()
 		ds.Spec.MinReadySeconds = c.ready
 		if c.deadline != "" {
 			ds.Annotations = map[string]string{AnnotationDeadline: c.deadline}
 		}
 		problems := Check(ds)
-		if got := len(problems) == 1 && problems[0].Path == "spec.minReadySeconds"; got != c.want {
+		if got := len(problems) == 1 && problems[0].Path == "metadata.annotations["+AnnotationDeadline+"]"; got != c.want {
 			t.Errorf("%+v: %v", c, problems)
 		}
 	}

@@ -26,6 +26,8 @@ func harmless() []mutation {
 		{"maxUnavailable as a number", "spec.updateStrategy", `{rollingUpdate: {maxUnavailable: 3}}`},
 		{"maxUnavailable over 100 as a number", "spec.updateStrategy", `{type: RollingUpdate, rollingUpdate: {maxUnavailable: 300}}`},
 		{"maxUnavailable 100%", "spec.updateStrategy", `{type: RollingUpdate, rollingUpdate: {maxUnavailable: 100%}}`},
+		{"minReadySeconds over any deadline", "spec.minReadySeconds", `3600`},
+		{"every annotation of a rollout", "metadata.annotations", `{daemonsetd.io/paused: "true", daemonsetd.io/partition: 10%, daemonsetd.io/canary-selector: "a in (b, c)", daemonsetd.io/progress-deadline: 90m, daemonsetd.io/max-failed: "3", daemonsetd.io/auto-rollback: "true"}`},
 		{"maxSurge with maxUnavailable 0%", "spec.updateStrategy", `{type: RollingUpdate, rollingUpdate: {maxSurge: 1, maxUnavailable: 0%}}`},
 		{"OnDelete with a bad rollingUpdate", "spec.updateStrategy", `{type: OnDelete, rollingUpdate: {maxSurge: 5, maxUnavailable: 5}}`},
 		{"empty update strategy", "spec.updateStrategy", `{}`},

@@ -5,7 +5,15 @@ import (
 	"os"
 	"strconv"
 	"testing"
+
+	"k8s.io/klog/v2"
 )
+
+// TestMain has the kubelet's own code not log: what it complains of are the volumes that the tests break on purpose, thousands of them.
+func TestMain(m *testing.M) {
+	klog.SetLogger(klog.Logger{})
+	os.Exit(m.Run())
+}
 
 // newRandom gives choices that CONFORMANCE_SEED repeats. The seed is printed at once, so that it is known whatever
 // happens.
