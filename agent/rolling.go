@@ -121,7 +121,8 @@ func (a *Agent) observe(s *state, ds *spec.DaemonSet, w *plan.Wanted, st strateg
 	}
 	o := rollout.Observation{
 		Now: s.now, ID: a.fleet.self(), Placed: !w.Evicted && (w.Decision.ShouldRun || w.Decision.ShouldContinueRunning && (running != nil || a.rollouts.states[w.Key].Phase.Taken())),
-		Canary:  st.Canary != nil && st.Canary.Matches(labels.Set(s.node.Labels)), // One that only stays, as where the node is tainted or not ready, would have no successor.
+		Canary: st.Canary != nil && st.Canary.Matches(labels.Set(s.node.Labels)),
+		// A pod that only stays, as where the node is tainted or not ready, would have no successor.
 		Answers: w.Decision.ShouldRun && (s.kubelet.AssumeReady || s.kubelet.Healthy && s.kubelet.HealthErr == nil && s.kubelet.PodsErr == nil),
 		Alone:   a.fleet.alone(), Settled: a.fleet.alone() || settledEnough(view) && !a.rollouts.lost, Requested: a.rollouts.requested[w.Key], LastGood: a.lastGood(s, ds),
 	}

@@ -1,0 +1,39 @@
+package repo
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// told matches the word under which the agent reports a problem, and the reason of an event on a DaemonSet, where they are written out.
+var told = regexp.MustCompile(`\.(?:report|when|event)\((?:[^"\n]*, )?"([A-Z][A-Za-z]+)",`)
+
+// TestJournalDocs: docs/journal.md names every problem and event that the agent's code does: what an operator's alerts are made from.
+func TestJournalDocs(t *testing.T) {
+	docs, err := os.ReadFile(filepath.Join(root(t), "docs", "journal.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, path := range files(t) {
+		if filepath.Dir(path) != "agent" || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			continue
+		}
+		text, err := os.ReadFile(filepath.Join(root(t), path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, at := range told.FindAllSubmatchIndex(text, -1) {
+			found++
+			if word := string(text[at[2]:at[3]]); !strings.Contains(string(docs), "`"+word+"`") {
+				t.Errorf("%s:%d: docs/journal.md does not name `%s`", path, line(text, at[2]), word)
+			}
+		}
+	}
+	if found < 20 {
+		t.Errorf("only %d found: the pattern misses them", found)
+	}
+}
