@@ -468,3 +468,40 @@ func TestMetricsOnTCPOnlyWhenAsked(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What stands while it may not be replaced is cared for as what is wanted is: hand edits are undone, and a pod that the kubelet has given
+// up on is tried again.
+func TestOlderRevisionIsCaredFor(t *testing.T) {
+	b := newBed(t, kubeletsim.Options{Behaviour: func(pod *corev1.Pod) kubeletsim.Behaviour {
+		behaviour := kubeletsim.DefaultBehaviour()
+		if pod.Spec.Containers[0].Image == "logger:evil" {
+			behaviour.Reject, behaviour.Message = "UnexpectedAdmissionError", "no room"
+		}
+		return behaviour
+	}})
+	paused := func(image string) string {
+		return strings.Replace(logger(image), "metadata:", "metadata:\n  annotations: {daemonsetd.io/paused: \"true\"}", 1)
+	}
+	b.lay("specs.d/logger.yaml", paused("logger:1"))
+	b.run()
+	b.phase(api.PhaseAvailable)
+	old := b.manifests()[0]
+	want, err := os.ReadFile(b.path("manifests", old))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.lay("specs.d/logger.yaml", paused("logger:2"))
+	b.phase(api.PhaseWaiting)
+	for _, image := range []string{"logger:harmless", "logger:evil"} {
+		b.lay("manifests/"+old, strings.Replace(string(want), "logger:1", image, 1))
+		b.eventually("the restored bytes after "+image, func() bool {
+			got, err := os.ReadFile(b.path("manifests", old))
+			return err == nil && string(got) == string(want)
+		})
+		b.phase(api.PhaseWaiting)
+		b.eventually("the old pod", func() bool { d := b.daemonSet(); return d.CurrentRevision != "" && d.CurrentRevision != d.DesiredRevision })
+	}
+	if diff := cmp.Diff([]string{old}, b.manifests()); diff != "" {
+		t.Error(diff)
+	}
+}

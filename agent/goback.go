@@ -36,19 +36,47 @@ func (a *Agent) backTo(s *state, ds *spec.DaemonSet, r *rendered) *earlier {
 	return e
 }
 
-// olderTrees are the files of the pods of other revisions that stand, where their templates are known: they are lost in a
+// olderTrees are the files of the pods of other revisions that stand or come back, where their templates are known: they are lost in a
 // reboot where they are in memory, and the pods wait for them.
 func (a *Agent) olderTrees(s *state, ds *spec.DaemonSet, target string) []trees.Tree {
 	var out []trees.Tree
+	add := func(local string) {
+		if local != "" && local != target {
+			e := a.earlierOf(s, ds, a.rollouts.fleetOf(ds.Key(), local).Fleet)
+			out = append(out, a.filesFor(s, e, local)...)
+		}
+	}
+	for i := range s.input.Present {
+		if p := &s.input.Present[i]; p.Key == ds.Key() {
+			add(p.Revision)
+		}
+	}
+	add(s.input.Memories[ds.Key()].Again)
+	return out
+}
+
+// older is the earlier revision that stands, or that comes back after the kubelet gave its pod up, where it has to be written again and
+// can be; nil: nothing of it has.
+func (a *Agent) older(s *state, ds *spec.DaemonSet, w *plan.Wanted) *render.Manifest {
+	local := s.input.Memories[w.Key].Again
 	for i := range s.input.Present {
 		p := &s.input.Present[i]
-		if p.Key != ds.Key() || p.Revision == target {
+		if p.Key != w.Key {
 			continue
 		}
-		e := a.earlierOf(s, ds, a.rollouts.fleetOf(p.Key, p.Revision).Fleet)
-		out = append(out, a.filesFor(s, e, p.Revision)...)
+		if local = p.Revision; p.Intact && !s.input.Kubelet.Pods[w.Namespace+"/"+p.PodName+"-"+s.input.Node].Failed {
+			return nil
+		}
+		break
 	}
-	return out
+	if local == "" || local == w.Manifest.Revision {
+		return nil
+	}
+	e := a.earlierOf(s, ds, a.rollouts.fleetOf(w.Key, local).Fleet)
+	if e.reason() != "" || e.manifest.Revision != local || conflict(s.listing.Foreign, e.manifest) != "" {
+		return nil
+	}
+	return &e.manifest
 }
 
 // goBack has an earlier revision wanted in place of the file's: its manifest, and its place on this node, as its template has

@@ -99,6 +99,9 @@ func (a *Agent) applyRollouts(s *state, saveErr error) {
 				w.Hold = "it is not this host's turn"
 			}
 		}
+		if w.Hold != "" || w.Blocked != "" {
+			w.Older = a.older(s, s.specs.DaemonSets[i], w)
+		}
 		if st := a.rollouts.states[w.Key]; !d.Target.IsZero() && d.Target.Local != w.Manifest.Revision && st.Rejected.Generation != 0 {
 			a.goBack(s, s.specs.DaemonSets[i], w, d.Target)
 		}
@@ -128,6 +131,9 @@ func (a *Agent) observe(s *state, ds *spec.DaemonSet, w *plan.Wanted, st strateg
 	}
 	if w.Blocked == "" && !s.specs.Undecided(w.Source) {
 		o.Wanted = rollout.Revision{Fleet: a.rendered[ds].fleet, Local: w.Manifest.Revision}
+	}
+	if again := s.input.Memories[w.Key].Again; again != "" {
+		locals = append(locals, again)
 	}
 	a.rollouts.noteFleets(w.Key, locals, o.Wanted, a.rollouts.states[w.Key].Target.Revision)
 	if running != nil {

@@ -43,6 +43,9 @@ func (p *planner) run() {
 	if w := p.wanted; w != nil {
 		p.status.Revision = w.Manifest.Revision
 	}
+	if len(p.present) > 0 || p.wanted == nil || !p.wanted.Decision.ShouldRun {
+		p.memory.Again = ""
+	}
 	switch w := p.wanted; {
 	case w == nil:
 		p.undeclared()
@@ -92,7 +95,7 @@ func (p *planner) misscheduled() {
 	if p.retryFailed(keep) {
 		return
 	}
-	if p.restore(keep) {
+	if p.wanted.Blocked == "" && p.restore(keep, &p.wanted.Manifest) {
 		return
 	}
 	p.stands(PhaseMisscheduled, keep, "stays, though a new pod would not be placed: "+firstFailed(p.wanted))
@@ -103,6 +106,7 @@ func (p *planner) shouldRun() {
 	switch {
 	case cur != nil:
 		p.holds(*cur)
+	case p.older():
 	case p.wanted.Blocked != "":
 		p.status.Phase, p.status.Message = PhaseBlocked, p.wanted.Blocked
 		if len(p.present) > 0 {
@@ -111,8 +115,33 @@ func (p *planner) shouldRun() {
 	case len(p.present) > 0:
 		p.replace()
 	default:
-		p.create()
+		p.create(&p.wanted.Manifest)
 	}
+}
+
+// older looks after the pod of an earlier revision while it may not be replaced, and reports whether there was something to do: one
+// that the kubelet has given up on is tried again, and a hand-edited manifest restored, as those of the wanted revision are.
+func (p *planner) older() bool {
+	w := p.wanted
+	if w.Older == nil || w.Hold == "" && w.Blocked == "" || p.undecided(w.Source) {
+		return false
+	}
+	if len(p.present) == 0 {
+		if p.memory.Again != w.Older.Revision {
+			return false
+		}
+		p.create(w.Older)
+		return true
+	}
+	m := p.present[0]
+	if m.Revision != w.Older.Revision || p.undecided(m.Source) {
+		return false
+	}
+	if p.retryFailed(m) {
+		p.memory.Again = m.Revision
+		return true
+	}
+	return p.restore(m, w.Older)
 }
 
 // holds is the case of the wanted revision's manifest being in place.
@@ -125,7 +154,7 @@ func (p *planner) holds(cur Present) {
 	if p.retryFailed(cur) {
 		return
 	}
-	if p.restore(cur) {
+	if p.wanted.Blocked == "" && p.restore(cur, &p.wanted.Manifest) {
 		return
 	}
 	pod, known := p.in.Kubelet.Pods[p.fullName(cur.PodName)]
@@ -194,12 +223,12 @@ func (p *planner) surge() {
 		}
 	}
 	p.write(Write, p.wanted.Manifest, ReasonSurge, "the template has changed; the old pod stays until the new one is available")
-	p.stands(PhaseUpdating, presentOf(p.wanted), "the new pod is starting beside the old one")
+	p.stands(PhaseUpdating, p.presentOf(&p.wanted.Manifest), "the new pod is starting beside the old one")
 	p.hurry = !p.in.Kubelet.AssumeReady
 }
 
-// create writes the manifest unless a pod of the DaemonSet is still on its way out.
-func (p *planner) create() {
+// create writes a manifest unless a pod of the DaemonSet is still on its way out.
+func (p *planner) create(m *render.Manifest) {
 	if k := p.in.Kubelet; k.Healthy && !k.AssumeReady && !k.RunningUnknown && k.RunningAt.IsZero() {
 		p.status.Phase, p.status.Message = PhaseStarting, "the kubelet is being asked what runs already"
 		p.hurry = true
@@ -213,8 +242,8 @@ func (p *planner) create() {
 		p.wait()
 		return
 	}
-	p.write(Write, p.wanted.Manifest, ReasonCreate, "the node qualifies and no pod is here")
-	p.stands(PhaseStarting, presentOf(p.wanted), "the manifest has been written")
+	p.write(Write, *m, ReasonCreate, "the node qualifies and no pod is here")
+	p.stands(PhaseStarting, p.presentOf(m), "the manifest has been written")
 	p.hurry = !p.in.Kubelet.AssumeReady
 }
 
@@ -246,11 +275,10 @@ func (p *planner) retryFailed(m Present) bool {
 	return true
 }
 
-// restore undoes a hand edit of the wanted revision, and reports whether it did. One of an older revision cannot be
-// rendered any more and is left. Where the edit gave the pod another name, the kubelet would run both pods until it next
-// lists its directory, so that one is taken down first.
-func (p *planner) restore(m Present) bool {
-	if m.Intact || m.Revision != p.wanted.Manifest.Revision || p.wanted.Blocked != "" {
+// restore undoes a hand edit of a manifest whose revision is that of to, and reports whether it did. Where the edit gave the pod another
+// name, the kubelet would run both pods until it next lists its directory, so that one is taken down first.
+func (p *planner) restore(m Present, to *render.Manifest) bool {
+	if m.Intact || m.Revision != to.Revision {
 		return false
 	}
 	if m.Renamed {
@@ -258,11 +286,14 @@ func (p *planner) restore(m Present) bool {
 			return false
 		}
 		p.remove(m, ReasonRestored, "the manifest had been edited by hand, the pod's name too")
+		if to != &p.wanted.Manifest {
+			p.memory.Again = to.Revision
+		}
 		p.status.Phase, p.status.Message = PhaseUpdating, "the pod of the edited manifest is stopping"
 		p.wait()
 		return true
 	}
-	p.write(Restore, p.wanted.Manifest, ReasonRestored, "the manifest had been edited by hand")
+	p.write(Restore, *to, ReasonRestored, "the manifest had been edited by hand")
 	p.stands(PhaseStarting, m, "the manifest had been edited by hand and was restored")
 	p.hurry = !p.in.Kubelet.AssumeReady
 	return true
@@ -318,8 +349,8 @@ func (p *planner) current() *Present {
 	return nil
 }
 
-func presentOf(w *Wanted) Present {
-	return Present{FileName: w.Manifest.FileName, Key: w.Key, Revision: w.Manifest.Revision, PodName: w.Manifest.PodName}
+func (p *planner) presentOf(m *render.Manifest) Present {
+	return Present{FileName: m.FileName, Key: p.key, Revision: m.Revision, PodName: m.PodName}
 }
 
 func firstFailed(w *Wanted) string {

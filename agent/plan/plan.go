@@ -38,6 +38,9 @@ type Wanted struct {
 	// Hold says why an older revision may not be replaced now: whose turn it is, or what is waited for (package rollout); empty:
 	// it may.
 	Hold string
+	// Older is the earlier revision that stands, or stood when the kubelet gave its pod up, as it can be written again; nil: it cannot, or
+	// needs no care. It is looked after for as long as it may not be replaced.
+	Older *render.Manifest
 	// Surge starts the new pod beside the old one, which goes when the new one is available.
 	Surge bool
 }
@@ -96,6 +99,8 @@ type Memory struct {
 	Leaving []Leaving `json:"leaving,omitempty"`
 	// Retry is the back-off of pods that the kubelet reports as Failed.
 	Retry Retry `json:"retry,omitzero"`
+	// Again is the earlier revision whose manifest was removed to have the kubelet try its pod once more, and that comes back.
+	Again string `json:"again,omitempty"`
 	// Eviction is the NoExecute timer.
 	Eviction placement.Eviction `json:"eviction,omitzero"`
 	// Stood are the pods whose manifests stood in the last plan. One that is gone without an act of ours was removed by
