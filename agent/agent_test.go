@@ -499,7 +499,10 @@ func TestOlderRevisionIsCaredFor(t *testing.T) {
 			return err == nil && string(got) == string(want)
 		})
 		b.phase(api.PhaseWaiting)
-		b.eventually("the old pod", func() bool { d := b.daemonSet(); return d.CurrentRevision != "" && d.CurrentRevision != d.DesiredRevision })
+		b.eventually("the old pod", func() bool {
+			d := b.daemonSet()
+			return d.CurrentRevision != "" && d.CurrentRevision != d.DesiredRevision
+		})
 	}
 	if diff := cmp.Diff([]string{old}, b.manifests()); diff != "" {
 		t.Error(diff)

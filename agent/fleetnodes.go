@@ -20,21 +20,21 @@ func (a *Agent) readsNodes(res registry.Resource) (done func()) {
 	}
 	f := a.fleet
 	f.mu.Lock()
-	listed := f.listed(time.Now())
 	f.readers++
 	f.mu.Unlock()
-	if !listed {
-		a.showNodes()
-	}
+	a.showNodes() // also where somebody reads already: it may not be done yet
 	return func() {
 		f.mu.Lock()
+		defer f.mu.Unlock()
 		f.readers--
 		f.readAt = time.Now()
-		last := f.readers == 0
-		f.mu.Unlock()
-		if last {
-			time.AfterFunc(keepNodes, a.showNodes)
+		if f.readers > 0 {
+			return
 		}
+		if f.unlist != nil {
+			f.unlist.Stop()
+		}
+		f.unlist = time.AfterFunc(keepNodes, a.showNodes)
 	}
 }
 

@@ -7,9 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -60,12 +63,16 @@ type fleetPart struct {
 	// keys are the fingerprints of the keys in use, rosterFile is the roster that is in effect, if any.
 	keys       []string
 	rosterFile string
-	// readers is how many list or watch nodes at this moment, readAt when the last one of them had finished.
+	// readers is how many list or watch nodes at this moment, readAt when the last one of them had finished, unlist what happens some time
+	// after that.
 	readers int
 	readAt  time.Time
+	unlist  *time.Timer
 
 	// The rest belongs to the loop, and to New before it.
-	seen             nodeSeen
+	seen nodeSeen
+	// untold are the sections that could not be made, with the reasons.
+	untold           map[string]error
 	tried            time.Time
 	rosterID, keysID fileIdentity
 }
@@ -82,6 +89,7 @@ type nodeSeen struct {
 func (a *Agent) openGossip() error {
 	f := a.fleet
 	f.a, f.told, f.last, f.changed = a, map[string][]byte{}, map[string][]byte{}, make(chan struct{})
+	f.untold = map[string]error{}
 	f.opened, f.wake, f.tell = make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1)
 	a.onStop("gossip", func(context.Context) error { return f.close() })
 	f.open()
@@ -142,8 +150,9 @@ func (f *fleetPart) config(mode config.GossipMode) (gossip.Config, error) {
 	for _, s := range seeds {
 		cfg.Join = append(cfg.Join, s.String())
 	}
+	var prints []string
 	if mode.Keyed {
-		if cfg.Keys, err = f.readKeys(); err != nil {
+		if cfg.Keys, prints, err = f.readKeys(); err != nil {
 			return cfg, err
 		}
 	}
@@ -163,7 +172,7 @@ func (f *fleetPart) config(mode config.GossipMode) (gossip.Config, error) {
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.id, f.bind = cfg.Identity, bind
+	f.id, f.bind, f.keys = cfg.Identity, bind, prints
 	return cfg, nil
 }
 
@@ -188,22 +197,28 @@ func (f *fleetPart) listen(cfg *gossip.Config) (netip.AddrPort, error) {
 	return t.Addr(), nil
 }
 
-// readKeys reads the key file.
-func (f *fleetPart) readKeys() ([][]byte, error) {
+// readKeys reads the key file; prints are the keys' fingerprints.
+func (f *fleetPart) readKeys() (keys [][]byte, prints []string, err error) {
 	f.keysID = identify(f.a.cfg.Gossip.KeyFile)
 	ring, err := keyring.Read(f.a.cfg.Gossip.KeyFile)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var keys [][]byte
-	var prints []string
 	for _, k := range ring.Keys() {
 		keys, prints = append(keys, k[:]), append(prints, k.Fingerprint())
+	}
+	return keys, prints, nil
+}
+
+// use has a new list of keys in use; prints are their fingerprints, for people.
+func (f *fleetPart) use(node *gossip.Node, keys [][]byte, prints []string) error {
+	if err := node.SetKeys(keys); err != nil {
+		return err
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.keys = prints
-	return keys, nil
+	return nil
 }
 
 // lastRoster is the name in the state directory of the roster that was last good.
@@ -382,7 +397,7 @@ func (f *fleetPart) note(v *view) {
 		return
 	}
 	seen := nodeSeen{node: v.state.node, specs: v.state.specs, kubelet: kubeletStatus(v).State}
-	if seen == f.seen {
+	if seen == f.seen && f.toldOf(fleet.SectionNode) && f.toldOf(fleet.SectionSpecs) {
 		return
 	}
 	f.seen = seen
@@ -399,6 +414,14 @@ func (f *fleetPart) note(v *view) {
 		fmt.Sprintf("other hosts cannot be told of %s", count(len(missing), "spec file")), "put several documents into one file")
 }
 
+// toldOf says whether a section was given out to be told, and could be as far as is known.
+func (f *fleetPart) toldOf(section string) bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	_, ok := f.last[section]
+	return ok
+}
+
 // specFiles are the spec files as other hosts are told of them.
 func specFiles(s *spec.Snapshot) []fleet.SpecFile {
 	files := make([]fleet.SpecFile, 0, len(s.Files))
@@ -412,10 +435,22 @@ func specFiles(s *spec.Snapshot) []fleet.SpecFile {
 	return files
 }
 
+// untold says what could not be made ready for other hosts, by section.
+func untold(errs map[string]error) string {
+	var out []string
+	for _, section := range slices.Sorted(maps.Keys(errs)) {
+		out = append(out, fmt.Sprintf("other hosts cannot be told of the %s: %v", section, errs[section]))
+	}
+	return strings.Join(out, "; ")
+}
+
 // put has a section published soon.
 func (f *fleetPart) put(section string, body []byte, err error) {
+	if f.untold[section] = err; err == nil {
+		delete(f.untold, section)
+	}
+	f.a.when(len(f.untold) > 0, "NotTold", api.SeverityWarning, untold(f.untold), "")
 	if err != nil {
-		f.a.report("NotTold", api.SeverityWarning, fmt.Sprintf("other hosts cannot be told of the %s: %v", section, err), "")
 		return
 	}
 	f.mu.Lock()
@@ -492,9 +527,9 @@ func (f *fleetPart) refresh(force bool) (changed []string, problems diag.List) {
 		return changed, nil
 	}
 	if path := f.a.cfg.Gossip.KeyFile; identify(path) != f.keysID {
-		keys, err := f.readKeys()
+		keys, prints, err := f.readKeys()
 		if err == nil {
-			err = node.SetKeys(keys)
+			err = f.use(node, keys, prints)
 		}
 		f.a.when(err != nil, "GossipKeys", api.SeverityError, fmt.Sprintf("the gossip keys cannot be changed; the ones before stay in use: %v", err), "correct "+path+", then: dsctl reload")
 		if err != nil {

@@ -53,11 +53,16 @@ func (f *fetcher) hinted(holder record.ID, head store.Head) {
 	if ok && !stale && old.stamp.Compare(head.Stamp) >= 0 {
 		return
 	}
+	// Also where there is no room, so that those make some that nobody answers.
+	defer f.hurry()
 	if !ok && len(f.pending) >= maxFetches {
 		f.node.counts.dropped("too-many-hints")
 		return
 	}
 	f.pending[refOf(head)] = fetching{stamp: head.Stamp, holder: holder}
+}
+
+func (f *fetcher) hurry() {
 	select {
 	case f.wake <- struct{}{}:
 	default:

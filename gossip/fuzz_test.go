@@ -24,7 +24,7 @@ func fuzzKey(n byte) identity.Identity {
 }
 
 // fuzzNode is a Node that is not run, whose answers go nowhere, and that knows one peer.
-func fuzzNode(f *testing.F, peer identity.Identity, addr netip.AddrPort) *Node {
+func fuzzNode(f testing.TB, peer identity.Identity, addr netip.AddrPort) *Node {
 	f.Helper()
 	n, err := New(Config{
 		Cluster: "test", Name: "node-1", Identity: fuzzKey(1), Transport: memnet.New(memnet.Config{}).Listen(netip.MustParseAddrPort("10.0.0.1:7947")),
