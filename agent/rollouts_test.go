@@ -1,0 +1,227 @@
+package agent
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/daemonsetd/daemonsetd/agent/config"
+	"github.com/daemonsetd/daemonsetd/agent/rollout"
+)
+
+var lately = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+// rolled is a state of a/b with a ticket of the given generation.
+func rolled(generation uint64, phase rollout.Phase) rollout.State {
+	rev := rollout.Revision{Fleet: "aaaaaaaaaa", Local: "bbbbbbbbbb"}
+	return rollout.State{
+		Key: "a/b", Target: rollout.Target{Generation: generation, Revision: rev}, Running: rev, Phase: phase,
+		Ticket: rollout.Ticket{Generation: generation, Class: 1},
+	}
+}
+
+func mustLoadRollouts(t *testing.T, dir string) *rollouts {
+	t.Helper()
+	r, err := loadRollouts(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestRolloutsOutliveTheProcess(t *testing.T) {
+	dir := t.TempDir()
+	r := mustLoadRollouts(t, dir)
+	if !r.lost {
+		t.Error("without a file it has to be found out whether something was told before")
+	}
+	if err := r.save(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(r.path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a file was written of nothing: %v", err)
+	}
+	r.states["a/b"], r.took["a/b"], r.alone = rolled(3, rollout.PhaseUpdating), 5*time.Second, true
+	r.noteFleets("a/b", nil, r.states["a/b"].Running)
+	if err := r.save(); err != nil {
+		t.Fatal(err)
+	}
+	again := mustLoadRollouts(t, dir)
+	if again.lost || !again.alone || again.took["a/b"] != 5*time.Second {
+		t.Errorf("lost %t, alone %t, took %v", again.lost, again.alone, again.took)
+	}
+	if diff := cmp.Diff(r.states, again.states); diff != "" {
+		t.Error(diff)
+	}
+	if got := again.fleetOf("a/b", "bbbbbbbbbb"); got.Fleet != "aaaaaaaaaa" {
+		t.Errorf("the revision that hosts share is %+v", got)
+	}
+}
+
+// What others rely on is written, for each kind of it; what only follows from the kubelet's answers is not.
+func TestOnlyPromisesAreWritten(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(r *rollouts, s *rollout.State)
+		want   bool
+	}{
+		"ticket":            {func(_ *rollouts, s *rollout.State) { s.Ticket.Class++ }, true},
+		"target":            {func(_ *rollouts, s *rollout.State) { s.Target.Generation++ }, true},
+		"replacement":       {func(_ *rollouts, s *rollout.State) { s.Phase = rollout.PhaseUpdating }, true},
+		"nothing placed":    {func(_ *rollouts, s *rollout.State) { s.Phase = rollout.PhaseNotPlaced }, true},
+		"rejected":          {func(_ *rollouts, s *rollout.State) { s.Rejected = s.Target }, true},
+		"held":              {func(_ *rollouts, s *rollout.State) { s.HeldUntil = lately }, true},
+		"alone":             {func(r *rollouts, _ *rollout.State) { r.alone = true }, true},
+		"the pod fails":     {func(_ *rollouts, s *rollout.State) { s.Phase = rollout.PhaseUnavailable }, false},
+		"the pod's restart": {func(_ *rollouts, s *rollout.State) { s.Shown.Restarts++ }, false},
+	} {
+		r := mustLoadRollouts(t, t.TempDir())
+		r.states["a/b"] = rolled(1, rollout.PhaseAvailable)
+		if err := r.save(); err != nil {
+			t.Fatal(err)
+		}
+		before, err := os.ReadFile(r.path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := r.states["a/b"]
+		c.change(r, &s)
+		r.states["a/b"] = s
+		if err := r.save(); err != nil {
+			t.Fatal(err)
+		}
+		after, err := os.ReadFile(r.path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := string(after) != string(before); got != c.want {
+			t.Errorf("%s: written: %t, want %t", name, got, c.want)
+		}
+	}
+}
+
+// A file that cannot be understood is kept, and nothing is told until it is known what was.
+func TestBadRolloutsAreSetAside(t *testing.T) {
+	for name, data := range map[string]string{"no JSON": `{"version":1`, "of a newer agent": `{"version":2,"daemonsets":{}}`} {
+		dir := t.TempDir()
+		path := filepath.Join(dir, "rollouts.json")
+		if err := os.WriteFile(path, []byte(data), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		r, err := loadRollouts(dir)
+		if err == nil || !strings.Contains(err.Error(), "set aside") || !r.lost || len(r.states) != 0 {
+			t.Errorf("%s: lost %t, states %v, error %v", name, r.lost, r.states, err)
+		}
+		aside, _ := filepath.Glob(path + ".bad-*")
+		if len(aside) != 1 {
+			t.Fatalf("%s: set aside as %q", name, aside)
+		}
+		if kept, err := os.ReadFile(aside[0]); err != nil || string(kept) != data {
+			t.Errorf("%s: kept %q, %v", name, kept, err)
+		}
+	}
+}
+
+// inFleet is an agent of which only what stands with its rollouts is there.
+func inFleet(on bool) *Agent {
+	a := &Agent{fleet: &fleetPart{mode: config.GossipMode{On: on}}, rollouts: &rollouts{states: map[string]rollout.State{}}}
+	a.fleet.a, a.cfg.NodeName = a, "node-1"
+	return a
+}
+
+// When gossip is switched on, those who are met have not heard of this host: what is placed waits as if it had been placed now.
+func TestMeetingAFleetHolds(t *testing.T) {
+	a := inFleet(false)
+	a.rollouts.states["a/b"] = rolled(1, rollout.PhaseAvailable)
+	a.rollouts.states["a/c"] = rolled(1, rollout.PhaseNotPlaced)
+	a.holdAll(lately)
+	if got := a.rollouts.states["a/b"].HeldUntil; !a.rollouts.alone || !got.IsZero() {
+		t.Fatalf("alone %t, held until %s", a.rollouts.alone, got)
+	}
+	a.fleet.mode.On = true
+	a.holdAll(lately)
+	if got := a.rollouts.states["a/b"].HeldUntil; !got.Equal(lately.Add(rollout.HoldDown)) {
+		t.Errorf("what is placed is held until %s", got)
+	}
+	if got := a.rollouts.states["a/c"].HeldUntil; !got.IsZero() {
+		t.Errorf("what is not placed is held until %s", got)
+	}
+	a.holdAll(lately.Add(time.Minute))
+	if got := a.rollouts.states["a/b"].HeldUntil; !got.Equal(lately.Add(rollout.HoldDown)) {
+		t.Errorf("it is held once more, until %s", got)
+	}
+}
+
+// What others have of this host, and its disk has forgotten, counts where it is newer, and only there.
+func TestToldStatesComeBack(t *testing.T) {
+	told := rolled(5, rollout.PhaseUpdating)
+	body, _, err := rollout.Encode([]rollout.State{told})
+	if err != nil {
+		t.Fatal(err)
+	}
+	section, err := rollout.Decode("node-1", body) // which knows the host's place in the order
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := func(ticket, target uint64) rollout.State {
+		s := section.States[0]
+		s.Ticket.Generation, s.Target.Generation, s.Phase = ticket, target, rollout.PhaseAvailable
+		return s
+	}
+	for name, c := range map[string]struct {
+		own  []rollout.State
+		want uint64
+		sick bool
+	}{
+		"all is lost":      {nil, 5, true},
+		"an older ticket":  {[]rollout.State{own(4, 5)}, 5, true},
+		"a newer one":      {[]rollout.State{own(6, 6)}, 6, false},
+		"just the same":    {[]rollout.State{own(5, 5)}, 5, false},
+		"an older target":  {[]rollout.State{own(5, 4)}, 5, true},
+		"not what is told": {[]rollout.State{{Key: "a/c"}}, 5, true},
+	} {
+		a := inFleet(true)
+		for _, s := range c.own {
+			a.rollouts.states[s.Key] = s
+		}
+		a.restoreRollouts(body, lately)
+		s := a.rollouts.states["a/b"]
+		if s.Ticket.Generation != c.want || s.Sick != c.sick || c.sick && !s.HeldUntil.Equal(lately.Add(rollout.HoldDown)) {
+			t.Errorf("%s: ticket %+v, sick %t, held until %s", name, s.Ticket, s.Sick, s.HeldUntil)
+		}
+	}
+	a := inFleet(true)
+	a.restoreRollouts([]byte("no section"), lately)
+	if len(a.rollouts.states) != 0 {
+		t.Errorf("states of nothing: %v", a.rollouts.states)
+	}
+}
+
+// The shared revision of a manifest is remembered for as long as the manifest stands, or is wanted.
+func TestFleetRevisions(t *testing.T) {
+	r := mustLoadRollouts(t, t.TempDir())
+	one, two := rollout.Revision{Fleet: "aaaaaaaaaa", Local: "bbbbbbbbbb"}, rollout.Revision{Fleet: "cccccccccc", Local: "dddddddddd"}
+	r.noteFleets("a/b", nil, one, rollout.Revision{Fleet: "same", Local: "same"}, rollout.Revision{})
+	r.noteFleets("a/b", []string{one.Local}, two)
+	for _, want := range []rollout.Revision{one, two, {Fleet: "unknown", Local: "unknown"}, {}} {
+		if got := r.fleetOf("a/b", want.Local); got != want {
+			t.Errorf("%+v, want %+v", got, want)
+		}
+	}
+	r.noteFleets("a/b", []string{two.Local})
+	if got := r.fleetOf("a/b", one.Local); got.Fleet != one.Local {
+		t.Errorf("a manifest that is gone is still known as %+v", got)
+	}
+}
+
+// TestUntold: one code stands for all sections that could not be made, and says which.
+func TestUntold(t *testing.T) {
+	got := untold(map[string]error{"specs": errors.New("too long"), "node": errors.New("no name")})
+	if want := "other hosts cannot be told of the node: no name; other hosts cannot be told of the specs: too long"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+}
