@@ -178,6 +178,7 @@ func (a *Agent) dropConfigs(s state, out plan.Output) {
 	}
 	for key, m := range out.Memories {
 		namespace, _ := splitKey(key)
+		used[key+"-"+m.Again] = true
 		for _, l := range m.Leaving {
 			used[namespace+"/"+l.PodName] = true
 		}

@@ -76,6 +76,9 @@ func (a *Agent) older(s *state, ds *spec.DaemonSet, w *plan.Wanted) *render.Mani
 	if e.reason() != "" || e.manifest.Revision != local || conflict(s.listing.Foreign, e.manifest) != "" {
 		return nil
 	}
+	if len(e.trees) > 0 && !s.laid[treeOwner{w.Key, local}] {
+		return nil // a pod never starts without the files of its volumes
+	}
 	return &e.manifest
 }
 

@@ -111,7 +111,7 @@ func (f *fleetPart) open() {
 	f.reportOff(err)
 	if node != nil {
 		if f.id.Created {
-			f.a.rollouts.lost = false // a new member has told nothing
+			f.a.rollouts.unsure = false // a new member has told nothing
 		}
 		f.a.metrics.Registry().MustRegister(node)
 		f.node.Store(node)

@@ -65,7 +65,9 @@ func (a *Agent) roll(s *state) {
 			delete(a.rollouts.requested, w.Key) // nothing is left of what was asked for
 		}
 		a.rollouts.measure(w.Key, before, d, s.now)
-		a.tellRollout(w.Key, &next, d)
+		if len(d.Events) > 0 {
+			a.rollouts.untold = append(a.rollouts.untold, step{w.Key, next, d})
+		}
 	}
 	for key, state := range a.rollouts.states {
 		if !declared[key] {
@@ -79,6 +81,10 @@ func (a *Agent) roll(s *state) {
 	a.when(err != nil, "RolloutNotSaved", api.SeverityError, errorText(err), "make the state directory "+a.cfg.StateDir+" writable; until then no pod is replaced")
 	a.applyRollouts(s, err)
 	if err == nil {
+		for _, s := range a.rollouts.untold {
+			a.tellRollout(s.key, &s.state, s.decision)
+		}
+		a.rollouts.untold = nil
 		a.publishRollouts(declared)
 	}
 }
@@ -99,11 +105,11 @@ func (a *Agent) applyRollouts(s *state, saveErr error) {
 				w.Hold = "it is not this host's turn"
 			}
 		}
-		if w.Hold != "" || w.Blocked != "" {
-			w.Older = a.older(s, s.specs.DaemonSets[i], w)
-		}
 		if st := a.rollouts.states[w.Key]; !d.Target.IsZero() && d.Target.Local != w.Manifest.Revision && st.Rejected.Generation != 0 {
 			a.goBack(s, s.specs.DaemonSets[i], w, d.Target)
+		}
+		if w.Hold != "" || w.Blocked != "" {
+			w.Older = a.older(s, s.specs.DaemonSets[i], w)
 		}
 	}
 }
@@ -127,7 +133,7 @@ func (a *Agent) observe(s *state, ds *spec.DaemonSet, w *plan.Wanted, st strateg
 		Canary: st.Canary != nil && st.Canary.Matches(labels.Set(s.node.Labels)),
 		// A pod that only stays, as where the node is tainted or not ready, would have no successor.
 		Answers: w.Decision.ShouldRun && (s.kubelet.AssumeReady || s.kubelet.Healthy && s.kubelet.HealthErr == nil && s.kubelet.PodsErr == nil),
-		Alone:   a.fleet.alone(), Settled: a.fleet.alone() || settledEnough(view) && !a.rollouts.lost, Requested: a.rollouts.requested[w.Key], LastGood: a.lastGood(s, ds),
+		Alone:   a.fleet.alone(), Settled: a.fleet.alone() || settledEnough(view) && !a.rollouts.unsure, Requested: a.rollouts.requested[w.Key], LastGood: a.lastGood(s, ds),
 	}
 	if w.Blocked == "" && !s.specs.Undecided(w.Source) {
 		o.Wanted = rollout.Revision{Fleet: a.rendered[ds].fleet, Local: w.Manifest.Revision}
@@ -136,6 +142,11 @@ func (a *Agent) observe(s *state, ds *spec.DaemonSet, w *plan.Wanted, st strateg
 		locals = append(locals, again)
 	}
 	a.rollouts.noteFleets(w.Key, locals, o.Wanted, a.rollouts.states[w.Key].Target.Revision)
+	for i := range s.input.Present {
+		if p := &s.input.Present[i]; p.Key == w.Key && p != running && p.Revision == a.rollouts.states[w.Key].Target.Revision.Local {
+			o.Beside = a.rollouts.fleetOf(w.Key, p.Revision)
+		}
+	}
 	if running != nil {
 		o.Running = a.rollouts.fleetOf(w.Key, running.Revision)
 		o.Pod, o.Shown = a.podOf(s, w.Key, running)
@@ -150,6 +161,9 @@ func settledEnough(view *fleet.View) bool {
 	}
 	known, alive := 0, 0
 	for _, m := range view.Members {
+		if m.Self && m.State == gossip.StateLeft {
+			return false // nobody counts this host any more
+		}
 		if m.Self || m.Standing == store.Excluded || m.State == gossip.StateLeft {
 			continue
 		}
@@ -174,10 +188,12 @@ func (a *Agent) podOf(s *state, key string, p *plan.Present) (rollout.Pod, rollo
 		return rollout.PodUp, shown
 	case k.PodsAt.IsZero() || s.now.Sub(k.PodsAt) > silence:
 		return rollout.PodUnknown, shown
-	case listed && pod.Available && k.PodsAt.After(memory.WrittenAt):
-		return rollout.PodUp, shown
+	case !listed || !pod.Available:
+		return rollout.PodDown, shown
+	case !k.PodsAt.After(memory.WrittenAt):
+		return rollout.PodUnknown, shown // it was up before the manifest was written again
 	}
-	return rollout.PodDown, shown
+	return rollout.PodUp, shown
 }
 
 // shownOf is what others show of a pod and find it by.
@@ -220,14 +236,14 @@ func (a *Agent) peersOf(view *fleet.View) peers {
 	next := make(peerCache, len(a.peerCache))
 	out := make(peers, 0, len(view.Members))
 	for _, m := range view.Members {
-		if m.Self || m.Standing == store.Excluded || m.State == gossip.StateLeft {
+		section, told := m.Sections[sectionRollout]
+		if m.Self || m.Standing == store.Excluded || m.State == gossip.StateLeft && told {
 			continue
 		}
 		known := a.peerCache[m.ID]
 		if known.id == "" {
 			known.id = m.ID.String()
 		}
-		section, told := m.Sections[sectionRollout]
 		if !told {
 			known = peerSection{id: known.id}
 		} else if known.stamp != section.Stamp {
@@ -261,6 +277,8 @@ func troubleOf(m fleet.Member, p peerOf) rollout.Trouble {
 	switch {
 	case m.Standing == store.Held:
 		return rollout.TroubleKey
+	case !p.told && m.State == gossip.StateLeft:
+		return rollout.TroubleLeft
 	case !p.told:
 		return rollout.TroubleUnknown
 	case p.section.err != nil:
@@ -306,7 +324,8 @@ func (p *peerOf) of(key string) (peer rollout.Peer, member bool) {
 }
 
 // recoverRollouts takes back what this host has told the others and its own disk does not know, as after the disk was lost or
-// restored: its tickets may not fall. Where the file is gone and the identity is not, nothing is told before that is certain.
+// restored: its tickets may not fall. Nothing is told after a start before that is certain: it would be newer than what was told
+// before, and take its place.
 func (a *Agent) recoverRollouts(view *fleet.View, now time.Time) {
 	node := a.fleet.node.Load()
 	if node == nil {
@@ -315,9 +334,16 @@ func (a *Agent) recoverRollouts(view *fleet.View, now time.Time) {
 	if body, ok := node.TakeReturned(sectionRollout); ok {
 		a.restoreRollouts(body, now)
 	}
-	if a.rollouts.lost && view != nil && view.Settled {
-		a.rollouts.lost = false
+	if !a.rollouts.unsure || view == nil {
+		return
 	}
+	// What was told lies beside the records of the others, too, where rollouts.json alone was lost.
+	for _, m := range view.Members {
+		if told, ok := m.Sections[sectionRollout]; ok && m.Self {
+			a.restoreRollouts(told.Body, now)
+		}
+	}
+	a.rollouts.unsure = !view.Settled
 }
 
 func (a *Agent) restoreRollouts(body []byte, now time.Time) {
@@ -351,7 +377,7 @@ func (a *Agent) holdAll(now time.Time) {
 // publishRollouts tells the others. States of what is not declared and has no pod are kept, and not told: this host is no
 // member of such a DaemonSet.
 func (a *Agent) publishRollouts(declared map[string]bool) {
-	if a.fleet.node.Load() == nil || a.rollouts.lost {
+	if a.fleet.node.Load() == nil || a.rollouts.unsure {
 		return
 	}
 	var states []rollout.State

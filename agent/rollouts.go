@@ -40,9 +40,11 @@ type rollouts struct {
 	// onDisk is what the file says, saved its bytes.
 	onDisk map[string]rollout.State
 	saved  []byte
-	// lost is set while there is no file though there was one, or may have been: nothing is told until the others have shown
-	// what was told before.
-	lost bool
+	// unsure is set from the start until the others have shown what they have of this host: the disk may be older than what was
+	// told, or gone. Nothing is told and nothing replaced before.
+	unsure bool
+	// untold are the steps of which nothing was recorded yet, as they are not on disk.
+	untold []step
 	// alone is whether gossip was off in the last round.
 	alone, aloneOnDisk bool
 	// decisions are those of the last round, peers what they were made from; requested are the DaemonSets whose replacement an operator asked for here.
@@ -53,15 +55,22 @@ type rollouts struct {
 	changed signal
 }
 
+// step is what one step of a rollout came to.
+type step struct {
+	key      string
+	state    rollout.State
+	decision rollout.Decision
+}
+
 // loadRollouts reads the file. One that cannot be understood is set aside, never deleted, and reported.
 func loadRollouts(dir string) (*rollouts, error) {
 	r := &rollouts{
 		path: filepath.Join(dir, "rollouts.json"), states: map[string]rollout.State{}, fleets: map[string]map[string]string{}, took: map[string]time.Duration{},
 		decisions: map[string]rollout.Decision{}, peers: map[string][]rollout.Peer{}, requested: map[string]bool{},
+		unsure: true,
 	}
 	data, err := readBounded(r.path, maxMemoryBytes)
 	if errors.Is(err, fs.ErrNotExist) {
-		r.lost = true
 		return r, nil
 	}
 	var f rolloutFile
@@ -69,7 +78,6 @@ func loadRollouts(dir string) (*rollouts, error) {
 		f, err = decodeRollouts(data)
 	}
 	if err != nil {
-		r.lost = true
 		aside := fmt.Sprintf("%s.bad-%d", r.path, time.Now().Unix())
 		return r, errors.Join(fmt.Errorf("%q cannot be used, set aside as %q: %w", r.path, aside, err), os.Rename(r.path, aside))
 	}

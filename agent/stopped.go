@@ -30,10 +30,15 @@ type watched struct {
 func (w *stopwatch) observe(pods []corev1.Pod, now time.Time) {
 	for i := range pods {
 		pod := &pods[i]
-		if pod.Annotations[render.AnnotationDaemonSet] == "" || !runs(pod) {
+		if pod.Annotations[render.AnnotationDaemonSet] == "" {
 			continue
 		}
-		w.take(pod, now)
+		if name := pod.Namespace + "/" + pod.Name; w.pods[name].uid != string(pod.UID) {
+			delete(w.pods, name) // another pod of that name, whose end the old cgroup does not show
+		}
+		if runs(pod) {
+			w.take(pod, now)
+		}
 	}
 	for name, p := range w.pods {
 		if now.Sub(p.last) > forgetWatched {

@@ -43,7 +43,7 @@ func (p *planner) run() {
 	if w := p.wanted; w != nil {
 		p.status.Revision = w.Manifest.Revision
 	}
-	if len(p.present) > 0 || p.wanted == nil || !p.wanted.Decision.ShouldRun {
+	if len(p.present) > 0 || p.wanted == nil || !p.wanted.Decision.ShouldContinueRunning || p.wanted.Evicted {
 		p.memory.Again = ""
 	}
 	switch w := p.wanted; {

@@ -288,7 +288,7 @@ func (o *Output) add(p planner) {
 	if p.wanted == nil && len(p.present) == 0 && len(m.Leaving) == 0 {
 		return
 	}
-	if len(m.Leaving) > 0 || m.Retry != (Retry{}) || m.Eviction != (placement.Eviction{}) || !m.WrittenAt.IsZero() || len(m.Stood) > 0 {
+	if len(m.Leaving) > 0 || m.Retry != (Retry{}) || m.Again != "" || m.Eviction != (placement.Eviction{}) || !m.WrittenAt.IsZero() || len(m.Stood) > 0 {
 		o.Memories[p.key] = m
 	}
 }

@@ -1,5 +1,7 @@
 package rollout
 
+import "time"
+
 // wanted is the revision that the host should run: that of the file, or the last good one while the file's is rejected.
 func (m *machine) wanted() Revision {
 	if m.Rejected.Generation != 0 && m.o.Wanted.Fleet == m.Rejected.Revision.Fleet {
@@ -88,7 +90,7 @@ func (m *machine) retarget() {
 	m.event(EventTarget)
 	if m.Phase.Taken() {
 		// What runs is not what is wanted any more: the clock starts anew, and the pod was down before this revision came.
-		m.Phase, m.Began, m.Sick = PhaseUpdating, m.o.Now, true
+		m.Phase, m.Began, m.Stood, m.Sick = PhaseUpdating, m.o.Now, time.Time{}, true
 	}
 	m.arrive()
 }

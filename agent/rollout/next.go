@@ -42,6 +42,8 @@ type Observation struct {
 	LastGood func(fleet string) Revision
 	// Running is the revision whose manifest stands, the older one during a surge; zero: none stands.
 	Running Revision
+	// Beside is the revision whose manifest stands beside that of Running, during a surge; zero: none does.
+	Beside Revision
 	// Pod is that of Running.
 	Pod Pod
 	// Answers: the kubelet answers now.
@@ -148,10 +150,10 @@ func (m *machine) until(t time.Time) {
 func (m *machine) look() {
 	m.Running, m.Shown, m.Canary = m.o.Running, m.o.Shown, m.o.Canary
 	if !m.o.Placed {
-		m.Phase, m.HeldUntil, m.Sick, m.Began = PhaseNotPlaced, time.Time{}, false, time.Time{}
+		m.Phase, m.HeldUntil, m.Sick, m.Began, m.Stood = PhaseNotPlaced, time.Time{}, false, time.Time{}, time.Time{}
 		return
 	}
-	if m.Phase == PhaseNotPlaced || m.Target.Generation == 0 {
+	if m.Phase == PhaseNotPlaced || m.Target.Generation == 0 && m.HeldUntil.IsZero() {
 		m.Phase = PhaseUnavailable
 		m.HeldUntil = m.o.Now.Add(HoldDown)
 	}
@@ -169,7 +171,7 @@ func (m *machine) arrive() {
 	if m.Phase.Taken() {
 		m.event(EventFinished)
 	}
-	m.Phase, m.Began = PhaseAvailable, time.Time{}
+	m.Phase, m.Began, m.Stood = PhaseAvailable, time.Time{}, time.Time{}
 	m.good()
 }
 
@@ -213,7 +215,13 @@ func (m *machine) progress() {
 	if m.Began.IsZero() || m.Began.After(m.o.Now) { // the clock was set back
 		m.Began = m.o.Now
 	}
-	end := m.Began.Add(m.spec.Deadline)
+	if stands := m.current() || !m.o.Beside.IsZero() && m.o.Beside == m.Target.Revision; stands && m.Stood.IsZero() || m.Stood.After(m.o.Now) {
+		m.Stood = m.o.Now
+	}
+	if m.Stood.IsZero() { // what takes long is the end of the old pod, or what is missing of the new one; the revision is not to blame
+		return
+	}
+	end := m.Stood.Add(m.spec.Deadline)
 	if m.o.Now.Before(end) {
 		m.until(end)
 		return
@@ -258,8 +266,7 @@ func (m *machine) startDown() {
 }
 
 func (m *machine) begin(sick bool) {
-	m.Phase, m.Began, m.Sick = PhaseUpdating, m.o.Now, sick
-	m.until(m.o.Now.Add(m.spec.Deadline))
+	m.Phase, m.Began, m.Stood, m.Sick = PhaseUpdating, m.o.Now, time.Time{}, sick
 	m.event(EventStarted)
 }
 

@@ -81,15 +81,15 @@ func TestUpdate(t *testing.T) {
 	if want := (Ticket{2, classMember, TicketHash("ns/agent", "self")}); r.Ticket != want {
 		t.Errorf("got the ticket %v, wanted %v", r.Ticket, want)
 	}
-	if !r.d.Again.Equal(r.Seen.Now.Add(strategy.DefaultDeadline)) {
-		t.Errorf("wants to be asked again at %s", r.d.Again)
-	}
 	r.Seen.Running, r.Seen.Pod = Revision{}, PodDown
 	r.step()
 	r.want(PhaseUpdating, true)
 	r.written()
 	r.step()
 	r.want(PhaseUpdating, true)
+	if !r.d.Again.Equal(r.Seen.Now.Add(strategy.DefaultDeadline)) {
+		t.Errorf("wants to be asked again at %s", r.d.Again)
+	}
 	r.Seen.Pod = PodUp
 	r.step(EventFinished)
 	r.want(PhaseAvailable, false)
@@ -291,6 +291,7 @@ func TestFails(t *testing.T) {
 	r.Seen.Wanted = fleetRev("B")
 	r.step()
 	r.written()
+	r.step()
 	r.pass(strategy.DefaultDeadline - time.Second)
 	r.want(PhaseUpdating, true)
 	r.Seen.Now = r.Seen.Now.Add(time.Second)
@@ -314,6 +315,37 @@ func TestFails(t *testing.T) {
 	if r.Ticket.Generation != 3 || r.Sick {
 		t.Errorf("ticket %v, sick %v", r.Ticket, r.Sick)
 	}
+}
+
+// TestOldPodIsNotToBlame: the deadline is that of the new revision. Until its manifest has stood, what takes long is something else: an old pod that
+// takes its time, a kubelet that is away, a file that is missing.
+func TestOldPodIsNotToBlame(t *testing.T) {
+	r := newRig(t)
+	r.Strategy.AutoRollback = true
+	r.Seen.Wanted = fleetRev("B")
+	r.step()
+	r.Seen.Running, r.Seen.Pod = Revision{}, PodUnknown
+	for range 3 {
+		r.pass(strategy.DefaultDeadline)
+		r.want(PhaseUpdating, true)
+	}
+	r.target(2, "B")
+	r.written()
+	r.step()
+	r.Seen.Running, r.Seen.Pod = Revision{}, PodUnknown // refused by the kubelet, and on its way to be tried again
+	r.pass(strategy.DefaultDeadline)
+	r.target(3, "A")
+
+	surge := newRig(t)
+	surge.Strategy.Surge = true
+	surge.Seen.Wanted = fleetRev("B")
+	surge.step()
+	surge.pass(strategy.DefaultDeadline)
+	surge.want(PhaseUpdating, true)
+	surge.Seen.Beside = fleetRev("B")
+	surge.step()
+	surge.pass(strategy.DefaultDeadline)
+	surge.want(PhaseFailed, true)
 }
 
 func TestLateIsNoFailure(t *testing.T) {
@@ -372,6 +404,7 @@ func TestRollsBack(t *testing.T) {
 	r.Seen.Wanted = fleetRev("B")
 	r.step()
 	r.written()
+	r.step()
 	r.Seen.Now = r.Seen.Now.Add(strategy.DefaultDeadline)
 	r.step(EventFailed, EventRolledBack, EventTarget)
 	r.want(PhaseUpdating, true)

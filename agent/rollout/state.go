@@ -120,6 +120,8 @@ type State struct {
 
 	// Began is when the replacement that is going on began.
 	Began time.Time `json:"began,omitzero"`
+	// Stood is when the target's manifest was first seen in place in this replacement, from which its progress deadline counts.
+	Stood time.Time `json:"stood,omitzero"`
 	// Sick: the pod was not available before the target's revision touched it, so that it is not to blame.
 	Sick bool `json:"sick,omitempty"`
 	// HeldUntil is when the time after a first placement is over.

@@ -290,6 +290,9 @@ func (h *Host) age() {
 	h.fleet.must(os.WriteFile(path, data, 0o600))
 }
 
+// Path is a path inside the host's directory: specs.d, manifests and state are there.
+func (h *Host) Path(elem ...string) string { return filepath.Join(append([]string{h.dir}, elem...)...) }
+
 // Wipe takes the state directory of a host whose agent does not run: its key too, so that it comes back as another member.
 func (h *Host) Wipe() {
 	h.fleet.must(os.RemoveAll(filepath.Join(h.dir, "state")))
