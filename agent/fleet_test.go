@@ -87,3 +87,38 @@ func TestLeaveWithPods(t *testing.T) {
 		t.Errorf("with force: %+v, %v", res, err)
 	}
 }
+
+// TestBadMembersFile: a list with an error never makes everybody count: at the first start there is no gossip until it is corrected, later
+// what it said before stays in effect, and one that this host cannot use is neither shown nor kept.
+func TestBadMembersFile(t *testing.T) {
+	t.Parallel()
+	a := member(t, "a", "127.77.3.1", keyring.Generate(), "")
+	a.cfg.MembersFile = a.path("members.yaml")
+	a.lay("members.yaml", "members: [{nme: a}]\n")
+	stop := a.run()
+	a.eventually("gossip to be off", func() bool { return a.health("Gossip") && !strings.Contains(a.gossip().Roster, "members") })
+	good := "members: [{name: a}, {name: b}]\n"
+	a.lay("members.yaml", good)
+	if _, err := a.client.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	a.eventually("gossip to be on", func() bool { return !a.health("Gossip") && a.gossip().Roster == a.cfg.MembersFile })
+
+	a.lay("members.yaml", good+"forgotten: ["+a.gossip().ID+"]\n")
+	a.eventually("the list to be refused", func() bool { return a.health("MembersFile") })
+	stop()
+	a.lay("members.yaml", "members: [{nme: a}]\n")
+	a.run()
+	a.eventually("the last good list to be in effect", func() bool {
+		return a.health("MembersFile") && !a.health("Gossip") && a.gossip().Roster == a.cfg.MembersFile
+	})
+}
+
+// gossip is what the status says of it.
+func (b *bed) gossip() api.GossipStatus {
+	b.t.Helper()
+	if g := b.status().Gossip; g != nil {
+		return *g
+	}
+	return api.GossipStatus{}
+}

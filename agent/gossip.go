@@ -128,14 +128,21 @@ func (f *fleetPart) reportOff(err error) {
 
 // member makes the gossip node.
 func (f *fleetPart) member(mode config.GossipMode) (*gossip.Node, error) {
+	r := f.readRoster()
+	if !r.usable {
+		return nil, fmt.Errorf("the list of members cannot be used, and what it said before is not known: %s", firstError(r.problems))
+	}
 	cfg, err := f.config(mode)
 	if err != nil {
 		return nil, err
 	}
+	cfg.Roster = r.roster
 	node, err := gossip.New(cfg)
 	if err != nil {
 		return nil, errors.Join(err, cfg.Transport.Shutdown())
 	}
+	f.tookRoster(r)
+	f.reportRoster(r.problems)
 	return node, nil
 }
 
@@ -159,7 +166,6 @@ func (f *fleetPart) config(mode config.GossipMode) (gossip.Config, error) {
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return cfg, err
 	}
-	cfg.Roster, _, _ = f.readRoster()
 	if cfg.Identity, err = identity.Load(cfg.Dir); err != nil {
 		return cfg, err
 	}
@@ -224,42 +230,69 @@ func (f *fleetPart) use(node *gossip.Node, keys [][]byte, prints []string) error
 // lastRoster is the name in the state directory of the roster that was last good.
 const lastRoster = "members.yaml"
 
+// rosterRead is what the file that says who counts says, or said when it was last good.
+type rosterRead struct {
+	// roster is nil where everybody counts.
+	roster *store.Roster
+	// file is what is to be edited; empty: there is none.
+	file string
+	// old: the file has an error, and this is what it said before.
+	old      bool
+	problems diag.List
+	// usable is false where the file has an error and it is not known what it said before.
+	usable bool
+}
+
+func (f *fleetPart) keptRoster() string { return filepath.Join(f.a.cfg.StateDir, "gossip", lastRoster) }
+
 // readRoster reads the file that says who counts. One with an error leaves in effect what it said before, also across a
-// restart: usable is false where that is not known here either.
-func (f *fleetPart) readRoster() (r *store.Roster, problems diag.List, usable bool) {
-	path, kept := f.a.cfg.MembersFile, filepath.Join(f.a.cfg.StateDir, "gossip", lastRoster)
+// restart.
+func (f *fleetPart) readRoster() rosterRead {
+	path := f.a.cfg.MembersFile
 	f.rosterID = identify(path)
-	usable = true
-	err := fs.ErrNotExist
-	if path != "" {
-		r, problems, err = roster.Read(path)
+	if path == "" {
+		return rosterRead{usable: true}
 	}
+	r, problems, err := roster.Read(path)
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && (path == "" || path == config.Default().MembersFile):
+	case errors.Is(err, fs.ErrNotExist) && path == config.Default().MembersFile:
 		// Only the default one may be missing: a slip in its name must not make everybody count.
-		r, path, err = nil, "", ignoreMissing(os.Remove(kept))
-	case err == nil && !problems.HasErrors():
-		if err := keep(kept, path); err != nil {
-			f.a.log.Error().Err(err).Msg("the list of members could not be copied; after a restart with a bad file it would be lost")
-		}
+		return rosterRead{usable: true}
+	case err != nil:
+		problems = append(problems, diag.Problem{File: path, Severity: diag.Error, Message: err.Error()})
+	}
+	if !problems.HasErrors() {
+		return rosterRead{roster: r, file: path, problems: problems, usable: true}
+	}
+	last, lastProblems, err := roster.Read(f.keptRoster())
+	if err != nil || lastProblems.HasErrors() {
+		return rosterRead{problems: problems}
+	}
+	return rosterRead{roster: last, file: path, old: true, problems: problems, usable: true}
+}
+
+// tookRoster notes which list is in effect now, and keeps a copy for a start with a file that has an error.
+func (f *fleetPart) tookRoster(r rosterRead) {
+	var err error
+	switch {
+	case r.old:
+	case r.file == "":
+		err = ignoreMissing(os.Remove(f.keptRoster()))
 	default:
-		if last, lastProblems, lastErr := roster.Read(kept); lastErr == nil && !lastProblems.HasErrors() {
-			r = last
-		} else {
-			path, usable = "", false
-		}
+		err = keep(f.keptRoster(), r.file)
 	}
 	if err != nil {
-		problems = append(problems, diag.Problem{File: f.a.cfg.MembersFile, Severity: diag.Error, Message: err.Error()})
+		f.a.log.Error().Err(err).Msg("the list of members could not be copied; after a restart with a bad file it would be lost")
 	}
-	problem := firstError(problems)
-	f.a.when(problem != "", "MembersFile", api.SeverityError, "the list of members cannot be used; what it said before stays in effect: "+problem, "correct the file, then: dsctl reload")
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if usable {
-		f.rosterFile = path
-	}
-	return r, problems, usable
+	f.rosterFile = r.file
+}
+
+// reportRoster tells what is wrong with the file, if anything.
+func (f *fleetPart) reportRoster(problems diag.List) {
+	problem := firstError(problems)
+	f.a.when(problem != "", "MembersFile", api.SeverityError, "the list of members cannot be used; what it said before stays in effect: "+problem, "correct the file, then: dsctl reload")
 }
 
 func ignoreMissing(err error) error {
@@ -539,17 +572,19 @@ func (f *fleetPart) refresh(force bool) (changed []string, problems diag.List) {
 		}
 	}
 	if before := f.rosterID; identify(f.a.cfg.MembersFile) != before {
-		r, found, usable := f.readRoster()
-		if !usable {
-			return changed, append(problems, found...)
+		r := f.readRoster()
+		if r.usable {
+			if err := node.SetRoster(r.roster); err != nil {
+				r.problems = append(r.problems, diag.Problem{File: f.a.cfg.MembersFile, Severity: diag.Error, Message: err.Error()})
+			} else {
+				f.tookRoster(r)
+			}
 		}
-		if err := node.SetRoster(r); err != nil {
-			found = append(found, diag.Problem{File: f.a.cfg.MembersFile, Severity: diag.Error, Message: err.Error()})
-		}
-		if !found.HasErrors() {
+		if !r.problems.HasErrors() {
 			changed = append(changed, "the list of members")
 		}
-		problems = append(problems, found...)
+		f.reportRoster(r.problems)
+		problems = append(problems, r.problems...)
 	}
 	return changed, problems
 }
