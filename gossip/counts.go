@@ -25,28 +25,42 @@ func newCounts() *counts {
 
 func (c *counts) dropped(reason string) { c.drops.WithLabelValues(reason).Inc() }
 
-// Describe implements prometheus.Collector.
-func (n *Node) Describe(ch chan<- *prometheus.Desc) { prometheus.DescribeByCollect(n, ch) }
+// Descriptors of the gauges.
+var (
+	membersDesc = prometheus.NewDesc("daemonsetd_gossip_members", "Members by state.", []string{"state"}, nil)
+	queueDesc   = prometheus.NewDesc("daemonsetd_gossip_queue_messages", "Records waiting to be pushed.", nil, nil)
+	inboxDesc   = prometheus.NewDesc("daemonsetd_gossip_inbox_bytes", "Bytes waiting to be looked at.", nil, nil)
+)
+
+func (c *counts) vecs() []*prometheus.CounterVec {
+	return []*prometheus.CounterVec{c.frames, c.records, c.drops, c.syncs, c.joins, c.logged}
+}
+
+// Describe implements prometheus.Collector. It is the same at any time, or the collector could not be taken out again.
+func (n *Node) Describe(ch chan<- *prometheus.Desc) {
+	for _, vec := range n.counts.vecs() {
+		vec.Describe(ch)
+	}
+	for _, desc := range []*prometheus.Desc{membersDesc, queueDesc, inboxDesc} {
+		ch <- desc
+	}
+}
 
 // Collect implements prometheus.Collector: the counters, and gauges of the members, the queue and the table.
 func (n *Node) Collect(ch chan<- prometheus.Metric) {
-	for _, vec := range []*prometheus.CounterVec{n.counts.frames, n.counts.records, n.counts.drops, n.counts.syncs, n.counts.joins, n.counts.logged} {
+	for _, vec := range n.counts.vecs() {
 		vec.Collect(ch)
 	}
-	gauge := func(name, help string, value float64, labels ...string) {
-		var names []string
-		if len(labels) > 0 {
-			names = []string{"state"}
-		}
-		ch <- prometheus.MustNewConstMetric(prometheus.NewDesc("daemonsetd_gossip_"+name, help, names, nil), prometheus.GaugeValue, value, labels...)
+	gauge := func(desc *prometheus.Desc, value float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, value, labels...)
 	}
 	states := map[State]int{StateAlive: 0, StateFailed: 0, StateLeft: 0, StateUnknown: 0}
 	for _, m := range n.View().Members {
 		states[m.State]++
 	}
 	for state, count := range states {
-		gauge("members", "Members by state.", float64(count), string(state))
+		gauge(membersDesc, float64(count), string(state))
 	}
-	gauge("queue_messages", "Records waiting to be pushed.", float64(n.queue.Len()))
-	gauge("inbox_bytes", "Bytes waiting to be looked at.", float64(n.inbox.bytes.Load()))
+	gauge(queueDesc, float64(n.queue.Len()))
+	gauge(inboxDesc, float64(n.inbox.bytes.Load()))
 }

@@ -42,15 +42,23 @@ func (n *Node) joinForever(ctx context.Context) {
 func (n *Node) joinAtStart(ctx context.Context) {
 	delay := firstRetry
 	for ctx.Err() == nil {
-		met := 0
+		met, own := 0, 0
 		addrs := n.candidates(ctx)
 		for _, addr := range addrs {
 			if ctx.Err() != nil || met >= contacts {
 				break
 			}
-			if n.join(addr) {
+			switch {
+			case !n.join(addr):
+			case n.swim.alive.Load() > 1:
 				met++
+			default:
+				own++ // another address of this host
 			}
+		}
+		if own > 0 && own == len(addrs) {
+			n.lonely.Store(true)
+			return
 		}
 		if met > 0 || len(addrs)+len(n.cfg.Join) == 0 || n.swim.alive.Load() > contacts {
 			return
@@ -63,23 +71,40 @@ func (n *Node) joinAtStart(ctx context.Context) {
 	}
 }
 
-// rejoin tries one member that is known and does not answer, or one of the hosts to join, with a chance that makes the
-// whole fleet try about as often as there are such members.
+// rejoin tries one member that is known and does not answer, or one of the hosts to join that is not among the living, with a chance
+// that makes the whole fleet try each of them about once in a while. The hosts to join are tried for ever, too: two fleets that each
+// were complete before they could reach the other would never meet.
 func (n *Node) rejoin(ctx context.Context) {
 	lost, living := n.lost(), int(n.swim.alive.Load())
-	if len(lost) == 0 && living > 1 {
-		return
-	}
-	if living > 1 && rand.IntN(living) >= len(lost) {
-		return
-	}
-	addrs := lost
 	if living <= 1 {
-		addrs = append(addrs, n.seeds(ctx)...)
+		if addrs := append(lost, n.seeds(ctx)...); len(addrs) > 0 {
+			n.join(addrs[rand.IntN(len(addrs))])
+		}
+		return
 	}
-	if len(addrs) > 0 {
-		n.join(addrs[rand.IntN(len(addrs))])
+	choices := len(lost)
+	if len(n.cfg.Join) > 0 {
+		choices++
 	}
+	switch i := rand.IntN(max(living, choices)); {
+	case i < len(lost):
+		n.join(lost[i])
+	case i < choices:
+		if addrs := n.strange(n.seeds(ctx)); len(addrs) > 0 {
+			n.join(addrs[rand.IntN(len(addrs))])
+		}
+	}
+}
+
+// strange are those of the addresses at which no living member is.
+func (n *Node) strange(addrs []netip.AddrPort) []netip.AddrPort {
+	living := map[netip.AddrPort]bool{}
+	for _, m := range n.View().Members {
+		if m.State == StateAlive {
+			living[m.Address] = true
+		}
+	}
+	return slices.DeleteFunc(addrs, func(a netip.AddrPort) bool { return living[a] })
 }
 
 // lost are the addresses of members that are known, have not left, and do not answer.
@@ -125,13 +150,20 @@ func (n *Node) seeds(ctx context.Context) []netip.AddrPort {
 			continue
 		}
 		for _, ip := range ips {
-			if addr := netip.AddrPortFrom(ip.Unmap(), port); addr != n.address() {
+			if addr := netip.AddrPortFrom(ip.Unmap(), port); !n.isOwn(addr) {
 				addrs = append(addrs, addr)
 			}
 		}
 	}
 	n.lonely.Store(!failed && len(addrs) == 0)
 	return addrs
+}
+
+// isOwn says whether an address is this member's: the one that others are told, or a loopback one where that is none, as the host's own
+// name often is in its hosts file.
+func (n *Node) isOwn(addr netip.AddrPort) bool {
+	self := n.address()
+	return addr == self || addr.Addr().IsLoopback() && self.IsValid() && !self.Addr().IsLoopback()
 }
 
 func (n *Node) lookup(ctx context.Context, host string) ([]netip.Addr, error) {

@@ -38,7 +38,7 @@ type syncer struct {
 	// peer is with whom an exchange runs that this member began, until deadline; zero: none.
 	peer     record.ID
 	deadline time.Time
-	// missing is how many records are still expected of it, moved how many it brought or took.
+	// missing is how many records are still expected of it, moved how many it brought.
 	missing, moved int
 	// next is the earliest moment for another exchange; eager: it needs no further reason.
 	next  time.Time
@@ -237,7 +237,8 @@ func (s *syncer) heads(f wire.Frame) error {
 	s.node.give(f.From, give)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(want)+len(give) == 0 && buckets.Len() > 0 {
+	// Where the other takes what it is given its digest changes, and this pair does not come again. Where it does, it has forgotten them.
+	if len(want) == 0 && buckets.Len() > 0 && (len(give) == 0 || s.peer == f.From) {
 		s.bored(time.Now())
 	}
 	if !more && len(want) == 0 {
@@ -246,7 +247,7 @@ func (s *syncer) heads(f wire.Frame) error {
 	if s.peer != f.From {
 		return nil
 	}
-	s.missing, s.moved = len(want), len(give)
+	s.missing, s.moved = len(want), 0
 	if more {
 		s.moved += much
 	}
