@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -106,6 +107,11 @@ func New(cfg Config) (*Node, error) {
 	n.queue = broadcast.New(broadcast.Config{
 		Self: cfg.Identity.ID, Members: func() int { return int(n.swim.alive.Load()) }, MaxMessage: n.room(),
 	})
+	if t, ok := cfg.Transport.(interface {
+		SetKnown(known func(netip.Addr) bool)
+	}); ok {
+		t.SetKnown(n.swim.known)
+	}
 	n.screen = n.newScreen()
 	return n, nil
 }

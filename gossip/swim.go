@@ -21,6 +21,9 @@ type swim struct {
 	limit int
 	// answer is when a probe was last answered.
 	answer time.Time
+	// addrs are the addresses of all peers at the time.
+	addrs   map[netip.Addr]bool
+	addrsAt time.Time
 	// letIn is when one was let in though all places are taken.
 	letIn time.Time
 }
@@ -67,6 +70,19 @@ func (s *swim) joined(id record.ID, addr netip.AddrPort, now time.Time) {
 		s.alive.Add(1)
 	}
 	p.addr = addr
+}
+
+// known says whether a member is at an address, as of a second ago at most.
+func (s *swim) known(addr netip.Addr) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if now := time.Now(); s.addrs == nil || now.Sub(s.addrsAt) >= time.Second {
+		s.addrs, s.addrsAt = make(map[netip.Addr]bool, len(s.peers)), now
+		for _, p := range s.peers {
+			s.addrs[p.addr.Addr()] = true
+		}
+	}
+	return s.addrs[addr]
 }
 
 // gone notes that a member does not answer any more.

@@ -8,9 +8,11 @@ import (
 	"slices"
 )
 
-// probeAddr is an address for documentation (RFC 5737): to ask the kernel from which address it would send to far away. No
-// packet goes there.
-var probeAddr = netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, 2, 1}), 9)
+// probes are addresses for documentation (RFC 5737, RFC 3849), by the network that reaches them: to ask the kernel from which address it
+// would send to far away. No packet goes there.
+func probes() map[string]netip.AddrPort {
+	return map[string]netip.AddrPort{"udp4": netip.MustParseAddrPort("192.0.2.1:9"), "udp6": netip.MustParseAddrPort("[2001:db8::1]:9")}
+}
 
 // FinalAdvertiseAddr gives the configured address; or the one that is bound; or, where all addresses are bound, the one from
 // which the host reaches others.
@@ -25,16 +27,25 @@ func (t *Transport) FinalAdvertiseAddr(ip string, port int) (net.IP, int, error)
 	addr := t.addr.Addr()
 	if addr.IsUnspecified() {
 		var err error
-		if addr, err = ownAddr(); err != nil {
+		if addr, err = ownAddr(addr.Is6()); err != nil {
 			return nil, 0, err
 		}
 	}
 	return addr.AsSlice(), int(t.addr.Port()), nil
 }
 
-// ownAddr is the address of the default route, or else the only one that is not local to the host or link.
-func ownAddr() (netip.Addr, error) {
-	if conn, err := net.DialUDP("udp4", nil, net.UDPAddrFromAddrPort(probeAddr)); err == nil {
+// ownAddr is the address of the default route, or else the only one that is not local to the host or link. Where all addresses of IPv6
+// are bound, those of IPv4 are too, and come second; where all of IPv4 are, nothing else is heard.
+func ownAddr(six bool) (netip.Addr, error) {
+	networks := []string{"udp4"}
+	if six {
+		networks = []string{"udp6", "udp4"}
+	}
+	for _, network := range networks {
+		conn, err := net.DialUDP(network, nil, net.UDPAddrFromAddrPort(probes()[network]))
+		if err != nil {
+			continue
+		}
 		addr := unmapAddr(conn.LocalAddr()).Addr()
 		_ = conn.Close()
 		if addr.IsGlobalUnicast() {
@@ -45,15 +56,15 @@ func ownAddr() (netip.Addr, error) {
 	if err != nil {
 		return netip.Addr{}, fmt.Errorf("list the host's addresses: %w: set the address to advertise", err)
 	}
-	return onlyAddr(nets)
+	return onlyAddr(nets, six)
 }
 
-// onlyAddr picks the one address that others may reach.
-func onlyAddr(nets []net.Addr) (netip.Addr, error) {
+// onlyAddr picks the one address that others may reach; those of IPv6 count where six is set.
+func onlyAddr(nets []net.Addr, six bool) (netip.Addr, error) {
 	var found []netip.Addr
 	for _, n := range nets {
 		p, err := netip.ParsePrefix(n.String())
-		if err == nil && p.Addr().IsGlobalUnicast() {
+		if err == nil && p.Addr().IsGlobalUnicast() && (six || p.Addr().Unmap().Is4()) {
 			found = append(found, p.Addr().Unmap())
 		}
 	}

@@ -29,12 +29,18 @@ type gate struct {
 	rate, burst float64
 	open        int
 	peers       map[netip.Addr]*peer
+	// known says whether an address is a member's; nil: all are. Of all places, strangers have half at most: who has no key can do nothing
+	// with a stream but hold it.
+	known     func(netip.Addr) bool
+	strangers int
 }
 
 // peer is what the gate remembers of one address.
 type peer struct {
 	open    int
 	refused uint64
+	// strange is how many of the open ones came while the address was no member's.
+	strange int
 	// tokens is how many streams were allowed at once at the time.
 	tokens float64
 	at     time.Time
@@ -54,7 +60,11 @@ func (g *gate) enter(from netip.Addr, now time.Time) refusal {
 	if p == nil {
 		return tooMany
 	}
+	stranger := g.known != nil && !g.known(from)
 	why := g.refuses(p, now)
+	if why == admitted && stranger && g.strangers >= (g.max+1)/2 {
+		why = tooMany
+	}
 	if why != admitted {
 		p.refused++
 		return why
@@ -62,6 +72,10 @@ func (g *gate) enter(from netip.Addr, now time.Time) refusal {
 	p.tokens--
 	p.open++
 	g.open++
+	if stranger {
+		p.strange++
+		g.strangers++
+	}
 	return admitted
 }
 
@@ -86,8 +100,13 @@ func (g *gate) tokens(p *peer, now time.Time) float64 {
 }
 
 func (g *gate) leave(from netip.Addr) {
+	p := g.peers[from]
 	g.open--
-	g.peers[from].open--
+	p.open--
+	if p.strange > 0 {
+		p.strange--
+		g.strangers--
+	}
 }
 
 // peer finds or makes the memory of an address; nil when there is no room for another.

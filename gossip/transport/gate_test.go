@@ -149,3 +149,33 @@ func TestRefusedIsSorted(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// Whoever is no member has half of the places at most, from however many addresses it comes.
+func TestGateKeepsPlacesForMembers(t *testing.T) {
+	g := newGate(Config{MaxStreams: 8, PeerStreams: 8, PeerRate: 100})
+	members := map[netip.Addr]bool{host(1): true}
+	g.known = func(a netip.Addr) bool { return members[a] }
+	now := time.Unix(1000, 0)
+	for i := range 20 {
+		want := admitted
+		if i >= 4 {
+			want = tooMany
+		}
+		if why := g.enter(host(100+i), now); why != want {
+			t.Fatalf("stranger %d: %d, wanted %d", i, why, want)
+		}
+	}
+	for range 4 {
+		if why := g.enter(host(1), now); why != admitted {
+			t.Fatalf("a member is refused for %d", why)
+		}
+	}
+	members[host(100)] = true // what it holds still counts as a stranger's
+	g.leave(host(100))
+	if why := g.enter(host(200), now); why != admitted {
+		t.Errorf("a place that is free again is refused for %d", why)
+	}
+	if g.open != 8 || g.strangers != 4 {
+		t.Errorf("%d are open, %d of them strangers'", g.open, g.strangers)
+	}
+}

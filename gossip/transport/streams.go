@@ -85,6 +85,14 @@ func (t *Transport) forget(s *stream) {
 	}
 }
 
+// SetKnown says which addresses are members'. It must be quick. Before it is called all are taken for that; afterwards the others have half of
+// the places for accepted streams at most, so that they cannot keep members out.
+func (t *Transport) SetKnown(known func(netip.Addr) bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.gate.known = known
+}
+
 // acceptStreams accepts until Shutdown.
 func (t *Transport) acceptStreams() {
 	for wait := retryFirst; ; {

@@ -103,6 +103,8 @@ func TestOnlyAddr(t *testing.T) {
 		{"one", "127.0.0.1/8 ::1/128 fe80::1/64 10.0.0.7/24", "10.0.0.7", ""},
 		{"one twice", "10.0.0.7/24 10.0.0.7/32", "10.0.0.7", ""},
 		{"one of IPv6", "127.0.0.1/8 2001:db8::7/64", "2001:db8::7", ""},
+		{"IPv4: one of each", "2001:db8::7/64 10.0.0.7/24", "10.0.0.7", ""},
+		{"IPv4: one of IPv6", "127.0.0.1/8 2001:db8::7/64", "", "no address that others could reach"},
 		{"none", "127.0.0.1/8 fe80::1/64 169.254.0.1/16", "", "no address that others could reach"},
 		{"two", "192.0.2.2/24 10.0.0.7/24", "", "[10.0.0.7 192.0.2.2] and no default route"},
 	} {
@@ -115,7 +117,7 @@ func TestOnlyAddr(t *testing.T) {
 			n.IP = ip
 			nets = append(nets, n)
 		}
-		got, err := onlyAddr(nets)
+		got, err := onlyAddr(nets, !strings.HasPrefix(c.name, "IPv4"))
 		switch {
 		case c.err == "" && (err != nil || got.String() != c.want):
 			t.Errorf("%s: %s, %v", c.name, got, err)
