@@ -102,8 +102,12 @@ func (f *fleetPart) open() {
 	f.keysID = identify(f.a.cfg.Gossip.KeyFile)
 	mode, err := f.a.cfg.GossipMode()
 	var node *gossip.Node
-	if err == nil && mode.On {
+	switch {
+	case err != nil:
+	case mode.On:
 		node, err = f.member(mode)
+	default:
+		err = f.stray(mode)
 	}
 	f.mu.Lock()
 	f.mode, f.off = mode, err
@@ -113,10 +117,22 @@ func (f *fleetPart) open() {
 		if f.id.Created {
 			f.a.rollouts.unsure = false // a new member has told nothing
 		}
-		f.a.metrics.Registry().MustRegister(node)
+		if err := f.a.metrics.Registry().Register(node); err != nil {
+			f.a.log.Error().Err(err).Msg("the metrics of gossip cannot be shown")
+		}
 		f.node.Store(node)
 		f.opened <- struct{}{}
 	}
+}
+
+// stray is why a host that was a member may not be taken for one that is alone, which would replace its pods without asking anybody: more
+// likely its key file was lost.
+func (f *fleetPart) stray(mode config.GossipMode) error {
+	log := filepath.Join(f.a.cfg.StateDir, "gossip", "members.log")
+	if _, err := os.Stat(log); err != nil {
+		return ignoreMissing(err)
+	}
+	return fmt.Errorf("%s, but it was a member of a fleet before: bring the key file back; or, if it is to be alone from now on, remove %q", mode.Why, log)
 }
 
 // reportOff tells why gossip is wanted and not there; nil: it is there, or not wanted.
@@ -342,15 +358,56 @@ func (f *fleetPart) run(ctx context.Context) error {
 
 // runMember runs one member and what looks after it.
 func (f *fleetPart) runMember(ctx context.Context, node *gossip.Node) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	wg.Go(func() { f.watch(ctx, node) })
 	wg.Go(func() { f.publish(ctx, node) })
+	if f.a.opts.Simulation == nil && f.a.cfg.Gossip.Advertise == "" && f.bound().IsUnspecified() {
+		wg.Go(func() {
+			cancel(moved(ctx, node.Address, func() (netip.Addr, error) { return transport.OwnAddress(f.bound().Is6()) }))
+		})
+	}
 	err := node.Run(ctx)
-	cancel()
+	if moved := context.Cause(ctx); err == nil && moved != nil {
+		err = moved
+	}
+	cancel(nil)
 	return err
+}
+
+// bound is the address that is bound.
+func (f *fleetPart) bound() netip.Addr {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.bind.Addr()
+}
+
+// lookAtAddress is how often it is looked whether the host has another address.
+const lookAtAddress = 15 * time.Second
+
+// moved waits until the host's address has been another one than what the others are told, and the same, at two looks, as after a DHCP
+// lease or when an interface came up late: the member is begun anew with it. Nil: ctx has ended. That there is none is no move.
+func moved(ctx context.Context, told func() netip.AddrPort, look func() (netip.Addr, error)) error {
+	var before netip.Addr
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(lookAtAddress):
+		}
+		now, err := look()
+		was := told()
+		switch {
+		case err != nil || !was.IsValid() || now == was.Addr():
+			before = netip.Addr{}
+		case now == before:
+			return fmt.Errorf("this host's address is %s now, and the others were told %s", now, was.Addr())
+		default:
+			before = now
+		}
+	}
 }
 
 // close gives up a node that never ran.
@@ -559,6 +616,9 @@ func (f *fleetPart) refresh(force bool) (changed []string, problems diag.List) {
 		}
 		return changed, nil
 	}
+	problem := node.JoinProblem()
+	f.a.when(problem != nil, "NobodyJoined", api.SeverityWarning, fmt.Sprintf("no other host answers: %v", problem),
+		"check gossip.join, that agents run there with the same key and cluster, and that port 7947 is open on both sides, UDP and TCP")
 	if path := f.a.cfg.Gossip.KeyFile; identify(path) != f.keysID {
 		keys, prints, err := f.readKeys()
 		if err == nil {

@@ -146,6 +146,7 @@ func (n *Node) seeds(ctx context.Context) []netip.AddrPort {
 		if err != nil {
 			failed = true
 			n.counts.joins.WithLabelValues("lookup-failed").Inc()
+			n.unjoined(err)
 			n.log.Debug().Err(err).Str(zf.Host, host).Msg("a host to join was not found")
 			continue
 		}
@@ -162,7 +163,7 @@ func (n *Node) seeds(ctx context.Context) []netip.AddrPort {
 // isOwn says whether an address is this member's: the one that others are told, or a loopback one where that is none, as the host's own
 // name often is in its hosts file.
 func (n *Node) isOwn(addr netip.AddrPort) bool {
-	self := n.address()
+	self := n.Address()
 	return addr == self || addr.Addr().IsLoopback() && self.IsValid() && !self.Addr().IsLoopback()
 }
 
@@ -178,8 +179,8 @@ func (n *Node) lookup(ctx context.Context, host string) ([]netip.Addr, error) {
 	return net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 }
 
-// address is where this member listens, as others are told.
-func (n *Node) address() netip.AddrPort {
+// Address is where this member listens, as others are told; invalid before Run has begun.
+func (n *Node) Address() netip.AddrPort {
 	if list := n.list.Load(); list != nil {
 		return addrOf(list.LocalNode())
 	}
@@ -190,11 +191,40 @@ func (n *Node) address() netip.AddrPort {
 func (n *Node) join(addr netip.AddrPort) bool {
 	if _, err := n.list.Load().Join([]string{addr.String()}); err != nil {
 		n.counts.joins.WithLabelValues("failed").Inc()
+		n.unjoined(err)
 		n.log.Debug().Err(err).Stringer(zf.Address, addr).Msg("a member could not be joined")
 		return false
 	}
 	n.counts.joins.WithLabelValues("ok").Inc()
+	n.joinFailure.Store(nil)
 	return true
+}
+
+// joinFailure is why nobody could be joined the last time, and since when nobody could.
+type joinFailure struct {
+	err   error
+	since time.Time
+}
+
+func (n *Node) unjoined(err error) {
+	since := time.Now()
+	if f := n.joinFailure.Load(); f != nil {
+		since = f.since
+	}
+	n.joinFailure.Store(&joinFailure{err, since})
+}
+
+// unjoinedFor is how long nobody can be joined before it is a problem: hosts may start one after the other.
+const unjoinedFor = time.Minute
+
+// JoinProblem is why this member is without others though it looks for some: what the latest attempt to find one said. Nil: others answer, or
+// none was looked for in vain for long.
+func (n *Node) JoinProblem() error {
+	f := n.joinFailure.Load()
+	if f == nil || n.swim.alive.Load() > 1 || time.Since(f.since) < unjoinedFor {
+		return nil
+	}
+	return f.err
 }
 
 // joinMember tries one member again, if it is still thought dead.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/netip"
+	"strings"
 	"testing"
 	"time"
 
@@ -65,6 +66,28 @@ func TestOwnNameToJoin(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestJoinProblem: a member that looks for others in vain says why after some time, until it has found one.
+func TestJoinProblem(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		c := newCluster(t, 2, seedOf(t, 74), lan())
+		h, other := c.hosts[0], c.hosts[1]
+		c.start(h, other)
+		c.pass(30 * time.Second)
+		if err := h.node.JoinProblem(); err != nil {
+			t.Errorf("after 30 s already: %v", err)
+		}
+		c.pass(2 * time.Minute)
+		if err := h.node.JoinProblem(); err == nil || !strings.Contains(err.Error(), other.addr.String()) {
+			t.Errorf("%v does not name the host that was tried", err)
+		}
+		c.start(other)
+		c.await(formed)
+		if err := h.node.JoinProblem(); err != nil {
+			t.Errorf("found, and still: %v", err)
+		}
+	})
 }
 
 // TestForgottenByOne: a member that one host alone has forgotten is not pushed to it over and over.

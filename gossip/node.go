@@ -57,6 +57,8 @@ type Node struct {
 	joinSoon chan record.ID
 	started  time.Time
 
+	// joinFailure is nil when the last attempt to join somebody succeeded.
+	joinFailure atomic.Pointer[joinFailure]
 	// lonely is set when the hosts to join were looked up and were this one alone.
 	lonely atomic.Bool
 	// ring holds the keys; nil: nothing is encrypted.

@@ -27,16 +27,17 @@ func (t *Transport) FinalAdvertiseAddr(ip string, port int) (net.IP, int, error)
 	addr := t.addr.Addr()
 	if addr.IsUnspecified() {
 		var err error
-		if addr, err = ownAddr(addr.Is6()); err != nil {
+		if addr, err = OwnAddress(addr.Is6()); err != nil {
 			return nil, 0, err
 		}
 	}
 	return addr.AsSlice(), int(t.addr.Port()), nil
 }
 
-// ownAddr is the address of the default route, or else the only one that is not local to the host or link. Where all addresses of IPv6
-// are bound, those of IPv4 are too, and come second; where all of IPv4 are, nothing else is heard.
-func ownAddr(six bool) (netip.Addr, error) {
+// OwnAddress is what others are told where all addresses are bound: the one of the default route, or else the only one that is not local
+// to the host or link. With six all addresses of IPv6 are bound, which come first, and those of IPv4 too; without it nothing else than
+// IPv4 is heard. The error names the addresses among which it cannot choose.
+func OwnAddress(six bool) (netip.Addr, error) {
 	networks := []string{"udp4"}
 	if six {
 		networks = []string{"udp6", "udp4"}
