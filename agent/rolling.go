@@ -29,6 +29,9 @@ const sectionRollout = "rollout"
 // (node-monitor-grace-period).
 const silence = 50 * time.Second
 
+// maxUntold is of how many steps the events wait for a disk that takes nothing; those of later ones are not recorded.
+const maxUntold = 1000
+
 // peerCache keeps the decoded rollout sections of the other members.
 type peerCache map[record.ID]peerSection
 
@@ -65,7 +68,7 @@ func (a *Agent) roll(s *state) {
 			delete(a.rollouts.requested, w.Key) // nothing is left of what was asked for
 		}
 		a.rollouts.measure(w.Key, before, d, s.now)
-		if len(d.Events) > 0 {
+		if len(d.Events) > 0 && len(a.rollouts.untold) < maxUntold {
 			a.rollouts.untold = append(a.rollouts.untold, step{w.Key, next, d})
 		}
 	}
