@@ -5,7 +5,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strconv"
 	"strings"
 	"unicode"
 )
@@ -92,34 +91,37 @@ func watchQuery(q url.Values, known ...string) (bool, error) {
 	if err := checkQuery(q, append(known, "watch")...); err != nil {
 		return false, err
 	}
-	return parseWatch(q)
-}
-
-func parseWatch(q url.Values) (bool, error) {
-	v := q.Get("watch")
-	if v == "" {
-		return false, nil
-	}
-	watch, err := strconv.ParseBool(v)
-	if err != nil {
-		return false, Errorf(CodeBadRequest, "watch is %q, wanted true or false", v)
-	}
-	return watch, nil
+	return parseFlag(q, "watch")
 }
 
 func (s *Server) serveForget(w http.ResponseWriter, r *http.Request) error {
-	req, err := decodeForget(r.Body)
+	return act(w, r, decodeForget, s.cfg.Backend.Forget, func(res *ForgetResult) { res.TypeMeta = TypeMeta(KindForgetResult) })
+}
+
+func (s *Server) serveLeave(w http.ResponseWriter, r *http.Request) error {
+	return act(w, r, decodeLeave, s.cfg.Backend.Leave, func(res *LeaveResult) { res.TypeMeta = TypeMeta(KindLeaveResult) })
+}
+
+func (s *Server) serveTrust(w http.ResponseWriter, r *http.Request) error {
+	return act(w, r, decodeTrust, s.cfg.Backend.Trust, func(res *TrustResult) { res.TypeMeta = TypeMeta(KindTrustResult) })
+}
+
+// act does what a request asks for, also when whoever asked does not wait for it. Kind gives the answer its type.
+func act[Req, Res any](
+	w http.ResponseWriter, r *http.Request, read func(io.Reader) (Req, error), do func(context.Context, Req) (*Res, error), kind func(*Res),
+) error {
+	req, err := read(r.Body)
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), requestTimeout)
 	defer cancel()
-	res, err := s.cfg.Backend.Forget(ctx, req)
+	res, err := do(ctx, req)
 	if err != nil {
 		return err
 	}
 	out := *res
-	out.TypeMeta = TypeMeta(KindForgetResult)
+	kind(&out)
 	return writeJSON(w, out)
 }
 
@@ -131,36 +133,9 @@ func decodeForget(body io.Reader) (ForgetRequest, error) {
 	return req, checkMember(req.Member)
 }
 
-func (s *Server) serveLeave(w http.ResponseWriter, r *http.Request) error {
-	var req LeaveRequest
-	if err := decode(r.Body, &req); err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), requestTimeout)
-	defer cancel()
-	res, err := s.cfg.Backend.Leave(ctx, req)
-	if err != nil {
-		return err
-	}
-	out := *res
-	out.TypeMeta = TypeMeta(KindLeaveResult)
-	return writeJSON(w, out)
-}
-
-func (s *Server) serveTrust(w http.ResponseWriter, r *http.Request) error {
-	req, err := decodeTrust(r.Body)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), requestTimeout)
-	defer cancel()
-	res, err := s.cfg.Backend.Trust(ctx, req)
-	if err != nil {
-		return err
-	}
-	out := *res
-	out.TypeMeta = TypeMeta(KindTrustResult)
-	return writeJSON(w, out)
+func decodeLeave(body io.Reader) (req LeaveRequest, err error) {
+	err = decode(body, &req)
+	return req, err
 }
 
 func decodeTrust(body io.Reader) (TrustRequest, error) {

@@ -38,7 +38,7 @@ func parseQuery(q url.Values, res registry.Resource) (query, error) {
 		return query{}, err
 	}
 	out := query{filter: f}
-	if out.watch, err = parseWatch(q); err != nil {
+	if out.watch, err = parseFlag(q, "watch"); err != nil {
 		return query{}, err
 	}
 	if v := q.Get("resourceVersion"); v != "" {

@@ -101,19 +101,7 @@ func (s *Server) serveUndo(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Server) serveReplace(w http.ResponseWriter, r *http.Request) error {
-	req, err := decodeReplace(r.Body)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), requestTimeout)
-	defer cancel()
-	res, err := s.cfg.Backend.Replace(ctx, req)
-	if err != nil {
-		return err
-	}
-	out := *res
-	out.TypeMeta = TypeMeta(KindReplaceResult)
-	return writeJSON(w, out)
+	return act(w, r, decodeReplace, s.cfg.Backend.Replace, func(res *ReplaceResult) { res.TypeMeta = TypeMeta(KindReplaceResult) })
 }
 
 func decodeReplace(body io.Reader) (ReplaceRequest, error) {

@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 
 	"github.com/daemonsetd/daemonsetd/agent/api/client"
+	"github.com/daemonsetd/daemonsetd/agent/registry"
 )
 
 type daemonSetsOptions struct {
@@ -190,4 +191,21 @@ func daemonSetWide(ds *appsv1.DaemonSet) []string {
 		names, images = append(names, c.Name), append(images, c.Image)
 	}
 	return []string{strings.Join(names, ","), strings.Join(images, ","), metav1.FormatLabelSelector(ds.Spec.Selector)}
+}
+
+// watch prints the DaemonSets and then what changes.
+func (l *daemonSetLister) watch(ctx context.Context, list *appsv1.DaemonSetList) error {
+	out, err := newLive(l.d, l.listing())
+	if err != nil {
+		return err
+	}
+	w := objectWatch[appsv1.DaemonSet, *appsv1.DaemonSet]{client: l.client, resource: registry.DaemonSets, selection: l.selection, wants: l.wants, out: out}
+	w.list = func(ctx context.Context) ([]appsv1.DaemonSet, string, error) {
+		list, _, err := l.list(ctx)
+		if err != nil {
+			return nil, "", err
+		}
+		return list.Items, list.ResourceVersion, nil
+	}
+	return w.run(ctx, list.Items, list.ResourceVersion)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -119,82 +118,21 @@ func (n *nodeLister) view(list *corev1.NodeList) view {
 	return v
 }
 
-// watch prints the nodes and then what changes. When the agent has dropped what comes next, it goes on from what there is.
+// watch prints the nodes and then what changes.
 func (n *nodeLister) watch(ctx context.Context, list *corev1.NodeList) error {
 	out, err := newLive(n.d, nodeListing(n.d.output == formatWide))
 	if err != nil {
 		return err
 	}
-	w := &nodeWatch{nodeLister: n, out: out, printed: map[string]corev1.Node{}}
-	if err := w.show(watch.Added, list.Items...); err != nil {
-		return err
-	}
-	for {
-		err := w.follow(ctx, list.ResourceVersion)
-		if !errors.Is(err, client.ErrGone) {
-			return err
-		}
-		if list, _, err = n.list(ctx); err != nil {
-			return unlessDone(ctx, err)
-		}
-		if err := w.catchUp(list.Items); err != nil {
-			return err
-		}
-	}
-}
-
-// nodeWatch is a watch of nodes with what it printed of each.
-type nodeWatch struct {
-	*nodeLister
-	out     *live[corev1.Node]
-	printed map[string]corev1.Node
-}
-
-func (w *nodeWatch) show(change watch.EventType, nodes ...corev1.Node) error {
-	for _, node := range nodes {
-		if change == watch.Deleted {
-			delete(w.printed, node.Name)
-		} else {
-			w.printed[node.Name] = node
-		}
-	}
-	return w.out.show(change, nodes...)
-}
-
-func (w *nodeWatch) follow(ctx context.Context, version string) error {
-	for ev, err := range client.Watch[corev1.Node](ctx, w.client, registry.Nodes, w.selection, version) {
+	w := objectWatch[corev1.Node, *corev1.Node]{client: n.client, resource: registry.Nodes, selection: n.selection, wants: n.wants, out: out}
+	w.list = func(ctx context.Context) ([]corev1.Node, string, error) {
+		list, _, err := n.list(ctx)
 		if err != nil {
-			return err
+			return nil, "", err
 		}
-		if !w.wants(ev.Object.Name) {
-			continue
-		}
-		if err := w.show(ev.Type, ev.Object); err != nil {
-			return err
-		}
+		return list.Items, list.ResourceVersion, nil
 	}
-	return ended(ctx)
-}
-
-// catchUp prints what became of the nodes while nothing was heard of them.
-func (w *nodeWatch) catchUp(nodes []corev1.Node) error {
-	gone := maps.Clone(w.printed)
-	for _, node := range nodes {
-		old, known := gone[node.Name]
-		delete(gone, node.Name)
-		if known && old.ResourceVersion == node.ResourceVersion {
-			continue
-		}
-		if err := w.show(watch.Modified, node); err != nil {
-			return err
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(gone)) {
-		if err := w.show(watch.Deleted, gone[name]); err != nil {
-			return err
-		}
-	}
-	return nil
+	return w.run(ctx, list.Items, list.ResourceVersion)
 }
 
 // nodeListing has kubectl's columns. A node that a watch no longer has is Deleted, where kubectl would show it as it last
