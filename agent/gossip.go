@@ -120,6 +120,9 @@ func (f *fleetPart) open() {
 		if err := f.a.metrics.Registry().Register(node); err != nil {
 			f.a.log.Error().Err(err).Msg("the metrics of gossip cannot be shown")
 		}
+		f.mu.Lock()
+		f.last = map[string][]byte{} // a new run tells everything anew
+		f.mu.Unlock()
 		f.node.Store(node)
 		f.opened <- struct{}{}
 	}
