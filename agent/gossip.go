@@ -75,6 +75,8 @@ type fleetPart struct {
 	untold           map[string]error
 	tried            time.Time
 	rosterID, keysID fileIdentity
+	// rosterBad and keysBad: the file could not be used when it was last read, though perhaps only for a moment.
+	rosterBad, keysBad bool
 }
 
 // nodeSeen is what the sections were last made from.
@@ -622,11 +624,12 @@ func (f *fleetPart) refresh(force bool) (changed []string, problems diag.List) {
 	problem := node.JoinProblem()
 	f.a.when(problem != nil, "NobodyJoined", api.SeverityWarning, fmt.Sprintf("no other host answers: %v", problem),
 		"check gossip.join, that agents run there with the same key and cluster, and that port 7947 is open on both sides, UDP and TCP")
-	if path := f.a.cfg.Gossip.KeyFile; identify(path) != f.keysID {
+	if path := f.a.cfg.Gossip.KeyFile; identify(path) != f.keysID || force && f.keysBad {
 		keys, prints, err := f.readKeys()
 		if err == nil {
 			err = f.use(node, keys, prints)
 		}
+		f.keysBad = err != nil
 		f.a.when(err != nil, "GossipKeys", api.SeverityError, fmt.Sprintf("the gossip keys cannot be changed; the ones before stay in use: %v", err), "correct "+path+", then: dsctl reload")
 		if err != nil {
 			problems = append(problems, diag.Problem{File: path, Severity: diag.Error, Message: err.Error()})
@@ -634,7 +637,7 @@ func (f *fleetPart) refresh(force bool) (changed []string, problems diag.List) {
 			changed = append(changed, "the gossip keys")
 		}
 	}
-	if before := f.rosterID; identify(f.a.cfg.MembersFile) != before {
+	if identify(f.a.cfg.MembersFile) != f.rosterID || force && f.rosterBad {
 		r := f.readRoster()
 		if r.usable {
 			if err := node.SetRoster(r.roster); err != nil {
@@ -646,6 +649,7 @@ func (f *fleetPart) refresh(force bool) (changed []string, problems diag.List) {
 		if !r.problems.HasErrors() {
 			changed = append(changed, "the list of members")
 		}
+		f.rosterBad = r.problems.HasErrors()
 		f.reportRoster(r.problems)
 		problems = append(problems, r.problems...)
 	}
