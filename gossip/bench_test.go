@@ -16,6 +16,7 @@ import (
 	"github.com/daemonsetd/daemonsetd/gossip/memnet"
 	"github.com/daemonsetd/daemonsetd/gossip/record"
 	"github.com/daemonsetd/daemonsetd/gossip/transport"
+	"github.com/daemonsetd/daemonsetd/test/virtual"
 )
 
 // The figures of BenchmarkSpread are in virtual time: what the protocol takes on a quiet local network (delays of 0.2 to 2 ms,
@@ -227,10 +228,7 @@ func (p *bare) formed() bool {
 // inBubble runs what needs a *testing.T within a benchmark.
 func inBubble(b *testing.B, test func(t *testing.T)) {
 	b.Helper()
-	all := func(string, string) (bool, error) { return true, nil }
-	if !testing.RunTests(all, []testing.InternalTest{{Name: b.Name(), F: func(t *testing.T) { bubble(t, test) }}}) {
-		b.Fail()
-	}
+	virtual.Run(b, func(t *testing.T) { bubble(t, test) })
 }
 
 // BenchmarkSpread is how long it takes until all members have what one of them says, and what all of them say at once, and

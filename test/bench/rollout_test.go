@@ -2,7 +2,6 @@ package bench
 
 import (
 	"fmt"
-	"regexp"
 	"syscall"
 	"testing"
 	"time"
@@ -12,6 +11,7 @@ import (
 	"github.com/daemonsetd/daemonsetd/gossip/memnet"
 	"github.com/daemonsetd/daemonsetd/test/fleetsim"
 	"github.com/daemonsetd/daemonsetd/test/kubeletsim"
+	"github.com/daemonsetd/daemonsetd/test/virtual"
 )
 
 const (
@@ -71,17 +71,6 @@ func (r rolled) report(b *testing.B) {
 	b.ReportMetric(1000*r.cpu.Seconds()/n/r.took.Seconds(), "cpu-ms/host/s")
 }
 
-// virtually runs do as a test: testing/synctest has virtual time for nothing else. The test has no name, so that neither -run nor -skip, which
-// are meant for the benchmarks around it, leave it out.
-func virtually(b *testing.B, do func(t *testing.T)) {
-	b.Helper()
-	ran := false
-	ok := testing.RunTests(regexp.MatchString, []testing.InternalTest{{F: func(t *testing.T) { ran = true; do(t) }}})
-	if !ok || !ran {
-		b.Fatal("the simulation failed or did not run")
-	}
-}
-
 func processor() time.Duration {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
@@ -100,7 +89,7 @@ func BenchmarkRollout(b *testing.B) {
 	for _, hosts := range []int{40, 200} {
 		b.Run(fmt.Sprintf("agents/hosts=%d", hosts), func(b *testing.B) {
 			var r rolled
-			virtually(b, func(t *testing.T) { r = rollAgents(t, hosts) })
+			virtual.Run(b, func(t *testing.T) { r = rollAgents(t, hosts) })
 			r.report(b)
 		})
 	}
@@ -116,7 +105,7 @@ func BenchmarkRolloutLight(b *testing.B) {
 	}{{40, 0}, {200, 0}, {1000, 10 * time.Millisecond}} {
 		b.Run(fmt.Sprintf("hosts=%d/look=%s", c.hosts, c.look), func(b *testing.B) {
 			var r rolled
-			virtually(b, func(t *testing.T) { r = rollLight(t, c.hosts, c.look) })
+			virtual.Run(b, func(t *testing.T) { r = rollLight(t, c.hosts, c.look) })
 			r.report(b)
 		})
 	}
