@@ -96,13 +96,13 @@ func BenchmarkRollout(b *testing.B) {
 }
 
 // BenchmarkRolloutLight is BenchmarkRollout with lighter hosts, see lightFleet: with 40 and 200 to be compared with whole agents,
-// with a thousand because so many of those are too much for one machine. There a look is taken to cost 10 ms; BenchmarkLook of
-// package agent measures 6 ms with 20 DaemonSets.
+// with a thousand because so many of those are too much for one machine. There a look is taken to cost 5 ms; BenchmarkLook of
+// package agent measures 3 ms with 20 DaemonSets.
 func BenchmarkRolloutLight(b *testing.B) {
 	for _, c := range []struct {
 		hosts int
 		look  time.Duration
-	}{{40, 0}, {200, 0}, {1000, 10 * time.Millisecond}} {
+	}{{40, 0}, {200, 0}, {1000, 5 * time.Millisecond}} {
 		b.Run(fmt.Sprintf("hosts=%d/look=%s", c.hosts, c.look), func(b *testing.B) {
 			var r rolled
 			virtual.Run(b, func(t *testing.T) { r = rollLight(t, c.hosts, c.look) })
