@@ -61,6 +61,7 @@ type parser struct {
 }
 
 func (p *parser) line(text string) {
+	text = strings.TrimRight(text, "\r") // of which any number may end a line, and one would be lost each time it is written and read
 	n := len(p.lines) + 1
 	l, err := parseLine(text)
 	p.lines = append(p.lines, l)
@@ -104,7 +105,7 @@ func parseLine(text string) (line, error) {
 	if err != nil {
 		return line{}, err
 	}
-	return line{key: &k, rest: strings.TrimRight(text[strings.Index(text, word)+len(word):], " \t")}, nil
+	return line{key: &k, rest: strings.TrimRight(text[strings.Index(text, word)+len(word):], " \t\r")}, nil
 }
 
 // text is the line as it stands in the file.

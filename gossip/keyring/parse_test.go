@@ -80,6 +80,7 @@ func FuzzParse(f *testing.F) {
 	a, b := key(1).Encode(), key(2).Encode()
 	f.Add([]byte("# x\n\n" + a + "  # of May\n" + b + "\r\n"))
 	f.Add([]byte(a + "\n" + a + "\nAAAA\n"))
+	f.Add([]byte("# of May\r\r\n" + a + "\r "))
 	f.Add([]byte(strings.Repeat("A", 43) + "=\n" + a[:42] + "B=\n\xff\x00 # \xff"))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		r, err := Parse("gossip.key", data)

@@ -1,11 +1,22 @@
-// Package virtual lets benchmarks measure in virtual time, which testing/synctest has for tests alone.
+// Package virtual helps with what runs in virtual time, by testing/synctest: benchmarks, for which it is not meant, and large simulations.
 package virtual
 
 import (
 	"flag"
+	"runtime"
 	"strings"
 	"testing"
 )
+
+// Main runs the tests of a package that simulates much, and gives the exit code. With the race detector they have one processor: the
+// goroutines of a bubble share one context of the detector for their timers (bubble.timers.raceCtx in unlockAndRun of Go 1.26's
+// runtime/time.go), and two that look at timers at the same moment crash it now and then.
+func Main(m *testing.M) int {
+	if Race {
+		runtime.GOMAXPROCS(1)
+	}
+	return m.Run()
+}
 
 // Run runs do as a test within a benchmark, which fails with it. It runs whatever -run and -skip say, as those are meant for the benchmarks
 // around it; that it did is seen to.
