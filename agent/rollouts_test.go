@@ -11,7 +11,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/daemonsetd/daemonsetd/agent/config"
+	"github.com/daemonsetd/daemonsetd/agent/fleet"
 	"github.com/daemonsetd/daemonsetd/agent/rollout"
+	"github.com/daemonsetd/daemonsetd/gossip"
+	"github.com/daemonsetd/daemonsetd/gossip/store"
 )
 
 var lately = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
@@ -220,5 +223,43 @@ func TestUntold(t *testing.T) {
 	got := untold(map[string]error{"specs": errors.New("too long"), "node": errors.New("no name")})
 	if want := "other hosts cannot be told of the node: no name; other hosts cannot be told of the specs: too long"; got != want {
 		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// A member that left without a word of what it runs blocks; one that told it and left does not count; a host that has left itself replaces nothing.
+func TestThoseWhoLeft(t *testing.T) {
+	self, left := &gossip.Member{Name: "a", Self: true, State: gossip.StateAlive}, &gossip.Member{Name: "b", State: gossip.StateLeft, Standing: store.Trusted}
+	view := &fleet.View{Settled: true, Members: []fleet.Member{{Member: self}, {Member: left}}}
+	a := inFleet(true)
+	if ps := a.peersOf(view); len(ps) != 1 || ps[0].trouble != rollout.TroubleLeft {
+		t.Errorf("left without a word: %+v", ps)
+	}
+	body, _, err := rollout.Encode([]rollout.State{rolled(1, rollout.PhaseNotPlaced)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	left.Sections = map[string]store.Section{sectionRollout: {Body: body}}
+	if ps := a.peersOf(view); len(ps) != 0 {
+		t.Errorf("left, and told it: %+v", ps)
+	}
+	if !settledEnough(view) {
+		t.Error("a host whose only other member has left waits for it")
+	}
+	self.State = gossip.StateLeft
+	if settledEnough(view) {
+		t.Error("a host that has left goes on")
+	}
+}
+
+// What could not be saved is not on disk, so that it is tried again and nothing is told of it.
+func TestUntoldStepsWait(t *testing.T) {
+	r := mustLoadRollouts(t, t.TempDir())
+	r.path = filepath.Join(t.TempDir(), "missing", "rollouts.json")
+	r.states["a/b"] = rolled(1, rollout.PhaseUpdating)
+	if err := r.save(); err == nil {
+		t.Error("it cannot have been saved")
+	}
+	if _, ok := r.onDisk["a/b"]; ok {
+		t.Error("what could not be saved counts as on disk")
 	}
 }
