@@ -133,7 +133,7 @@ func (f *fleetPart) open() {
 // stray is why a host that was a member may not be taken for one that is alone, which would replace its pods without asking anybody: more
 // likely its key file was lost.
 func (f *fleetPart) stray(mode config.GossipMode) error {
-	log := filepath.Join(f.a.cfg.StateDir, "gossip", "members.log")
+	log := filepath.Join(f.dir(), "members.log")
 	if _, err := os.Stat(log); err != nil {
 		return ignoreMissing(err)
 	}
@@ -167,10 +167,13 @@ func (f *fleetPart) member(mode config.GossipMode) (*gossip.Node, error) {
 	return node, nil
 }
 
+// dir is where the member keeps its key and what it knows.
+func (f *fleetPart) dir() string { return filepath.Join(f.a.cfg.StateDir, "gossip") }
+
 // config is what the gossip node is made of.
 func (f *fleetPart) config(mode config.GossipMode) (gossip.Config, error) {
 	c := f.a.cfg
-	cfg := gossip.Config{Cluster: c.Cluster, Name: c.NodeName, Dir: filepath.Join(c.StateDir, "gossip"), Logger: f.a.log}
+	cfg := gossip.Config{Cluster: c.Cluster, Name: c.NodeName, Dir: f.dir(), Logger: f.a.log}
 	seeds, err := c.Gossip.Seeds()
 	if err != nil {
 		return cfg, err
@@ -264,7 +267,7 @@ type rosterRead struct {
 	usable bool
 }
 
-func (f *fleetPart) keptRoster() string { return filepath.Join(f.a.cfg.StateDir, "gossip", lastRoster) }
+func (f *fleetPart) keptRoster() string { return filepath.Join(f.dir(), lastRoster) }
 
 // readRoster reads the file that says who counts. One with an error leaves in effect what it said before, also across a
 // restart.
