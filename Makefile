@@ -14,7 +14,7 @@ GOLANGCI   = $(GO) tool -modfile=tools/go.mod golangci-lint
 BENCHSTAT  = $(GO) tool -modfile=tools/go.mod benchstat
 
 # The packages in which goroutines meet.
-CONCURRENT = ./agent/... ./gossip/... ./manifests/store/...
+CONCURRENT = ./agent/... ./gossip/... ./manifests/manifestdir/...
 # The packages with benchmarks.
 BENCHED    = $(sort $(dir $(shell grep -rl --include='*_test.go' '^func Benchmark' agent cmd gossip manifests test/bench)))
 # Modules of their own, each with its go.mod.

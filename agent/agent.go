@@ -31,12 +31,12 @@ import (
 	"github.com/daemonsetd/daemonsetd/agent/plan"
 	"github.com/daemonsetd/daemonsetd/agent/registry"
 	"github.com/daemonsetd/daemonsetd/agent/systemd"
-	"github.com/daemonsetd/daemonsetd/agent/zf"
+	"github.com/daemonsetd/daemonsetd/internal/base/diag"
+	"github.com/daemonsetd/daemonsetd/internal/base/logfield"
 	"github.com/daemonsetd/daemonsetd/manifests/assemble"
-	"github.com/daemonsetd/daemonsetd/manifests/diag"
 	"github.com/daemonsetd/daemonsetd/manifests/history"
+	"github.com/daemonsetd/daemonsetd/manifests/manifestdir"
 	"github.com/daemonsetd/daemonsetd/manifests/spec"
-	"github.com/daemonsetd/daemonsetd/manifests/store"
 	"github.com/daemonsetd/daemonsetd/manifests/trees"
 )
 
@@ -81,7 +81,7 @@ type Agent struct {
 	registry *registry.Registry
 	loader   *spec.Loader
 	nodes    *node.Manager
-	store    *store.Store
+	store    *manifestdir.Store
 	trees    *trees.Store
 	kubelet  *host
 	fleet    *fleetPart
@@ -196,7 +196,7 @@ func (a *Agent) openStore() error {
 		dir = a.kubelet.settings().StaticPodPath
 	}
 	var err error
-	if a.store, err = store.New(store.Config{Dir: dir, Logger: a.log}); err != nil {
+	if a.store, err = manifestdir.New(manifestdir.Config{Dir: dir, Logger: a.log}); err != nil {
 		return err
 	}
 	// A directory that cannot be made now (a disk that is not mounted yet) is reported by every round until it can.
@@ -259,8 +259,8 @@ func (a *Agent) MetricsAddr() net.Addr {
 
 // Run works until the context ends, then closes everything that New opened. Manifests stay, and with them the pods.
 func (a *Agent) Run(ctx context.Context) error {
-	a.log.Info().Str(zf.Version, a.opts.Version.Version).Str(zf.Node, a.cfg.NodeName).Str(zf.Dir, a.store.Dir()).Str(zf.Socket, a.cfg.Socket).
-		Str(zf.Config, a.opts.ConfigFile).Msg("starting")
+	a.log.Info().Str(logfield.Version, a.opts.Version.Version).Str(logfield.Node, a.cfg.NodeName).Str(logfield.Dir, a.store.Dir()).Str(logfield.Socket, a.cfg.Socket).
+		Str(logfield.Config, a.opts.ConfigFile).Msg("starting")
 	group, ctx := errgroup.WithContext(ctx)
 	if a.opts.Simulation == nil {
 		a.serveAndWatch(ctx, group)
@@ -328,7 +328,7 @@ func (a *Agent) teardown() error {
 
 func (a *Agent) watched(what string, err error) {
 	if err != nil && !errors.Is(err, context.Canceled) {
-		a.log.Warn().Err(err).Str(zf.Dir, what).Msg("cannot watch; looking every 15 seconds instead")
+		a.log.Warn().Err(err).Str(logfield.Dir, what).Msg("cannot watch; looking every 15 seconds instead")
 	}
 }
 

@@ -10,7 +10,7 @@ import (
 	"github.com/daemonsetd/daemonsetd/agent/api"
 	"github.com/daemonsetd/daemonsetd/agent/fleet"
 	"github.com/daemonsetd/daemonsetd/gossip"
-	"github.com/daemonsetd/daemonsetd/gossip/store"
+	"github.com/daemonsetd/daemonsetd/gossip/records"
 )
 
 // fleetView is the fleet as it is now; an error that says why where there is none.
@@ -116,11 +116,11 @@ func memberState(s gossip.State) string {
 	return api.MemberUnknown
 }
 
-func memberStanding(s store.Standing) string {
+func memberStanding(s records.Standing) string {
 	switch s {
-	case store.Trusted:
+	case records.Trusted:
 		return api.StandingTrusted
-	case store.Excluded:
+	case records.Excluded:
 		return api.StandingNotInRoster
 	}
 	return api.StandingHeld
@@ -130,9 +130,9 @@ func memberStanding(s store.Standing) string {
 func memberNotes(m fleet.Member) []string {
 	var notes []string
 	switch {
-	case m.Standing == store.Held && m.Name == "":
+	case m.Standing == records.Held && m.Name == "":
 		notes = append(notes, "it has not told its name yet")
-	case m.Standing == store.Held:
+	case m.Standing == records.Held:
 		notes = append(notes, "another key has this name: a host that was installed anew (dsctl trust), a second host of that name, or an intruder")
 	}
 	if m.Elsewhere.IsValid() {
@@ -198,7 +198,7 @@ func (b backend) Forget(_ context.Context, req api.ForgetRequest) (*api.ForgetRe
 	}
 	res := &api.ForgetResult{TypeMeta: api.TypeMeta(api.KindForgetResult), Forgotten: apiMember(m, nil, time.Now()), Roster: b.a.cfg.MembersFile}
 	if err := b.a.fleet.node.Load().Forget(m.ID); err != nil {
-		if !errors.Is(err, store.ErrNotSaved) {
+		if !errors.Is(err, records.ErrNotSaved) {
 			return nil, err
 		}
 		res.Warnings = append(res.Warnings, err.Error())
@@ -213,7 +213,7 @@ func (b backend) Trust(_ context.Context, req api.TrustRequest) (*api.TrustResul
 	if err != nil {
 		return nil, err
 	}
-	held := func(m fleet.Member) bool { return m.Standing == store.Held }
+	held := func(m fleet.Member) bool { return m.Standing == records.Held }
 	m, err := find(v, req.Member, held, "held member")
 	if e, ok := errors.AsType[*api.Error](err); ok && e.Code == api.CodeNotFound {
 		if trusted, ok := pinned(v, req.Member); ok {
@@ -224,10 +224,10 @@ func (b backend) Trust(_ context.Context, req api.TrustRequest) (*api.TrustResul
 		return nil, err
 	}
 	res := &api.TrustResult{TypeMeta: api.TypeMeta(api.KindTrustResult), Name: m.Name, New: pinnedKey(m), Roster: b.a.cfg.MembersFile}
-	if m.Standing == store.Trusted {
+	if m.Standing == records.Trusted {
 		return res, nil
 	}
-	if m.Standing == store.Excluded || m.Name == "" {
+	if m.Standing == records.Excluded || m.Name == "" {
 		return nil, api.Errorf(api.CodeConflict, "member %s cannot be trusted: it is not in the roster, or has not told its name", m.ID).WithRemedy("list it in " + b.a.cfg.MembersFile)
 	}
 	if old, ok := pinned(v, m.Name); ok {
@@ -235,7 +235,7 @@ func (b backend) Trust(_ context.Context, req api.TrustRequest) (*api.TrustResul
 	}
 	res.Changed = true
 	if err := b.a.fleet.node.Load().Trust(m.ID); err != nil {
-		if !errors.Is(err, store.ErrNotSaved) {
+		if !errors.Is(err, records.ErrNotSaved) {
 			return nil, api.Errorf(api.CodeConflict, "%v", err)
 		}
 		res.Warnings = append(res.Warnings, err.Error())
@@ -277,7 +277,7 @@ func (b backend) Leave(ctx context.Context, req api.LeaveRequest) (*api.LeaveRes
 // pinned is the member to which a name belongs.
 func pinned(v *fleet.View, name string) (fleet.Member, bool) {
 	for _, m := range v.Members {
-		if m.Name == name && m.Standing == store.Trusted && !m.ID.IsZero() {
+		if m.Name == name && m.Standing == records.Trusted && !m.ID.IsZero() {
 			return m, true
 		}
 	}

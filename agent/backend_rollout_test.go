@@ -15,7 +15,7 @@ import (
 	"github.com/daemonsetd/daemonsetd/agent/api/client"
 	"github.com/daemonsetd/daemonsetd/agent/rollout"
 	"github.com/daemonsetd/daemonsetd/gossip/keyring"
-	"github.com/daemonsetd/daemonsetd/manifests/atomicfile"
+	"github.com/daemonsetd/daemonsetd/internal/base/atomicfile"
 	"github.com/daemonsetd/daemonsetd/manifests/strategy"
 	"github.com/daemonsetd/daemonsetd/test/kubeletsim"
 )

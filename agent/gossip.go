@@ -24,14 +24,14 @@ import (
 	"github.com/daemonsetd/daemonsetd/agent/fleet"
 	"github.com/daemonsetd/daemonsetd/agent/pace"
 	"github.com/daemonsetd/daemonsetd/agent/roster"
-	"github.com/daemonsetd/daemonsetd/agent/zf"
 	"github.com/daemonsetd/daemonsetd/gossip"
 	"github.com/daemonsetd/daemonsetd/gossip/identity"
 	"github.com/daemonsetd/daemonsetd/gossip/keyring"
-	"github.com/daemonsetd/daemonsetd/gossip/store"
+	"github.com/daemonsetd/daemonsetd/gossip/records"
 	"github.com/daemonsetd/daemonsetd/gossip/transport"
-	"github.com/daemonsetd/daemonsetd/manifests/atomicfile"
-	"github.com/daemonsetd/daemonsetd/manifests/diag"
+	"github.com/daemonsetd/daemonsetd/internal/base/atomicfile"
+	"github.com/daemonsetd/daemonsetd/internal/base/diag"
+	"github.com/daemonsetd/daemonsetd/internal/base/logfield"
 	"github.com/daemonsetd/daemonsetd/manifests/spec"
 )
 
@@ -257,7 +257,7 @@ const lastRoster = "members.yaml"
 // rosterRead is what the file that says who counts says, or said when it was last good.
 type rosterRead struct {
 	// roster is nil where everybody counts.
-	roster *store.Roster
+	roster *records.Roster
 	// file is what is to be edited; empty: there is none.
 	file string
 	// old: the file has an error, and this is what it said before.
@@ -591,7 +591,7 @@ func (f *fleetPart) publish(ctx context.Context, node *gossip.Node) {
 				continue
 			}
 			if !errors.Is(err, gossip.ErrReturned) { // the loop takes the rollout's up and publishes again
-				f.a.log.Error().Err(err).Str(zf.Section, section).Msg("a record of this host could not be written")
+				f.a.log.Error().Err(err).Str(logfield.Section, section).Msg("a record of this host could not be written")
 			}
 			f.mu.Lock()
 			delete(f.last, section) // so that the next round has it tried again

@@ -21,7 +21,7 @@ import (
 	"github.com/daemonsetd/daemonsetd/agent/api/client"
 	"github.com/daemonsetd/daemonsetd/agent/config"
 	"github.com/daemonsetd/daemonsetd/agent/systemd"
-	"github.com/daemonsetd/daemonsetd/manifests/diag"
+	"github.com/daemonsetd/daemonsetd/internal/base/diag"
 	"github.com/daemonsetd/daemonsetd/test/kubeletsim"
 )
 

@@ -14,8 +14,8 @@ import (
 
 	"github.com/daemonsetd/daemonsetd/agent/config"
 	"github.com/daemonsetd/daemonsetd/agent/kubelet"
-	"github.com/daemonsetd/daemonsetd/agent/zf"
-	"github.com/daemonsetd/daemonsetd/manifests/diag"
+	"github.com/daemonsetd/daemonsetd/internal/base/diag"
+	"github.com/daemonsetd/daemonsetd/internal/base/logfield"
 )
 
 // host is the kubelet of this host: its settings, and the poller that asks it. The kubelet may be installed or configured
@@ -145,7 +145,7 @@ func (h *host) refresh(ctx context.Context, force bool) bool {
 	if reflect.DeepEqual(set, h.set) {
 		return false
 	}
-	h.log.Info().Str(zf.File, h.cfg.Kubelet.Config).Msg("kubelet settings changed")
+	h.log.Info().Str(logfield.File, h.cfg.Kubelet.Config).Msg("kubelet settings changed")
 	h.set = set
 	h.stop()
 	h.makePoller()

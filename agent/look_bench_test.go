@@ -14,7 +14,7 @@ import (
 	"github.com/daemonsetd/daemonsetd/agent/rollout"
 	"github.com/daemonsetd/daemonsetd/gossip"
 	"github.com/daemonsetd/daemonsetd/gossip/record"
-	"github.com/daemonsetd/daemonsetd/gossip/store"
+	"github.com/daemonsetd/daemonsetd/gossip/records"
 	"github.com/daemonsetd/daemonsetd/manifests/strategy"
 )
 
@@ -49,8 +49,8 @@ func membersTold(b *testing.B, n int) []gossip.Member {
 		sum := sha256.Sum256(fmt.Append(nil, i))
 		m := &members[i]
 		copy(m.ID[:], sum[:])
-		m.Name, m.State, m.Standing = fmt.Sprintf("node-%05d", i), gossip.StateAlive, store.Trusted
-		m.Sections = map[string]store.Section{sectionRollout: {Stamp: record.Stamp{Generation: 1, Version: 1}, Body: toldOf(b, m.ID.String(), 1)}}
+		m.Name, m.State, m.Standing = fmt.Sprintf("node-%05d", i), gossip.StateAlive, records.Trusted
+		m.Sections = map[string]records.Section{sectionRollout: {Stamp: record.Stamp{Generation: 1, Version: 1}, Body: toldOf(b, m.ID.String(), 1)}}
 	}
 	return members
 }
@@ -98,7 +98,7 @@ func BenchmarkLook(b *testing.B) {
 			begin := used()
 			for b.Loop() {
 				version++
-				members[7].Sections = map[string]store.Section{sectionRollout: {Stamp: record.Stamp{Generation: 1, Version: version}, Body: bodies[version%2]}}
+				members[7].Sections = map[string]records.Section{sectionRollout: {Stamp: record.Stamp{Generation: 1, Version: version}, Body: bodies[version%2]}}
 				step()
 			}
 			cost := (used() - begin) / time.Duration(b.N)

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/daemonsetd/daemonsetd/agent/plan"
-	"github.com/daemonsetd/daemonsetd/manifests/atomicfile"
+	"github.com/daemonsetd/daemonsetd/internal/base/atomicfile"
 )
 
 // maxMemoryBytes bounds the memory file; an entry is a few hundred bytes and there are as many as DaemonSets.

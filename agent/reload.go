@@ -9,8 +9,8 @@ import (
 	"github.com/daemonsetd/daemonsetd/agent/api"
 	"github.com/daemonsetd/daemonsetd/agent/config"
 	"github.com/daemonsetd/daemonsetd/agent/node"
-	"github.com/daemonsetd/daemonsetd/agent/zf"
-	"github.com/daemonsetd/daemonsetd/manifests/diag"
+	"github.com/daemonsetd/daemonsetd/internal/base/diag"
+	"github.com/daemonsetd/daemonsetd/internal/base/logfield"
 )
 
 // Reload reads the configuration, the kubelet's configuration, the node files and the spec files again, and returns when
@@ -50,7 +50,7 @@ func (a *Agent) Reload(ctx context.Context) (*api.ReloadResult, error) {
 	if !problems.HasErrors() {
 		a.metrics.ReloadTimestamp.Set(float64(res.At.Unix()))
 	}
-	a.log.Info().Int(zf.Count, len(res.Changed)).Msg("reloaded")
+	a.log.Info().Int(logfield.Count, len(res.Changed)).Msg("reloaded")
 	return res, nil
 }
 

@@ -17,7 +17,7 @@ import (
 	"github.com/daemonsetd/daemonsetd/agent/rollout"
 	"github.com/daemonsetd/daemonsetd/gossip"
 	"github.com/daemonsetd/daemonsetd/gossip/record"
-	"github.com/daemonsetd/daemonsetd/gossip/store"
+	"github.com/daemonsetd/daemonsetd/gossip/records"
 	"github.com/daemonsetd/daemonsetd/manifests/spec"
 	"github.com/daemonsetd/daemonsetd/manifests/strategy"
 )
@@ -167,7 +167,7 @@ func settledEnough(view *fleet.View) bool {
 		if m.Self && m.State == gossip.StateLeft {
 			return false // nobody counts this host any more
 		}
-		if m.Self || m.Standing == store.Excluded || m.State == gossip.StateLeft {
+		if m.Self || m.Standing == records.Excluded || m.State == gossip.StateLeft {
 			continue
 		}
 		known++
@@ -240,7 +240,7 @@ func (a *Agent) peersOf(view *fleet.View) peers {
 	out := make(peers, 0, len(view.Members))
 	for _, m := range view.Members {
 		section, told := m.Sections[sectionRollout]
-		if m.Self || m.Standing == store.Excluded || m.State == gossip.StateLeft && told {
+		if m.Self || m.Standing == records.Excluded || m.State == gossip.StateLeft && told {
 			continue
 		}
 		known := a.peerCache[m.ID]
@@ -262,7 +262,7 @@ func (a *Agent) peersOf(view *fleet.View) peers {
 }
 
 // decodePeer takes a member's newer section. States that it has told before are the same pointers.
-func decodePeer(before peerSection, s store.Section) peerSection {
+func decodePeer(before peerSection, s records.Section) peerSection {
 	section, err := rollout.Decode(before.id, s.Body)
 	out := peerSection{id: before.id, stamp: s.Stamp, states: make(map[string]*rollout.State, len(section.States)), omitted: section.Omitted > 0, err: err}
 	for _, state := range section.States {
@@ -278,7 +278,7 @@ func decodePeer(before peerSection, s store.Section) peerSection {
 // troubleOf is why a member does not show how it stands, whatever DaemonSet is asked about.
 func troubleOf(m fleet.Member, p peerOf) rollout.Trouble {
 	switch {
-	case m.Standing == store.Held:
+	case m.Standing == records.Held:
 		return rollout.TroubleKey
 	case !p.told && m.State == gossip.StateLeft:
 		return rollout.TroubleLeft

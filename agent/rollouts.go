@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/daemonsetd/daemonsetd/agent/rollout"
-	"github.com/daemonsetd/daemonsetd/manifests/atomicfile"
+	"github.com/daemonsetd/daemonsetd/internal/base/atomicfile"
 )
 
 // rolloutFile is the on-disk form of what rollouts keeps.

@@ -14,7 +14,7 @@ import (
 	"github.com/daemonsetd/daemonsetd/agent/fleet"
 	"github.com/daemonsetd/daemonsetd/agent/rollout"
 	"github.com/daemonsetd/daemonsetd/gossip"
-	"github.com/daemonsetd/daemonsetd/gossip/store"
+	"github.com/daemonsetd/daemonsetd/gossip/records"
 )
 
 var lately = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
@@ -228,7 +228,7 @@ func TestUntold(t *testing.T) {
 
 // A member that left without a word of what it runs blocks; one that told it and left does not count; a host that has left itself replaces nothing.
 func TestThoseWhoLeft(t *testing.T) {
-	self, left := &gossip.Member{Name: "a", Self: true, State: gossip.StateAlive}, &gossip.Member{Name: "b", State: gossip.StateLeft, Standing: store.Trusted}
+	self, left := &gossip.Member{Name: "a", Self: true, State: gossip.StateAlive}, &gossip.Member{Name: "b", State: gossip.StateLeft, Standing: records.Trusted}
 	view := &fleet.View{Settled: true, Members: []fleet.Member{{Member: self}, {Member: left}}}
 	a := inFleet(true)
 	if ps := a.peersOf(view); len(ps) != 1 || ps[0].trouble != rollout.TroubleLeft {
@@ -238,7 +238,7 @@ func TestThoseWhoLeft(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	left.Sections = map[string]store.Section{sectionRollout: {Body: body}}
+	left.Sections = map[string]records.Section{sectionRollout: {Body: body}}
 	if ps := a.peersOf(view); len(ps) != 0 {
 		t.Errorf("left, and told it: %+v", ps)
 	}

@@ -14,10 +14,10 @@ import (
 	"github.com/daemonsetd/daemonsetd/agent/kubelet"
 	"github.com/daemonsetd/daemonsetd/agent/placement"
 	"github.com/daemonsetd/daemonsetd/agent/plan"
-	"github.com/daemonsetd/daemonsetd/agent/zf"
+	"github.com/daemonsetd/daemonsetd/internal/base/logfield"
+	"github.com/daemonsetd/daemonsetd/manifests/manifestdir"
 	"github.com/daemonsetd/daemonsetd/manifests/render"
 	"github.com/daemonsetd/daemonsetd/manifests/spec"
-	"github.com/daemonsetd/daemonsetd/manifests/store"
 	"github.com/daemonsetd/daemonsetd/manifests/strategy"
 )
 
@@ -27,7 +27,7 @@ type state struct {
 	specs   *spec.Snapshot
 	node    *corev1.Node
 	kubelet *kubelet.Snapshot
-	listing store.Listing
+	listing manifestdir.Listing
 	scanErr error
 	input   plan.Input
 	// laid has the pods whose files of volumes were brought on disk in this round; false: they could not be.
@@ -101,7 +101,7 @@ func (a *Agent) round(ctx context.Context) time.Duration {
 func (a *Agent) refreshFiles(ctx context.Context) {
 	a.kubelet.refresh(ctx, false)
 	if changed, _ := a.fleet.refresh(false); len(changed) > 0 {
-		a.log.Info().Strs(zf.Detail, changed).Msg("taken over from files")
+		a.log.Info().Strs(logfield.Detail, changed).Msg("taken over from files")
 	}
 }
 
@@ -188,7 +188,7 @@ func surges(ds *spec.DaemonSet) bool {
 }
 
 // conflict says which foreign file is in the way of a manifest: one of the same name, or one that declares the same pod.
-func conflict(foreign []store.ForeignPod, m render.Manifest) string {
+func conflict(foreign []manifestdir.ForeignPod, m render.Manifest) string {
 	for _, f := range foreign {
 		if f.FileName == m.FileName {
 			return fmt.Sprintf("the file %s belongs to somebody else (it %s); move it away", f.FileName, f.Reason)
@@ -342,7 +342,7 @@ func (a *Agent) scanFailed(s *state) bool {
 		a.clear("ManifestsDirectory")
 		return false
 	}
-	if errors.Is(s.scanErr, store.ErrMissing) {
+	if errors.Is(s.scanErr, manifestdir.ErrMissing) {
 		if err := a.store.Ensure(); err == nil {
 			a.acting.until = time.Now().Add(50 * time.Millisecond)
 		}
@@ -376,8 +376,8 @@ func (a *Agent) do(act plan.Act) error {
 		return err
 	}
 	a.metrics.ManifestOps.WithLabelValues(string(act.Kind)).Inc()
-	a.log.Info().Str(zf.Action, string(act.Kind)).Str(zf.DaemonSet, act.Key).Str(zf.Revision, act.Revision).Str(zf.File, act.FileName).
-		Str(zf.Reason, act.Reason).Str(zf.Detail, act.Message).Msg("manifest changed")
+	a.log.Info().Str(logfield.Action, string(act.Kind)).Str(logfield.DaemonSet, act.Key).Str(logfield.Revision, act.Revision).Str(logfield.File, act.FileName).
+		Str(logfield.Reason, act.Reason).Str(logfield.Detail, act.Message).Msg("manifest changed")
 	a.tell(act)
 	return nil
 }

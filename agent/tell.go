@@ -13,7 +13,7 @@ import (
 	"github.com/daemonsetd/daemonsetd/agent/api"
 	"github.com/daemonsetd/daemonsetd/agent/plan"
 	"github.com/daemonsetd/daemonsetd/agent/registry"
-	"github.com/daemonsetd/daemonsetd/agent/zf"
+	"github.com/daemonsetd/daemonsetd/internal/base/logfield"
 )
 
 // splitKey cuts namespace/name.
@@ -73,7 +73,7 @@ func (a *Agent) report(code, severity, text, remedy string) {
 	if severity == api.SeverityError {
 		level = zerolog.ErrorLevel
 	}
-	a.log.WithLevel(level).Str(zf.Reason, code).Str(zf.Error, text).Str(zf.Hint, remedy).Msg("health problem")
+	a.log.WithLevel(level).Str(logfield.Reason, code).Str(logfield.Error, text).Str(logfield.Hint, remedy).Msg("health problem")
 	a.nodeEvent(corev1.EventTypeWarning, code, text)
 }
 
@@ -83,7 +83,7 @@ func (a *Agent) clear(code string) {
 		return
 	}
 	delete(a.health, code)
-	a.log.Info().Str(zf.Reason, code).Msg("health problem is over")
+	a.log.Info().Str(logfield.Reason, code).Msg("health problem is over")
 }
 
 // healthItems is the list, the worst first.
@@ -103,7 +103,7 @@ func (a *Agent) transitions(statuses []plan.Status) {
 	for _, s := range statuses {
 		next[s.Key] = s.Phase
 		if old := a.phases[s.Key]; old != s.Phase {
-			a.log.Info().Str(zf.DaemonSet, s.Key).Str(zf.From, string(old)).Str(zf.To, string(s.Phase)).Str(zf.Revision, s.Current).Str(zf.Reason, s.Message).Msg("daemonset phase changed")
+			a.log.Info().Str(logfield.DaemonSet, s.Key).Str(logfield.From, string(old)).Str(logfield.To, string(s.Phase)).Str(logfield.Revision, s.Current).Str(logfield.Reason, s.Message).Msg("daemonset phase changed")
 			if s.Phase == plan.PhaseBlocked {
 				a.event(s.Key, corev1.EventTypeWarning, "Blocked", s.Message)
 			}
@@ -111,7 +111,7 @@ func (a *Agent) transitions(statuses []plan.Status) {
 	}
 	for key, old := range a.phases {
 		if _, ok := next[key]; !ok {
-			a.log.Info().Str(zf.DaemonSet, key).Str(zf.From, string(old)).Msg("daemonset is gone")
+			a.log.Info().Str(logfield.DaemonSet, key).Str(logfield.From, string(old)).Msg("daemonset is gone")
 		}
 	}
 	a.phases = next

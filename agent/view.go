@@ -17,7 +17,7 @@ import (
 	"github.com/daemonsetd/daemonsetd/agent/node"
 	"github.com/daemonsetd/daemonsetd/agent/plan"
 	"github.com/daemonsetd/daemonsetd/agent/rollout"
-	"github.com/daemonsetd/daemonsetd/manifests/diag"
+	"github.com/daemonsetd/daemonsetd/internal/base/diag"
 	"github.com/daemonsetd/daemonsetd/manifests/render"
 	"github.com/daemonsetd/daemonsetd/manifests/spec"
 )

@@ -9,7 +9,7 @@ import (
 
 	"github.com/daemonsetd/daemonsetd/gossip"
 	"github.com/daemonsetd/daemonsetd/gossip/record"
-	"github.com/daemonsetd/daemonsetd/gossip/store"
+	"github.com/daemonsetd/daemonsetd/gossip/records"
 	"github.com/daemonsetd/daemonsetd/gossip/wire"
 )
 
@@ -74,10 +74,10 @@ func TestWrongFrames(t *testing.T) {
 		a, host := c.attack(1, keyOf(7)), c.hosts[0]
 		a.join(host)
 		c.pass(time.Second)
-		var set store.BucketSet
+		var set records.BucketSet
 		payloads := map[wire.Kind][][]byte{
 			wire.Vector: {nil, make([]byte, 8*wire.Buckets+1)},
-			wire.Heads:  {nil, wire.HeadsPayload(set, false, make([]store.Head, wire.MaxHeads+1))},
+			wire.Heads:  {nil, wire.HeadsPayload(set, false, make([]records.Head, wire.MaxHeads+1))},
 			wire.Want:   {{1}, wire.WantPayload(make([]wire.Ref, wire.MaxWant+1))},
 			wire.Bulk:   {{0}, bytes.Repeat([]byte{0xff}, 10), {5, 1, 2}},
 		}
@@ -222,17 +222,17 @@ func TestNameOfAnother(t *testing.T) {
 	attacked(t, 4, 27, func(t *testing.T, c *cluster) {
 		a, victim := c.attack(1, keyOf(7)), c.hosts[1]
 		a.join(c.hosts[0])
-		body, err := store.EncodeProfile(store.Profile{Name: victim.name, Address: victim.addr})
+		body, err := records.EncodeProfile(records.Profile{Name: victim.name, Address: victim.addr})
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := sign(t, a.id, "test", store.SectionMember, record.Stamp{Generation: uint64(time.Now().Unix()), Version: 1}, body)
+		r := sign(t, a.id, "test", records.SectionMember, record.Stamp{Generation: uint64(time.Now().Unix()), Version: 1}, body)
 		for _, h := range c.hosts {
 			a.packet(h, pushed(wire.PushFrame(r.Encoded)))
 		}
 		c.pass(time.Second)
-		c.standings(a.id.ID, store.Held)
-		c.standings(victim.id.ID, store.Trusted)
+		c.standings(a.id.ID, records.Held)
+		c.standings(victim.id.ID, records.Trusted)
 		c.unharmed(c.hosts...)
 		for _, h := range c.hosts {
 			if m, ok := h.node.View().Member(victim.id.ID); !ok || m.State != gossip.StateAlive || m.Address != victim.addr {

@@ -9,7 +9,7 @@ import (
 
 	"github.com/daemonsetd/daemonsetd/gossip"
 	"github.com/daemonsetd/daemonsetd/gossip/record"
-	"github.com/daemonsetd/daemonsetd/gossip/store"
+	"github.com/daemonsetd/daemonsetd/gossip/records"
 	"github.com/daemonsetd/daemonsetd/gossip/wire"
 )
 
@@ -87,7 +87,7 @@ func TestInventedAlive(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		c := newCluster(t, 4, seedOf(t, 32), lan())
 		const most = 500
-		c.edit = func(_ *host, cfg *gossip.Config) { cfg.Limits = store.Limits{MaxMembers: most} }
+		c.edit = func(_ *host, cfg *gossip.Config) { cfg.Limits = records.Limits{MaxMembers: most} }
 		c.startAll()
 		c.await(formed)
 		a := c.attack(1, keyOf(7))
@@ -138,9 +138,9 @@ func TestInventedRecords(t *testing.T) {
 		const most = 1000
 		young := c.add()
 		c.edit = func(_ *host, cfg *gossip.Config) {
-			cfg.Limits = store.Limits{MaxMembers: most}
+			cfg.Limits = records.Limits{MaxMembers: most}
 			if young.node == nil && cfg.Name == young.name {
-				cfg.Limits = store.Limits{}
+				cfg.Limits = records.Limits{}
 			}
 		}
 		for _, h := range c.hosts[:4] {
@@ -165,9 +165,9 @@ func TestInventedRecords(t *testing.T) {
 			}
 		}
 		c.unharmed(c.hosts[:4]...)
-		roster := &store.Roster{}
+		roster := &records.Roster{}
 		for _, h := range c.hosts {
-			roster.Members = append(roster.Members, store.RosterMember{Name: h.name, Key: ed25519.PublicKey(h.id.Private[ed25519.SeedSize:])})
+			roster.Members = append(roster.Members, records.RosterMember{Name: h.name, Key: ed25519.PublicKey(h.id.Private[ed25519.SeedSize:])})
 		}
 		for _, h := range c.hosts[:4] {
 			if err := h.node.SetRoster(roster); err != nil {

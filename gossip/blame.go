@@ -4,8 +4,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/daemonsetd/daemonsetd/agent/zf"
 	"github.com/daemonsetd/daemonsetd/gossip/record"
+	"github.com/daemonsetd/daemonsetd/internal/base/logfield"
 )
 
 const (
@@ -141,11 +141,11 @@ func (n *Node) blame(id record.ID, why string) {
 	if !tell {
 		return
 	}
-	e := n.log.Warn().Str(zf.Detail, why).Int(zf.Count, count)
+	e := n.log.Warn().Str(logfield.Detail, why).Int(logfield.Count, count)
 	if id.IsZero() {
 		e.Msg("somebody who has the gossip key sends what no member would")
 		return
 	}
-	e.Stringer(zf.Member, id).Msg("a member sends what no member should")
+	e.Stringer(logfield.Member, id).Msg("a member sends what no member should")
 	n.changed()
 }

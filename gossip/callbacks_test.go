@@ -19,7 +19,7 @@ import (
 	"github.com/daemonsetd/daemonsetd/gossip/identity"
 	"github.com/daemonsetd/daemonsetd/gossip/memnet"
 	"github.com/daemonsetd/daemonsetd/gossip/record"
-	"github.com/daemonsetd/daemonsetd/gossip/store"
+	"github.com/daemonsetd/daemonsetd/gossip/records"
 	"github.com/daemonsetd/daemonsetd/gossip/wire"
 )
 
@@ -285,7 +285,7 @@ func TestLocalStateIsConstant(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, outcome := node.table.Offer(r.Encoded); outcome != store.Newer {
+		if _, outcome := node.table.Offer(r.Encoded); outcome != records.Newer {
 			t.Fatal(outcome)
 		}
 	}

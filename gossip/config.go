@@ -15,7 +15,7 @@ import (
 
 	"github.com/daemonsetd/daemonsetd/gossip/identity"
 	"github.com/daemonsetd/daemonsetd/gossip/record"
-	"github.com/daemonsetd/daemonsetd/gossip/store"
+	"github.com/daemonsetd/daemonsetd/gossip/records"
 )
 
 // DefaultPort is where members listen where nothing else is said. 7946 is Serf's and Docker Swarm's.
@@ -42,11 +42,11 @@ type Config struct {
 	// be used.
 	Keys [][]byte
 	// Roster, when it lists members, says who counts.
-	Roster *store.Roster
+	Roster *records.Roster
 	// Lookup finds the addresses of a host in Join; nil: the system's resolver.
 	Lookup func(ctx context.Context, host string) ([]netip.Addr, error)
 	// Limits of the table; zero: its defaults.
-	Limits store.Limits
+	Limits records.Limits
 	// Timing is for simulations; zero: Default.
 	Timing Timing
 	// Verify checks signatures; nil: Record.Verify. Simulations of many members share a cache of what was verified.

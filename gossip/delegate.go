@@ -8,9 +8,9 @@ import (
 
 	"github.com/hashicorp/memberlist"
 
-	"github.com/daemonsetd/daemonsetd/agent/zf"
 	"github.com/daemonsetd/daemonsetd/gossip/record"
 	"github.com/daemonsetd/daemonsetd/gossip/wire"
+	"github.com/daemonsetd/daemonsetd/internal/base/logfield"
 )
 
 // delegate is the Node as memberlist sees it. No method waits or calls memberlist: most are called with its lock held, and
@@ -91,7 +91,7 @@ func (d *delegate) NotifyConflict(existing, other *memberlist.Node) {
 	if err != nil || !d.swim.conflict(id, addrOf(other), time.Now()) {
 		return
 	}
-	d.log.Warn().Stringer(zf.Member, id).Stringer(zf.Address, addrOf(existing)).Stringer(zf.Elsewhere, addrOf(other)).
+	d.log.Warn().Stringer(logfield.Member, id).Stringer(logfield.Address, addrOf(existing)).Stringer(logfield.Elsewhere, addrOf(other)).
 		Msg("one member's key is used from two addresses")
 	(*Node)(d).changed()
 }

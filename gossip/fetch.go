@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/daemonsetd/daemonsetd/gossip/record"
-	"github.com/daemonsetd/daemonsetd/gossip/store"
+	"github.com/daemonsetd/daemonsetd/gossip/records"
 	"github.com/daemonsetd/daemonsetd/gossip/wire"
 )
 
@@ -39,10 +39,10 @@ func newFetcher(n *Node) *fetcher {
 }
 
 // refOf names the record of a head.
-func refOf(h store.Head) wire.Ref { return wire.Ref{ID: h.ID, Section: h.Section} }
+func refOf(h records.Head) wire.Ref { return wire.Ref{ID: h.ID, Section: h.Section} }
 
 // hinted notes that holder has a record, unless this member has it, is getting it, or would not take it.
-func (f *fetcher) hinted(holder record.ID, head store.Head) {
+func (f *fetcher) hinted(holder record.ID, head records.Head) {
 	if head.ID == f.node.cfg.Identity.ID || !f.node.table.Takes(head) {
 		return
 	}
@@ -70,7 +70,7 @@ func (f *fetcher) hurry() {
 }
 
 // arrived notes that a record came.
-func (f *fetcher) arrived(head store.Head) {
+func (f *fetcher) arrived(head records.Head) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if p, ok := f.pending[refOf(head)]; ok && head.Stamp.Compare(p.stamp) >= 0 {

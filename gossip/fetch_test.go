@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/daemonsetd/daemonsetd/gossip/record"
-	"github.com/daemonsetd/daemonsetd/gossip/store"
+	"github.com/daemonsetd/daemonsetd/gossip/records"
 	"github.com/daemonsetd/daemonsetd/gossip/wire"
 )
 
@@ -28,7 +28,7 @@ func TestFetchesThatNobodyAnswers(t *testing.T) {
 			binary.BigEndian.PutUint32(id[:], uint32(i)) //nolint:gosec // it is small
 			n.fetch.pending[wire.Ref{ID: id, Section: "test"}] = fetching{asked: time.Now(), holder: peer.ID}
 		}
-		head := store.Head{ID: peer.ID, Section: "test", Stamp: record.Stamp{Generation: 1, Version: 1}}
+		head := records.Head{ID: peer.ID, Section: "test", Stamp: record.Stamp{Generation: 1, Version: 1}}
 		waits := func() bool {
 			n.fetch.hinted(peer.ID, head)
 			n.fetch.mu.Lock()

@@ -13,7 +13,7 @@ import (
 	"github.com/daemonsetd/daemonsetd/gossip/identity"
 	"github.com/daemonsetd/daemonsetd/gossip/memnet"
 	"github.com/daemonsetd/daemonsetd/gossip/record"
-	"github.com/daemonsetd/daemonsetd/gossip/store"
+	"github.com/daemonsetd/daemonsetd/gossip/records"
 	"github.com/daemonsetd/daemonsetd/gossip/wire"
 )
 
@@ -28,7 +28,7 @@ func fuzzNode(f testing.TB, peer identity.Identity, addr netip.AddrPort) *Node {
 	f.Helper()
 	n, err := New(Config{
 		Cluster: "test", Name: "node-1", Identity: fuzzKey(1), Transport: memnet.New(memnet.Config{}).Listen(netip.MustParseAddrPort("10.0.0.1:7947")),
-		Limits: store.Limits{MaxMembers: 8, MaxBytes: 1 << 20},
+		Limits: records.Limits{MaxMembers: 8, MaxBytes: 1 << 20},
 	})
 	if err != nil {
 		f.Fatal(err)
@@ -48,14 +48,14 @@ func FuzzNode(f *testing.F) {
 	if err != nil {
 		f.Fatal(err)
 	}
-	head := store.Head{ID: peer.ID, Section: "test", Stamp: record.Stamp{Generation: 2, Version: 2}}
-	var set store.BucketSet
+	head := records.Head{ID: peer.ID, Section: "test", Stamp: record.Stamp{Generation: 2, Version: 2}}
+	var set records.BucketSet
 	set.Add(peer.ID[0])
 	f.Add([]byte{byte(wire.Push)}, r.Encoded)
 	f.Add([]byte{byte(wire.Hint)}, wire.HintFrame(peer.ID, head)[1:])
 	f.Add([]byte{byte(wire.Pushes)}, wire.PushesFrame([][]byte{wire.PushFrame(r.Encoded)})[1:])
 	f.Add([]byte{byte(wire.Vector)}, wire.VectorPayload([wire.Buckets]uint64{1}))
-	f.Add([]byte{byte(wire.Heads)}, wire.HeadsPayload(set, true, []store.Head{head}))
+	f.Add([]byte{byte(wire.Heads)}, wire.HeadsPayload(set, true, []records.Head{head}))
 	f.Add([]byte{byte(wire.Want)}, wire.WantPayload([]wire.Ref{{ID: peer.ID, Section: "test"}}))
 	f.Add([]byte{byte(wire.Bulk)}, wire.BulkPayload([][]byte{r.Encoded}))
 	sealer, d := wire.NewSealer("test", peer.Private), (*delegate)(n)

@@ -8,8 +8,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/daemonsetd/daemonsetd/agent/zf"
 	"github.com/daemonsetd/daemonsetd/gossip/record"
+	"github.com/daemonsetd/daemonsetd/internal/base/logfield"
 )
 
 const (
@@ -147,7 +147,7 @@ func (n *Node) seeds(ctx context.Context) []netip.AddrPort {
 			failed = true
 			n.counts.joins.WithLabelValues("lookup-failed").Inc()
 			n.unjoined(err)
-			n.log.Debug().Err(err).Str(zf.Host, host).Msg("a host to join was not found")
+			n.log.Debug().Err(err).Str(logfield.Host, host).Msg("a host to join was not found")
 			continue
 		}
 		for _, ip := range ips {
@@ -192,7 +192,7 @@ func (n *Node) join(addr netip.AddrPort) bool {
 	if _, err := n.list.Load().Join([]string{addr.String()}); err != nil {
 		n.counts.joins.WithLabelValues("failed").Inc()
 		n.unjoined(err)
-		n.log.Debug().Err(err).Stringer(zf.Address, addr).Msg("a member could not be joined")
+		n.log.Debug().Err(err).Stringer(logfield.Address, addr).Msg("a member could not be joined")
 		return false
 	}
 	n.counts.joins.WithLabelValues("ok").Inc()

@@ -5,7 +5,7 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"github.com/daemonsetd/daemonsetd/agent/zf"
+	"github.com/daemonsetd/daemonsetd/internal/base/logfield"
 )
 
 // memberlistLog turns memberlist's lines into debug messages of ours and counts them by level. Most tell of single lost
@@ -20,6 +20,6 @@ func (l *memberlistLog) Write(line []byte) (int, error) {
 		level, text = strings.ToLower(tag[1:]), strings.TrimPrefix(rest, "memberlist: ")
 	}
 	l.node.counts.logged.WithLabelValues(level).Inc()
-	l.node.log.WithLevel(zerolog.DebugLevel).Str(zf.Detail, text).Msg("memberlist")
+	l.node.log.WithLevel(zerolog.DebugLevel).Str(logfield.Detail, text).Msg("memberlist")
 	return len(line), nil
 }

@@ -15,12 +15,12 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/daemonsetd/daemonsetd/agent/zf"
 	"github.com/daemonsetd/daemonsetd/gossip/broadcast"
 	"github.com/daemonsetd/daemonsetd/gossip/record"
+	"github.com/daemonsetd/daemonsetd/gossip/records"
 	"github.com/daemonsetd/daemonsetd/gossip/screen"
-	"github.com/daemonsetd/daemonsetd/gossip/store"
 	"github.com/daemonsetd/daemonsetd/gossip/wire"
+	"github.com/daemonsetd/daemonsetd/internal/base/logfield"
 )
 
 // Node is one member. Make it with New, then call Run once. All other methods may be called from any goroutine, before,
@@ -31,7 +31,7 @@ type Node struct {
 	log    zerolog.Logger
 	signer record.Signer
 	sealer wire.Sealer
-	table  *store.Table
+	table  *records.Table
 	queue  *broadcast.Queue
 	swim   *swim
 	inbox  *inbox
@@ -81,7 +81,7 @@ func New(cfg Config) (*Node, error) {
 		cfg: cfg, timing: cfg.Timing, log: cfg.Logger, counts: c, inbox: newInbox(c),
 		signer: record.NewSigner(cfg.Cluster, cfg.Identity.Private), sealer: wire.NewSealer(cfg.Cluster, cfg.Identity.Private),
 		change: make(chan struct{}, 1), pushed: make(chan struct{}, 1), joinSoon: make(chan record.ID, 16), started: time.Now(),
-		swim: &swim{peers: map[record.ID]*peer{}, limit: store.DefaultMaxMembers}, blames: newBlames(), own: map[string][]byte{}, back: map[string][]byte{},
+		swim: &swim{peers: map[record.ID]*peer{}, limit: records.DefaultMaxMembers}, blames: newBlames(), own: map[string][]byte{}, back: map[string][]byte{},
 		strangers: newStrangers(),
 	}
 	n.outbox = newOutbox(c, n.send)
@@ -95,7 +95,7 @@ func New(cfg Config) (*Node, error) {
 		}
 		n.ring = ring
 	}
-	table, err := store.Open(store.Config{
+	table, err := records.Open(records.Config{
 		Cluster: cfg.Cluster, Self: cfg.Identity.ID, Dir: cfg.Dir, Limits: cfg.Limits, Verify: cfg.Verify, Logger: cfg.Logger,
 	})
 	if err != nil {
@@ -169,11 +169,11 @@ func (n *Node) Close() error { return n.close() }
 
 // profile publishes what this package itself says of this member.
 func (n *Node) profile(list *memberlist.Memberlist, left bool) error {
-	body, err := store.EncodeProfile(store.Profile{Name: n.cfg.Name, Address: addrOf(list.LocalNode()), Left: left})
+	body, err := records.EncodeProfile(records.Profile{Name: n.cfg.Name, Address: addrOf(list.LocalNode()), Left: left})
 	if err != nil {
 		return err
 	}
-	return n.publish(store.SectionMember, body)
+	return n.publish(records.SectionMember, body)
 }
 
 // Publish makes a body this member's newest record of a section and sends it to the others. The same body again changes
@@ -182,7 +182,7 @@ func (n *Node) profile(list *memberlist.Memberlist, left bool) error {
 // The error is record.ErrTooLarge for a body of more than record.MaxBody bytes, others mean a wrong section, or a disk that
 // does not take it, in which case the record is sent all the same.
 func (n *Node) Publish(section string, body []byte) error {
-	if section == store.SectionMember {
+	if section == records.SectionMember {
 		return fmt.Errorf("section %q is gossip's own", section)
 	}
 	return n.publish(section, body)
@@ -207,7 +207,7 @@ func (n *Node) write(section string, body []byte) error {
 		return err
 	}
 	err = n.table.Put(r)
-	if err != nil && !errors.Is(err, store.ErrNotSaved) {
+	if err != nil && !errors.Is(err, records.ErrNotSaved) {
 		return err
 	}
 	n.own[section] = r.Body
@@ -221,7 +221,7 @@ func (n *Node) write(section string, body []byte) error {
 func (n *Node) returned(r record.Record) {
 	n.publishing.Lock()
 	defer n.publishing.Unlock()
-	if r.Section != store.SectionMember {
+	if r.Section != records.SectionMember {
 		n.back[r.Section] = r.Body
 		n.own[r.Section] = r.Body
 	}
@@ -247,7 +247,7 @@ func (n *Node) TakeReturned(section string) ([]byte, bool) {
 func (n *Node) republish() {
 	for section, body := range n.own {
 		if err := n.write(section, body); err != nil {
-			n.log.Error().Err(err).Str(zf.Section, section).Msg("this member's own record could not be written")
+			n.log.Error().Err(err).Str(logfield.Section, section).Msg("this member's own record could not be written")
 		}
 	}
 }
@@ -265,8 +265,8 @@ func (n *Node) spread(r record.Record) {
 	}
 }
 
-func headOf(r record.Record) store.Head {
-	return store.Head{ID: r.Owner, Section: r.Section, Stamp: r.Stamp}
+func headOf(r record.Record) records.Head {
+	return records.Head{ID: r.Owner, Section: r.Section, Stamp: r.Stamp}
 }
 
 // Leave says for good that this member goes and waits until it was said to some others, or until ctx ends. Its pods are
@@ -310,7 +310,7 @@ func (n *Node) Trust(id record.ID) error {
 }
 
 // SetRoster replaces the list of who counts; nil: everybody does. Where it is refused nothing has changed.
-func (n *Node) SetRoster(r *store.Roster) error {
+func (n *Node) SetRoster(r *records.Roster) error {
 	err := n.table.SetRoster(r)
 	n.changed()
 	return err

@@ -8,9 +8,9 @@ import (
 
 	"github.com/hashicorp/memberlist"
 
-	"github.com/daemonsetd/daemonsetd/agent/zf"
 	"github.com/daemonsetd/daemonsetd/gossip/record"
 	"github.com/daemonsetd/daemonsetd/gossip/wire"
+	"github.com/daemonsetd/daemonsetd/internal/base/logfield"
 )
 
 // outgoing is one frame on its way, sealed when it is its turn.
@@ -161,7 +161,7 @@ func (n *Node) send(out outgoing) error {
 	}
 	to := &memberlist.Node{Name: out.to.String(), Addr: p.addr.Addr().AsSlice(), Port: p.addr.Port()}
 	if err := n.list.Load().SendReliable(to, n.sealer.Seal(out.kind, out.to, out.payload)); err != nil {
-		n.log.Debug().Err(err).Stringer(zf.Member, out.to).Msg("a frame could not be sent")
+		n.log.Debug().Err(err).Stringer(logfield.Member, out.to).Msg("a frame could not be sent")
 		return err
 	}
 	n.counts.frames.WithLabelValues(out.kind.String(), "sent").Inc()

@@ -9,7 +9,7 @@ import (
 
 	"github.com/daemonsetd/daemonsetd/gossip"
 	"github.com/daemonsetd/daemonsetd/gossip/record"
-	"github.com/daemonsetd/daemonsetd/gossip/store"
+	"github.com/daemonsetd/daemonsetd/gossip/records"
 )
 
 // restartHalf: half of the hosts lose power and are back at once. They have no hosts to join but those that they remember.
@@ -133,7 +133,7 @@ func clockJump(offset time.Duration, lost bool) func(c *cluster) {
 func (c *cluster) seedDisk(h *host, generation uint64) {
 	c.t.Helper()
 	c.wipe(h)
-	table, err := store.Open(store.Config{Cluster: "test", Self: h.id.ID, Dir: h.dir})
+	table, err := records.Open(records.Config{Cluster: "test", Self: h.id.ID, Dir: h.dir})
 	if err != nil {
 		c.t.Fatal(err)
 	}

@@ -7,11 +7,11 @@ import (
 
 	"github.com/daemonsetd/daemonsetd/gossip"
 	"github.com/daemonsetd/daemonsetd/gossip/record"
-	"github.com/daemonsetd/daemonsetd/gossip/store"
+	"github.com/daemonsetd/daemonsetd/gossip/records"
 )
 
 // standings waits until all running hosts but those left out say so of a member.
-func (c *cluster) standings(id record.ID, want store.Standing, except ...*host) {
+func (c *cluster) standings(id record.ID, want records.Standing, except ...*host) {
 	c.t.Helper()
 	c.until(healed, func() (missing []string) {
 		for _, h := range c.running() {
@@ -36,7 +36,7 @@ func reimaged(c *cluster) {
 	h.stop()
 	c.reimage(h)
 	c.start(h, c.hosts[(h.i+1)%len(c.hosts)], c.hosts[(h.i+2)%len(c.hosts)])
-	c.standings(h.id.ID, store.Held, h)
+	c.standings(h.id.ID, records.Held, h)
 	c.pass(time.Minute)
 	for _, o := range c.hosts {
 		if o == h {
@@ -48,7 +48,7 @@ func reimaged(c *cluster) {
 		}
 		c.watch.forgot(o, before)
 	}
-	c.standings(h.id.ID, store.Trusted)
+	c.standings(h.id.ID, records.Trusted)
 	c.t.Logf("a host with a new key was trusted, equal after %s", c.await(healed))
 	c.absent(before)
 }
@@ -108,8 +108,8 @@ func twoOfOneName(c *cluster) {
 			c.t.Errorf("%s has %d members named %q, want both", h.name, len(got), twin.name)
 		}
 	}
-	c.standings(twin.id.ID, store.Held, twin)
-	c.standings(c.hosts[0].id.ID, store.Trusted, twin)
+	c.standings(twin.id.ID, records.Held, twin)
+	c.standings(c.hosts[0].id.ID, records.Trusted, twin)
 	changes(c)
 }
 
@@ -157,9 +157,9 @@ func cloned(c *cluster) {
 // enrolled: hosts get a roster that leaves one member out and names one that nobody has seen.
 func enrolled(c *cluster) {
 	out := c.hosts[len(c.hosts)-1]
-	roster := &store.Roster{Members: []store.RosterMember{{Name: "never-seen"}}}
+	roster := &records.Roster{Members: []records.RosterMember{{Name: "never-seen"}}}
 	for _, h := range c.hosts[:len(c.hosts)-1] {
-		m := store.RosterMember{Name: h.name}
+		m := records.RosterMember{Name: h.name}
 		if h.i%2 == 0 {
 			m.Key = h.id.Private.Public().(ed25519.PublicKey)
 		}
@@ -170,7 +170,7 @@ func enrolled(c *cluster) {
 			c.t.Fatal(err)
 		}
 	}
-	c.standings(out.id.ID, store.Excluded)
+	c.standings(out.id.ID, records.Excluded)
 	for _, h := range c.hosts {
 		if got := h.node.View().Named("never-seen"); len(got) != 1 || got[0].State != gossip.StateUnknown {
 			c.t.Errorf("%s has of the listed one that was never seen: %v", h.name, got)
@@ -182,7 +182,7 @@ func enrolled(c *cluster) {
 			c.t.Fatal(err)
 		}
 	}
-	c.standings(out.id.ID, store.Trusted)
+	c.standings(out.id.ID, records.Trusted)
 	c.await(told)
 }
 

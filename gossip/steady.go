@@ -6,9 +6,9 @@ import (
 
 	"github.com/hashicorp/memberlist"
 
-	"github.com/daemonsetd/daemonsetd/agent/zf"
 	"github.com/daemonsetd/daemonsetd/gossip/record"
 	"github.com/daemonsetd/daemonsetd/gossip/wire"
+	"github.com/daemonsetd/daemonsetd/internal/base/logfield"
 )
 
 // blindAfter is how long no probe has been answered when digests are compared in another way.
@@ -46,7 +46,7 @@ func (n *Node) pushTo(id record.ID, p peer) {
 	}
 	to := &memberlist.Node{Name: id.String(), Addr: p.addr.Addr().AsSlice(), Port: p.addr.Port()}
 	if err := n.list.Load().SendBestEffort(to, wire.PushesFrame(frames)); err != nil {
-		n.log.Debug().Err(err).Stringer(zf.Member, id).Msg("a packet could not be sent")
+		n.log.Debug().Err(err).Stringer(logfield.Member, id).Msg("a packet could not be sent")
 		return
 	}
 	n.counts.frames.WithLabelValues(wire.Pushes.String(), "sent").Inc()

@@ -5,8 +5,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/daemonsetd/daemonsetd/agent/zf"
 	"github.com/daemonsetd/daemonsetd/gossip/screen"
+	"github.com/daemonsetd/daemonsetd/internal/base/logfield"
 )
 
 const (
@@ -78,7 +78,7 @@ func (n *Node) dropped(why screen.Reason, from netip.AddrPort) {
 	if !tell {
 		return
 	}
-	e := n.log.Warn().Stringer(zf.Address, from).Str(zf.Reason, string(why)).Int(zf.Count, count)
+	e := n.log.Warn().Stringer(logfield.Address, from).Str(logfield.Reason, string(why)).Int(logfield.Count, count)
 	if why.Insider() {
 		e.Msg("somebody who has the gossip key sends what no member would")
 		return

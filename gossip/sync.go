@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/daemonsetd/daemonsetd/gossip/record"
-	"github.com/daemonsetd/daemonsetd/gossip/store"
+	"github.com/daemonsetd/daemonsetd/gossip/records"
 	"github.com/daemonsetd/daemonsetd/gossip/wire"
 )
 
@@ -182,7 +182,7 @@ func (s *syncer) vector(f wire.Frame) error {
 	if err != nil {
 		return err
 	}
-	differing := store.Differing(s.node.table.Vector(), theirs)
+	differing := records.Differing(s.node.table.Vector(), theirs)
 	if f.To.IsZero() && (differing.Len() == 0 || s.node.cfg.Identity.ID.Compare(f.From) > 0) {
 		if differing.Len() == 0 {
 			s.mu.Lock()
@@ -199,16 +199,16 @@ func (s *syncer) vector(f wire.Frame) error {
 }
 
 // fitting gives as many of the buckets as one frame can list, from a random one on, so that repeated exchanges reach all.
-func (s *syncer) fitting(differing store.BucketSet) (store.BucketSet, []store.Head) {
+func (s *syncer) fitting(differing records.BucketSet) (records.BucketSet, []records.Head) {
 	heads := s.node.table.Heads(differing)
 	if len(heads) <= wire.MaxHeads {
 		return differing, heads
 	}
-	var some store.BucketSet
+	var some records.BucketSet
 	heads = nil
 	first := rand.IntN(wire.Buckets)
 	for i := range wire.Buckets {
-		var one store.BucketSet
+		var one records.BucketSet
 		bucket := uint8((first + i) % wire.Buckets) //nolint:gosec // there are 256
 		if !differing.Has(bucket) {
 			continue
@@ -273,7 +273,7 @@ func (s *syncer) bored(now time.Time) {
 
 // unlike compares two sorted lists of heads: what they have newer is wanted, what we have newer is given. A record of this
 // member itself is wanted too where theirs is newer: that is how a restored disk finds out.
-func (s *syncer) unlike(ours, theirs []store.Head) (want, give []wire.Ref) {
+func (s *syncer) unlike(ours, theirs []records.Head) (want, give []wire.Ref) {
 	have := make(map[wire.Ref]record.Stamp, len(ours))
 	for _, h := range ours {
 		have[refOf(h)] = h.Stamp

@@ -5,10 +5,10 @@ import (
 	"errors"
 	"time"
 
-	"github.com/daemonsetd/daemonsetd/agent/zf"
 	"github.com/daemonsetd/daemonsetd/gossip/record"
-	"github.com/daemonsetd/daemonsetd/gossip/store"
+	"github.com/daemonsetd/daemonsetd/gossip/records"
 	"github.com/daemonsetd/daemonsetd/gossip/wire"
+	"github.com/daemonsetd/daemonsetd/internal/base/logfield"
 )
 
 // few is up to how many new records of one Bulk are told on. More than that came because this member was behind, and
@@ -149,18 +149,18 @@ func (n *Node) offer(encoded []byte, from record.ID) (record.Record, bool) {
 	r, outcome := n.table.Offer(encoded)
 	n.counts.records.WithLabelValues(outcome.String()).Inc()
 	switch outcome {
-	case store.Newer:
+	case records.Newer:
 		now := time.Now()
 		n.swim.heardOf(r.Owner, now, 0)
 		n.fetch.arrived(headOf(r))
 		n.revive(r)
 		n.changed()
 		return r, true
-	case store.Own:
-		n.log.Warn().Str(zf.Section, r.Section).Stringer(zf.Stamp, r.Stamp).
+	case records.Own:
+		n.log.Warn().Str(logfield.Section, r.Section).Stringer(logfield.Stamp, r.Stamp).
 			Msg("others have a newer record of this member than its own disk; writing it anew")
 		n.returned(r)
-	case store.Forged, store.Malformed, store.Future, store.Full:
+	case records.Forged, records.Malformed, records.Future, records.Full:
 		n.blame(from, "it sends records that are "+outcome.String())
 	}
 	return record.Record{}, false

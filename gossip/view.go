@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/daemonsetd/daemonsetd/gossip/record"
-	"github.com/daemonsetd/daemonsetd/gossip/store"
+	"github.com/daemonsetd/daemonsetd/gossip/records"
 )
 
 // State is what the failure detector and the member itself say of its life.
@@ -36,7 +36,7 @@ type Member struct {
 	// Key is its public key; nil for one that is known from the roster's names alone.
 	Key      ed25519.PublicKey
 	State    State
-	Standing store.Standing
+	Standing records.Standing
 	// Self: it is this host.
 	Self bool
 	// Since is when State was last entered, by this host's clock; zero when that was before this run.
@@ -51,7 +51,7 @@ type Member struct {
 	// Complaints is how often it sent what no member should, since this run began.
 	Complaints int
 	// Sections are its newest records by section. Nobody may change them.
-	Sections map[string]store.Section
+	Sections map[string]records.Section
 }
 
 // View is the fleet at one moment. It is shared: nobody may change it.
@@ -107,7 +107,7 @@ func (n *Node) look(now time.Time) *View {
 	for id, p := range peers {
 		if id != v.Self && p.alive && p.addr.IsValid() {
 			// Its records have not come yet, or it was forgotten and still runs. One that is gone and has none is nobody.
-			v.Members = append(v.Members, n.member(store.Member{ID: id, Address: p.addr, Standing: n.table.Standing(id)}, p, true, now))
+			v.Members = append(v.Members, n.member(records.Member{ID: id, Address: p.addr, Standing: n.table.Standing(id)}, p, true, now))
 		}
 	}
 	slices.SortFunc(v.Members, func(a, b Member) int { return cmp.Or(cmp.Compare(a.Name, b.Name), a.ID.Compare(b.ID)) })
@@ -116,7 +116,7 @@ func (n *Node) look(now time.Time) *View {
 }
 
 // member makes one entry of the view.
-func (n *Node) member(m store.Member, p peer, known bool, now time.Time) Member {
+func (n *Node) member(m records.Member, p peer, known bool, now time.Time) Member {
 	out := Member{
 		ID: m.ID, Name: m.Name, Address: m.Address, Key: m.Key, Standing: m.Standing, Self: m.ID == n.cfg.Identity.ID,
 		Since: p.since, LastHeard: p.heard, RTT: p.rtt, Sections: m.Sections, Complaints: n.blames.of(m.ID),

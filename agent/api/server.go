@@ -11,7 +11,7 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"github.com/daemonsetd/daemonsetd/agent/zf"
+	"github.com/daemonsetd/daemonsetd/internal/base/logfield"
 )
 
 const (
@@ -114,6 +114,6 @@ type errorLog struct{ log zerolog.Logger }
 
 // Write logs one message.
 func (e errorLog) Write(p []byte) (int, error) {
-	e.log.Warn().Str(zf.Error, string(p)).Msg("the HTTP server reports an error")
+	e.log.Warn().Str(logfield.Error, string(p)).Msg("the HTTP server reports an error")
 	return len(p), nil
 }

@@ -19,8 +19,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/daemonsetd/daemonsetd/gossip/keyring"
-	"github.com/daemonsetd/daemonsetd/manifests/diag"
-	"github.com/daemonsetd/daemonsetd/manifests/strictyaml"
+	"github.com/daemonsetd/daemonsetd/internal/base/diag"
+	"github.com/daemonsetd/daemonsetd/internal/base/strictyaml"
 )
 
 // DefaultPath is where the configuration file is looked for.

@@ -7,7 +7,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/duration"
 
 	"github.com/daemonsetd/daemonsetd/gossip"
-	"github.com/daemonsetd/daemonsetd/gossip/store"
+	"github.com/daemonsetd/daemonsetd/gossip/records"
 )
 
 // ForPlacement finds the member of whose node a decision is asked, by name or id: its Node is what package placement
@@ -36,8 +36,8 @@ func (m Member) Caveats(now time.Time) []string {
 		}
 	}
 	left := m.State == gossip.StateLeft
-	add(m.Standing == store.Held, "the member is held, so that what it tells does not count: dsctl trust takes it over")
-	add(m.Standing == store.Excluded, "the member is not in the roster, so that what it tells does not count")
+	add(m.Standing == records.Held, "the member is held, so that what it tells does not count: dsctl trust takes it over")
+	add(m.Standing == records.Excluded, "the member is not in the roster, so that what it tells does not count")
 	add(left, "the member has left the fleet")
 	add(!left && !m.Lost.IsZero(), "the member has not answered for %s and is taken as unreachable", duration.HumanDuration(max(now.Sub(m.Lost), 0)))
 	add(m.Lost.IsZero() && m.State == gossip.StateUnknown, "the member has not been heard of since this agent started")

@@ -6,7 +6,7 @@ import (
 
 	"github.com/daemonsetd/daemonsetd/gossip"
 	"github.com/daemonsetd/daemonsetd/gossip/record"
-	"github.com/daemonsetd/daemonsetd/gossip/store"
+	"github.com/daemonsetd/daemonsetd/gossip/records"
 )
 
 // Tracker makes Views out of gossip's, and looks at a section only when it is another than the last time. The zero value
@@ -111,7 +111,7 @@ func unreachable(m *gossip.Member, settled bool) bool {
 }
 
 // takeNode takes a section over. One that cannot be decoded leaves what was told before; one that is gone does not.
-func (t *Told) takeNode(s store.Section) {
+func (t *Told) takeNode(s records.Section) {
 	if s.Stamp.IsZero() {
 		t.Facts, t.FactsAt, t.node = nil, time.Time{}, body{}
 		return
@@ -123,7 +123,7 @@ func (t *Told) takeNode(s store.Section) {
 }
 
 // takeSpecs is takeNode for the other section.
-func (t *Told) takeSpecs(s store.Section) {
+func (t *Told) takeSpecs(s records.Section) {
 	if s.Stamp.IsZero() {
 		t.SpecsAt, t.specs = time.Time{}, body{}
 		return

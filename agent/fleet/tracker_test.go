@@ -17,14 +17,14 @@ import (
 
 	"github.com/daemonsetd/daemonsetd/gossip"
 	"github.com/daemonsetd/daemonsetd/gossip/record"
-	"github.com/daemonsetd/daemonsetd/gossip/store"
+	"github.com/daemonsetd/daemonsetd/gossip/records"
 )
 
 // id is a member's id made from a number.
 func id(n int) record.ID { return record.ID{0: 1, 14: byte(n >> 8), 15: byte(n)} }
 
-func section(version uint64, received time.Time, body []byte) store.Section {
-	return store.Section{Stamp: record.Stamp{Generation: 1, Version: version}, Body: body, ReceivedAt: received}
+func section(version uint64, received time.Time, body []byte) records.Section {
+	return records.Section{Stamp: record.Stamp{Generation: 1, Version: version}, Body: body, ReceivedAt: received}
 }
 
 // exampleMember is alive, trusted and has told all.
@@ -33,16 +33,16 @@ func exampleMember(t testing.TB, n int) gossip.Member {
 	node, _ := encodeNode(t, exampleNode(), exampleExtras())
 	specs, _ := encodeSpecs(t, exampleFiles(), false)
 	return gossip.Member{
-		ID: id(n), Name: fmt.Sprintf("host-%d", n), State: gossip.StateAlive, Standing: store.Trusted, LastHeard: epoch.Add(time.Minute),
-		Sections: map[string]store.Section{SectionNode: section(1, epoch, node), SectionSpecs: section(1, epoch, specs), "member": section(9, epoch, []byte("not ours"))},
+		ID: id(n), Name: fmt.Sprintf("host-%d", n), State: gossip.StateAlive, Standing: records.Trusted, LastHeard: epoch.Add(time.Minute),
+		Sections: map[string]records.Section{SectionNode: section(1, epoch, node), SectionSpecs: section(1, epoch, specs), "member": section(9, epoch, []byte("not ours"))},
 	}
 }
 
 // with is the member with one section more or another.
-func with(m gossip.Member, name string, s store.Section) gossip.Member {
+func with(m gossip.Member, name string, s records.Section) gossip.Member {
 	m.Sections = maps.Clone(m.Sections)
 	if m.Sections == nil {
-		m.Sections = map[string]store.Section{}
+		m.Sections = map[string]records.Section{}
 	}
 	m.Sections[name] = s
 	return m
@@ -226,7 +226,7 @@ func TestTrackerRenamed(t *testing.T) {
 // TestTrackerRoster: members that are known by name alone are each their own.
 func TestTrackerRoster(t *testing.T) {
 	var tracker Tracker
-	a, b := gossip.Member{Name: "a", State: gossip.StateUnknown, Standing: store.Trusted}, gossip.Member{Name: "b", State: gossip.StateUnknown, Standing: store.Trusted}
+	a, b := gossip.Member{Name: "a", State: gossip.StateUnknown, Standing: records.Trusted}, gossip.Member{Name: "b", State: gossip.StateUnknown, Standing: records.Trusted}
 	v := tracker.Update(viewOf(a, b), epoch)
 	if v.Members[0].Node().Name != "a" || v.Members[1].Node().Name != "b" {
 		t.Errorf("%q and %q", v.Members[0].Node().Name, v.Members[1].Node().Name)
@@ -249,7 +249,7 @@ func TestTrackerModel(t *testing.T) {
 			version++
 			switch act := rapid.IntRange(0, 4).Draw(t, "act"); {
 			case !known || act == 0:
-				m = gossip.Member{ID: id(n), Name: fmt.Sprint("h", n), State: gossip.StateAlive, Standing: store.Trusted}
+				m = gossip.Member{ID: id(n), Name: fmt.Sprint("h", n), State: gossip.StateAlive, Standing: records.Trusted}
 			case act == 1:
 				delete(members, n)
 			case act == 2:
@@ -309,8 +309,8 @@ func fleetOf(tb testing.TB, n int) *gossip.View {
 		node.Status.Addresses[0].Address = fmt.Sprintf("10.1.%d.%d", i/250, i%250)
 		body, _ := encodeNode(tb, node, exampleExtras())
 		members[i] = gossip.Member{
-			ID: record.ID{0: 2, 13: byte(i >> 16), 14: byte(i >> 8), 15: byte(i)}, Name: name, State: gossip.StateAlive, Standing: store.Trusted,
-			Sections: map[string]store.Section{SectionNode: section(1, epoch, body), SectionSpecs: section(1, epoch, specs)},
+			ID: record.ID{0: 2, 13: byte(i >> 16), 14: byte(i >> 8), 15: byte(i)}, Name: name, State: gossip.StateAlive, Standing: records.Trusted,
+			Sections: map[string]records.Section{SectionNode: section(1, epoch, body), SectionSpecs: section(1, epoch, specs)},
 		}
 	}
 	return viewOf(members...)

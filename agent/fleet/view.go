@@ -13,7 +13,7 @@ import (
 
 	"github.com/daemonsetd/daemonsetd/gossip"
 	"github.com/daemonsetd/daemonsetd/gossip/record"
-	"github.com/daemonsetd/daemonsetd/gossip/store"
+	"github.com/daemonsetd/daemonsetd/gossip/records"
 )
 
 // Errors of Lookup.
@@ -57,7 +57,7 @@ func (m Member) Age(now time.Time) time.Duration {
 func (v *View) Counted() []Member {
 	counted := make([]Member, 0, len(v.Members))
 	for _, m := range v.Members {
-		if m.Standing != store.Trusted || m.Name == "" {
+		if m.Standing != records.Trusted || m.Name == "" {
 			continue
 		}
 		last := len(counted) - 1
@@ -132,7 +132,7 @@ func (v *View) Lookup(nameOrID string) (Member, error) {
 	named := v.named(nameOrID)
 	best := -1
 	for i, m := range named {
-		if m.Standing == store.Trusted && (best < 0 || m.Self) {
+		if m.Standing == records.Trusted && (best < 0 || m.Self) {
 			best = i
 		}
 	}
@@ -167,7 +167,7 @@ func standings(members []Member) string {
 	var all []string
 	for _, m := range members[:min(len(members), 5)] {
 		remedy := "compare its key with the host's, then dsctl trust " + m.ID.String()
-		if m.Standing == store.Excluded {
+		if m.Standing == records.Excluded {
 			remedy = "the roster does not list it"
 		}
 		all = append(all, fmt.Sprintf("%s is %s (%s)", m.ID, m.Standing, remedy))

@@ -9,7 +9,7 @@ import (
 
 	"github.com/daemonsetd/daemonsetd/gossip"
 	"github.com/daemonsetd/daemonsetd/gossip/record"
-	"github.com/daemonsetd/daemonsetd/gossip/store"
+	"github.com/daemonsetd/daemonsetd/gossip/records"
 )
 
 // mixedView has one name twice, a member that is held and nothing else, one that left, one that the roster excludes and
@@ -18,12 +18,12 @@ func mixedView(t testing.TB) *View {
 	t.Helper()
 	self, twin, held, left, excluded, nameless := exampleMember(t, 0), exampleMember(t, 1), exampleMember(t, 2), exampleMember(t, 3), exampleMember(t, 4), exampleMember(t, 5)
 	self.Self, self.ID, self.Name, twin.Name = true, id(9), "a", "a"
-	held.Name, held.Standing = "held", store.Held
+	held.Name, held.Standing = "held", records.Held
 	left.Name, left.State = "left", gossip.StateLeft
-	excluded.Name, excluded.Standing = "out", store.Excluded
-	nameless.Name, nameless.Standing = "", store.Trusted
+	excluded.Name, excluded.Standing = "out", records.Excluded
+	nameless.Name, nameless.Standing = "", records.Trusted
 	impostor := exampleMember(t, 6)
-	impostor.Name, impostor.Standing = "left", store.Held
+	impostor.Name, impostor.Standing = "left", records.Held
 	var tracker Tracker
 	return tracker.Update(viewOf(self, twin, held, left, excluded, nameless, impostor), epoch)
 }
@@ -70,7 +70,7 @@ func TestChanges(t *testing.T) {
 			t.Errorf("changed %q, gone %q; want %q, %q", names(changed), gone, step.changed, step.gone)
 		}
 	}
-	a.Standing = store.Held
+	a.Standing = records.Held
 	if changed, gone := tracker.Update(viewOf(a, b, d), epoch).Changes(after); len(changed) != 0 || !slices.Equal(gone, []string{"host-1"}) {
 		t.Errorf("of one that no longer counts: changed %q, gone %q", names(changed), gone)
 	}
@@ -143,8 +143,8 @@ func TestCaveats(t *testing.T) {
 		"none":     {func(*gossip.Member, *gossip.View) {}, nil},
 		"failed":   {func(m *gossip.Member, _ *gossip.View) { m.State, m.Since = gossip.StateFailed, epoch }, []string{"not answered for 5m and"}},
 		"left":     {func(m *gossip.Member, _ *gossip.View) { m.State = gossip.StateLeft }, []string{"has left"}},
-		"held":     {func(m *gossip.Member, _ *gossip.View) { m.Standing = store.Held }, []string{"held"}},
-		"excluded": {func(m *gossip.Member, _ *gossip.View) { m.Standing = store.Excluded }, []string{"roster"}},
+		"held":     {func(m *gossip.Member, _ *gossip.View) { m.Standing = records.Held }, []string{"held"}},
+		"excluded": {func(m *gossip.Member, _ *gossip.View) { m.Standing = records.Excluded }, []string{"roster"}},
 		"restart":  {func(m *gossip.Member, v *gossip.View) { m.State, v.Settled = gossip.StateUnknown, false }, []string{"since this agent started"}},
 		"incomplete": {func(m *gossip.Member, _ *gossip.View) {
 			*m = with(*m, SectionNode, section(2, epoch, marshal(t, map[int]any{13: map[int]any{1: 12}, 99: 1})))

@@ -3,7 +3,7 @@ package kubelet
 import (
 	"time"
 
-	"github.com/daemonsetd/daemonsetd/manifests/diag"
+	"github.com/daemonsetd/daemonsetd/internal/base/diag"
 )
 
 // Defaults that hold where neither the kubelet's configuration nor the agent's says otherwise. The ports, the addresses

@@ -10,7 +10,7 @@ import (
 	"testing"
 
 	"github.com/daemonsetd/daemonsetd/agent/config"
-	"github.com/daemonsetd/daemonsetd/agent/zf"
+	"github.com/daemonsetd/daemonsetd/internal/base/logfield"
 )
 
 func file(t *testing.T) *os.File {
@@ -38,7 +38,7 @@ func TestAutoIsJSONIntoAFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	log.Info().Str(zf.Node, "n").Msg("hello")
+	log.Info().Str(logfield.Node, "n").Msg("hello")
 	var line map[string]any
 	if err := json.Unmarshal([]byte(content(t, f)), &line); err != nil || line["node"] != "n" || line["message"] != "hello" || line["level"] != "info" || line["time"] == nil {
 		t.Errorf("%v, %v", line, err)
@@ -51,7 +51,7 @@ func TestConsole(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	log.Warn().Str(zf.Node, "n").Msg("hello")
+	log.Warn().Str(logfield.Node, "n").Msg("hello")
 	if got := content(t, f); !strings.Contains(got, "WRN hello node=n") {
 		t.Errorf("%q", got)
 	}

@@ -6,8 +6,8 @@ import (
 	"github.com/rs/zerolog"
 	corev1 "k8s.io/api/core/v1"
 
-	"github.com/daemonsetd/daemonsetd/agent/zf"
-	"github.com/daemonsetd/daemonsetd/manifests/diag"
+	"github.com/daemonsetd/daemonsetd/internal/base/diag"
+	"github.com/daemonsetd/daemonsetd/internal/base/logfield"
 )
 
 // logProblems says each problem once, when it appears, and when the last one of a file is gone.
@@ -25,7 +25,7 @@ func (m *Manager) logProblems() {
 	}
 	for file := range m.badFiles {
 		if !files[file] {
-			m.log.Info().Str(zf.File, file).Msg("file is in order again")
+			m.log.Info().Str(logfield.File, file).Msg("file is in order again")
 		}
 	}
 	m.said, m.badFiles = said, files
@@ -36,8 +36,8 @@ func (m *Manager) logProblem(p diag.Problem) {
 	if p.Severity == diag.Error {
 		level = zerolog.ErrorLevel
 	}
-	m.log.WithLevel(level).Str(zf.File, p.File).Int(zf.Line, p.Line).Int(zf.Column, p.Column).
-		Str(zf.Detail, p.Message).Str(zf.Hint, p.Hint).Msg("something is wrong with a file of the node")
+	m.log.WithLevel(level).Str(logfield.File, p.File).Int(logfield.Line, p.Line).Int(logfield.Column, p.Column).
+		Str(logfield.Detail, p.Message).Str(logfield.Hint, p.Hint).Msg("something is wrong with a file of the node")
 }
 
 // logChanges says what became different. old may be nil.
@@ -47,7 +47,7 @@ func (m *Manager) logChanges(old, node *corev1.Node) {
 	}
 	m.logConditions(old.Status.Conditions, node.Status.Conditions)
 	for _, key := range changedKeys(old.Labels, node.Labels) {
-		m.log.Info().Str(zf.Key, key).Str(zf.From, old.Labels[key]).Str(zf.To, node.Labels[key]).Msg("label changed")
+		m.log.Info().Str(logfield.Key, key).Str(logfield.From, old.Labels[key]).Str(logfield.To, node.Labels[key]).Msg("label changed")
 	}
 	m.logTaints("taint added", node.Spec.Taints, old.Spec.Taints)
 	m.logTaints("taint removed", old.Spec.Taints, node.Spec.Taints)
@@ -61,13 +61,13 @@ func (m *Manager) logConditions(before, after []corev1.NodeCondition) {
 			from = string(before[i].Status)
 		}
 		if from != string(c.Status) {
-			m.log.Info().Str(zf.Condition, string(c.Type)).Str(zf.From, from).Str(zf.To, string(c.Status)).
-				Str(zf.Reason, c.Reason).Str(zf.Detail, c.Message).Msg("condition changed")
+			m.log.Info().Str(logfield.Condition, string(c.Type)).Str(logfield.From, from).Str(logfield.To, string(c.Status)).
+				Str(logfield.Reason, c.Reason).Str(logfield.Detail, c.Message).Msg("condition changed")
 		}
 	}
 	for _, b := range before {
 		if !slices.ContainsFunc(after, func(c corev1.NodeCondition) bool { return b.Type == c.Type }) {
-			m.log.Info().Str(zf.Condition, string(b.Type)).Str(zf.From, string(b.Status)).Msg("condition is gone")
+			m.log.Info().Str(logfield.Condition, string(b.Type)).Str(logfield.From, string(b.Status)).Msg("condition is gone")
 		}
 	}
 }
@@ -76,7 +76,7 @@ func (m *Manager) logTaints(message string, in, notIn []corev1.Taint) {
 	for _, t := range in {
 		same := func(o corev1.Taint) bool { return sameTaint(o, t) && o.Value == t.Value }
 		if !slices.ContainsFunc(notIn, same) {
-			m.log.Info().Str(zf.Key, t.ToString()).Msg(message)
+			m.log.Info().Str(logfield.Key, t.ToString()).Msg(message)
 		}
 	}
 }

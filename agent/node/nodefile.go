@@ -10,8 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
-	"github.com/daemonsetd/daemonsetd/manifests/diag"
-	"github.com/daemonsetd/daemonsetd/manifests/strictyaml"
+	"github.com/daemonsetd/daemonsetd/internal/base/diag"
+	"github.com/daemonsetd/daemonsetd/internal/base/strictyaml"
 )
 
 // nodeFileLimits bounds a node file: one small object.

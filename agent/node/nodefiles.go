@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/daemonsetd/daemonsetd/manifests/diag"
+	"github.com/daemonsetd/daemonsetd/internal/base/diag"
 )
 
 // nodeFiles is node.yaml and node.d, with what of them is in effect.

@@ -10,8 +10,8 @@ import (
 	"os"
 	"time"
 
-	"github.com/daemonsetd/daemonsetd/manifests/atomicfile"
-	"github.com/daemonsetd/daemonsetd/manifests/diag"
+	"github.com/daemonsetd/daemonsetd/internal/base/atomicfile"
+	"github.com/daemonsetd/daemonsetd/internal/base/diag"
 )
 
 // stateVersion is the format of the files that this package keeps in the state directory.

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/daemonsetd/daemonsetd/manifests/diag"
+	"github.com/daemonsetd/daemonsetd/internal/base/diag"
 )
 
 // texts tracks files as their own text.

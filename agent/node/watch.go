@@ -8,7 +8,7 @@ import (
 
 	"github.com/fsnotify/fsnotify"
 
-	"github.com/daemonsetd/daemonsetd/agent/zf"
+	"github.com/daemonsetd/daemonsetd/internal/base/logfield"
 )
 
 // Watch pokes Wake whenever something changes next to node.yaml, in node.d or in conditions.d, until the context ends.
@@ -17,7 +17,7 @@ import (
 func (m *Manager) Watch(ctx context.Context) {
 	w, err := fsnotify.NewWatcher()
 	if err != nil {
-		m.log.Warn().Err(err).Dur(zf.Delay, SampleInterval).Msg("cannot watch the node's files; they are looked at now and then")
+		m.log.Warn().Err(err).Dur(logfield.Delay, SampleInterval).Msg("cannot watch the node's files; they are looked at now and then")
 		<-ctx.Done()
 		return
 	}

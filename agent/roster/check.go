@@ -9,9 +9,9 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/daemonsetd/daemonsetd/gossip/record"
-	"github.com/daemonsetd/daemonsetd/gossip/store"
-	"github.com/daemonsetd/daemonsetd/manifests/diag"
-	"github.com/daemonsetd/daemonsetd/manifests/strictyaml"
+	"github.com/daemonsetd/daemonsetd/gossip/records"
+	"github.com/daemonsetd/daemonsetd/internal/base/diag"
+	"github.com/daemonsetd/daemonsetd/internal/base/strictyaml"
 )
 
 // check goes through one document and gathers what is wrong with it.
@@ -29,7 +29,7 @@ func newCheck(doc *strictyaml.Document) *check {
 }
 
 // roster is what the document says, as far as it is right.
-func (c *check) roster() *store.Roster {
+func (c *check) roster() *records.Roster {
 	var f file
 	c.list.Add(c.doc.Decode(&f)...)
 	if c.list.HasErrors() {
@@ -39,9 +39,9 @@ func (c *check) roster() *store.Roster {
 	if !c.present(f) {
 		return nil
 	}
-	r := &store.Roster{}
+	r := &records.Roster{}
 	for i, m := range f.Members {
-		r.Members = append(r.Members, store.RosterMember{Name: m.Name, Key: c.member(fmt.Sprintf("members[%d]", i), m)})
+		r.Members = append(r.Members, records.RosterMember{Name: m.Name, Key: c.member(fmt.Sprintf("members[%d]", i), m)})
 	}
 	for i, text := range f.Forgotten {
 		if id, ok := c.forgotten(fmt.Sprintf("forgotten[%d]", i), text); ok {

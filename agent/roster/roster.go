@@ -3,9 +3,9 @@ package roster
 import (
 	"fmt"
 
-	"github.com/daemonsetd/daemonsetd/gossip/store"
-	"github.com/daemonsetd/daemonsetd/manifests/diag"
-	"github.com/daemonsetd/daemonsetd/manifests/strictyaml"
+	"github.com/daemonsetd/daemonsetd/gossip/records"
+	"github.com/daemonsetd/daemonsetd/internal/base/diag"
+	"github.com/daemonsetd/daemonsetd/internal/base/strictyaml"
 )
 
 // Limits of the file.
@@ -36,7 +36,7 @@ type member struct {
 
 // Read reads the file. The error is set when it could not be read, and wraps fs.ErrNotExist when there is none. When the
 // problems have an error in them the roster is nil: what was in effect stays.
-func Read(path string) (*store.Roster, diag.List, error) {
+func Read(path string) (*records.Roster, diag.List, error) {
 	data, err := strictyaml.ReadFile(path, MaxBytes)
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading the members file: %w", err)
@@ -46,7 +46,7 @@ func Read(path string) (*store.Roster, diag.List, error) {
 }
 
 // Parse is Read for bytes that were read already; path is for messages alone.
-func Parse(path string, data []byte) (*store.Roster, diag.List) {
+func Parse(path string, data []byte) (*records.Roster, diag.List) {
 	docs, problems := strictyaml.Parse(path, data, limits())
 	if problems.HasErrors() {
 		return nil, problems

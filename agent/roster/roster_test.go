@@ -16,9 +16,9 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/daemonsetd/daemonsetd/gossip/record"
-	"github.com/daemonsetd/daemonsetd/gossip/store"
-	"github.com/daemonsetd/daemonsetd/manifests/diag"
-	"github.com/daemonsetd/daemonsetd/manifests/strictyaml"
+	"github.com/daemonsetd/daemonsetd/gossip/records"
+	"github.com/daemonsetd/daemonsetd/internal/base/diag"
+	"github.com/daemonsetd/daemonsetd/internal/base/strictyaml"
 )
 
 // key is a public key that differs from those of other numbers.
@@ -33,15 +33,15 @@ func TestGoodFiles(t *testing.T) {
 	gone := record.IDOf(key(9))
 	tests := map[string]struct {
 		text string
-		want store.Roster
+		want records.Roster
 	}{
 		"all of it": {
 			"# site A\nmembers:\n- name: edge-1\n  key: " + encoded(1) + "\n- {name: edge-2.example}\nforgotten:\n- " + gone.String() + "\n",
-			store.Roster{Members: []store.RosterMember{{Name: "edge-1", Key: key(1)}, {Name: "edge-2.example"}}, Forgotten: []record.ID{gone}},
+			records.Roster{Members: []records.RosterMember{{Name: "edge-1", Key: key(1)}, {Name: "edge-2.example"}}, Forgotten: []record.ID{gone}},
 		},
-		"forgotten only": {"forgotten: [" + gone.String() + "]\n", store.Roster{Forgotten: []record.ID{gone}}},
-		"none forgotten": {"members: [{name: a}]\nforgotten: []\n", store.Roster{Members: []store.RosterMember{{Name: "a"}}}},
-		"JSON":           {`{"members": [{"name": "a"}]}`, store.Roster{Members: []store.RosterMember{{Name: "a"}}}},
+		"forgotten only": {"forgotten: [" + gone.String() + "]\n", records.Roster{Forgotten: []record.ID{gone}}},
+		"none forgotten": {"members: [{name: a}]\nforgotten: []\n", records.Roster{Members: []records.RosterMember{{Name: "a"}}}},
+		"JSON":           {`{"members": [{"name": "a"}]}`, records.Roster{Members: []records.RosterMember{{Name: "a"}}}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -132,7 +132,7 @@ func TestForgottenTwiceIsAWarning(t *testing.T) {
 	if problems.Count(diag.Warning) != 1 || problems.HasErrors() {
 		t.Errorf("problems %v", problems)
 	}
-	if diff := cmp.Diff(&store.Roster{Forgotten: []record.ID{id}}, got); diff != "" {
+	if diff := cmp.Diff(&records.Roster{Forgotten: []record.ID{id}}, got); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -194,11 +194,11 @@ func TestTooManyEntries(t *testing.T) {
 func TestRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		names := rapid.SliceOfNDistinct(rapid.StringMatching(`[a-z]([a-z0-9-]{0,6}[a-z0-9])?`), 1, 8, rapid.ID).Draw(t, "names")
-		want := &store.Roster{}
+		want := &records.Roster{}
 		var b strings.Builder
 		b.WriteString("members:\n")
 		for i, name := range names {
-			m := store.RosterMember{Name: name}
+			m := records.RosterMember{Name: name}
 			fmt.Fprintf(&b, "- name: %q\n", name)
 			if rapid.Bool().Draw(t, "has key") {
 				m.Key = key(i)

@@ -21,7 +21,7 @@ import (
 	"github.com/daemonsetd/daemonsetd/agent/config"
 	"github.com/daemonsetd/daemonsetd/agent/logging"
 	"github.com/daemonsetd/daemonsetd/agent/systemd"
-	"github.com/daemonsetd/daemonsetd/manifests/diag"
+	"github.com/daemonsetd/daemonsetd/internal/base/diag"
 )
 
 // version is set by the build.

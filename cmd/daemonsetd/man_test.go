@@ -87,10 +87,10 @@ func settingsText() string {
 	return b.String()
 }
 
-// fieldsText lists the fields of messages as the journal names them, from the comments of agent/zf.
+// fieldsText lists the fields of messages as the journal names them, from the comments of internal/base/logfield.
 func fieldsText(t *testing.T) string {
 	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), "../../agent/zf/zf.go", nil, parser.ParseComments)
+	file, err := parser.ParseFile(token.NewFileSet(), "../../internal/base/logfield/logfield.go", nil, parser.ParseComments)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +110,7 @@ func fieldsText(t *testing.T) string {
 		return true
 	})
 	if b.Len() == 0 {
-		t.Fatal("agent/zf has no fields any more: where are they?")
+		t.Fatal("internal/base/logfield has no fields any more: where are they?")
 	}
 	return b.String()
 }

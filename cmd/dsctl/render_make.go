@@ -9,8 +9,8 @@ import (
 
 	"github.com/daemonsetd/daemonsetd/agent/api"
 	"github.com/daemonsetd/daemonsetd/agent/placement"
+	"github.com/daemonsetd/daemonsetd/internal/base/diag"
 	"github.com/daemonsetd/daemonsetd/manifests/assemble"
-	"github.com/daemonsetd/daemonsetd/manifests/diag"
 	"github.com/daemonsetd/daemonsetd/manifests/render"
 	"github.com/daemonsetd/daemonsetd/manifests/resolve"
 	"github.com/daemonsetd/daemonsetd/manifests/spec"

@@ -15,8 +15,8 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 
 	"github.com/daemonsetd/daemonsetd/agent/api"
-	"github.com/daemonsetd/daemonsetd/manifests/atomicfile"
-	"github.com/daemonsetd/daemonsetd/manifests/diag"
+	"github.com/daemonsetd/daemonsetd/internal/base/atomicfile"
+	"github.com/daemonsetd/daemonsetd/internal/base/diag"
 	"github.com/daemonsetd/daemonsetd/manifests/history"
 	"github.com/daemonsetd/daemonsetd/manifests/resolve"
 	"github.com/daemonsetd/daemonsetd/manifests/spec"

@@ -9,7 +9,7 @@ import (
 
 	"github.com/hashicorp/memberlist"
 
-	"github.com/daemonsetd/daemonsetd/agent/zf"
+	"github.com/daemonsetd/daemonsetd/internal/base/logfield"
 )
 
 // DialTimeout opens a stream to an IP address and port.
@@ -118,13 +118,13 @@ func (t *Transport) cannotAccept(err error, first bool) {
 	}
 	t.drops.acceptErrors.Add(1)
 	if first {
-		t.conf.Logger.Warn().Err(err).Stringer(zf.Address, t.addr).Msg("cannot accept gossip streams")
+		t.conf.Logger.Warn().Err(err).Stringer(logfield.Address, t.addr).Msg("cannot accept gossip streams")
 	}
 }
 
 func (t *Transport) accepted(again bool) {
 	if again {
-		t.conf.Logger.Info().Stringer(zf.Address, t.addr).Msg("accepting gossip streams again")
+		t.conf.Logger.Info().Stringer(logfield.Address, t.addr).Msg("accepting gossip streams again")
 	}
 }
 

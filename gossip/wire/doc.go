@@ -17,7 +17,7 @@ package wire
 import (
 	"errors"
 
-	"github.com/daemonsetd/daemonsetd/gossip/store"
+	"github.com/daemonsetd/daemonsetd/gossip/records"
 )
 
 // Kind says what a frame is.
@@ -58,7 +58,7 @@ func (k Kind) String() string {
 // Limits of one frame.
 const (
 	// Buckets is the number of buckets of a vector.
-	Buckets = store.Buckets
+	Buckets = records.Buckets
 	// MaxFrame is the size of the largest frame in bytes.
 	MaxFrame = 512 << 10
 	// MaxHeads is how many heads one frame may list: with their 34 to 53 bytes they fit into MaxFrame.

@@ -5,7 +5,7 @@ import (
 	"fmt"
 
 	"github.com/daemonsetd/daemonsetd/gossip/record"
-	"github.com/daemonsetd/daemonsetd/gossip/store"
+	"github.com/daemonsetd/daemonsetd/gossip/records"
 )
 
 // Ref names one record of one owner, whatever its stamp.
@@ -18,12 +18,12 @@ type Ref struct {
 func PushFrame(encoded []byte) []byte { return append([]byte{byte(Push)}, encoded...) }
 
 // HintFrame says that holder has a record with that head.
-func HintFrame(holder record.ID, head store.Head) []byte {
+func HintFrame(holder record.ID, head records.Head) []byte {
 	return appendHead(append([]byte{byte(Hint)}, holder[:]...), head)
 }
 
 // DecodeHint reads the payload of a hint.
-func DecodeHint(payload []byte) (holder record.ID, head store.Head, err error) {
+func DecodeHint(payload []byte) (holder record.ID, head records.Head, err error) {
 	r := reader{rest: payload}
 	holder = r.id()
 	head = r.head()
@@ -52,7 +52,7 @@ func DecodeVector(payload []byte) (buckets [Buckets]uint64, err error) {
 
 // HeadsPayload is the payload of a Heads frame: all heads that the sender has in the given buckets. More says that other
 // buckets differ too.
-func HeadsPayload(buckets store.BucketSet, more bool, heads []store.Head) []byte {
+func HeadsPayload(buckets records.BucketSet, more bool, heads []records.Head) []byte {
 	b := make([]byte, 0, Buckets/8+1+len(heads)*40)
 	for _, bits := range buckets {
 		b = binary.BigEndian.AppendUint64(b, bits)
@@ -65,7 +65,7 @@ func HeadsPayload(buckets store.BucketSet, more bool, heads []store.Head) []byte
 }
 
 // DecodeHeads reads the payload of a Heads frame.
-func DecodeHeads(payload []byte) (buckets store.BucketSet, more bool, heads []store.Head, err error) {
+func DecodeHeads(payload []byte) (buckets records.BucketSet, more bool, heads []records.Head, err error) {
 	r := reader{rest: payload}
 	for i := range buckets {
 		buckets[i] = r.uint64()
@@ -73,12 +73,12 @@ func DecodeHeads(payload []byte) (buckets store.BucketSet, more bool, heads []st
 	more = r.byte() == 1
 	for len(r.rest) > 0 && r.err == nil {
 		if len(heads) == MaxHeads {
-			return store.BucketSet{}, false, nil, fmt.Errorf("%w: more than %d heads", ErrMalformed, MaxHeads)
+			return records.BucketSet{}, false, nil, fmt.Errorf("%w: more than %d heads", ErrMalformed, MaxHeads)
 		}
 		heads = append(heads, r.head())
 	}
 	if r.err != nil {
-		return store.BucketSet{}, false, nil, r.err
+		return records.BucketSet{}, false, nil, r.err
 	}
 	return buckets, more, heads, nil
 }
@@ -173,7 +173,7 @@ func appendRef(b []byte, ref Ref) []byte {
 	return append(b, ref.Section...)
 }
 
-func appendHead(b []byte, h store.Head) []byte {
+func appendHead(b []byte, h records.Head) []byte {
 	b = appendRef(b, Ref{ID: h.ID, Section: h.Section})
 	b = binary.AppendUvarint(b, h.Stamp.Generation)
 	return binary.AppendUvarint(b, h.Stamp.Version)
@@ -241,9 +241,9 @@ func (r *reader) ref() Ref {
 	return ref
 }
 
-func (r *reader) head() store.Head {
+func (r *reader) head() records.Head {
 	ref := r.ref()
-	return store.Head{ID: ref.ID, Section: ref.Section, Stamp: record.Stamp{Generation: r.uvarint(), Version: r.uvarint()}}
+	return records.Head{ID: ref.ID, Section: ref.Section, Stamp: record.Stamp{Generation: r.uvarint(), Version: r.uvarint()}}
 }
 
 // end says what was wrong, or that something follows what should be the last field.

@@ -10,7 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/daemonsetd/daemonsetd/gossip/record"
-	"github.com/daemonsetd/daemonsetd/gossip/store"
+	"github.com/daemonsetd/daemonsetd/gossip/records"
 )
 
 // key makes the same key for the same number.
@@ -28,22 +28,22 @@ func genRef(t *rapid.T) Ref {
 	return Ref{ID: record.ID(rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "id")), Section: rapid.StringMatching(`[a-z0-9-]{0,16}`).Draw(t, "section")}
 }
 
-func genHead(t *rapid.T) store.Head {
+func genHead(t *rapid.T) records.Head {
 	ref := genRef(t)
-	return store.Head{ID: ref.ID, Section: ref.Section, Stamp: record.Stamp{Generation: rapid.Uint64().Draw(t, "generation"), Version: rapid.Uint64().Draw(t, "version")}}
+	return records.Head{ID: ref.ID, Section: ref.Section, Stamp: record.Stamp{Generation: rapid.Uint64().Draw(t, "generation"), Version: rapid.Uint64().Draw(t, "version")}}
 }
 
 // TestRoundTrip: what a payload was made of comes out of it again.
 func TestRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		heads := rapid.SliceOfN(rapid.Custom(genHead), 0, 20).Draw(t, "heads")
-		var set store.BucketSet
+		var set records.BucketSet
 		for _, b := range rapid.SliceOfN(rapid.IntRange(0, Buckets-1), 0, 20).Draw(t, "buckets") {
 			set.Add(uint8(b))
 		}
 		more := rapid.Bool().Draw(t, "more")
 		gotSet, gotMore, gotHeads, err := DecodeHeads(HeadsPayload(set, more, heads))
-		if err != nil || gotSet != set || gotMore != more || !cmp.Equal(append([]store.Head{}, heads...), append([]store.Head{}, gotHeads...)) {
+		if err != nil || gotSet != set || gotMore != more || !cmp.Equal(append([]records.Head{}, heads...), append([]records.Head{}, gotHeads...)) {
 			t.Fatalf("heads: %v %v, %v", gotHeads, err, cmp.Diff(heads, gotHeads))
 		}
 		refs := rapid.SliceOfN(rapid.Custom(genRef), 0, 20).Draw(t, "refs")
@@ -144,8 +144,8 @@ func TestOpenRefuses(t *testing.T) {
 func TestDecodeRefuses(t *testing.T) {
 	long := make([]byte, 17)
 	long[16] = record.MaxSection + 1
-	var set store.BucketSet
-	many := make([]store.Head, MaxHeads+1)
+	var set records.BucketSet
+	many := make([]records.Head, MaxHeads+1)
 	for name, err := range map[string]error{
 		"short vector": second(DecodeVector(make([]byte, 7))),
 		"long section": second(DecodeWant(append(long, make([]byte, 40)...))),
@@ -157,7 +157,7 @@ func TestDecodeRefuses(t *testing.T) {
 		"cut record":   second(DecodeBulk([]byte{5, 1, 2})),
 		"many heads":   fourth(DecodeHeads(HeadsPayload(set, false, many))),
 		"cut heads":    fourth(DecodeHeads(make([]byte, 3))),
-		"long hint":    third(DecodeHint(append(HintFrame(record.ID{1}, store.Head{})[1:], 0))),
+		"long hint":    third(DecodeHint(append(HintFrame(record.ID{1}, records.Head{})[1:], 0))),
 	} {
 		if !errors.Is(err, ErrMalformed) {
 			t.Errorf("%s: %v, want %v", name, err, ErrMalformed)
@@ -169,10 +169,10 @@ func TestDecodeRefuses(t *testing.T) {
 }
 
 // slicesOf makes heads of the largest size.
-func slicesOf(n int) []store.Head {
-	heads := make([]store.Head, n)
+func slicesOf(n int) []records.Head {
+	heads := make([]records.Head, n)
 	for i := range heads {
-		heads[i] = store.Head{Section: "0123456789abcdef", Stamp: record.Stamp{Generation: math.MaxUint64, Version: math.MaxUint64}}
+		heads[i] = records.Head{Section: "0123456789abcdef", Stamp: record.Stamp{Generation: math.MaxUint64, Version: math.MaxUint64}}
 	}
 	return heads
 }
@@ -185,13 +185,13 @@ func fourth[T, U, V any](_ T, _ U, _ V, err error) error { return err }
 func FuzzFrame(f *testing.F) {
 	sealer := NewSealer("prod", key(1))
 	var vector [Buckets]uint64
-	var set store.BucketSet
+	var set records.BucketSet
 	set.Add(3)
-	head := store.Head{ID: record.ID{1}, Section: "node", Stamp: record.Stamp{Generation: 1, Version: 2}}
+	head := records.Head{ID: record.ID{1}, Section: "node", Stamp: record.Stamp{Generation: 1, Version: 2}}
 	f.Add(PushFrame([]byte("record")))
 	f.Add(HintFrame(record.ID{2}, head))
 	f.Add(sealer.Seal(Vector, record.ID{}, VectorPayload(vector)))
-	f.Add(sealer.Seal(Heads, record.ID{}, HeadsPayload(set, true, []store.Head{head})))
+	f.Add(sealer.Seal(Heads, record.ID{}, HeadsPayload(set, true, []records.Head{head})))
 	f.Add(sealer.Seal(Want, record.ID{}, WantPayload([]Ref{{ID: head.ID, Section: head.Section}})))
 	f.Add(sealer.Seal(Bulk, record.ID{}, BulkPayload([][]byte{[]byte("record")})))
 	f.Add(PushesFrame([][]byte{PushFrame([]byte("record")), HintFrame(record.ID{2}, head)}))

@@ -15,8 +15,8 @@ import (
 	"github.com/rs/zerolog"
 	"k8s.io/apimachinery/pkg/util/validation"
 
-	"github.com/daemonsetd/daemonsetd/agent/zf"
-	"github.com/daemonsetd/daemonsetd/manifests/atomicfile"
+	"github.com/daemonsetd/daemonsetd/internal/base/atomicfile"
+	"github.com/daemonsetd/daemonsetd/internal/base/logfield"
 	"github.com/daemonsetd/daemonsetd/manifests/render"
 )
 
@@ -241,7 +241,7 @@ func (s *Store) load(path, fleet string) (Revision, error) {
 	if renameErr := os.Rename(path, aside); renameErr != nil {
 		return Revision{}, fmt.Errorf("%q cannot be used: %w, and not be set aside: %w", path, err, renameErr)
 	}
-	s.log.Error().Str(zf.File, path).Str(zf.To, aside).AnErr(zf.Error, err).Msg("a revision of the history cannot be used and was set aside")
+	s.log.Error().Str(logfield.File, path).Str(logfield.To, aside).AnErr(logfield.Error, err).Msg("a revision of the history cannot be used and was set aside")
 	return Revision{}, fmt.Errorf("%w: %q cannot be used, set aside as %q: %w", ErrNotFound, path, aside, err)
 }
 

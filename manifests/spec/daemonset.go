@@ -12,10 +12,10 @@ import (
 	appsdefaults "k8s.io/kubernetes/pkg/apis/apps/v1"
 	appsvalidation "k8s.io/kubernetes/pkg/apis/apps/validation"
 
-	"github.com/daemonsetd/daemonsetd/manifests/diag"
+	"github.com/daemonsetd/daemonsetd/internal/base/diag"
+	"github.com/daemonsetd/daemonsetd/internal/base/strictyaml"
 	"github.com/daemonsetd/daemonsetd/manifests/render"
 	"github.com/daemonsetd/daemonsetd/manifests/resolve"
-	"github.com/daemonsetd/daemonsetd/manifests/strictyaml"
 )
 
 func (p *parser) daemonSet(d *strictyaml.Document) {

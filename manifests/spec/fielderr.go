@@ -5,8 +5,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
 
-	"github.com/daemonsetd/daemonsetd/manifests/diag"
-	"github.com/daemonsetd/daemonsetd/manifests/strictyaml"
+	"github.com/daemonsetd/daemonsetd/internal/base/diag"
+	"github.com/daemonsetd/daemonsetd/internal/base/strictyaml"
 )
 
 // reportFields turns what upstream validation found into problems of the document. Of a document that could not be

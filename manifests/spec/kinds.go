@@ -6,8 +6,8 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-	"github.com/daemonsetd/daemonsetd/manifests/diag"
-	"github.com/daemonsetd/daemonsetd/manifests/strictyaml"
+	"github.com/daemonsetd/daemonsetd/internal/base/diag"
+	"github.com/daemonsetd/daemonsetd/internal/base/strictyaml"
 )
 
 const (

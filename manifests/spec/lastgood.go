@@ -16,9 +16,9 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"github.com/daemonsetd/daemonsetd/agent/zf"
-	"github.com/daemonsetd/daemonsetd/manifests/atomicfile"
-	"github.com/daemonsetd/daemonsetd/manifests/diag"
+	"github.com/daemonsetd/daemonsetd/internal/base/atomicfile"
+	"github.com/daemonsetd/daemonsetd/internal/base/diag"
+	"github.com/daemonsetd/daemonsetd/internal/base/logfield"
 )
 
 // A kept copy is a file named as its spec file, in a directory of its own: one line that says what it is and the
@@ -116,7 +116,7 @@ func (k *keptFiles) lastDir(log zerolog.Logger) (dirID, bool) {
 		err = json.Unmarshal(data, &k.savedDir)
 	}
 	if err != nil {
-		log.Warn().Str(zf.File, path).AnErr(zf.Error, err).Msg("cannot read which specs directory was read last")
+		log.Warn().Str(logfield.File, path).AnErr(logfield.Error, err).Msg("cannot read which specs directory was read last")
 		k.savedDir = dirID{}
 		return dirID{}, false
 	}

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"syscall"
 
-	"github.com/daemonsetd/daemonsetd/manifests/diag"
+	"github.com/daemonsetd/daemonsetd/internal/base/diag"
 )
 
 // isSpecName says whether a base name in the specs directory is a spec file's. What editors, package managers and

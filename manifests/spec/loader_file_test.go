@@ -8,7 +8,7 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/daemonsetd/daemonsetd/manifests/diag"
+	"github.com/daemonsetd/daemonsetd/internal/base/diag"
 )
 
 func TestIsSpecName(t *testing.T) {

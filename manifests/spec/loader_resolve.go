@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/daemonsetd/daemonsetd/manifests/diag"
+	"github.com/daemonsetd/daemonsetd/internal/base/diag"
 )
 
 // maxClashes is how many clashes of one file are reported one by one.

@@ -8,7 +8,7 @@ import (
 	"io/fs"
 	"time"
 
-	"github.com/daemonsetd/daemonsetd/manifests/diag"
+	"github.com/daemonsetd/daemonsetd/internal/base/diag"
 )
 
 // version is one content of a spec file.

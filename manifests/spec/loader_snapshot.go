@@ -4,7 +4,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/daemonsetd/daemonsetd/agent/zf"
+	"github.com/daemonsetd/daemonsetd/internal/base/logfield"
 )
 
 // Undecided says whether it is unknown what the spec file at path last declared. That is so for a file that exists, or
@@ -73,9 +73,9 @@ func (l *Loader) publish(dirProblem error) *Snapshot {
 func (l *Loader) report(from, to *Snapshot) {
 	switch {
 	case to.DirProblem != "" && to.DirProblem != from.DirProblem:
-		l.cfg.Logger.Warn().Str(zf.Dir, l.cfg.Dir).Str(zf.Error, to.DirProblem).Msg("specs directory cannot be used")
+		l.cfg.Logger.Warn().Str(logfield.Dir, l.cfg.Dir).Str(logfield.Error, to.DirProblem).Msg("specs directory cannot be used")
 	case to.DirProblem == "" && from.DirProblem != "":
-		l.cfg.Logger.Info().Str(zf.Dir, l.cfg.Dir).Msg("specs directory can be used again")
+		l.cfg.Logger.Info().Str(logfield.Dir, l.cfg.Dir).Msg("specs directory can be used again")
 	}
 	before := make(map[string]FileStatus, len(from.Files))
 	for _, f := range from.Files {
@@ -86,7 +86,7 @@ func (l *Loader) report(from, to *Snapshot) {
 		delete(before, f.File)
 	}
 	for file, f := range before {
-		l.cfg.Logger.Info().Str(zf.File, file).Int(zf.Count, f.Objects).Msg("spec file was removed")
+		l.cfg.Logger.Info().Str(logfield.File, file).Int(logfield.Count, f.Objects).Msg("spec file was removed")
 	}
 }
 
@@ -94,10 +94,10 @@ func (l *Loader) reportFile(from, to FileStatus) {
 	switch {
 	case to.Bad && (!from.Bad || !slices.Equal(from.Problems, to.Problems)):
 		errs := to.Problems.Errors()
-		l.cfg.Logger.Warn().Str(zf.File, to.File).Int(zf.Line, errs[0].Line).Int(zf.Column, errs[0].Column).
-			Int(zf.Count, len(errs)).Str(zf.Error, errs[0].Message).Str(zf.Hint, errs[0].Hint).
+		l.cfg.Logger.Warn().Str(logfield.File, to.File).Int(logfield.Line, errs[0].Line).Int(logfield.Column, errs[0].Column).
+			Int(logfield.Count, len(errs)).Str(logfield.Error, errs[0].Message).Str(logfield.Hint, errs[0].Hint).
 			Msg("spec file cannot be used; what was in effect from it stays")
 	case !to.Bad && from.Bad && !to.Pending:
-		l.cfg.Logger.Info().Str(zf.File, to.File).Msg("spec file can be used again")
+		l.cfg.Logger.Info().Str(logfield.File, to.File).Msg("spec file can be used again")
 	}
 }

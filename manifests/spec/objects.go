@@ -8,8 +8,8 @@ import (
 	coredefaults "k8s.io/kubernetes/pkg/apis/core/v1"
 	corevalidation "k8s.io/kubernetes/pkg/apis/core/validation"
 
-	"github.com/daemonsetd/daemonsetd/manifests/diag"
-	"github.com/daemonsetd/daemonsetd/manifests/strictyaml"
+	"github.com/daemonsetd/daemonsetd/internal/base/diag"
+	"github.com/daemonsetd/daemonsetd/internal/base/strictyaml"
 )
 
 func (p *parser) configMap(d *strictyaml.Document) {

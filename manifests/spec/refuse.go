@@ -7,10 +7,10 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 
-	"github.com/daemonsetd/daemonsetd/manifests/diag"
+	"github.com/daemonsetd/daemonsetd/internal/base/diag"
+	"github.com/daemonsetd/daemonsetd/internal/base/strictyaml"
 	"github.com/daemonsetd/daemonsetd/manifests/resolve"
 	"github.com/daemonsetd/daemonsetd/manifests/strategy"
-	"github.com/daemonsetd/daemonsetd/manifests/strictyaml"
 )
 
 const podPrefix = "spec.template.spec."

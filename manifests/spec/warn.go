@@ -9,10 +9,10 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 
-	"github.com/daemonsetd/daemonsetd/manifests/diag"
+	"github.com/daemonsetd/daemonsetd/internal/base/diag"
+	"github.com/daemonsetd/daemonsetd/internal/base/strictyaml"
 	"github.com/daemonsetd/daemonsetd/manifests/resolve"
 	"github.com/daemonsetd/daemonsetd/manifests/strategy"
-	"github.com/daemonsetd/daemonsetd/manifests/strictyaml"
 )
 
 // warnings is about what is accepted and does not do what it does in a cluster. What packages resolve and

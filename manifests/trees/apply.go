@@ -7,8 +7,8 @@ import (
 	"maps"
 	"path/filepath"
 
-	"github.com/daemonsetd/daemonsetd/agent/zf"
-	"github.com/daemonsetd/daemonsetd/manifests/atomicfile"
+	"github.com/daemonsetd/daemonsetd/internal/base/atomicfile"
+	"github.com/daemonsetd/daemonsetd/internal/base/logfield"
 )
 
 const (
@@ -102,7 +102,7 @@ func (s *Store) put(l *layout) (changed bool, err error) {
 		changed, err = s.lay(l.path, l)
 	}
 	if changed {
-		s.log.Debug().Str(zf.File, l.path).Str(zf.DaemonSet, l.daemonSet()).Str(zf.Revision, l.Revision).
+		s.log.Debug().Str(logfield.File, l.path).Str(logfield.DaemonSet, l.daemonSet()).Str(logfield.Revision, l.Revision).
 			Msg("wrote the files of a volume")
 	}
 	if err != nil {

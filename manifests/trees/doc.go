@@ -26,7 +26,7 @@ import (
 
 	"github.com/rs/zerolog"
 
-	"github.com/daemonsetd/daemonsetd/agent/zf"
+	"github.com/daemonsetd/daemonsetd/internal/base/logfield"
 )
 
 // Config is what a Store needs.
@@ -87,7 +87,7 @@ func newStore(c Config, sys system) (*Store, error) {
 	case c.SecretDir != "" && s.inMemory(c.SecretDir):
 		s.secrets = root{dir: filepath.Clean(c.SecretDir), memory: true}
 	case !s.configs.memory:
-		s.log.Warn().Str(zf.Dir, s.configs.dir).Msg("the files of Secrets are kept on disk, for want of a directory in memory")
+		s.log.Warn().Str(logfield.Dir, s.configs.dir).Msg("the files of Secrets are kept on disk, for want of a directory in memory")
 	}
 	return s, nil
 }

@@ -6,7 +6,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/daemonsetd/daemonsetd/manifests/atomicfile"
+	"github.com/daemonsetd/daemonsetd/internal/base/atomicfile"
 )
 
 // faulty stops the store at one of the calls that change something. Syncs are counted, but not made.

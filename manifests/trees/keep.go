@@ -6,7 +6,7 @@ import (
 	"slices"
 	"syscall"
 
-	"github.com/daemonsetd/daemonsetd/agent/zf"
+	"github.com/daemonsetd/daemonsetd/internal/base/logfield"
 )
 
 // Keep removes the trees of revisions that nobody uses, and what a crash left. The caller says which are used: those that are
@@ -48,7 +48,7 @@ func (s *Store) removeTree(r root, t found) error {
 		}
 		s.note(r, dir)
 		delete(s.pending, t.path)
-		s.log.Debug().Str(zf.File, t.path).Str(zf.DaemonSet, t.daemonSet()).Str(zf.Revision, t.Revision).
+		s.log.Debug().Str(logfield.File, t.path).Str(logfield.DaemonSet, t.daemonSet()).Str(logfield.Revision, t.Revision).
 			Msg("removed the files of a volume")
 	}
 	// A tree that a power cut brought back without its mark would be nobody's.
@@ -150,7 +150,7 @@ func (s *Store) sweepOnce() (errs Errors) {
 				errs.add("remove", identity{}, path, err)
 				continue
 			}
-			s.log.Info().Str(zf.File, path).Msg("removed a temporary file left by a crash")
+			s.log.Info().Str(logfield.File, path).Msg("removed a temporary file left by a crash")
 		}
 	}
 	s.swept = len(errs) == 0

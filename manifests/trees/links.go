@@ -8,7 +8,7 @@ import (
 	"slices"
 	"syscall"
 
-	"github.com/daemonsetd/daemonsetd/agent/zf"
+	"github.com/daemonsetd/daemonsetd/internal/base/logfield"
 )
 
 // maxEntries is the most names that the directory of a tree may have: links, mount points, and what a crash left.
@@ -73,7 +73,7 @@ func (s *Store) link(dir, name string, l *layout) (made bool, err error) {
 	if info, err := s.sys.lstat(path); err != nil || info.IsDir() {
 		return false, errors.Join(err, fmt.Errorf("%q is in the place of a link: %w", path, ErrForeign))
 	}
-	s.log.Info().Str(zf.File, path).Str(zf.DaemonSet, l.daemonSet()).Msg("restored a file of a volume that somebody had replaced")
+	s.log.Info().Str(logfield.File, path).Str(logfield.DaemonSet, l.daemonSet()).Msg("restored a file of a volume that somebody had replaced")
 	temp := filepath.Join(dir, newLink)
 	if err := errors.Join(ignoreMissing(s.sys.remove(temp)), s.symlink(target(name), temp, l)); err != nil {
 		return false, err

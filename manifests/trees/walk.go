@@ -9,8 +9,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/util/validation"
 
-	"github.com/daemonsetd/daemonsetd/agent/zf"
-	"github.com/daemonsetd/daemonsetd/manifests/atomicfile"
+	"github.com/daemonsetd/daemonsetd/internal/base/atomicfile"
+	"github.com/daemonsetd/daemonsetd/internal/base/logfield"
 )
 
 // found is a tree on disk, or what is left of one.
@@ -162,7 +162,7 @@ func (s *Store) tellForeign(r root, now []string) {
 	for _, path := range now {
 		fresh[path] = struct{}{}
 		if _, ok := s.foreign[path]; !ok {
-			s.log.Warn().Str(zf.File, path).Msg("something among the files of volumes is not ours, and is left where it is")
+			s.log.Warn().Str(logfield.File, path).Msg("something among the files of volumes is not ours, and is left where it is")
 		}
 	}
 	for path := range s.foreign {

@@ -23,7 +23,7 @@ import (
 	"github.com/daemonsetd/daemonsetd/gossip/identity"
 	"github.com/daemonsetd/daemonsetd/gossip/memnet"
 	"github.com/daemonsetd/daemonsetd/gossip/record"
-	"github.com/daemonsetd/daemonsetd/gossip/store"
+	"github.com/daemonsetd/daemonsetd/gossip/records"
 	"github.com/daemonsetd/daemonsetd/manifests/strategy"
 )
 
@@ -68,7 +68,7 @@ func (v *verified) verify(r record.Record, cluster string) error {
 type tellings struct{ known sync.Map }
 
 // of decodes a section. One that cannot be decoded, which was encoded in this process, is nobody's state, so that the others wait.
-func (d *tellings) of(id string, s store.Section) lightPeer {
+func (d *tellings) of(id string, s records.Section) lightPeer {
 	key := lightPeer{id: id, stamp: s.Stamp}
 	if known, ok := d.known.Load(key); ok {
 		return known.(lightPeer)

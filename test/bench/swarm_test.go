@@ -19,7 +19,7 @@ import (
 	"github.com/daemonsetd/daemonsetd/agent/rollout"
 	"github.com/daemonsetd/daemonsetd/gossip/keyring"
 	"github.com/daemonsetd/daemonsetd/gossip/record"
-	"github.com/daemonsetd/daemonsetd/gossip/store"
+	"github.com/daemonsetd/daemonsetd/gossip/records"
 	"github.com/daemonsetd/daemonsetd/gossip/wire"
 )
 
@@ -29,7 +29,7 @@ import (
 type swarm struct {
 	b     *testing.B
 	box   *box
-	table *store.Table
+	table *records.Table
 	keys  map[record.ID]ed25519.PrivateKey
 	ids   []record.ID
 	udp   *net.UDPConn
@@ -59,7 +59,7 @@ func newSwarm(b *testing.B, members int, agent netip.AddrPort, key keyring.Key) 
 	if s.tcp, err = net.ListenTCP("tcp", net.TCPAddrFromAddrPort(s.addr)); err != nil {
 		b.Fatal(err)
 	}
-	if s.table, err = store.Open(store.Config{Cluster: swarmCluster, Self: record.ID{1}}); err != nil {
+	if s.table, err = records.Open(records.Config{Cluster: swarmCluster, Self: record.ID{1}}); err != nil {
 		b.Fatal(err)
 	}
 	for i := range members {
@@ -82,16 +82,16 @@ func (s *swarm) add(i int) {
 	id := record.IDOf(key.Public().(ed25519.PublicKey))
 	s.keys[id], s.ids = key, append(s.ids, id)
 	name := fmt.Sprintf("node-%05d.rack-%03d.site.example.com", i, i/40)
-	member, err := store.EncodeProfile(store.Profile{Name: name, Address: s.addr})
+	member, err := records.EncodeProfile(records.Profile{Name: name, Address: s.addr})
 	node, _, nodeErr := fleet.FromNode(exampleNode(name, i), fleet.Extras{AgentVersion: "v1.0.0", Kubelet: "Healthy", Started: time.Unix(1_700_000_000, 0)})
 	specs, _, specsErr := fleet.EncodeSpecs(exampleFiles(), false)
 	states, _, statesErr := rollout.Encode(exampleStates(i))
-	for section, body := range map[string][]byte{store.SectionMember: member, fleet.SectionNode: node, fleet.SectionSpecs: specs, "rollout": states} {
+	for section, body := range map[string][]byte{records.SectionMember: member, fleet.SectionNode: node, fleet.SectionSpecs: specs, "rollout": states} {
 		r, signErr := record.NewSigner(swarmCluster, key).Sign(section, record.Stamp{Generation: 1_700_000_000, Version: 1}, body)
 		if err != nil || nodeErr != nil || specsErr != nil || statesErr != nil || signErr != nil {
 			s.b.Fatal(err, nodeErr, specsErr, statesErr, signErr)
 		}
-		if _, o := s.table.Offer(r.Encoded); o != store.Newer {
+		if _, o := s.table.Offer(r.Encoded); o != records.Newer {
 			s.b.Fatalf("record %s of %s: %s", section, name, o)
 		}
 	}
@@ -254,7 +254,7 @@ func (s *swarm) frame(data []byte) {
 		}
 	case wire.Vector:
 		if theirs, err := wire.DecodeVector(f.Payload); err == nil {
-			s.heads(f, store.Differing(s.table.Vector(), theirs))
+			s.heads(f, records.Differing(s.table.Vector(), theirs))
 		}
 	case wire.Heads:
 		// The agent has found out what it wants and sends what is lacking here.
@@ -265,11 +265,11 @@ func (s *swarm) frame(data []byte) {
 }
 
 // heads answers a vector with as many buckets as fit.
-func (s *swarm) heads(f wire.Frame, differing store.BucketSet) {
-	var some store.BucketSet
-	var heads []store.Head
+func (s *swarm) heads(f wire.Frame, differing records.BucketSet) {
+	var some records.BucketSet
+	var heads []records.Head
 	for i := range wire.Buckets {
-		var one store.BucketSet
+		var one records.BucketSet
 		if one.Add(uint8(i)); !differing.Has(uint8(i)) { //nolint:gosec // there are 256
 			continue
 		}

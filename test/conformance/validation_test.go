@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/daemonsetd/daemonsetd/manifests/diag"
+	"github.com/daemonsetd/daemonsetd/internal/base/diag"
 )
 
 func TestCorpusIsAccepted(t *testing.T) {

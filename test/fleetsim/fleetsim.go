@@ -28,10 +28,10 @@ import (
 	"github.com/daemonsetd/daemonsetd/agent/api"
 	"github.com/daemonsetd/daemonsetd/agent/config"
 	"github.com/daemonsetd/daemonsetd/agent/systemd"
-	"github.com/daemonsetd/daemonsetd/agent/zf"
 	"github.com/daemonsetd/daemonsetd/gossip"
 	"github.com/daemonsetd/daemonsetd/gossip/memnet"
 	"github.com/daemonsetd/daemonsetd/gossip/record"
+	"github.com/daemonsetd/daemonsetd/internal/base/logfield"
 	"github.com/daemonsetd/daemonsetd/test/kubeletsim"
 )
 
@@ -198,7 +198,7 @@ func (h *Host) Start() {
 		log = io.Discard
 	}
 	a, err := agent.New(agent.Options{
-		Config: h.cfg, Logger: zerolog.New(log).With().Str(zf.Node, h.Name).Logger().Level(zerolog.WarnLevel), Version: api.Build("sim"),
+		Config: h.cfg, Logger: zerolog.New(log).With().Str(logfield.Node, h.Name).Logger().Level(zerolog.WarnLevel), Version: api.Build("sim"),
 		Notifier: systemd.Notifier{Send: func(string) error { return nil }},
 		Simulation: &agent.Simulation{
 			Gossip: func() memberlist.NodeAwareTransport { return f.Net.Listen(h.Addr) }, Verify: f.known.verify, Kubelet: h.Kubelet.Transport(),

@@ -15,7 +15,7 @@ var fieldMethods = []string{
 	"Uint32", "Uint64", "Uints",
 }
 
-// TestLogFields: the names of log fields are the constants of agent/zf, so that each is spelt one way.
+// TestLogFields: the names of log fields are the constants of internal/base/logfield, so that each is spelt one way.
 func TestLogFields(t *testing.T) {
 	seen := 0
 	for _, src := range sources(t) {
@@ -27,17 +27,17 @@ func TestLogFields(t *testing.T) {
 				return
 			}
 			name, ok := call.Args[0].(*ast.SelectorExpr)
-			if ok && isName(name.X, "zf") {
+			if ok && isName(name.X, "logfield") {
 				seen++
 				return
 			}
 			if lit, ok := call.Args[0].(*ast.BasicLit); ok && lit.Kind == token.STRING {
-				t.Errorf("%s: log field %s: use a constant of agent/zf", src.at(call), lit.Value)
+				t.Errorf("%s: log field %s: use a constant of internal/base/logfield", src.at(call), lit.Value)
 			}
 		})
 	}
 	if seen == 0 {
-		t.Error("no log field is named by a constant of agent/zf: this test no longer knows how the code logs")
+		t.Error("no log field is named by a constant of internal/base/logfield: this test no longer knows how the code logs")
 	}
 }
 
