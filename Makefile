@@ -46,7 +46,7 @@ lint: ## run the linters and the formatters' check over every module
 fmt: ## format every file as lint wants it
 	$(GOLANGCI) fmt
 
-bench: ## measure against the bars of DESIGN.md; BENCH=regexp chooses, BENCHSKIP= runs those too that take a quarter of an hour
+bench: ## measure against the bars that README.md lists; BENCH=regexp chooses, BENCHSKIP= runs those too that take a quarter of an hour
 	$(GO) test -run '^$$' -bench '$(BENCH)' -skip '$(BENCHSKIP)' -benchmem -timeout 30m $(addprefix ./,$(BENCHED))
 
 fuzz: ## run every fuzz target for FUZZTIME (30s) each

@@ -23,7 +23,7 @@ type DaemonSet struct {
 	Object *appsv1.DaemonSet
 	Source Source
 	// Template is the canonical JSON (sorted keys, no white space) of spec.template as the user wrote it, before any
-	// defaulting: what the revision is computed from, so that no library upgrade moves it (DESIGN.md section 4.2).
+	// defaulting: what the revision is computed from, so that no library upgrade moves it.
 	Template []byte
 
 	// places is what Unresolved answers with.

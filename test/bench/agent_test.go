@@ -204,7 +204,7 @@ func BenchmarkSpecToManifest(b *testing.B) {
 	}
 }
 
-// report prints the percentiles beside the bars of DESIGN.md section 8.
+// report prints the percentiles beside the bars.
 func report(b *testing.B, took []time.Duration) {
 	slices.Sort(took)
 	at := func(p float64) float64 {

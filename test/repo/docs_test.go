@@ -37,3 +37,24 @@ func TestJournalDocs(t *testing.T) {
 		t.Errorf("only %d found: the pattern misses them", found)
 	}
 }
+
+// TestProjectDocs: the documents that users, packagers and those who find a hole look for are there, and the changelog has a place for the
+// next change.
+func TestProjectDocs(t *testing.T) {
+	for name, sections := range map[string][]string{
+		"README.md": nil, "LICENSE": nil, "ARCHITECTURE.md": nil, "CONTRIBUTING.md": nil,
+		"SECURITY.md":  {"## Reporting", "## Supported versions", "## What is promised", "## What is not promised"},
+		"CHANGELOG.md": {"## Unreleased"},
+	} {
+		text, err := os.ReadFile(filepath.Join(root(t), name))
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		for _, section := range sections {
+			if !strings.Contains(string(text), "\n"+section+"\n") {
+				t.Errorf("%s: want a section %q", name, section)
+			}
+		}
+	}
+}

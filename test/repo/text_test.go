@@ -21,6 +21,18 @@ func TestNothingLeftOpen(t *testing.T) {
 	})
 }
 
+// elsewhere matches the name of a document that is not in the repository. Written in two halves, so that this file does not match.
+var elsewhere = regexp.MustCompile(`DESIGN` + `\.md|\bbars of the design\b`)
+
+// TestNothingElsewhere: a text refers to what its reader has. What was decided stands in ARCHITECTURE.md or beside the code.
+func TestNothingElsewhere(t *testing.T) {
+	eachText(t, func(path string, text []byte) {
+		if at := elsewhere.FindIndex(text); at != nil {
+			t.Errorf("%s:%d: %q is not in the repository: say it here, or in ARCHITECTURE.md", path, line(text, at[0]), text[at[0]:at[1]])
+		}
+	})
+}
+
 // TestNoMachinePaths: no file names a directory of the machine that it was written on: the repository's, the user's home, Go's
 // module cache.
 func TestNoMachinePaths(t *testing.T) {
