@@ -207,8 +207,11 @@ func (a *Agent) openStore() error {
 }
 
 func (a *Agent) openAPI() error {
-	if a.opts.Simulation != nil {
-		return nil
+	if sim := a.opts.Simulation; sim != nil {
+		if a.listener = sim.API; a.listener == nil {
+			return nil
+		}
+		return a.openServer(ownUser)
 	}
 	group := ""
 	if _, err := user.LookupGroup(socketGroup); err == nil && os.Geteuid() == 0 {
@@ -223,10 +226,17 @@ func (a *Agent) openAPI() error {
 			return err
 		}
 	}
-	a.server = api.New(api.Config{Backend: backend{a}, Log: a.log})
-	a.onStop("API listener", func(context.Context) error { return ignoreClosed(a.listener.Close()) })
-	a.metrics.Registry().MustRegister(a.server)
+	if err := a.openServer(nil); err != nil {
+		return err
+	}
 	return a.openTCP()
+}
+
+// openServer makes what serves the listener; peerOf is as in api.Config.
+func (a *Agent) openServer(peerOf func(net.Conn) (api.Peer, error)) error {
+	a.server = api.New(api.Config{Backend: backend{a}, Log: a.log, PeerOf: peerOf})
+	a.onStop("API listener", func(context.Context) error { return ignoreClosed(a.listener.Close()) })
+	return a.metrics.Registry().Register(a.server)
 }
 
 func (a *Agent) openTCP() error {
@@ -262,8 +272,11 @@ func (a *Agent) Run(ctx context.Context) error {
 	a.log.Info().Str(logfield.Version, a.opts.Version.Version).Str(logfield.Node, a.cfg.NodeName).Str(logfield.Dir, a.store.Dir()).Str(logfield.Socket, a.cfg.Socket).
 		Str(logfield.Config, a.opts.ConfigFile).Msg("starting")
 	group, ctx := errgroup.WithContext(ctx)
+	if a.server != nil {
+		a.serve(ctx, group)
+	}
 	if a.opts.Simulation == nil {
-		a.serveAndWatch(ctx, group)
+		a.watch(ctx, group)
 	}
 	group.Go(func() error { return a.fleet.run(ctx) })
 	group.Go(func() error { return a.loop(ctx) })
@@ -276,21 +289,25 @@ func (a *Agent) Run(ctx context.Context) error {
 	return nil
 }
 
-// serveAndWatch runs what waits on the operating system.
-func (a *Agent) serveAndWatch(ctx context.Context, group *errgroup.Group) {
+// serve answers requests until the context ends.
+func (a *Agent) serve(ctx context.Context, group *errgroup.Group) {
 	group.Go(func() error { return a.server.Serve(a.listener) })
 	if a.tcp != nil {
 		group.Go(func() error { return ignoreServerClosed(a.tcp.Serve(a.tcpLis)) })
 	}
-	// A watch that cannot be had (no inotify instances left) only makes the agent slower: every round reads everything.
-	group.Go(func() error { a.watched("specs", a.loader.Watch(ctx)); return nil })
-	group.Go(func() error { a.nodes.Watch(ctx); return nil })
-	group.Go(func() error { a.store.Watch(ctx); return nil })
 	group.Go(func() error {
 		<-ctx.Done()
 		a.opts.Notifier.Stopping()
 		return a.stopServing()
 	})
+}
+
+// watch has the operating system tell of changed files.
+func (a *Agent) watch(ctx context.Context, group *errgroup.Group) {
+	// A watch that cannot be had (no inotify instances left) only makes the agent slower: every round reads everything.
+	group.Go(func() error { a.watched("specs", a.loader.Watch(ctx)); return nil })
+	group.Go(func() error { a.nodes.Watch(ctx); return nil })
+	group.Go(func() error { a.store.Watch(ctx); return nil })
 }
 
 // stopServing ends the API and the metrics, letting the requests in hand end first.

@@ -21,72 +21,102 @@ import (
 	"github.com/daemonsetd/daemonsetd/test/kubeletsim"
 )
 
-func TestFileToPodAndBack(t *testing.T) {
-	b := newBed(t, kubeletsim.Options{})
+// On a machine: the socket, the connections to the kubelet, and the watches of specs, node files and manifests.
+func TestOnAMachine(t *testing.T) {
+	t.Parallel()
+	b := newMachine(t)
+	stop := b.run()
 	b.lay("specs.d/logger.yaml", logger("logger:1", "nodeSelector: {disk: ssd}"))
-	b.run()
 	b.phase(api.PhaseNotPlaced)
 	b.lay("node.yaml", nodeFile("metadata: {labels: {disk: ssd}}"))
 	b.phase(api.PhaseAvailable)
-	if _, err := b.client.PatchNode(t.Context(), api.NodePatch{SetTaints: []api.Taint{{Key: "drained", Effect: "NoExecute"}}}); err != nil {
+	path := b.path("manifests", b.manifests()[0])
+	want := b.read(path)
+	b.lay("manifests/"+b.manifests()[0], strings.Replace(want, "logger:1", "logger:evil", 1))
+	b.eventually("the restored bytes", func() bool { return b.read(path) == want })
+	if _, err := b.client.Reload(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	b.phase(api.PhaseNotPlaced)
-	if got := b.manifests(); len(got) != 0 {
-		t.Errorf("manifests %v stand on a node that does not qualify", got)
-	}
-	if _, err := b.client.PatchNode(t.Context(), api.NodePatch{RemoveTaints: []api.TaintRef{{Key: "drained"}}}); err != nil {
-		t.Fatal(err)
-	}
-	b.phase(api.PhaseAvailable)
 	b.remove("specs.d/logger.yaml")
 	b.eventually("the manifest to go with its file", func() bool { return len(b.manifests()) == 0 })
+	stop()
+	if diff := cmp.Diff([]string{"READY=1", "RELOADING=1", "READY=1", "STOPPING=1"}, b.notifications()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestFileToPodAndBack(t *testing.T) {
+	virtually(t, func(t *testing.T) {
+		b := newBed(t, kubeletsim.Options{})
+		b.lay("specs.d/logger.yaml", logger("logger:1", "nodeSelector: {disk: ssd}"))
+		b.run()
+		b.phase(api.PhaseNotPlaced)
+		b.lay("node.yaml", nodeFile("metadata: {labels: {disk: ssd}}"))
+		b.phase(api.PhaseAvailable)
+		if _, err := b.client.PatchNode(t.Context(), api.NodePatch{SetTaints: []api.Taint{{Key: "drained", Effect: "NoExecute"}}}); err != nil {
+			t.Fatal(err)
+		}
+		b.phase(api.PhaseNotPlaced)
+		if got := b.manifests(); len(got) != 0 {
+			t.Errorf("manifests %v stand on a node that does not qualify", got)
+		}
+		if _, err := b.client.PatchNode(t.Context(), api.NodePatch{RemoveTaints: []api.TaintRef{{Key: "drained"}}}); err != nil {
+			t.Fatal(err)
+		}
+		b.phase(api.PhaseAvailable)
+		b.remove("specs.d/logger.yaml")
+		b.eventually("the manifest to go with its file", func() bool { return len(b.manifests()) == 0 })
+	})
 }
 
 func TestTemplateChangeReplaces(t *testing.T) {
-	b := newBed(t, kubeletsim.Options{})
-	b.lay("specs.d/logger.yaml", logger("logger:1"))
-	b.run()
-	b.phase(api.PhaseAvailable)
-	old := b.daemonSet().CurrentRevision
-	for _, image := range []string{"logger:2", "logger:3"} {
-		b.lay("specs.d/logger.yaml", logger(image))
-		b.eventually("the new revision of "+image, func() bool {
-			d := b.daemonSet()
-			return d.Phase == api.PhaseAvailable && d.CurrentRevision != old && d.CurrentRevision == d.DesiredRevision
-		})
-		old = b.daemonSet().CurrentRevision
-	}
-	if got := b.manifests(); len(got) != 1 {
-		t.Errorf("manifests %v, want one", got)
-	}
+	virtually(t, func(t *testing.T) {
+		b := newBed(t, kubeletsim.Options{})
+		b.lay("specs.d/logger.yaml", logger("logger:1"))
+		b.run()
+		b.phase(api.PhaseAvailable)
+		old := b.daemonSet().CurrentRevision
+		for _, image := range []string{"logger:2", "logger:3"} {
+			b.lay("specs.d/logger.yaml", logger(image))
+			b.eventually("the new revision of "+image, func() bool {
+				d := b.daemonSet()
+				return d.Phase == api.PhaseAvailable && d.CurrentRevision != old && d.CurrentRevision == d.DesiredRevision
+			})
+			old = b.daemonSet().CurrentRevision
+		}
+		if got := b.manifests(); len(got) != 1 {
+			t.Errorf("manifests %v, want one", got)
+		}
+	})
 }
 
 // A file that goes bad, an agent that restarts with it, and a kubelet that lists its directory: the manifest is never
 // touched.
 func TestBadFileAcrossRestart(t *testing.T) {
-	b := newBed(t, kubeletsim.Options{})
-	b.lay("specs.d/logger.yaml", logger("logger:1"))
-	stop := b.run()
-	b.phase(api.PhaseAvailable)
-	before := b.identity()
-	b.lay("specs.d/logger.yaml", strings.Replace(logger("logger:2"), "containers", "contianers", 1))
-	b.eventually("the bad file to be reported", func() bool { return b.health("BadSpecFile") })
-	stop()
-	b.run()
-	b.eventually("the bad file to be reported after the restart", func() bool { return b.health("BadSpecFile") })
-	b.phase(api.PhaseAvailable)
-	if diff := cmp.Diff(before, b.identity()); diff != "" {
-		t.Errorf("the manifest was touched:\n%s", diff)
-	}
-	if st := b.status(); st.State != api.StateDegraded || !strings.Contains(st.Message, "contianers") {
-		t.Errorf("state %s: %s, want it to name the mistake", st.State, st.Message)
-	}
-	b.lay("specs.d/logger.yaml", logger("logger:1"))
-	b.eventually("health", func() bool { return b.status().State == api.StateReady })
-	if diff := cmp.Diff(before, b.identity()); diff != "" {
-		t.Errorf("the manifest was touched by a file that is as before:\n%s", diff)
-	}
+	virtually(t, func(t *testing.T) {
+		b := newBed(t, kubeletsim.Options{})
+		b.lay("specs.d/logger.yaml", logger("logger:1"))
+		stop := b.run()
+		b.phase(api.PhaseAvailable)
+		before := b.identity()
+		b.lay("specs.d/logger.yaml", strings.Replace(logger("logger:2"), "containers", "contianers", 1))
+		b.eventually("the bad file to be reported", func() bool { return b.health("BadSpecFile") })
+		stop()
+		b.run()
+		b.eventually("the bad file to be reported after the restart", func() bool { return b.health("BadSpecFile") })
+		b.phase(api.PhaseAvailable)
+		if diff := cmp.Diff(before, b.identity()); diff != "" {
+			t.Errorf("the manifest was touched:\n%s", diff)
+		}
+		if st := b.status(); st.State != api.StateDegraded || !strings.Contains(st.Message, "contianers") {
+			t.Errorf("state %s: %s, want it to name the mistake", st.State, st.Message)
+		}
+		b.lay("specs.d/logger.yaml", logger("logger:1"))
+		b.eventually("health", func() bool { return b.status().State == api.StateReady })
+		if diff := cmp.Diff(before, b.identity()); diff != "" {
+			t.Errorf("the manifest was touched by a file that is as before:\n%s", diff)
+		}
+	})
 }
 
 // identity is name, inode and times of the manifests.
@@ -99,164 +129,179 @@ func (b *bed) identity() map[string]string {
 }
 
 func TestDriftIsRestored(t *testing.T) {
-	b := newBed(t, kubeletsim.Options{})
-	b.lay("specs.d/logger.yaml", logger("logger:1"))
-	b.run()
-	b.phase(api.PhaseAvailable)
-	path := b.path("manifests", b.manifests()[0])
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.lay("manifests/"+b.manifests()[0], strings.Replace(string(want), "logger:1", "logger:evil", 1))
-	b.eventually("the restored bytes", func() bool {
-		got, err := os.ReadFile(path)
-		return err == nil && string(got) == string(want)
-	})
-	b.eventually("an event that tells of the restored manifest", func() bool {
-		events, err := b.client.Events(t.Context(), client.Selection{})
-		return err == nil && slices.ContainsFunc(events.Items, func(e corev1.Event) bool {
-			return e.Reason == "ManifestRestored" && e.Type == corev1.EventTypeWarning
+	virtually(t, func(t *testing.T) {
+		b := newBed(t, kubeletsim.Options{})
+		b.lay("specs.d/logger.yaml", logger("logger:1"))
+		b.run()
+		b.phase(api.PhaseAvailable)
+		path := b.path("manifests", b.manifests()[0])
+		want, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.lay("manifests/"+b.manifests()[0], strings.Replace(string(want), "logger:1", "logger:evil", 1))
+		b.eventually("the restored bytes", func() bool {
+			got, err := os.ReadFile(path)
+			return err == nil && string(got) == string(want)
+		})
+		b.eventually("an event that tells of the restored manifest", func() bool {
+			events, err := b.client.Events(t.Context(), client.Selection{})
+			return err == nil && slices.ContainsFunc(events.Items, func(e corev1.Event) bool {
+				return e.Reason == "ManifestRestored" && e.Type == corev1.EventTypeWarning
+			})
 		})
 	})
 }
 
 func TestForeignPodIsNotTouched(t *testing.T) {
-	b := newBed(t, kubeletsim.Options{})
-	b.lay("specs.d/logger.yaml", logger("logger:1"))
-	stop := b.run()
-	b.phase(api.PhaseAvailable)
-	name := b.manifests()[0]
-	ours, err := os.ReadFile(b.path("manifests", name))
-	if err != nil {
-		t.Fatal(err)
-	}
-	stop()
-	b.remove("manifests/" + name)
-	foreign := strings.Replace(string(ours), "daemonsetd.io/daemonset: default/logger", "someone: else", 1)
-	b.lay("manifests/theirs.yaml", foreign)
-	b.run()
-	b.phase(api.PhaseBlocked)
-	if diff := cmp.Diff([]string{"theirs.yaml"}, b.manifests()); diff != "" {
-		t.Error(diff)
-	}
-	got, err := os.ReadFile(b.path("manifests", "theirs.yaml"))
-	if err != nil || string(got) != foreign {
-		t.Errorf("the foreign file was changed: %v", err)
-	}
-	if m := b.status().Manifests; len(m) != 1 || m[0].State != api.ManifestConflict {
-		t.Errorf("manifests %+v, want one in conflict", m)
-	}
-	b.remove("manifests/theirs.yaml")
-	b.phase(api.PhaseAvailable)
+	virtually(t, func(t *testing.T) {
+		b := newBed(t, kubeletsim.Options{})
+		b.lay("specs.d/logger.yaml", logger("logger:1"))
+		stop := b.run()
+		b.phase(api.PhaseAvailable)
+		name := b.manifests()[0]
+		ours, err := os.ReadFile(b.path("manifests", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		stop()
+		b.remove("manifests/" + name)
+		foreign := strings.Replace(string(ours), "daemonsetd.io/daemonset: default/logger", "someone: else", 1)
+		b.lay("manifests/theirs.yaml", foreign)
+		b.run()
+		b.phase(api.PhaseBlocked)
+		if diff := cmp.Diff([]string{"theirs.yaml"}, b.manifests()); diff != "" {
+			t.Error(diff)
+		}
+		got, err := os.ReadFile(b.path("manifests", "theirs.yaml"))
+		if err != nil || string(got) != foreign {
+			t.Errorf("the foreign file was changed: %v", err)
+		}
+		if m := b.status().Manifests; len(m) != 1 || m[0].State != api.ManifestConflict {
+			t.Errorf("manifests %+v, want one in conflict", m)
+		}
+		b.remove("manifests/theirs.yaml")
+		b.phase(api.PhaseAvailable)
+	})
 }
 
 func TestKubeletDownThenUp(t *testing.T) {
-	b := newBed(t, kubeletsim.Options{})
-	b.kubelet.SetDown(true)
-	b.lay("specs.d/logger.yaml", logger("logger:1"))
-	b.run()
-	b.phase(api.PhaseNotPlaced)
-	st := b.status()
-	if st.Kubelet.State != api.KubeletUnreachable && st.Kubelet.State != api.KubeletUnhealthy || st.Kubelet.URL == "" || st.Kubelet.Answer == "" || st.Kubelet.Remedy == "" {
-		t.Errorf("kubelet %+v, want what was asked, what came back and what to set", st.Kubelet)
-	}
-	b.kubelet.SetDown(false)
-	b.phase(api.PhaseAvailable)
-	before := b.identity()
-	b.kubelet.SetDown(true)
-	b.eventually("the kubelet to be missed", func() bool { return b.health("KubeletUnhealthy") })
-	b.lay("specs.d/logger.yaml", logger("logger:2"))
-	b.eventually("the new template to be known", func() bool { d := b.daemonSet(); return d.DesiredRevision != d.CurrentRevision })
-	if diff := cmp.Diff(before, b.identity()); diff != "" {
-		t.Errorf("something was done although the kubelet is down:\n%s", diff)
-	}
-	b.kubelet.SetDown(false)
-	b.eventually("the new revision", func() bool {
-		d := b.daemonSet()
-		return d.Phase == api.PhaseAvailable && d.CurrentRevision == d.DesiredRevision
+	virtually(t, func(t *testing.T) {
+		b := newBed(t, kubeletsim.Options{})
+		b.kubelet.SetDown(true)
+		b.lay("specs.d/logger.yaml", logger("logger:1"))
+		b.run()
+		b.phase(api.PhaseNotPlaced)
+		st := b.status()
+		if st.Kubelet.State != api.KubeletUnreachable && st.Kubelet.State != api.KubeletUnhealthy || st.Kubelet.URL == "" || st.Kubelet.Answer == "" || st.Kubelet.Remedy == "" {
+			t.Errorf("kubelet %+v, want what was asked, what came back and what to set", st.Kubelet)
+		}
+		b.kubelet.SetDown(false)
+		b.phase(api.PhaseAvailable)
+		before := b.identity()
+		b.kubelet.SetDown(true)
+		b.eventually("the kubelet to be missed", func() bool { return b.health("KubeletUnhealthy") })
+		b.lay("specs.d/logger.yaml", logger("logger:2"))
+		b.eventually("the new template to be known", func() bool { d := b.daemonSet(); return d.DesiredRevision != d.CurrentRevision })
+		if diff := cmp.Diff(before, b.identity()); diff != "" {
+			t.Errorf("something was done although the kubelet is down:\n%s", diff)
+		}
+		b.kubelet.SetDown(false)
+		b.eventually("the new revision", func() bool {
+			d := b.daemonSet()
+			return d.Phase == api.PhaseAvailable && d.CurrentRevision == d.DesiredRevision
+		})
 	})
 }
 
 func TestFailedPodIsIssuedAgain(t *testing.T) {
-	healed := make(chan struct{})
-	b := newBed(t, kubeletsim.Options{Behaviour: func(*corev1.Pod) kubeletsim.Behaviour {
-		behaviour := kubeletsim.DefaultBehaviour()
-		select {
-		case <-healed:
-		default:
-			behaviour.Reject, behaviour.Message = "UnexpectedAdmissionError", "no room"
+	virtually(t, func(t *testing.T) {
+		healed := make(chan struct{})
+		b := newBed(t, kubeletsim.Options{Behaviour: func(*corev1.Pod) kubeletsim.Behaviour {
+			behaviour := kubeletsim.DefaultBehaviour()
+			select {
+			case <-healed:
+			default:
+				behaviour.Reject, behaviour.Message = "UnexpectedAdmissionError", "no room"
+			}
+			return behaviour
+		}})
+		b.lay("specs.d/logger.yaml", logger("logger:1"))
+		b.run()
+		b.phase(api.PhaseFailed)
+		if m := b.daemonSet().Message; !strings.Contains(m, "no room") {
+			t.Errorf("message %q, want the kubelet's reason", m)
 		}
-		return behaviour
-	}})
-	b.lay("specs.d/logger.yaml", logger("logger:1"))
-	b.run()
-	b.phase(api.PhaseFailed)
-	if m := b.daemonSet().Message; !strings.Contains(m, "no room") {
-		t.Errorf("message %q, want the kubelet's reason", m)
-	}
-	close(healed)
-	b.phase(api.PhaseAvailable)
+		close(healed)
+		b.phase(api.PhaseAvailable)
+	})
 }
 
 func TestTolerationSeconds(t *testing.T) {
-	b := newBed(t, kubeletsim.Options{})
-	b.lay("specs.d/logger.yaml", logger("logger:1", `tolerations: [{key: maintenance, operator: Exists, effect: NoExecute, tolerationSeconds: 2}]`))
-	b.run()
-	b.phase(api.PhaseAvailable)
-	b.lay("node.yaml", nodeFile("spec: {taints: [{key: maintenance, effect: NoExecute}]}"))
-	b.eventually("the taint", func() bool { return len(b.status().Node.Taints) == 1 })
-	if len(b.manifests()) != 1 {
-		t.Error("the pod went before its tolerationSeconds were over")
-	}
-	b.phase(api.PhaseNotPlaced)
-	b.remove("node.yaml")
-	b.phase(api.PhaseAvailable)
+	virtually(t, func(t *testing.T) {
+		b := newBed(t, kubeletsim.Options{})
+		b.lay("specs.d/logger.yaml", logger("logger:1", `tolerations: [{key: maintenance, operator: Exists, effect: NoExecute, tolerationSeconds: 2}]`))
+		b.run()
+		b.phase(api.PhaseAvailable)
+		b.lay("node.yaml", nodeFile("spec: {taints: [{key: maintenance, effect: NoExecute}]}"))
+		b.eventually("the taint", func() bool { return len(b.status().Node.Taints) == 1 })
+		if len(b.manifests()) != 1 {
+			t.Error("the pod went before its tolerationSeconds were over")
+		}
+		b.phase(api.PhaseNotPlaced)
+		b.remove("node.yaml")
+		b.phase(api.PhaseAvailable)
+	})
 }
 
 func TestOnDelete(t *testing.T) {
-	b := newBed(t, kubeletsim.Options{})
-	onDelete := func(image string) string { return logger(image) + "  updateStrategy: {type: OnDelete}\n" }
-	b.lay("specs.d/logger.yaml", onDelete("logger:1"))
-	b.run()
-	b.phase(api.PhaseAvailable)
-	old := b.manifests()[0]
-	b.lay("specs.d/logger.yaml", onDelete("logger:2"))
-	b.phase(api.PhaseWaiting)
-	if diff := cmp.Diff([]string{old}, b.manifests()); diff != "" {
-		t.Error(diff)
-	}
-	b.remove("manifests/" + old)
-	b.eventually("the new revision", func() bool {
-		d := b.daemonSet()
-		return d.Phase == api.PhaseAvailable && d.CurrentRevision == d.DesiredRevision
+	virtually(t, func(t *testing.T) {
+		b := newBed(t, kubeletsim.Options{})
+		onDelete := func(image string) string { return logger(image) + "  updateStrategy: {type: OnDelete}\n" }
+		b.lay("specs.d/logger.yaml", onDelete("logger:1"))
+		b.run()
+		b.phase(api.PhaseAvailable)
+		old := b.manifests()[0]
+		b.lay("specs.d/logger.yaml", onDelete("logger:2"))
+		b.phase(api.PhaseWaiting)
+		if diff := cmp.Diff([]string{old}, b.manifests()); diff != "" {
+			t.Error(diff)
+		}
+		b.remove("manifests/" + old)
+		b.eventually("the new revision", func() bool {
+			d := b.daemonSet()
+			return d.Phase == api.PhaseAvailable && d.CurrentRevision == d.DesiredRevision
+		})
 	})
 }
 
 func TestManifestsDirectoryComesLater(t *testing.T) {
-	b := newBed(t, kubeletsim.Options{})
-	b.lay("specs.d/logger.yaml", logger("logger:1"))
-	stop := b.run()
-	b.phase(api.PhaseAvailable)
-	stop()
-	if err := os.Rename(b.path("manifests"), b.path("elsewhere")); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(b.path("manifests"), nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	b.run()
-	b.eventually("the missing directory to be reported", func() bool { return b.health("ManifestsDirectory") })
-	b.remove("manifests")
-	if err := os.Rename(b.path("elsewhere"), b.path("manifests")); err != nil {
-		t.Fatal(err)
-	}
-	b.eventually("the directory to be taken up", func() bool { return !b.health("ManifestsDirectory") })
-	b.phase(api.PhaseAvailable)
+	virtually(t, func(t *testing.T) {
+		b := newBed(t, kubeletsim.Options{})
+		b.lay("specs.d/logger.yaml", logger("logger:1"))
+		stop := b.run()
+		b.phase(api.PhaseAvailable)
+		stop()
+		if err := os.Rename(b.path("manifests"), b.path("elsewhere")); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(b.path("manifests"), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		b.run()
+		b.eventually("the missing directory to be reported", func() bool { return b.health("ManifestsDirectory") })
+		b.remove("manifests")
+		if err := os.Rename(b.path("elsewhere"), b.path("manifests")); err != nil {
+			t.Fatal(err)
+		}
+		b.eventually("the directory to be taken up", func() bool { return !b.health("ManifestsDirectory") })
+		b.phase(api.PhaseAvailable)
+	})
 }
 
 func TestOneAgentAStateDirectory(t *testing.T) {
-	b := newBed(t, kubeletsim.Options{})
+	t.Parallel()
+	b := newMachine(t)
 	b.run()
 	second := b.options()
 	second.Config.Socket = b.path("run/second.sock")
@@ -271,140 +316,142 @@ func TestOneAgentAStateDirectory(t *testing.T) {
 }
 
 func TestReload(t *testing.T) {
-	b := newBed(t, kubeletsim.Options{})
-	b.lay("specs.d/logger.yaml", logger("logger:1"))
-	b.run()
-	b.phase(api.PhaseAvailable)
-	before := b.identity()
+	virtually(t, func(t *testing.T) {
+		b := newBed(t, kubeletsim.Options{})
+		b.lay("specs.d/logger.yaml", logger("logger:1"))
+		b.run()
+		b.phase(api.PhaseAvailable)
+		before := b.identity()
 
-	b.next = func(*config.Config) error { return errors.New("daemonsetd.yaml:3:1: unknown field") }
-	if _, err := b.client.Reload(t.Context()); err == nil || !strings.Contains(err.Error(), "unknown field") {
-		t.Errorf("reload of a bad configuration: %v, want the reason", err)
-	}
-	b.next = func(c *config.Config) error { c.SpecsDir = "/elsewhere"; return nil }
-	res, err := b.client.Reload(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff([]string{"specsDir"}, res.RestartRequired); diff != "" {
-		t.Error(diff)
-	}
-	if diff := cmp.Diff(before, b.identity()); diff != "" {
-		t.Errorf("a reload touched the manifest:\n%s", diff)
-	}
-	b.next = nil
-	if err := os.WriteFile(b.path("specs.d/bad.yaml"), []byte("kind: DaemonSet\n"), 0o644); err != nil { // in place, as cp does
-		t.Fatal(err)
-	}
-	if res, err = b.client.Reload(t.Context()); err != nil || len(res.Problems) == 0 {
-		t.Errorf("reload with a bad spec file: %+v, %v, want its problems", res, err)
-	}
+		b.next = func(*config.Config) error { return errors.New("daemonsetd.yaml:3:1: unknown field") }
+		if _, err := b.client.Reload(t.Context()); err == nil || !strings.Contains(err.Error(), "unknown field") {
+			t.Errorf("reload of a bad configuration: %v, want the reason", err)
+		}
+		b.next = func(c *config.Config) error { c.SpecsDir = "/elsewhere"; return nil }
+		res, err := b.client.Reload(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]string{"specsDir"}, res.RestartRequired); diff != "" {
+			t.Error(diff)
+		}
+		if diff := cmp.Diff(before, b.identity()); diff != "" {
+			t.Errorf("a reload touched the manifest:\n%s", diff)
+		}
+		b.next = nil
+		if err := os.WriteFile(b.path("specs.d/bad.yaml"), []byte("kind: DaemonSet\n"), 0o644); err != nil { // in place, as cp does
+			t.Fatal(err)
+		}
+		if res, err = b.client.Reload(t.Context()); err != nil || len(res.Problems) == 0 {
+			t.Errorf("reload with a bad spec file: %+v, %v, want its problems", res, err)
+		}
+	})
 }
 
 func TestNotifications(t *testing.T) {
-	b := newBed(t, kubeletsim.Options{})
-	stop := b.run()
-	if _, err := b.client.Reload(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	stop()
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	var got []string
-	for _, s := range b.notified {
-		if !strings.HasPrefix(s, "STATUS=") {
-			got = append(got, s)
+	virtually(t, func(t *testing.T) {
+		b := newBed(t, kubeletsim.Options{})
+		stop := b.run()
+		if _, err := b.client.Reload(t.Context()); err != nil {
+			t.Fatal(err)
 		}
-	}
-	if diff := cmp.Diff([]string{"READY=1", "RELOADING=1", "READY=1", "STOPPING=1"}, got); diff != "" {
-		t.Error(diff)
-	}
+		stop()
+		if diff := cmp.Diff([]string{"READY=1", "RELOADING=1", "READY=1", "STOPPING=1"}, b.notifications()); diff != "" {
+			t.Error(diff)
+		}
+	})
 }
 
 func TestDiffPlanExplain(t *testing.T) {
-	b := newBed(t, kubeletsim.Options{})
-	b.lay("specs.d/logger.yaml", logger("logger:1"))
-	b.run()
-	b.phase(api.PhaseAvailable)
-	before := b.identity()
-	plan, err := b.client.Plan(t.Context(), api.PlanRequest{Files: []api.PlanFile{
-		{Name: "logger.yaml", Data: []byte(logger("logger:2"))},
-		{Name: "other.yaml", Data: []byte(strings.ReplaceAll(logger("other:1", "nodeSelector: {no: where}"), "logger", "other"))},
-	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := map[string]string{}
-	for _, p := range plan.DaemonSets {
-		got[p.DaemonSet] = p.Action
-	}
-	if diff := cmp.Diff(map[string]string{"default/logger": api.PlanReplace, "default/other": api.PlanNone}, got); diff != "" || !plan.Valid {
-		t.Errorf("valid %v, -want +got:\n%s", plan.Valid, diff)
-	}
-	if plan, err = b.client.Plan(t.Context(), api.PlanRequest{Files: []api.PlanFile{{Name: "logger.yaml", Data: []byte("kind: DaemonSet")}}}); err != nil || plan.Valid || len(plan.Problems) == 0 {
-		t.Errorf("plan of a bad file: %+v, %v", plan, err)
-	}
-	diff, err := b.client.Diff(t.Context())
-	if err != nil || len(diff.Items) != 0 {
-		t.Errorf("diff of a host that is as declared: %+v, %v", diff, err)
-	}
-	if d := cmp.Diff(before, b.identity()); d != "" {
-		t.Errorf("planning touched the manifest:\n%s", d)
-	}
-	list, err := b.client.Explain(t.Context(), api.ExplainRequest{DaemonSet: "logger"})
-	if err != nil || len(list.Items) != 1 || !list.Items[0].ShouldRun || list.Items[0].Phase != api.PhaseAvailable {
-		t.Errorf("explain: %+v, %v", list, err)
-	}
-	b.lay("specs.d/elsewhere.yaml", strings.Replace(logger("other:1", "nodeSelector: {no: where}"), "  name: logger", "  name: other\n  namespace: elsewhere", 1))
-	b.eventually("a DaemonSet of another namespace to be found by its name", func() bool {
-		list, err := b.client.Explain(t.Context(), api.ExplainRequest{DaemonSet: "other"})
-		return err == nil && len(list.Items) == 1 && list.Items[0].DaemonSet == "elsewhere/other"
+	virtually(t, func(t *testing.T) {
+		b := newBed(t, kubeletsim.Options{})
+		b.lay("specs.d/logger.yaml", logger("logger:1"))
+		b.run()
+		b.phase(api.PhaseAvailable)
+		before := b.identity()
+		plan, err := b.client.Plan(t.Context(), api.PlanRequest{Files: []api.PlanFile{
+			{Name: "logger.yaml", Data: []byte(logger("logger:2"))},
+			{Name: "other.yaml", Data: []byte(strings.ReplaceAll(logger("other:1", "nodeSelector: {no: where}"), "logger", "other"))},
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := map[string]string{}
+		for _, p := range plan.DaemonSets {
+			got[p.DaemonSet] = p.Action
+		}
+		if diff := cmp.Diff(map[string]string{"default/logger": api.PlanReplace, "default/other": api.PlanNone}, got); diff != "" || !plan.Valid {
+			t.Errorf("valid %v, -want +got:\n%s", plan.Valid, diff)
+		}
+		if plan, err = b.client.Plan(t.Context(), api.PlanRequest{Files: []api.PlanFile{{Name: "logger.yaml", Data: []byte("kind: DaemonSet")}}}); err != nil || plan.Valid || len(plan.Problems) == 0 {
+			t.Errorf("plan of a bad file: %+v, %v", plan, err)
+		}
+		diff, err := b.client.Diff(t.Context())
+		if err != nil || len(diff.Items) != 0 {
+			t.Errorf("diff of a host that is as declared: %+v, %v", diff, err)
+		}
+		if d := cmp.Diff(before, b.identity()); d != "" {
+			t.Errorf("planning touched the manifest:\n%s", d)
+		}
+		list, err := b.client.Explain(t.Context(), api.ExplainRequest{DaemonSet: "logger"})
+		if err != nil || len(list.Items) != 1 || !list.Items[0].ShouldRun || list.Items[0].Phase != api.PhaseAvailable {
+			t.Errorf("explain: %+v, %v", list, err)
+		}
+		b.lay("specs.d/elsewhere.yaml", strings.Replace(logger("other:1", "nodeSelector: {no: where}"), "  name: logger", "  name: other\n  namespace: elsewhere", 1))
+		b.eventually("a DaemonSet of another namespace to be found by its name", func() bool {
+			list, err := b.client.Explain(t.Context(), api.ExplainRequest{DaemonSet: "other"})
+			return err == nil && len(list.Items) == 1 && list.Items[0].DaemonSet == "elsewhere/other"
+		})
+		if _, err := b.client.Explain(t.Context(), api.ExplainRequest{DaemonSet: "nobody"}); err == nil {
+			t.Error("explain of a DaemonSet that is not there is no error")
+		}
 	})
-	if _, err := b.client.Explain(t.Context(), api.ExplainRequest{DaemonSet: "nobody"}); err == nil {
-		t.Error("explain of a DaemonSet that is not there is no error")
-	}
 }
 
 func TestStatusCountsAndObjects(t *testing.T) {
-	b := newBed(t, kubeletsim.Options{})
-	b.lay("specs.d/logger.yaml", logger("logger:1"))
-	b.run()
-	b.phase(api.PhaseAvailable)
-	sets, err := b.client.DaemonSets(t.Context(), client.Selection{})
-	if err != nil || len(sets.Items) != 1 {
-		t.Fatalf("%+v, %v", sets, err)
-	}
-	st := sets.Items[0].Status
-	if st.DesiredNumberScheduled != 1 || st.CurrentNumberScheduled != 1 || st.NumberReady != 1 || st.NumberAvailable != 1 || st.UpdatedNumberScheduled != 1 || st.NumberUnavailable != 0 {
-		t.Errorf("status %+v", st)
-	}
-	nodes, err := b.client.Nodes(t.Context(), client.Selection{})
-	if err != nil || len(nodes.Items) != 1 || nodes.Items[0].Name != "node-1" {
-		t.Errorf("nodes %+v, %v", nodes, err)
-	}
-	pods, err := b.client.Pods(t.Context(), client.Selection{})
-	if err != nil || len(pods.Items) != 1 || pods.Items[0].ResourceVersion == "" {
-		t.Errorf("pods %+v, %v", pods, err)
-	}
+	virtually(t, func(t *testing.T) {
+		b := newBed(t, kubeletsim.Options{})
+		b.lay("specs.d/logger.yaml", logger("logger:1"))
+		b.run()
+		b.phase(api.PhaseAvailable)
+		sets, err := b.client.DaemonSets(t.Context(), client.Selection{})
+		if err != nil || len(sets.Items) != 1 {
+			t.Fatalf("%+v, %v", sets, err)
+		}
+		st := sets.Items[0].Status
+		if st.DesiredNumberScheduled != 1 || st.CurrentNumberScheduled != 1 || st.NumberReady != 1 || st.NumberAvailable != 1 || st.UpdatedNumberScheduled != 1 || st.NumberUnavailable != 0 {
+			t.Errorf("status %+v", st)
+		}
+		nodes, err := b.client.Nodes(t.Context(), client.Selection{})
+		if err != nil || len(nodes.Items) != 1 || nodes.Items[0].Name != "node-1" {
+			t.Errorf("nodes %+v, %v", nodes, err)
+		}
+		pods, err := b.client.Pods(t.Context(), client.Selection{})
+		if err != nil || len(pods.Items) != 1 || pods.Items[0].ResourceVersion == "" {
+			t.Errorf("pods %+v, %v", pods, err)
+		}
+	})
 }
 
 func TestDamagedStateIsSetAside(t *testing.T) {
-	b := newBed(t, kubeletsim.Options{})
-	if err := os.WriteFile(b.path("state/pods.json"), []byte("{broken"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	b.run()
-	entries, err := os.ReadDir(b.path("state"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	found := false
-	for _, e := range entries {
-		found = found || strings.HasPrefix(e.Name(), "pods.json.bad-")
-	}
-	if !found {
-		t.Error("the damaged file is not kept")
-	}
+	virtually(t, func(t *testing.T) {
+		b := newBed(t, kubeletsim.Options{})
+		if err := os.WriteFile(b.path("state/pods.json"), []byte("{broken"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		b.run()
+		entries, err := os.ReadDir(b.path("state"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		found := false
+		for _, e := range entries {
+			found = found || strings.HasPrefix(e.Name(), "pods.json.bad-")
+		}
+		if !found {
+			t.Error("the damaged file is not kept")
+		}
+	})
 }
 
 func TestPacerSpacesAStorm(t *testing.T) {
@@ -420,7 +467,8 @@ func TestPacerSpacesAStorm(t *testing.T) {
 }
 
 func TestMetricsOnTCPOnlyWhenAsked(t *testing.T) {
-	b := newBed(t, kubeletsim.Options{})
+	t.Parallel()
+	b := newMachine(t)
 	opts := b.options()
 	quiet, err := New(opts)
 	if err != nil {
@@ -472,39 +520,41 @@ func TestMetricsOnTCPOnlyWhenAsked(t *testing.T) {
 // What stands while it may not be replaced is cared for as what is wanted is: hand edits are undone, and a pod that the kubelet has given
 // up on is tried again.
 func TestOlderRevisionIsCaredFor(t *testing.T) {
-	b := newBed(t, kubeletsim.Options{Behaviour: func(pod *corev1.Pod) kubeletsim.Behaviour {
-		behaviour := kubeletsim.DefaultBehaviour()
-		if pod.Spec.Containers[0].Image == "logger:evil" {
-			behaviour.Reject, behaviour.Message = "UnexpectedAdmissionError", "no room"
+	virtually(t, func(t *testing.T) {
+		b := newBed(t, kubeletsim.Options{Behaviour: func(pod *corev1.Pod) kubeletsim.Behaviour {
+			behaviour := kubeletsim.DefaultBehaviour()
+			if pod.Spec.Containers[0].Image == "logger:evil" {
+				behaviour.Reject, behaviour.Message = "UnexpectedAdmissionError", "no room"
+			}
+			return behaviour
+		}})
+		paused := func(image string) string {
+			return strings.Replace(logger(image), "metadata:", "metadata:\n  annotations: {daemonsetd.io/paused: \"true\"}", 1)
 		}
-		return behaviour
-	}})
-	paused := func(image string) string {
-		return strings.Replace(logger(image), "metadata:", "metadata:\n  annotations: {daemonsetd.io/paused: \"true\"}", 1)
-	}
-	b.lay("specs.d/logger.yaml", paused("logger:1"))
-	b.run()
-	b.phase(api.PhaseAvailable)
-	old := b.manifests()[0]
-	want, err := os.ReadFile(b.path("manifests", old))
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.lay("specs.d/logger.yaml", paused("logger:2"))
-	b.phase(api.PhaseWaiting)
-	for _, image := range []string{"logger:harmless", "logger:evil"} {
-		b.lay("manifests/"+old, strings.Replace(string(want), "logger:1", image, 1))
-		b.eventually("the restored bytes after "+image, func() bool {
-			got, err := os.ReadFile(b.path("manifests", old))
-			return err == nil && string(got) == string(want)
-		})
+		b.lay("specs.d/logger.yaml", paused("logger:1"))
+		b.run()
+		b.phase(api.PhaseAvailable)
+		old := b.manifests()[0]
+		want, err := os.ReadFile(b.path("manifests", old))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.lay("specs.d/logger.yaml", paused("logger:2"))
 		b.phase(api.PhaseWaiting)
-		b.eventually("the old pod", func() bool {
-			d := b.daemonSet()
-			return d.CurrentRevision != "" && d.CurrentRevision != d.DesiredRevision
-		})
-	}
-	if diff := cmp.Diff([]string{old}, b.manifests()); diff != "" {
-		t.Error(diff)
-	}
+		for _, image := range []string{"logger:harmless", "logger:evil"} {
+			b.lay("manifests/"+old, strings.Replace(string(want), "logger:1", image, 1))
+			b.eventually("the restored bytes after "+image, func() bool {
+				got, err := os.ReadFile(b.path("manifests", old))
+				return err == nil && string(got) == string(want)
+			})
+			b.phase(api.PhaseWaiting)
+			b.eventually("the old pod", func() bool {
+				d := b.daemonSet()
+				return d.CurrentRevision != "" && d.CurrentRevision != d.DesiredRevision
+			})
+		}
+		if diff := cmp.Diff([]string{old}, b.manifests()); diff != "" {
+			t.Error(diff)
+		}
+	})
 }

@@ -50,97 +50,101 @@ func notFound(err error) bool {
 
 // Of one host alone: its rollout, its history, the file that goes back, and going back by it.
 func TestUndoOfARollout(t *testing.T) {
-	b := newBed(t, kubeletsim.Options{})
-	cause := func(text string) string { return `kubernetes.io/change-cause: "` + text + `"` }
-	b.lay("specs.d/logger.yaml", edited(logger("logger:1"), "logger:1", cause("one")))
-	b.run()
-	b.eventually("the first rollout", func() bool { return b.rollout().Done && len(b.revisions(0)) == 1 })
-	first := b.rollout()
-	if _, err := b.client.Undo(t.Context(), api.UndoRequest{DaemonSet: "logger"}); err == nil || !strings.Contains(err.Error(), "no last revision to roll back to") {
-		t.Errorf("undo of the only revision: %v", err)
-	}
-	b.lay("specs.d/logger.yaml", edited(logger("logger:1"), "logger:2", cause("two"), `daemonsetd.io/strict-budget: "true"`))
-	b.eventually("the second rollout", func() bool {
-		return b.rollout().Revision != first.Revision && b.rollout().Done && len(b.revisions(0)) == 2
-	})
-	second := b.rollout()
-	if second.Generation <= first.Generation || second.Counts.Updated != 1 || second.Self.Phase != "Available" || len(second.Hosts) != 1 {
-		t.Errorf("%+v after %+v", second, first)
-	}
-	list := b.revisions(0)
-	if list[0].ChangeCause != "one" || list[1].ChangeCause != "two" || !list[1].Current || !list[1].Running || list[0].Current || list[0].Template != nil {
-		t.Errorf("history %+v", list)
-	}
-	if one := b.revisions(list[0].Number); len(one) != 1 || !strings.Contains(string(one[0].Template), "logger:1") {
-		t.Errorf("revision %d: %+v", list[0].Number, one)
-	}
-	_, err := b.client.Revisions(t.Context(), api.RevisionRequest{DaemonSet: "logger", Revision: 99})
-	_, undoErr := b.client.Undo(t.Context(), api.UndoRequest{DaemonSet: "logger", To: 99})
-	_, noSet := b.client.Rollouts(t.Context(), api.RolloutRequest{DaemonSet: "nope"})
-	for _, err := range []error{err, undoErr, noSet} {
-		if !notFound(err) {
-			t.Errorf("%v, want not found", err)
+	virtually(t, func(t *testing.T) {
+		b := newBed(t, kubeletsim.Options{})
+		cause := func(text string) string { return `kubernetes.io/change-cause: "` + text + `"` }
+		b.lay("specs.d/logger.yaml", edited(logger("logger:1"), "logger:1", cause("one")))
+		b.run()
+		b.eventually("the first rollout", func() bool { return b.rollout().Done && len(b.revisions(0)) == 1 })
+		first := b.rollout()
+		if _, err := b.client.Undo(t.Context(), api.UndoRequest{DaemonSet: "logger"}); err == nil || !strings.Contains(err.Error(), "no last revision to roll back to") {
+			t.Errorf("undo of the only revision: %v", err)
 		}
-	}
-	res, err := b.client.Undo(t.Context(), api.UndoRequest{DaemonSet: "logger"})
-	if err != nil || res.To.Number != list[0].Number || res.From.Number != list[1].Number || res.Same || res.Source != b.path("specs.d", "logger.yaml") {
-		t.Fatalf("%+v, %v", res, err)
-	}
-	if !strings.Contains(res.Document, "daemonsetd.io/strict-budget") || !strings.Contains(res.Document, "change-cause: one") {
-		t.Errorf("the document does not have what is beside the template, and the cause of the time:\n%s", res.Document)
-	}
-	if same, err := b.client.Undo(t.Context(), api.UndoRequest{DaemonSet: "logger", To: list[1].Number}); err != nil || !same.Same {
-		t.Errorf("undo to what there is: %+v, %v", same, err)
-	}
-	b.lay("specs.d/logger.yaml", res.Document)
-	b.eventually("the way back", func() bool { return b.rollout().Revision == first.Revision && b.rollout().Done })
-	b.eventually("the old revision under a new number", func() bool {
-		now := b.revisions(0)
-		return len(now) == 2 && now[1].Revision == first.Revision && now[1].Number > list[1].Number && now[1].ChangeCause == "one"
+		b.lay("specs.d/logger.yaml", edited(logger("logger:1"), "logger:2", cause("two"), `daemonsetd.io/strict-budget: "true"`))
+		b.eventually("the second rollout", func() bool {
+			return b.rollout().Revision != first.Revision && b.rollout().Done && len(b.revisions(0)) == 2
+		})
+		second := b.rollout()
+		if second.Generation <= first.Generation || second.Counts.Updated != 1 || second.Self.Phase != "Available" || len(second.Hosts) != 1 {
+			t.Errorf("%+v after %+v", second, first)
+		}
+		list := b.revisions(0)
+		if list[0].ChangeCause != "one" || list[1].ChangeCause != "two" || !list[1].Current || !list[1].Running || list[0].Current || list[0].Template != nil {
+			t.Errorf("history %+v", list)
+		}
+		if one := b.revisions(list[0].Number); len(one) != 1 || !strings.Contains(string(one[0].Template), "logger:1") {
+			t.Errorf("revision %d: %+v", list[0].Number, one)
+		}
+		_, err := b.client.Revisions(t.Context(), api.RevisionRequest{DaemonSet: "logger", Revision: 99})
+		_, undoErr := b.client.Undo(t.Context(), api.UndoRequest{DaemonSet: "logger", To: 99})
+		_, noSet := b.client.Rollouts(t.Context(), api.RolloutRequest{DaemonSet: "nope"})
+		for _, err := range []error{err, undoErr, noSet} {
+			if !notFound(err) {
+				t.Errorf("%v, want not found", err)
+			}
+		}
+		res, err := b.client.Undo(t.Context(), api.UndoRequest{DaemonSet: "logger"})
+		if err != nil || res.To.Number != list[0].Number || res.From.Number != list[1].Number || res.Same || res.Source != b.path("specs.d", "logger.yaml") {
+			t.Fatalf("%+v, %v", res, err)
+		}
+		if !strings.Contains(res.Document, "daemonsetd.io/strict-budget") || !strings.Contains(res.Document, "change-cause: one") {
+			t.Errorf("the document does not have what is beside the template, and the cause of the time:\n%s", res.Document)
+		}
+		if same, err := b.client.Undo(t.Context(), api.UndoRequest{DaemonSet: "logger", To: list[1].Number}); err != nil || !same.Same {
+			t.Errorf("undo to what there is: %+v, %v", same, err)
+		}
+		b.lay("specs.d/logger.yaml", res.Document)
+		b.eventually("the way back", func() bool { return b.rollout().Revision == first.Revision && b.rollout().Done })
+		b.eventually("the old revision under a new number", func() bool {
+			now := b.revisions(0)
+			return len(now) == 2 && now[1].Revision == first.Revision && now[1].Number > list[1].Number && now[1].ChangeCause == "one"
+		})
+		plan, err := b.client.Plan(t.Context(), api.PlanRequest{Files: []api.PlanFile{{Name: "logger.yaml", Data: []byte(logger("logger:3"))}}})
+		if err != nil || plan.DaemonSets[0].Action != api.PlanReplace || plan.DaemonSets[0].Fleet != nil {
+			t.Errorf("a plan without gossip: %+v, %v", plan, err)
+		}
 	})
-	plan, err := b.client.Plan(t.Context(), api.PlanRequest{Files: []api.PlanFile{{Name: "logger.yaml", Data: []byte(logger("logger:3"))}}})
-	if err != nil || plan.DaemonSets[0].Action != api.PlanReplace || plan.DaemonSets[0].Fleet != nil {
-		t.Errorf("a plan without gossip: %+v, %v", plan, err)
-	}
 }
 
 // With OnDelete a pod stays until somebody asks for its replacement.
 func TestReplaceOnThisHost(t *testing.T) {
-	b := newBed(t, kubeletsim.Options{})
-	onDelete := func(image string) string {
-		return strings.Replace(logger(image), "spec:\n", "spec:\n  updateStrategy: {type: OnDelete}\n", 1)
-	}
-	replace := func() (*api.ReplaceResult, error) {
-		return b.client.Replace(t.Context(), api.ReplaceRequest{DaemonSet: "logger"})
-	}
-	refused := func(want string) {
-		t.Helper()
-		if _, err := replace(); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%v, want %q", err, want)
+	virtually(t, func(t *testing.T) {
+		b := newBed(t, kubeletsim.Options{})
+		onDelete := func(image string) string {
+			return strings.Replace(logger(image), "spec:\n", "spec:\n  updateStrategy: {type: OnDelete}\n", 1)
 		}
-	}
-	b.lay("specs.d/logger.yaml", logger("logger:1"))
-	b.run()
-	b.phase(api.PhaseAvailable)
-	refused("has the update strategy RollingUpdate")
-	b.lay("specs.d/logger.yaml", onDelete("logger:1"))
-	b.eventually("the strategy", func() bool { return b.rollout().Strategy == "OnDelete" })
-	refused("has the revision of the file")
-	b.lay("specs.d/logger.yaml", onDelete("logger:2"))
-	b.eventually("the new file", func() bool { return len(b.rollout().Held) == 1 })
-	if r := b.rollout(); r.Done || !strings.Contains(r.Held[0].Reason, "dsctl rollout replace") || r.Held[0].Hosts.Count != 1 || r.Self.Hold == "" {
-		t.Errorf("%+v", r)
-	}
-	old := b.daemonSet().CurrentRevision
-	res, err := replace()
-	if err != nil || !res.Started || res.Node != "node-1" || res.From != old || res.To == old {
-		t.Fatalf("%+v, %v", res, err)
-	}
-	b.runs(res.To)
-	if err := os.Remove(b.path("specs.d/logger.yaml")); err != nil {
-		t.Fatal(err)
-	}
-	b.eventually("the DaemonSet to go", func() bool { _, err := replace(); return notFound(err) })
+		replace := func() (*api.ReplaceResult, error) {
+			return b.client.Replace(t.Context(), api.ReplaceRequest{DaemonSet: "logger"})
+		}
+		refused := func(want string) {
+			t.Helper()
+			if _, err := replace(); err == nil || !strings.Contains(err.Error(), want) {
+				t.Errorf("%v, want %q", err, want)
+			}
+		}
+		b.lay("specs.d/logger.yaml", logger("logger:1"))
+		b.run()
+		b.phase(api.PhaseAvailable)
+		refused("has the update strategy RollingUpdate")
+		b.lay("specs.d/logger.yaml", onDelete("logger:1"))
+		b.eventually("the strategy", func() bool { return b.rollout().Strategy == "OnDelete" })
+		refused("has the revision of the file")
+		b.lay("specs.d/logger.yaml", onDelete("logger:2"))
+		b.eventually("the new file", func() bool { return len(b.rollout().Held) == 1 })
+		if r := b.rollout(); r.Done || !strings.Contains(r.Held[0].Reason, "dsctl rollout replace") || r.Held[0].Hosts.Count != 1 || r.Self.Hold == "" {
+			t.Errorf("%+v", r)
+		}
+		old := b.daemonSet().CurrentRevision
+		res, err := replace()
+		if err != nil || !res.Started || res.Node != "node-1" || res.From != old || res.To == old {
+			t.Fatalf("%+v, %v", res, err)
+		}
+		b.runs(res.To)
+		if err := os.Remove(b.path("specs.d/logger.yaml")); err != nil {
+			t.Fatal(err)
+		}
+		b.eventually("the DaemonSet to go", func() bool { _, err := replace(); return notFound(err) })
+	})
 }
 
 // ageRollouts makes a host that has stopped forget that DaemonSets were placed on it lately.
@@ -169,82 +173,83 @@ func (b *bed) ageRollouts() {
 
 // Two hosts: what each shows of both, before, during and after a rollout, and what a plan says of it.
 func TestRolloutOverTheFleet(t *testing.T) {
-	t.Parallel()
-	key := keyring.Generate()
-	a := member(t, "a", "127.77.5.1", key, "")
-	b := member(t, "b", "127.77.5.2", key, "127.77.5.1:17947")
-	stopA, stopB := a.run(), b.run()
-	for _, h := range []*bed{a, b} {
-		h.lay("specs.d/logger.yaml", logger("logger:1"))
-	}
-	for _, h := range []*bed{a, b} {
-		h.eventually("both are available", func() bool { r := h.rollout(); return r.Done && r.Counts.Desired == 2 && r.Counts.Available == 2 })
-	}
-	planned := func(text string) *api.FleetPlan {
-		t.Helper()
-		res, err := a.client.Plan(t.Context(), api.PlanRequest{Files: []api.PlanFile{{Name: "logger.yaml", Data: []byte(text)}}})
-		if err != nil || len(res.DaemonSets) == 0 {
-			t.Fatalf("%+v, %v", res, err)
+	virtually(t, func(t *testing.T) {
+		net, key := network(), keyring.Generate()
+		a := member(t, net, "a", 1, key)
+		b := member(t, net, "b", 2, key, a)
+		stopA, stopB := a.run(), b.run()
+		for _, h := range []*bed{a, b} {
+			h.lay("specs.d/logger.yaml", logger("logger:1"))
 		}
-		return res.DaemonSets[0].Fleet
-	}
-	p := planned(logger("logger:2"))
-	if p == nil || p.Replace.Count != 2 || p.Budget != 1 || len(p.Waves) != 2 || p.ReplaceSeconds != 0 || p.Blocked ||
-		!slices.ContainsFunc(p.Holds, func(s string) bool { return strings.HasPrefix(s, "this host: placed less than 10 minutes ago") }) {
-		t.Errorf("plan of a replacement of what is new: %+v", p)
-	}
-	stopA()
-	stopB()
-	a.ageRollouts()
-	b.ageRollouts()
-	a.run()
-	stopB = b.run()
-	a.eventually("both are back", func() bool { r := a.rollout(); return r.Done && r.Counts.Available == 2 && r.Counts.Unknown == 0 })
+		for _, h := range []*bed{a, b} {
+			h.eventually("both are available", func() bool { r := h.rollout(); return r.Done && r.Counts.Desired == 2 && r.Counts.Available == 2 })
+		}
+		planned := func(text string) *api.FleetPlan {
+			t.Helper()
+			res, err := a.client.Plan(t.Context(), api.PlanRequest{Files: []api.PlanFile{{Name: "logger.yaml", Data: []byte(text)}}})
+			if err != nil || len(res.DaemonSets) == 0 {
+				t.Fatalf("%+v, %v", res, err)
+			}
+			return res.DaemonSets[0].Fleet
+		}
+		p := planned(logger("logger:2"))
+		if p == nil || p.Replace.Count != 2 || p.Budget != 1 || len(p.Waves) != 2 || p.ReplaceSeconds != 0 || p.Blocked ||
+			!slices.ContainsFunc(p.Holds, func(s string) bool { return strings.HasPrefix(s, "this host: placed less than 10 minutes ago") }) {
+			t.Errorf("plan of a replacement of what is new: %+v", p)
+		}
+		stopA()
+		stopB()
+		a.ageRollouts()
+		b.ageRollouts()
+		a.run()
+		stopB = b.run()
+		a.eventually("both are back", func() bool { r := a.rollout(); return r.Done && r.Counts.Available == 2 && r.Counts.Unknown == 0 })
 
-	if p := planned(logger("logger:1")); p != nil {
-		t.Errorf("plan of what there is: %+v", p)
-	}
-	if p := planned(logger("logger:2")); p == nil || len(p.Holds) != 0 || p.Blocked {
-		t.Errorf("plan: %+v", p)
-	}
-	if p := planned(logger("logger:1", "nodeSelector: {kubernetes.io/hostname: b}")); p == nil || !cmp.Equal(p.Lose.Names, []string{"a"}) || !cmp.Equal(p.Replace.Names, []string{"b"}) {
-		t.Errorf("plan of another place: %+v", p)
-	}
-	if p := planned(strings.ReplaceAll(logger("other:1"), "name: logger", "name: other")); p == nil || !cmp.Equal(p.Lose.Names, []string{"a", "b"}) {
-		t.Errorf("plan of a file without it: %+v", p)
-	}
+		if p := planned(logger("logger:1")); p != nil {
+			t.Errorf("plan of what there is: %+v", p)
+		}
+		if p := planned(logger("logger:2")); p == nil || len(p.Holds) != 0 || p.Blocked {
+			t.Errorf("plan: %+v", p)
+		}
+		if p := planned(logger("logger:1", "nodeSelector: {kubernetes.io/hostname: b}")); p == nil || !cmp.Equal(p.Lose.Names, []string{"a"}) || !cmp.Equal(p.Replace.Names, []string{"b"}) {
+			t.Errorf("plan of another place: %+v", p)
+		}
+		if p := planned(strings.ReplaceAll(logger("other:1"), "name: logger", "name: other")); p == nil || !cmp.Equal(p.Lose.Names, []string{"a", "b"}) {
+			t.Errorf("plan of a file without it: %+v", p)
+		}
 
-	for _, h := range []*bed{a, b} {
-		h.eventually("it has heard enough", func() bool {
-			list, err := h.client.Rollouts(t.Context(), api.RolloutRequest{})
-			return err == nil && list.Fleet && list.Settled
+		for _, h := range []*bed{a, b} {
+			h.eventually("it has heard enough", func() bool {
+				list, err := h.client.Rollouts(t.Context(), api.RolloutRequest{})
+				return err == nil && list.Fleet && list.Settled
+			})
+		}
+		// The file comes to a alone: b has the older one, and stands in its way.
+		a.lay("specs.d/logger.yaml", logger("logger:2"))
+		a.eventually("a waits for b", func() bool {
+			r := a.rollout()
+			return len(r.Blockers) == 1 && r.Blockers[0].Reason == "OlderFile" && strings.HasPrefix(r.Blockers[0].Text, "b has generation ") && cmp.Equal(r.Waiting.Names, []string{"a"})
 		})
-	}
-	// The file comes to a alone: b has the older one, and stands in its way.
-	a.lay("specs.d/logger.yaml", logger("logger:2"))
-	a.eventually("a waits for b", func() bool {
-		r := a.rollout()
-		return len(r.Blockers) == 1 && r.Blockers[0].Reason == "OlderFile" && strings.HasPrefix(r.Blockers[0].Text, "b has generation ") && cmp.Equal(r.Waiting.Names, []string{"a"})
+		b.lay("specs.d/logger.yaml", logger("logger:2"))
+		for _, h := range []*bed{a, b} {
+			h.eventually("both have the new revision", func() bool { r := h.rollout(); return r.Done && r.Counts.Updated == 2 && len(r.Hosts) == 2 })
+		}
+		a.eventually("the status of the DaemonSet is the fleet's", func() bool {
+			list, err := a.client.DaemonSets(t.Context(), client.Selection{})
+			return err == nil && list.Items[0].Status.DesiredNumberScheduled == 2 && list.Items[0].Status.UpdatedNumberScheduled == 2 && list.Items[0].Status.NumberAvailable == 2
+		})
+		if p := planned(logger("logger:3")); p == nil || p.ReplaceSeconds <= 0 || p.EstimateSeconds < 1.9*p.ReplaceSeconds {
+			t.Errorf("plan after a rollout: %+v", p)
+		}
+		stopB()
+		a.eventually("b is down", func() bool {
+			r := a.rollout()
+			return len(r.Unknown) == 1 && r.Unknown[0].Reason == "it is down" && cmp.Equal(r.Unknown[0].Hosts.Names, []string{"b"}) && !r.Done
+		})
+		if p := planned(logger("logger:3")); p == nil || !p.Blocked || len(p.Blockers) != 1 || p.Blockers[0].Text != "b is down" {
+			t.Errorf("plan with a host that is down: %+v", p)
+		}
 	})
-	b.lay("specs.d/logger.yaml", logger("logger:2"))
-	for _, h := range []*bed{a, b} {
-		h.eventually("both have the new revision", func() bool { r := h.rollout(); return r.Done && r.Counts.Updated == 2 && len(r.Hosts) == 2 })
-	}
-	a.eventually("the status of the DaemonSet is the fleet's", func() bool {
-		list, err := a.client.DaemonSets(t.Context(), client.Selection{})
-		return err == nil && list.Items[0].Status.DesiredNumberScheduled == 2 && list.Items[0].Status.UpdatedNumberScheduled == 2 && list.Items[0].Status.NumberAvailable == 2
-	})
-	if p := planned(logger("logger:3")); p == nil || p.ReplaceSeconds <= 0 || p.EstimateSeconds < 1.9*p.ReplaceSeconds {
-		t.Errorf("plan after a rollout: %+v", p)
-	}
-	stopB()
-	a.eventually("b is down", func() bool {
-		r := a.rollout()
-		return len(r.Unknown) == 1 && r.Unknown[0].Reason == "it is down" && cmp.Equal(r.Unknown[0].Hosts.Names, []string{"b"}) && !r.Done
-	})
-	if p := planned(logger("logger:3")); p == nil || !p.Blocked || len(p.Blockers) != 1 || p.Blockers[0].Text != "b is down" {
-		t.Errorf("plan with a host that is down: %+v", p)
-	}
 }
 
 // What a rollout shows follows from the members' states alone.

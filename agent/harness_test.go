@@ -5,27 +5,47 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/hashicorp/memberlist"
 	"github.com/rs/zerolog"
 
 	"github.com/daemonsetd/daemonsetd/agent/api"
 	"github.com/daemonsetd/daemonsetd/agent/api/client"
 	"github.com/daemonsetd/daemonsetd/agent/config"
 	"github.com/daemonsetd/daemonsetd/agent/systemd"
+	"github.com/daemonsetd/daemonsetd/gossip/memnet"
 	"github.com/daemonsetd/daemonsetd/internal/base/diag"
 	"github.com/daemonsetd/daemonsetd/test/kubeletsim"
+	"github.com/daemonsetd/daemonsetd/test/virtual"
 )
 
-// bed is one host in temporary directories: a simulated kubelet that goes on when the agent stops, as in life.
+func TestMain(m *testing.M) { os.Exit(virtual.Main(m)) }
+
+// virtually runs a test in virtual time, beside others. What it makes is gone at its end; memberlist's goroutines, for which nobody
+// can wait, get the time for it.
+func virtually(t *testing.T, do func(t *testing.T)) {
+	t.Helper()
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		t.Cleanup(func() { time.Sleep(2 * time.Minute) })
+		do(t)
+	})
+}
+
+// bed is one host in a directory of its own: a simulated kubelet that goes on when the agent stops, as in life. In virtual time its agent
+// has nothing of the machine but the disk; a bed of newMachine has sockets and watches too.
 type bed struct {
 	t       *testing.T
 	dir     string
@@ -33,48 +53,68 @@ type bed struct {
 	kubelet *kubeletsim.Kubelet
 	client  *client.Client
 	next    func(*config.Config) error
+	// machine: sockets and watches are the machine's.
+	machine bool
+	// net is what the hosts of one test gossip over; nil where there is one host.
+	net *memnet.Network
 	// surges: two pods of one DaemonSet may run at once.
 	surges bool
 
 	mu       sync.Mutex
 	notified []string
+	// agent is the one that runs or ran last, api where it is asked.
+	agent *Agent
+	api   *virtual.Listener
 }
 
-// newBed starts the kubelet; behave may be nil.
+// newBed makes a host in virtual time.
 func newBed(t *testing.T, opts kubeletsim.Options) *bed {
 	t.Helper()
-	t.Parallel()
-	return newHostBed(t, opts)
+	opts.Manual, opts.ScanEvery = true, kubeletScan
+	b := makeBed(t, opts)
+	b.cfg.Kubelet.URL, b.cfg.Kubelet.HealthzURL = "http://127.0.0.1:10250", "http://127.0.0.1:10248/healthz"
+	b.complete(client.Config{Dial: b.dial})
+	return b
 }
 
-// newHostBed is newBed for one of several hosts of a test, which says itself that it is parallel.
-func newHostBed(t *testing.T, opts kubeletsim.Options) *bed {
+// kubeletScan is how often a kubelet looks at its directory, which stands for inotify.
+const kubeletScan = 20 * time.Millisecond
+
+// newMachine makes a host in real time whose agent and kubelet have sockets and watches. What is waited for there has to come by an event:
+// no test waits for seconds.
+func newMachine(t *testing.T) *bed {
 	t.Helper()
-	// A socket's path is short, and t.TempDir has the test's name in it.
-	dir, err := os.MkdirTemp("", "ds")
+	b := makeBed(t, kubeletsim.Options{})
+	b.machine = true
+	server, err := b.kubelet.Listen()
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	b := &bed{t: t, dir: dir, cfg: config.Default()}
+	t.Cleanup(func() { _ = server.Close() })
+	b.cfg.Kubelet.URL, b.cfg.Kubelet.HealthzURL = server.URL, server.URL+"/healthz"
+	b.complete(client.Config{Socket: b.path("run", "agent.sock")})
+	return b
+}
+
+// makeBed makes the directories and starts the kubelet.
+func makeBed(t *testing.T, opts kubeletsim.Options) *bed {
+	t.Helper()
+	b := &bed{t: t, dir: shortDir(t), cfg: config.Default()}
 	for _, d := range []string{"specs.d", "manifests", "state", "run"} {
 		if err := os.Mkdir(b.path(d), 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
 	opts.Dir, opts.NodeName = b.path("manifests"), cmp.Or(opts.NodeName, "node-1")
+	var err error
 	if b.kubelet, err = kubeletsim.New(opts); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { defer close(done); _ = b.kubelet.Run(ctx) }()
-	server, err := b.kubelet.Listen()
-	if err != nil {
-		t.Fatal(err)
-	}
+	<-b.kubelet.Ready()
 	t.Cleanup(func() {
-		_ = server.Close()
 		cancel()
 		<-done
 		for _, v := range b.kubelet.Violations() {
@@ -86,14 +126,48 @@ func newHostBed(t *testing.T, opts kubeletsim.Options) *bed {
 	})
 	b.cfg.SpecsDir, b.cfg.NodeFile, b.cfg.ManifestsDir = b.path("specs.d"), b.path("node.yaml"), b.path("manifests")
 	b.cfg.StateDir, b.cfg.RuntimeDir, b.cfg.NodeName = b.path("state"), b.path("run"), opts.NodeName
-	b.cfg.Gossip.KeyFile, b.cfg.MembersFile = "", ""
-	b.cfg.Kubelet.Config, b.cfg.Kubelet.URL, b.cfg.Kubelet.HealthzURL = b.path("kubelet.yaml"), server.URL, server.URL+"/healthz"
-	if err := b.cfg.Complete(); err != nil {
+	b.cfg.Gossip.KeyFile, b.cfg.MembersFile, b.cfg.Kubelet.Config = "", "", b.path("kubelet.yaml")
+	return b
+}
+
+// shortDir is a temporary directory in which a socket's path is short: t.TempDir has the test's name in it. It is in memory where it can
+// be, as nothing here looks at what a disk does.
+func shortDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("/dev/shm", "ds")
+	if err != nil {
+		dir, err = os.MkdirTemp("", "ds")
+	}
+	if err != nil {
 		t.Fatal(err)
 	}
-	b.client = client.New(client.Config{Socket: b.cfg.Socket})
-	t.Cleanup(b.client.Close)
-	return b
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
+// complete is the end of making a bed.
+func (b *bed) complete(c client.Config) {
+	b.t.Helper()
+	if err := b.cfg.Complete(); err != nil {
+		b.t.Fatal(err)
+	}
+	b.client = client.New(c)
+	b.t.Cleanup(b.client.Close)
+}
+
+// dial connects to the agent that runs.
+func (b *bed) dial(ctx context.Context) (net.Conn, error) {
+	if b.machine {
+		var d net.Dialer
+		return d.DialContext(ctx, "unix", b.cfg.Socket)
+	}
+	b.mu.Lock()
+	l := b.api
+	b.mu.Unlock()
+	if l == nil {
+		return nil, errors.New("no agent was started")
+	}
+	return l.Dial(ctx)
 }
 
 func (b *bed) path(elem ...string) string {
@@ -102,7 +176,7 @@ func (b *bed) path(elem ...string) string {
 
 // options is how the bed makes an agent.
 func (b *bed) options() Options {
-	return Options{
+	opts := Options{
 		Config: b.cfg, Logger: zerolog.New(io.Discard), Version: api.Build(""),
 		Notifier: systemd.Notifier{Send: func(s string) error {
 			b.mu.Lock()
@@ -122,6 +196,28 @@ func (b *bed) options() Options {
 			return c, nil, nil
 		},
 	}
+	if !b.machine {
+		opts.Simulation = &Simulation{Gossip: b.transport, Kubelet: b.kubelet.Transport(), API: virtual.NewListener()}
+	}
+	return opts
+}
+
+// notifications are what the service manager was told, without its status lines.
+func (b *bed) notifications() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var got []string
+	for _, s := range b.notified {
+		if !strings.HasPrefix(s, "STATUS=") {
+			got = append(got, s)
+		}
+	}
+	return got
+}
+
+// transport is the host's place in the network.
+func (b *bed) transport() memberlist.NodeAwareTransport {
+	return b.net.Listen(netip.MustParseAddrPort(b.cfg.Gossip.Bind))
 }
 
 // run starts an agent and returns how to stop it; it is stopped at the end of the test at the latest.
@@ -136,6 +232,11 @@ func (b *bed) runWith(opts Options) (stop func()) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
+	b.mu.Lock()
+	if b.agent = a; !b.machine {
+		b.api, _ = opts.Simulation.API.(*virtual.Listener)
+	}
+	b.mu.Unlock()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
@@ -154,15 +255,19 @@ func (b *bed) runWith(opts Options) (stop func()) {
 	return stop
 }
 
-// patience is how long a test waits for anything; on a busy machine everything is slow.
-const patience = time.Minute
+const (
+	// patience is how long a test waits for anything; of a machine, which may be busy and where everything is slow then, as of virtual time.
+	patience = time.Minute
+	// glance is how often it looks.
+	glance = 20 * time.Millisecond
+)
 
 // eventually waits for something that other goroutines and processes bring about.
 func (b *bed) eventually(what string, ok func() bool) {
 	b.t.Helper()
 	limit := time.NewTimer(patience)
 	defer limit.Stop()
-	tick := time.NewTicker(10 * time.Millisecond)
+	tick := time.NewTicker(glance)
 	defer tick.Stop()
 	for !ok() {
 		select {
@@ -172,6 +277,15 @@ func (b *bed) eventually(what string, ok func() bool) {
 			b.t.Fatalf("waited in vain for: %s\nstatus %s, %v\nmanifests %v", what, text, err, b.manifests())
 		case <-tick.C:
 		}
+	}
+}
+
+// wake tells the agent of a changed file where no watch does.
+func (b *bed) wake() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.agent != nil && !b.machine {
+		b.agent.Wake()
 	}
 }
 
@@ -185,6 +299,7 @@ func (b *bed) lay(name, text string) {
 	if err := os.Rename(temp, b.path(name)); err != nil {
 		b.t.Fatal(err)
 	}
+	b.wake()
 }
 
 func (b *bed) remove(name string) {
@@ -192,6 +307,7 @@ func (b *bed) remove(name string) {
 	if err := os.Remove(b.path(name)); err != nil {
 		b.t.Fatal(err)
 	}
+	b.wake()
 }
 
 // manifests are the visible files of the kubelet's directory.
@@ -251,10 +367,7 @@ func nodeFile(spec string) string { return "apiVersion: v1\nkind: Node\n" + spec
 // get is the body of a GET on the socket.
 func (b *bed) get(path string) string {
 	b.t.Helper()
-	c := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		var d net.Dialer
-		return d.DialContext(ctx, "unix", b.cfg.Socket)
-	}}}
+	c := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return b.dial(ctx) }}}
 	defer c.CloseIdleConnections()
 	req, err := http.NewRequestWithContext(b.t.Context(), http.MethodGet, "http://daemonsetd"+path, http.NoBody)
 	if err != nil {

@@ -2,16 +2,19 @@ package agent
 
 import (
 	"fmt"
+	"net"
 	"net/http"
+	"os"
 
 	"github.com/hashicorp/memberlist"
 
+	"github.com/daemonsetd/daemonsetd/agent/api"
 	"github.com/daemonsetd/daemonsetd/gossip/record"
 )
 
 // Simulation is what an agent has in place of the machine's sockets and watches, so that many run in one process and in
-// virtual time (testing/synctest): the system's calls to wait would keep that from passing. Such an agent serves no API and is
-// told by Wake that a file has changed; everything else is as it is outside.
+// virtual time (testing/synctest): the system's calls to wait would keep that from passing. Such an agent is told by Wake that a
+// file has changed; everything else is as it is outside.
 type Simulation struct {
 	// Gossip makes what carries packets and streams.
 	Gossip func() memberlist.NodeAwareTransport
@@ -19,6 +22,14 @@ type Simulation struct {
 	Verify func(r record.Record, cluster string) error
 	// Kubelet is in place of connections to the kubelet.
 	Kubelet http.RoundTripper
+	// API is where the API is served, nothing that waits on the operating system; nil: it is not served. Who connects counts as the
+	// user whom the agent runs as.
+	API net.Listener
+}
+
+// ownUser is who asks over Simulation.API.
+func ownUser(net.Conn) (api.Peer, error) {
+	return api.Peer{UID: uint32(os.Geteuid())}, nil //nolint:gosec // Linux has no negative ones
 }
 
 // Wake has everything read again, as a watch would.

@@ -38,6 +38,8 @@ type Config struct {
 	// RetryFor is how long to go on trying while the socket is there and nobody listens, which is so while the agent
 	// restarts; 0 means 2 seconds, a negative value not to try again.
 	RetryFor time.Duration
+	// Dial connects to the agent in place of the socket, for an agent in the same process; nil: the socket is opened.
+	Dial func(ctx context.Context) (net.Conn, error)
 }
 
 // Client asks one agent. Its methods may be called from several goroutines.
@@ -56,9 +58,12 @@ func New(cfg Config) *Client {
 		cfg.RetryFor = 2 * time.Second
 	}
 	c := &Client{cfg: cfg}
+	if cfg.Dial == nil {
+		c.cfg.Dial = c.dial
+	}
 	c.http = &http.Client{
 		Transport: &http.Transport{
-			DialContext:        func(ctx context.Context, _, _ string) (net.Conn, error) { return c.dial(ctx) },
+			DialContext:        func(ctx context.Context, _, _ string) (net.Conn, error) { return c.cfg.Dial(ctx) },
 			DisableCompression: true,
 			MaxIdleConns:       1,
 			IdleConnTimeout:    10 * time.Second,
