@@ -25,6 +25,7 @@ import (
 
 	"github.com/daemonsetd/daemonsetd/agent/api"
 	"github.com/daemonsetd/daemonsetd/agent/config"
+	"github.com/daemonsetd/daemonsetd/agent/health"
 	"github.com/daemonsetd/daemonsetd/agent/kubelet"
 	"github.com/daemonsetd/daemonsetd/agent/metrics"
 	"github.com/daemonsetd/daemonsetd/agent/node"
@@ -79,6 +80,8 @@ type Agent struct {
 	log      zerolog.Logger
 	metrics  *metrics.Metrics
 	registry *registry.Registry
+	events   *health.Events
+	board    *health.Board
 	loader   *spec.Loader
 	nodes    *node.Manager
 	store    *manifestdir.Store
@@ -103,7 +106,6 @@ type Agent struct {
 	peerCache peerCache
 	rendered  map[*spec.DaemonSet]*rendered
 	phases    map[string]plan.Phase
-	health    map[string]api.HealthItem
 	acting    acting
 	stopped   stopwatch
 	ready     bool
@@ -127,7 +129,7 @@ func New(opts Options) (_ *Agent, err error) {
 	}
 	a := &Agent{
 		opts: opts, cfg: opts.Config, log: opts.Logger, requests: make(chan request), ended: make(chan struct{}), rendered: map[*spec.DaemonSet]*rendered{}, fleet: &fleetPart{},
-		phases: map[string]plan.Phase{}, health: map[string]api.HealthItem{}, stopped: stopwatch{pods: map[string]watched{}},
+		phases: map[string]plan.Phase{}, stopped: stopwatch{pods: map[string]watched{}},
 	}
 	defer func() {
 		if err != nil {
@@ -187,6 +189,8 @@ func (a *Agent) openInputs() error {
 	}
 	a.metrics = metrics.New(a.opts.Version.Version)
 	a.registry = registry.New(registry.Config{Host: a.cfg.NodeName})
+	a.events = health.NewEvents(a.registry, a.metrics.Events, a.cfg.NodeName)
+	a.board = health.NewBoard(a.log, a.events)
 	return nil
 }
 

@@ -19,9 +19,9 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
-	"github.com/daemonsetd/daemonsetd/agent/api"
 	"github.com/daemonsetd/daemonsetd/agent/config"
 	"github.com/daemonsetd/daemonsetd/agent/fleet"
+	"github.com/daemonsetd/daemonsetd/agent/health"
 	"github.com/daemonsetd/daemonsetd/agent/pace"
 	"github.com/daemonsetd/daemonsetd/agent/roster"
 	"github.com/daemonsetd/daemonsetd/gossip"
@@ -142,9 +142,8 @@ func (f *fleetPart) stray(mode config.GossipMode) error {
 
 // reportOff tells why gossip is wanted and not there; nil: it is there, or not wanted.
 func (f *fleetPart) reportOff(err error) {
-	f.a.when(err != nil, "Gossip", api.SeverityError,
-		fmt.Sprintf("gossip is off: %v; everything on this host works, but it is not seen by the others, and no available pod is replaced", err),
-		"correct it; it is tried again by itself, and at once with dsctl reload")
+	f.a.board.When(err != nil, health.Gossip,
+		fmt.Sprintf("gossip is off: %v; everything on this host works, but it is not seen by the others, and no available pod is replaced", err))
 }
 
 // member makes the gossip node.
@@ -316,7 +315,7 @@ func (f *fleetPart) tookRoster(r rosterRead) {
 // reportRoster tells what is wrong with the file, if anything.
 func (f *fleetPart) reportRoster(problems diag.List) {
 	problem := firstError(problems)
-	f.a.when(problem != "", "MembersFile", api.SeverityError, "the list of members cannot be used; what it said before stays in effect: "+problem, "correct the file, then: dsctl reload")
+	f.a.board.When(problem != "", health.MembersFile, "the list of members cannot be used; what it said before stays in effect: "+problem)
 }
 
 func ignoreMissing(err error) error {
@@ -504,12 +503,12 @@ func (f *fleetPart) note(v *view) {
 		AgentVersion: f.a.opts.Version.Version, Kubelet: seen.kubelet, Specs: fleet.DigestOfFiles(files), Started: f.a.opts.StartedAt,
 	})
 	f.put(fleet.SectionNode, body, err)
-	f.a.when(!left.IsZero(), "NodeTooLarge", api.SeverityWarning,
-		"the node has more than other hosts can be told; left out: "+left.Counts().String(), "use fewer or shorter labels, annotations and taints")
+	f.a.board.When(!left.IsZero(), health.NodeTooLarge,
+		"the node has more than other hosts can be told; left out: "+left.Counts().String())
 	body, missing, err := fleet.EncodeSpecs(files, seen.specs.DirProblem != "")
 	f.put(fleet.SectionSpecs, body, err)
-	f.a.when(len(missing) > 0, "TooManySpecFiles", api.SeverityWarning,
-		fmt.Sprintf("other hosts cannot be told of %s", count(len(missing), "spec file")), "put several documents into one file")
+	f.a.board.When(len(missing) > 0, health.TooManySpecFiles,
+		fmt.Sprintf("other hosts cannot be told of %s", count(len(missing), "spec file")))
 }
 
 // toldOf says whether a section was given out to be told, and could be as far as is known.
@@ -547,7 +546,7 @@ func (f *fleetPart) put(section string, body []byte, err error) {
 	if f.untold[section] = err; err == nil {
 		delete(f.untold, section)
 	}
-	f.a.when(len(f.untold) > 0, "NotTold", api.SeverityWarning, untold(f.untold), "")
+	f.a.board.When(len(f.untold) > 0, health.NotTold, untold(f.untold))
 	if err != nil {
 		return
 	}
@@ -625,15 +624,15 @@ func (f *fleetPart) refresh(force bool) (changed []string, problems diag.List) {
 		return changed, nil
 	}
 	problem := node.JoinProblem()
-	f.a.when(problem != nil, "NobodyJoined", api.SeverityWarning, fmt.Sprintf("no other host answers: %v", problem),
-		"check gossip.join, that agents run there with the same key and cluster, and that port 7947 is open on both sides, UDP and TCP")
+	f.a.board.When(problem != nil, health.NobodyJoined, fmt.Sprintf("no other host answers: %v", problem))
 	if path := f.a.cfg.Gossip.KeyFile; identify(path) != f.keysID || force && f.keysBad {
 		keys, prints, err := f.readKeys()
 		if err == nil {
 			err = f.use(node, keys, prints)
 		}
 		f.keysBad = err != nil
-		f.a.when(err != nil, "GossipKeys", api.SeverityError, fmt.Sprintf("the gossip keys cannot be changed; the ones before stay in use: %v", err), "correct "+path+", then: dsctl reload")
+		f.a.board.When(err != nil, health.GossipKeys,
+			fmt.Sprintf("the gossip keys cannot be changed; the ones before stay in use: %v", err), path)
 		if err != nil {
 			problems = append(problems, diag.Problem{File: path, Severity: diag.Error, Message: err.Error()})
 		} else {

@@ -5,7 +5,7 @@ import (
 	"maps"
 	"time"
 
-	"github.com/daemonsetd/daemonsetd/agent/api"
+	"github.com/daemonsetd/daemonsetd/agent/health"
 	"github.com/daemonsetd/daemonsetd/agent/rollout"
 	"github.com/daemonsetd/daemonsetd/manifests/history"
 	"github.com/daemonsetd/daemonsetd/manifests/render"
@@ -109,7 +109,7 @@ func (a *Agent) recordRevisions(s *state) {
 		}
 	}
 	err := errors.Join(errs...)
-	a.when(err != nil, "RevisionNotRecorded", api.SeverityWarning, errorText(err), "free some space in "+a.cfg.StateDir+"; without its history this host cannot go back to a revision")
+	a.board.When(err != nil, health.RevisionNotRecorded, errorText(err), a.cfg.StateDir)
 }
 
 func (a *Agent) recordRevision(s *state, ds *spec.DaemonSet, st *rollout.State) error {

@@ -10,8 +10,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/labels"
 
-	"github.com/daemonsetd/daemonsetd/agent/api"
 	"github.com/daemonsetd/daemonsetd/agent/fleet"
+	"github.com/daemonsetd/daemonsetd/agent/health"
 	"github.com/daemonsetd/daemonsetd/agent/kubelet"
 	"github.com/daemonsetd/daemonsetd/agent/plan"
 	"github.com/daemonsetd/daemonsetd/agent/rollout"
@@ -81,7 +81,7 @@ func (a *Agent) roll(s *state) {
 		}
 	}
 	err := a.rollouts.save()
-	a.when(err != nil, "RolloutNotSaved", api.SeverityError, errorText(err), "make the state directory "+a.cfg.StateDir+" writable; until then no pod is replaced")
+	a.board.When(err != nil, health.RolloutNotSaved, errorText(err), a.cfg.StateDir)
 	a.applyRollouts(s, err)
 	if err == nil {
 		for _, s := range a.rollouts.untold {
@@ -391,8 +391,8 @@ func (a *Agent) publishRollouts(declared map[string]bool) {
 	}
 	body, section, err := rollout.Encode(states)
 	a.fleet.put(sectionRollout, body, err)
-	a.when(section.Omitted > 0, "TooManyDaemonSets", api.SeverityWarning,
-		fmt.Sprintf("other hosts cannot be told of %s, and wait for this host where they replace those", count(section.Omitted, "DaemonSet")), "declare fewer DaemonSets on one host")
+	a.board.When(section.Omitted > 0, health.TooManyDaemonSets, fmt.Sprintf(
+		"other hosts cannot be told of %s, and wait for this host where they replace those", count(section.Omitted, "DaemonSet")))
 }
 
 // tellRollout records what a step did.
@@ -414,7 +414,7 @@ func (a *Agent) tellRollout(key string, st *rollout.State, d rollout.Decision) {
 		default:
 			continue
 		}
-		a.event(key, kind, "Rollout"+e.String(), text)
+		a.events.OfDaemonSet(key, kind, "Rollout"+e.String(), text)
 	}
 }
 

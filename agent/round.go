@@ -10,7 +10,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
-	"github.com/daemonsetd/daemonsetd/agent/api"
+	"github.com/daemonsetd/daemonsetd/agent/health"
 	"github.com/daemonsetd/daemonsetd/agent/kubelet"
 	"github.com/daemonsetd/daemonsetd/agent/placement"
 	"github.com/daemonsetd/daemonsetd/agent/plan"
@@ -73,11 +73,8 @@ func (a *Agent) round(ctx context.Context) time.Duration {
 	a.recordRevisions(&s)
 	a.forgetEarlier(s.now)
 	a.publish(s, out)
-	if err := errors.Join(a.loader.Persist(), a.nodes.Persist()); err != nil {
-		a.report("LastGoodNotSaved", api.SeverityWarning, err.Error(), "free some space in "+a.cfg.StateDir)
-	} else {
-		a.clear("LastGoodNotSaved")
-	}
+	err := errors.Join(a.loader.Persist(), a.nodes.Persist())
+	a.board.When(err != nil, health.LastGoodNotSaved, errorText(err), a.cfg.StateDir)
 	if out.Hurry {
 		a.kubelet.poller.Hurry()
 	}
@@ -291,11 +288,7 @@ func podMessage(pod *corev1.Pod) string {
 // that fails, no pod is taken down for being replaced.
 func (a *Agent) act(ctx context.Context, s *state, out plan.Output) bool {
 	saveErr := a.memories.set(out.Memories)
-	if saveErr != nil {
-		a.report("StateNotSaved", api.SeverityError, saveErr.Error(), "make the state directory "+a.cfg.StateDir+" writable; until then no pod is replaced")
-	} else {
-		a.clear("StateNotSaved")
-	}
+	a.board.When(saveErr != nil, health.StateNotSaved, errorText(saveErr), a.cfg.StateDir)
 	if a.scanFailed(s) {
 		return false
 	}
@@ -339,7 +332,7 @@ func (a *Agent) lookBeforeReplacing(ctx context.Context, s *state, acts []plan.A
 
 func (a *Agent) scanFailed(s *state) bool {
 	if s.scanErr == nil {
-		a.clear("ManifestsDirectory")
+		a.board.Clear(health.ManifestsDirectory)
 		return false
 	}
 	if errors.Is(s.scanErr, manifestdir.ErrMissing) {
@@ -347,17 +340,17 @@ func (a *Agent) scanFailed(s *state) bool {
 			a.acting.until = time.Now().Add(50 * time.Millisecond)
 		}
 	}
-	a.report("ManifestsDirectory", api.SeverityError, s.scanErr.Error(), "")
+	a.board.Report(health.ManifestsDirectory, s.scanErr.Error())
 	return true
 }
 
 func (a *Agent) backOff(err error) {
 	if err == nil {
 		a.acting = acting{}
-		a.clear("ManifestNotChanged")
+		a.board.Clear(health.ManifestNotChanged)
 		return
 	}
-	a.report("ManifestNotChanged", api.SeverityError, err.Error(), "")
+	a.board.Report(health.ManifestNotChanged, err.Error())
 	a.acting.until = time.Now().Add(min(actRetryFirst<<min(a.acting.failures, 10), actRetryMax))
 	a.acting.failures++
 }
@@ -372,7 +365,7 @@ func (a *Agent) do(act plan.Act) error {
 	}
 	if err != nil {
 		a.metrics.ManifestErrors.WithLabelValues(string(act.Kind)).Inc()
-		a.event(act.Key, corev1.EventTypeWarning, "FailedManifest", err.Error())
+		a.events.OfDaemonSet(act.Key, corev1.EventTypeWarning, "FailedManifest", err.Error())
 		return err
 	}
 	a.metrics.ManifestOps.WithLabelValues(string(act.Kind)).Inc()

@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/daemonsetd/daemonsetd/agent/api"
+	"github.com/daemonsetd/daemonsetd/agent/health"
 	"github.com/daemonsetd/daemonsetd/agent/kubelet"
 	"github.com/daemonsetd/daemonsetd/agent/metrics"
 	"github.com/daemonsetd/daemonsetd/agent/node"
@@ -44,7 +45,7 @@ func (a *Agent) publish(s state, out plan.Output) {
 	a.checkHealth(s, origins.Problems)
 	a.transitions(out.Statuses)
 	v := &view{
-		state: s, statuses: out.Statuses, health: a.healthItems(), origins: origins, config: a.opts.ConfigProblems,
+		state: s, statuses: out.Statuses, health: a.board.Items(), origins: origins, config: a.opts.ConfigProblems,
 		kubelet: a.kubelet.settings(), rollouts: a.rollouts.shown(), line: statusLine(s, out),
 	}
 	v.counts = a.fleetCounts(v)
@@ -153,7 +154,7 @@ func (v *view) wanted() map[string]plan.Wanted {
 
 // checkHealth keeps the items that follow from what was read.
 func (a *Agent) checkHealth(s state, node diag.List) {
-	a.when(s.specs.DirProblem != "", "SpecsDirectory", api.SeverityError, s.specs.DirProblem, "everything in effect stays; repair the directory, or run dsctl reload if it is meant to be so")
+	a.board.When(s.specs.DirProblem != "", health.SpecsDirectory, s.specs.DirProblem)
 	bad, pending := 0, 0
 	var firstBad string
 	for _, f := range s.specs.Files {
@@ -166,9 +167,10 @@ func (a *Agent) checkHealth(s state, node diag.List) {
 			}
 		}
 	}
-	a.when(bad > 0, "BadSpecFile", api.SeverityError, fmt.Sprintf("%s cannot be used; what came from %s before stays in effect: %s", count(bad, "spec file"), itOrThem(bad), firstBad), "dsctl validate "+a.cfg.SpecsDir)
+	a.board.When(bad > 0, health.BadSpecFile, fmt.Sprintf("%s cannot be used; what came from %s before stays in effect: %s",
+		count(bad, "spec file"), itOrThem(bad), firstBad), a.cfg.SpecsDir)
 	nodeProblem := firstError(node)
-	a.when(nodeProblem != "", "BadNodeFile", api.SeverityError, "a node file cannot be used; what it said before stays in effect: "+nodeProblem, "correct the file")
+	a.board.When(nodeProblem != "", health.BadNodeFile, "a node file cannot be used; what it said before stays in effect: "+nodeProblem)
 	a.checkKubelet(s.kubelet)
 	a.checkDirectory(s)
 }
@@ -178,19 +180,21 @@ func (a *Agent) checkKubelet(k *kubelet.Snapshot) {
 	if !k.Healthy && k.HealthErr != nil {
 		text, remedy = k.HealthErr.Error(), k.HealthErr.Remedy
 	}
-	a.when(text != "", "KubeletUnhealthy", api.SeverityError, text+"; no new pod is placed and none is replaced, running ones stay", remedy)
+	a.board.When(text != "", health.KubeletUnhealthy, text+"; no new pod is placed and none is replaced, running ones stay", remedy)
 	text = ""
 	for _, err := range []*kubelet.Error{k.PodsErr, k.RunningErr} {
 		if err != nil && k.Healthy {
 			text, remedy = err.Error(), err.Remedy
 		}
 	}
-	a.when(text != "", "KubeletPodsUnknown", api.SeverityWarning, text+"; replacing a pod waits for its grace period instead of asking", remedy)
+	a.board.When(text != "", health.KubeletPodsUnknown, text+"; replacing a pod waits for its grace period instead of asking", remedy)
 	problem := firstError(a.kubelet.problems)
-	a.when(problem != "", "KubeletConfiguration", api.SeverityWarning, problem, "correct the kubelet's configuration, or set kubelet.url, kubelet.healthzURL and manifestsDir")
-	a.when(a.cfg.Kubelet.InsecureSkipVerify, "KubeletInsecure", api.SeverityWarning, "kubelet.insecureSkipVerify is set: whoever answers on the kubelet's port is believed", "remove it; the kubelet's own certificate is pinned by itself")
+	a.board.When(problem != "", health.KubeletConfiguration, problem)
+	a.board.When(a.cfg.Kubelet.InsecureSkipVerify, health.KubeletInsecure,
+		"kubelet.insecureSkipVerify is set: whoever answers on the kubelet's port is believed")
 	wrongDir := a.cfg.ManifestsDir == "" && a.kubelet.settings().StaticPodPath != a.store.Dir()
-	a.when(wrongDir, "ManifestsDirectoryMoved", api.SeverityError, fmt.Sprintf("the kubelet now reads %q, this agent still writes %q", a.kubelet.settings().StaticPodPath, a.store.Dir()), "restart daemonsetd")
+	a.board.When(wrongDir, health.ManifestsDirectoryMoved,
+		fmt.Sprintf("the kubelet now reads %q, this agent still writes %q", a.kubelet.settings().StaticPodPath, a.store.Dir()))
 }
 
 func (a *Agent) checkDirectory(s state) {
@@ -203,16 +207,8 @@ func (a *Agent) checkDirectory(s state) {
 	for _, p := range s.listing.Problems {
 		problems = append(problems, p.FileName+" "+p.Message)
 	}
-	a.when(len(drifted) > 0, "Drift", api.SeverityWarning, "edited by hand: "+strings.Join(drifted, ", "), "change the spec file instead")
-	a.when(len(problems) > 0, "ManifestsDirectoryContent", api.SeverityWarning, strings.Join(problems, "; "), "move such files out of "+a.store.Dir())
-}
-
-func (a *Agent) when(condition bool, code, severity, text, remedy string) {
-	if condition {
-		a.report(code, severity, text, remedy)
-	} else {
-		a.clear(code)
-	}
+	a.board.When(len(drifted) > 0, health.Drift, "edited by hand: "+strings.Join(drifted, ", "))
+	a.board.When(len(problems) > 0, health.ManifestsDirectoryContent, strings.Join(problems, "; "), a.store.Dir())
 }
 
 func firstError(list diag.List) string {
@@ -292,7 +288,7 @@ func (a *Agent) publishConditions(old, v *view) {
 	for _, c := range v.state.node.Status.Conditions {
 		a.metrics.NodeCondition.WithLabelValues(string(c.Type), string(c.Status)).Set(1)
 		if old != nil && before[c.Type].Status != c.Status {
-			a.nodeEvent(corev1.EventTypeNormal, nodeReason(c), fmt.Sprintf("Node %s status is now: %s", a.cfg.NodeName, nodeReason(c)))
+			a.events.OfNode(corev1.EventTypeNormal, nodeReason(c), fmt.Sprintf("Node %s status is now: %s", a.cfg.NodeName, nodeReason(c)))
 		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/daemonsetd/daemonsetd/agent/api"
+	"github.com/daemonsetd/daemonsetd/agent/health"
 	"github.com/daemonsetd/daemonsetd/agent/placement"
 	"github.com/daemonsetd/daemonsetd/agent/plan"
 	"github.com/daemonsetd/daemonsetd/manifests/assemble"
@@ -95,11 +96,11 @@ func (a *Agent) layConfigs(s *state) {
 		want = append(want, a.olderTrees(s, ds, r.manifest.Revision)...)
 	}
 	if len(want) == 0 {
-		a.clear("ConfigNotLaid")
+		a.board.Clear(health.ConfigNotLaid)
 		return
 	}
 	failed, err := a.lay(s, want)
-	a.when(err != nil, "ConfigNotLaid", api.SeverityError, errorText(err), "")
+	a.board.When(err != nil, health.ConfigNotLaid, errorText(err))
 	for i := range s.input.Wanted {
 		if w := &s.input.Wanted[i]; failed[treeOwner{w.Key, w.Manifest.Revision}] != "" {
 			w.Blocked = failed[treeOwner{w.Key, w.Manifest.Revision}]
@@ -120,7 +121,7 @@ func (a *Agent) layTargets(s *state) {
 		}
 		failed, err := a.lay(s, r.trees)
 		if err != nil {
-			a.report("ConfigNotLaid", api.SeverityError, err.Error(), "")
+			a.board.Report(health.ConfigNotLaid, err.Error())
 			w.Blocked = cmp.Or(failed[treeOwner{w.Key, w.Manifest.Revision}], err.Error())
 		}
 	}
@@ -189,7 +190,7 @@ func (a *Agent) dropConfigs(s state, out plan.Output) {
 	err := a.trees.Keep(func(namespace, daemonSet, revision string) bool {
 		return used[namespace+"/"+render.PodName(daemonSet, revision)]
 	})
-	a.when(err != nil, "ConfigNotRemoved", api.SeverityWarning, errorText(err), "remove what is left by hand")
+	a.board.When(err != nil, health.ConfigNotRemoved, errorText(err))
 }
 
 // Configs implements api.Backend.

@@ -1,40 +1,111 @@
 package repo
 
 import (
+	"go/ast"
+	"go/token"
 	"os"
 	"path/filepath"
-	"regexp"
+	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/daemonsetd/daemonsetd/agent/health"
 )
 
-// told matches the word under which the agent reports a problem, and the reason of an event on a DaemonSet, where they are written out.
-var told = regexp.MustCompile(`\.(?:report|when|event)\((?:[^"\n]*, )?"([A-Z][A-Za-z]+)",`)
-
-// TestJournalDocs: docs/journal.md names every problem and event that the agent's code does: what an operator's alerts are made from.
-func TestJournalDocs(t *testing.T) {
+// journal is docs/journal.md, which names what an operator's alerts are made from.
+func journal(t *testing.T) string {
+	t.Helper()
 	docs, err := os.ReadFile(filepath.Join(root(t), "docs", "journal.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := 0
-	for _, path := range files(t) {
-		if filepath.Dir(path) != "agent" || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
-			continue
-		}
-		text, err := os.ReadFile(filepath.Join(root(t), path))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, at := range told.FindAllSubmatchIndex(text, -1) {
-			found++
-			if word := string(text[at[2]:at[3]]); !strings.Contains(string(docs), "`"+word+"`") {
-				t.Errorf("%s:%d: docs/journal.md does not name `%s`", path, line(text, at[2]), word)
-			}
+	return string(docs)
+}
+
+// TestHealthDocs: docs/journal.md names every problem that the agent can report.
+func TestHealthDocs(t *testing.T) {
+	docs := journal(t)
+	for _, c := range health.Codes() {
+		if !strings.Contains(docs, "`"+c.String()+"`") {
+			t.Errorf("docs/journal.md does not name `%s` of agent/health/codes.go", c)
 		}
 	}
-	if found < 20 {
-		t.Errorf("only %d found: the pattern misses them", found)
+}
+
+// TestHealthCodes: every code is reported by somebody, under the name of its constant, and with what its remedy leaves open.
+func TestHealthCodes(t *testing.T) {
+	codes := map[string]health.Code{}
+	for _, c := range health.Codes() {
+		codes[c.String()] = c
+	}
+	// before is how many arguments come before what a remedy leaves open; Clear takes nothing for it.
+	before := map[string]int{"Report": 2, "When": 3, "Clear": -1}
+	reported := map[string]bool{}
+	for _, src := range sources(t) {
+		if src.isTest() || !below(src.dir(), "agent") || below(src.dir(), "agent/health") {
+			continue
+		}
+		src.calls(func(call *ast.CallExpr, sel *ast.SelectorExpr) {
+			n, ok := before[sel.Sel.Name]
+			if !ok {
+				return
+			}
+			for i, arg := range call.Args {
+				name, ok := arg.(*ast.SelectorExpr)
+				if !ok || !isName(name.X, "health") {
+					continue
+				}
+				c, ok := codes[name.Sel.Name]
+				if !ok {
+					t.Errorf("%s: health.%s has another name in the table than its constant", src.at(call), name.Sel.Name)
+					return
+				}
+				if n < 0 || i != n-2 {
+					return
+				}
+				reported[name.Sel.Name] = true
+				if want, got := strings.Count(c.Remedy(), "%s"), len(call.Args)-n; want != got {
+					t.Errorf("%s: the remedy of %s leaves %d things open, and %d are given: %q", src.at(call), c, want, got, c.Remedy())
+				}
+			}
+		})
+	}
+	for name := range codes {
+		if !reported[name] {
+			t.Errorf("nobody reports %s: report it, or take it out of agent/health/codes.go and docs/journal.md", name)
+		}
+	}
+}
+
+// TestEventDocs: docs/journal.md names every reason of an event that the agent's code has written out.
+func TestEventDocs(t *testing.T) {
+	docs := journal(t)
+	found := 0
+	for _, src := range sources(t) {
+		if src.isTest() || !below(src.dir(), "agent") {
+			continue
+		}
+		src.calls(func(call *ast.CallExpr, sel *ast.SelectorExpr) {
+			at := map[string]int{"OfDaemonSet": 2, "OfNode": 1}[sel.Sel.Name]
+			if at == 0 || len(call.Args) <= at {
+				return
+			}
+			lit, ok := call.Args[at].(*ast.BasicLit)
+			if !ok || lit.Kind != token.STRING {
+				return
+			}
+			found++
+			word, err := strconv.Unquote(lit.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !strings.Contains(docs, "`"+word+"`") {
+				t.Errorf("%s: docs/journal.md does not name `%s`", src.at(call), word)
+			}
+		})
+	}
+	if found < 3 {
+		t.Errorf("only %d found: this test no longer knows how events are recorded", found)
 	}
 }
 
