@@ -6,6 +6,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/daemonsetd/daemonsetd/agent/nodecolumns"
 )
 
 // Told is what a member tells, as the other hosts must see it. It is the same pointer from View to View while nothing of
@@ -51,7 +53,8 @@ func (t *Told) Problems() []Problem {
 }
 
 // Node makes the member's node, never nil, which belongs to the caller. Where the member is unreachable or has left, it is
-// as Unreachable makes it; where it has told nothing it has a name alone; one that has left is marked with AnnotationLeft.
+// as Unreachable makes it; where it has told nothing it has a name alone; one that has left is marked with
+// nodecolumns.AnnotationLeft.
 // Whether it counts is for the member's standing to say: View.Nodes has those that do.
 //
 // It decodes the section, which takes some 20 microseconds: what looks again and again asks Changes which to look at.
@@ -63,7 +66,7 @@ func (t *Told) Node() *corev1.Node {
 	}
 	if t.left {
 		n.Annotations = maps.Clone(n.Annotations)
-		metav1.SetMetaDataAnnotation(&n.ObjectMeta, AnnotationLeft, "true")
+		metav1.SetMetaDataAnnotation(&n.ObjectMeta, nodecolumns.AnnotationLeft, "true")
 	}
 	return n
 }

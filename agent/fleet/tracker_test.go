@@ -15,6 +15,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"pgregory.net/rapid"
 
+	"github.com/daemonsetd/daemonsetd/agent/nodecolumns"
 	"github.com/daemonsetd/daemonsetd/gossip"
 	"github.com/daemonsetd/daemonsetd/gossip/record"
 	"github.com/daemonsetd/daemonsetd/gossip/records"
@@ -119,7 +120,7 @@ func TestTrackerStates(t *testing.T) {
 				t.Errorf("lost at %v, want %v", got.Lost, c.lost)
 			}
 			node := got.Node()
-			if s := Status(node); s != c.status {
+			if s := nodecolumns.Status(node); s != c.status {
 				t.Errorf("status %q, want %q", s, c.status)
 			}
 			if node.Name != "host-1" || node.Kind != "Node" {

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/daemonsetd/daemonsetd/agent/nodecolumns"
 	"github.com/daemonsetd/daemonsetd/gossip"
 	"github.com/daemonsetd/daemonsetd/gossip/record"
 	"github.com/daemonsetd/daemonsetd/gossip/records"
@@ -32,7 +33,7 @@ func TestNodes(t *testing.T) {
 	v := mixedView(t)
 	var names []string
 	for n := range v.Nodes() {
-		names = append(names, n.Name+" "+Status(n))
+		names = append(names, n.Name+" "+nodecolumns.Status(n))
 	}
 	if want := []string{"a NotReady,SchedulingDisabled", "left NotReady,SchedulingDisabled,Left"}; !slices.Equal(names, want) {
 		t.Errorf("got %q, want %q", names, want)

@@ -13,7 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/daemonsetd/daemonsetd/agent/api"
-	"github.com/daemonsetd/daemonsetd/agent/fleet"
+	"github.com/daemonsetd/daemonsetd/agent/nodecolumns"
 )
 
 // describeNode prints a node in the shape of kubectl describe (k8s.io/kubectl/pkg/describe).
@@ -21,7 +21,7 @@ func describeNode(p page, f nodeFacts) error {
 	n := f.node
 	printFields(p, "", []field{
 		{"Name", []string{n.Name}},
-		{"Roles", []string{fleet.Roles(n)}},
+		{"Roles", []string{nodecolumns.Roles(n)}},
 		{"Labels", pairs(n.Labels, "=")},
 		{"Annotations", pairs(n.Annotations, ": ")},
 		{"CreationTimestamp", []string{longTime(n.CreationTimestamp.Time)}},

@@ -13,7 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 
 	"github.com/daemonsetd/daemonsetd/agent/api/client"
-	"github.com/daemonsetd/daemonsetd/agent/fleet"
+	"github.com/daemonsetd/daemonsetd/agent/nodecolumns"
 	"github.com/daemonsetd/daemonsetd/agent/registry"
 )
 
@@ -139,9 +139,9 @@ func (n *nodeLister) watch(ctx context.Context, list *corev1.NodeList) error {
 // was.
 func nodeListing(wide bool) listing[corev1.Node] {
 	return listing[corev1.Node]{
-		header: fleet.Columns(wide),
+		header: nodecolumns.Columns(wide),
 		cells: func(n *corev1.Node, change watch.EventType) []string {
-			cells := fleet.Cells(n, time.Now(), wide)
+			cells := nodecolumns.Cells(n, time.Now(), wide)
 			if change == watch.Deleted {
 				cells[1] = "Deleted"
 			}

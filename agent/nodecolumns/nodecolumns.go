@@ -1,4 +1,7 @@
-package fleet
+// Package nodecolumns has the columns of kubectl get nodes, made from a node as kubectl's server makes them (printNode of
+// pkg/printers/internalversion/printers.go). It is pure, and stands by itself so that dsctl, which prints the columns, does
+// not carry the gossip from which the agent makes the nodes.
+package nodecolumns
 
 import (
 	"maps"
@@ -9,9 +12,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/duration"
 )
-
-// The columns of kubectl get nodes, made from the node as kubectl's server makes them (printNode of
-// pkg/printers/internalversion/printers.go).
 
 // AnnotationLeft is on the node of a member that has left the fleet for good; its value is "true". It is for Status.
 const AnnotationLeft = "daemonsetd.io/left"
