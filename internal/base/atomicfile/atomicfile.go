@@ -20,6 +20,11 @@ import (
 const (
 	tempPrefix = ".daemonsetd-"
 	tempSuffix = ".tmp"
+
+	// base32 and randomLen are those of rand.Text; maxDigits is what os.CreateTemp adds.
+	base32    = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+	randomLen = 26
+	maxDigits = 10
 )
 
 // WriteFile puts data into the file at path with exactly the permission bits of mode, whatever the umask is. The
@@ -30,6 +35,13 @@ const (
 // still undo. The temporary file is removed in every case. The error wraps the cause and names path.
 func WriteFile(path string, data []byte, mode fs.FileMode) error {
 	return system().writeFile(path, data, mode)
+}
+
+// Create is WriteFile for a file that must not be there yet: one that is stays as it is, and the error is fs.ErrExist. Of
+// several that create it at once one wins. Only on file systems that know no links (vfat, some of FUSE), of two at once
+// the last one does.
+func Create(path string, data []byte, mode fs.FileMode) error {
+	return system().create(path, data, mode)
 }
 
 // RemoveTemps removes the temporary files that a crash during WriteFile left in dir. It touches nothing else. Call it
@@ -51,9 +63,20 @@ func RemoveTemps(dir string) error {
 	return errors.Join(errs...)
 }
 
-// IsTemp says whether a base name is one that WriteFile gives to its temporary files, or that TempName made.
+// IsTemp says whether a base name is one that TempName makes, or that os.CreateTemp made for former versions, which
+// took digits. It is strict, as what it knows is removed: others may have files that are hidden and temporary too.
 func IsTemp(name string) bool {
-	return strings.HasPrefix(name, tempPrefix) && strings.HasSuffix(name, tempSuffix)
+	random, ok := strings.CutPrefix(name, tempPrefix)
+	if !ok {
+		// Keys of members were written so.
+		random, ok = strings.CutPrefix(name, ".identity-")
+	}
+	random, suffix := strings.CutSuffix(random, tempSuffix)
+	if !ok || !suffix || random == "" {
+		return false
+	}
+	return strings.Trim(random, "0123456789") == "" && len(random) <= maxDigits ||
+		strings.Trim(random, base32) == "" && len(random) == randomLen
 }
 
 // SyncDir makes what was created, renamed or removed in dir durable. A file system that cannot sync a directory (some
@@ -70,6 +93,12 @@ func SyncDir(dir string) error {
 	return nil
 }
 
+// CreateTemp makes an empty file of mode 0600 in dir under a name of TempName, open for writing, for those who stop
+// between the steps of WriteFile.
+func CreateTemp(dir string) (*os.File, error) {
+	return os.OpenFile(filepath.Join(dir, TempName()), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+}
+
 // TempName makes a base name that did not exist and that IsTemp knows, for those who build more than a file and rename it
 // into place.
 func TempName() string { return tempPrefix + rand.Text() + tempSuffix }
@@ -79,6 +108,7 @@ type steps struct {
 	write   func(f *os.File, data []byte) error
 	chmod   func(f *os.File, mode fs.FileMode) error
 	sync    func(f *os.File) error
+	link    func(from, to string) error
 	rename  func(from, to string) error
 	syncDir func(dir string) error
 }
@@ -88,9 +118,31 @@ func system() steps {
 		write:   func(f *os.File, data []byte) error { _, err := f.Write(data); return err },
 		chmod:   (*os.File).Chmod,
 		sync:    (*os.File).Sync,
+		link:    os.Link,
 		rename:  os.Rename,
 		syncDir: SyncDir,
 	}
+}
+
+func (s steps) create(path string, data []byte, mode fs.FileMode) error {
+	rename := s.rename
+	// A link does not replace what is there, as a rename would.
+	s.rename = func(temp, path string) error {
+		err := s.link(temp, path)
+		switch {
+		case err == nil:
+			// What is wanted is in place: a leftover harms nobody and is removed at the next start.
+			_ = os.Remove(temp)
+			return nil
+		case errors.Is(err, fs.ErrExist):
+			return err
+		}
+		if _, err := os.Lstat(path); err == nil {
+			return &os.LinkError{Op: "rename", Old: temp, New: path, Err: fs.ErrExist}
+		}
+		return rename(temp, path)
+	}
+	return s.writeFile(path, data, mode)
 }
 
 func (s steps) writeFile(path string, data []byte, mode fs.FileMode) error {

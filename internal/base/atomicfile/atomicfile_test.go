@@ -5,7 +5,9 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -172,24 +174,136 @@ func TestOrder(t *testing.T) {
 func TestRemoveTemps(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{
-		".daemonsetd-ABC.tmp", ".daemonsetd-.tmp", // ours
+		TempName(), ".daemonsetd-3141592653.tmp", ".identity-271828.tmp", // ours
 		".daemonsetd-ABC", ".other.tmp", "daemonsetd-a.tmp", "a.yaml", // not ours
+		".daemonsetd-ABC.tmp", ".daemonsetd-.tmp", ".daemonsetd-31415926535.tmp", ".daemonsetd-3a.tmp", ".identity-key.tmp",
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), nil, 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := os.Mkdir(filepath.Join(dir, ".daemonsetd-dir.tmp"), 0o700); err != nil {
+	dirName := TempName()
+	if err := os.Mkdir(filepath.Join(dir, dirName), 0o700); err != nil {
 		t.Fatal(err)
 	}
 	if err := RemoveTemps(dir); err != nil {
 		t.Fatal(err)
 	}
-	want := []string{".daemonsetd-ABC", ".daemonsetd-dir.tmp", ".other.tmp", "a.yaml", "daemonsetd-a.tmp"}
+	want := []string{
+		".daemonsetd-.tmp", ".daemonsetd-31415926535.tmp", ".daemonsetd-3a.tmp", ".daemonsetd-ABC", ".daemonsetd-ABC.tmp", dirName,
+		".identity-key.tmp", ".other.tmp", "a.yaml", "daemonsetd-a.tmp",
+	}
+	slices.Sort(want)
 	if diff := cmp.Diff(want, names(t, dir)); diff != "" {
 		t.Errorf("directory (-want +got):\n%s", diff)
 	}
 	if err := RemoveTemps(filepath.Join(dir, "missing")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("missing directory: want ErrNotExist, got %v", err)
+	}
+}
+
+func TestTempNamesAreKnown(t *testing.T) {
+	dir := t.TempDir()
+	old, err := os.CreateTemp(dir, tempPrefix+"*"+tempSuffix)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now, err := CreateTemp(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if st, err := now.Stat(); err != nil || st.Mode() != 0o600 {
+		t.Errorf("mode %v, %v, want 0600", st.Mode(), err)
+	}
+	for _, f := range []*os.File{old, now} {
+		if name := filepath.Base(f.Name()); !IsTemp(name) {
+			t.Errorf("%q is not known again", name)
+		}
+		if err := f.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestCreate: what is there stays, of several at once one wins, and nothing else is left behind.
+func TestCreate(t *testing.T) {
+	for range 20 {
+		dir := t.TempDir()
+		path := filepath.Join(dir, "f")
+		errs := make([]error, 8)
+		var wg sync.WaitGroup
+		for n := range errs {
+			wg.Go(func() { errs[n] = Create(path, []byte{'0' + byte(n)}, 0o640) })
+		}
+		wg.Wait()
+		won := 0
+		for n, err := range errs {
+			switch {
+			case err == nil:
+				won++
+				if got := content(t, path); got != string(rune('0'+n)) {
+					t.Errorf("content %q, want that of %d, who made it", got, n)
+				}
+			case !errors.Is(err, fs.ErrExist) || !strings.Contains(err.Error(), path):
+				t.Errorf("want ErrExist and the path, got %v", err)
+			}
+		}
+		if won != 1 {
+			t.Errorf("%d say that they made it", won)
+		}
+		if diff := cmp.Diff([]string{"f"}, names(t, dir)); diff != "" {
+			t.Errorf("directory (-want +got):\n%s", diff)
+		}
+		if st, err := os.Stat(path); err != nil || st.Mode() != 0o640 {
+			t.Errorf("mode %v, %v, want 0640", st.Mode(), err)
+		}
+	}
+}
+
+// TestCreateFailingStep is TestFailingStep for a file that was not there: there is none afterwards, or the whole one.
+func TestCreateFailingStep(t *testing.T) {
+	full := syscall.ENOSPC
+	fails := func(string, string) error { return full }
+	tests := map[string]struct {
+		fail func(*steps)
+		want []string
+		ok   bool
+	}{
+		"write": {func(s *steps) {
+			s.write = func(f *os.File, data []byte) error { _, _ = f.Write(data[:1]); return full }
+		}, nil, false},
+		"fsync":                  {func(s *steps) { s.sync = func(*os.File) error { return full } }, nil, false},
+		"link":                   {func(s *steps) { s.link = fails }, []string{"f"}, true},
+		"link and rename":        {func(s *steps) { s.link, s.rename = fails, fails }, nil, false},
+		"fsync of the directory": {func(s *steps) { s.syncDir = func(string) error { return full } }, []string{"f"}, false},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			s := system()
+			tt.fail(&s)
+			err := s.create(filepath.Join(dir, "f"), []byte("whole"), 0o600)
+			if tt.ok != (err == nil) || err != nil && !errors.Is(err, full) {
+				t.Errorf("got %v", err)
+			}
+			if diff := cmp.Diff(tt.want, names(t, dir)); diff != "" {
+				t.Errorf("directory (-want +got):\n%s", diff)
+			}
+			if tt.want != nil && content(t, filepath.Join(dir, "f")) != "whole" {
+				t.Error("the file is not whole")
+			}
+		})
+	}
+}
+
+func TestCreateWithoutLinksKeepsWhatIsThere(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "f")
+	if err := WriteFile(path, []byte("old"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := system()
+	s.link = func(string, string) error { return syscall.EPERM }
+	if err := s.create(path, []byte("new"), 0o600); !errors.Is(err, fs.ErrExist) || content(t, path) != "old" {
+		t.Errorf("got %v, content %q", err, content(t, path))
 	}
 }
