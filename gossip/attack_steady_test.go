@@ -9,7 +9,8 @@ import (
 )
 
 // TestPushesFit: however much there is to push and whatever the cluster's name is, no packet is longer than fits into one
-// Ethernet frame, though memberlist sends single messages of any length.
+// Ethernet frame, though memberlist sends single messages of any length. How full the packets are depends on more than the seed, on
+// memberlist's own dice and the order of goroutines: TestFaultO24EveryPacketFits has them as full as they can be.
 func TestPushesFit(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		c := newCluster(t, 5, seedOf(t, 41), lan())

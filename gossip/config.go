@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/memberlist"
 	"github.com/rs/zerolog"
 
+	"github.com/daemonsetd/daemonsetd/gossip/broadcast"
 	"github.com/daemonsetd/daemonsetd/gossip/identity"
 	"github.com/daemonsetd/daemonsetd/gossip/record"
 	"github.com/daemonsetd/daemonsetd/gossip/records"
@@ -86,8 +87,10 @@ const (
 	MaxSections = 7
 	// maxCluster is the length of a cluster's name; it is in front of every packet.
 	maxCluster = 64
-	// maxPacket is the size of a packet that leaves room for IP and UDP headers in an Ethernet frame.
+	// maxPacket is the most bytes of a packet: it leaves room for IP and UDP headers, and for some tunnels', in an Ethernet frame.
+	// maxFilled is up to where memberlist fills one, which then becomes longer by what it does not count.
 	maxPacket = 1400
+	maxFilled = maxPacket - broadcast.Uncounted
 	// maxInbox is how many frames and how many bytes wait to be looked at; more are dropped.
 	maxInbox, maxInboxBytes = 4096, 8 << 20
 	// maxOutbox is how many frames wait to be sent over streams, maxOutboxBytes how many bytes, maxLanes for how many members,
@@ -146,7 +149,7 @@ func (n *Node) memberlistConfig() *memberlist.Config {
 	c.GossipInterval, c.GossipNodes, c.PushPullInterval = t.Gossip, t.Fanout, t.PushPull
 	c.RetransmitMult = 3
 	c.GossipToTheDeadTime, c.DeadNodeReclaimTime = time.Minute, 30*time.Second
-	c.EnableCompression, c.HandoffQueueDepth, c.UDPBufferSize = false, maxInbox, maxPacket
+	c.EnableCompression, c.HandoffQueueDepth, c.UDPBufferSize = false, maxInbox, maxFilled
 	c.QueueCheckInterval = time.Minute
 	c.DNSConfigPath = "/dev/null"
 	c.Logger = log.New(&memberlistLog{node: n}, "", 0)
@@ -157,5 +160,5 @@ func (n *Node) memberlistConfig() *memberlist.Config {
 
 // room is the longest frame that is pushed in a packet.
 func (n *Node) room() int {
-	return maxPacket - 2*len(n.cfg.Cluster) - 64 // label, encryption, compound headers
+	return broadcast.Room(maxFilled, n.cfg.Cluster)
 }

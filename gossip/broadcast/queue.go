@@ -98,8 +98,14 @@ func Sends(members int) int {
 	return 2*len(strconv.Itoa(max(members, 1))) + 4
 }
 
-// Room is the length of the longest message that fits into one of memberlist's encrypted packets, alone, with that packet
-// size (memberlist.Config.UDPBufferSize) and label.
+// Uncounted is how many bytes memberlist (0.7.0, net.go) puts into a packet beside those that it counts when it fills one up to
+// Config.UDPBufferSize, at most: 5 for a checksum in front of what it gossips to a member of protocol 5 (rawSendMsgPacket), and 2
+// for the length of a message to which it adds others (sendMsg). A packet that shall have no more than some size needs a
+// UDPBufferSize that much smaller.
+const Uncounted = 5 + 2
+
+// Room is the length of the longest message that memberlist takes from Take for one of its encrypted packets, alone, with that
+// memberlist.Config.UDPBufferSize and label.
 func Room(packet int, label string) int {
 	const (
 		compound   = 2 + 2 // memberlist's net.go: compoundHeaderOverhead and, for each message, compoundOverhead
