@@ -50,7 +50,7 @@ func unavailable(err error) error {
 func (b backend) Status(context.Context) (*api.Status, error) {
 	a := b.a
 	st := &api.Status{
-		TypeMeta: api.TypeMeta(api.KindStatus), Version: a.opts.Version.Version, State: api.StateStarting, StartedAt: a.opts.StartedAt,
+		Version: a.opts.Version.Version, State: api.StateStarting, StartedAt: a.opts.StartedAt,
 		Node: api.NodeStatus{Name: a.cfg.NodeName, Labels: []api.NodeLabel{}, Taints: []api.NodeTaint{}, Conditions: []api.NodeCondition{}},
 		Paths: api.Paths{
 			Config: a.opts.ConfigFile, Specs: a.cfg.SpecsDir, NodeFile: a.cfg.NodeFile, NodeDir: a.cfg.NodeDir(), Manifests: a.store.Dir(),
@@ -359,7 +359,7 @@ func (b backend) PatchNode(ctx context.Context, p api.NodePatch) (*api.NodePatch
 		return nil, err
 	}
 	node := nodeStatus(v)
-	result.TypeMeta, result.Node = api.TypeMeta(api.KindNodePatchResult), node.Name
+	result.Node = node.Name
 	result.Labels, result.Taints, result.Unschedulable = node.Labels, node.Taints, node.Unschedulable
 	return result, nil
 }
@@ -370,7 +370,7 @@ func (b backend) Plan(ctx context.Context, req api.PlanRequest) (*api.PlanResult
 	for _, f := range req.Files {
 		files = append(files, spec.File{Name: filepath.Base(f.Name), Data: f.Data})
 	}
-	res := &api.PlanResult{TypeMeta: api.TypeMeta(api.KindPlanResult), Node: b.a.cfg.NodeName, DaemonSets: []api.DaemonSetPlan{}}
+	res := &api.PlanResult{Node: b.a.cfg.NodeName, DaemonSets: []api.DaemonSetPlan{}}
 	err := b.a.ask(ctx, func(context.Context) {
 		s := b.a.look()
 		overlay, problems := spec.Overlay(s.specs, b.a.cfg.SpecsDir, files)

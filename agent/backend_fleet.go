@@ -56,7 +56,7 @@ func (b backend) Members(context.Context) (*api.MemberList, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &api.MemberList{TypeMeta: api.TypeMeta(api.KindMemberList), Cluster: v.Cluster, Settled: v.Settled, Items: apiMembers(v, time.Now())}, nil
+	return &api.MemberList{Cluster: v.Cluster, Settled: v.Settled, Items: apiMembers(v, time.Now())}, nil
 }
 
 // apiMembers are the members as the API shows them.
@@ -196,7 +196,7 @@ func (b backend) Forget(_ context.Context, req api.ForgetRequest) (*api.ForgetRe
 	case m.State == gossip.StateAlive && !req.Force:
 		return nil, api.Errorf(api.CodeConflict, "%s (%s) is alive and would be back at once", m.Name, m.ID).WithRemedy("stop its agent first, or use --force")
 	}
-	res := &api.ForgetResult{TypeMeta: api.TypeMeta(api.KindForgetResult), Forgotten: apiMember(m, nil, time.Now()), Roster: b.a.cfg.MembersFile}
+	res := &api.ForgetResult{Forgotten: apiMember(m, nil, time.Now()), Roster: b.a.cfg.MembersFile}
 	if err := b.a.fleet.node.Load().Forget(m.ID); err != nil {
 		if !errors.Is(err, records.ErrNotSaved) {
 			return nil, err
@@ -223,7 +223,7 @@ func (b backend) Trust(_ context.Context, req api.TrustRequest) (*api.TrustResul
 	if err != nil {
 		return nil, err
 	}
-	res := &api.TrustResult{TypeMeta: api.TypeMeta(api.KindTrustResult), Name: m.Name, New: pinnedKey(m), Roster: b.a.cfg.MembersFile}
+	res := &api.TrustResult{Name: m.Name, New: pinnedKey(m), Roster: b.a.cfg.MembersFile}
 	if m.Standing == records.Trusted {
 		return res, nil
 	}
@@ -250,7 +250,7 @@ func (b backend) Leave(ctx context.Context, req api.LeaveRequest) (*api.LeaveRes
 	if err != nil {
 		return nil, err
 	}
-	res := &api.LeaveResult{TypeMeta: api.TypeMeta(api.KindLeaveResult), Name: b.a.cfg.NodeName, ID: v.Self.String()}
+	res := &api.LeaveResult{Name: b.a.cfg.NodeName, ID: v.Self.String()}
 	for _, m := range v.Members {
 		if !m.Self && m.State == gossip.StateAlive {
 			res.Told++

@@ -27,7 +27,7 @@ func (b backend) Revisions(_ context.Context, req api.RevisionRequest) (*api.Rev
 		return nil, err
 	}
 	h := b.historyOf(v, ds)
-	out := &api.RevisionList{TypeMeta: api.TypeMeta(api.KindRevisionList), DaemonSet: ds.Key(), Items: []api.Revision{}, Warnings: h.warnings}
+	out := &api.RevisionList{DaemonSet: ds.Key(), Items: []api.Revision{}, Warnings: h.warnings}
 	if req.Revision != 0 {
 		r, err := h.numbered(req.Revision)
 		if err != nil {
@@ -141,7 +141,7 @@ func (b backend) Undo(_ context.Context, req api.UndoRequest) (*api.UndoResult, 
 		return nil, err
 	}
 	res := &api.UndoResult{
-		TypeMeta: api.TypeMeta(api.KindUndoResult), DaemonSet: ds.Key(), Source: ds.Source.File, From: h.show(from), To: h.show(*to),
+		DaemonSet: ds.Key(), Source: ds.Source.File, From: h.show(from), To: h.show(*to),
 		Same: bytes.Equal(to.Template, ds.Template),
 	}
 	document, err := undoDocument(ds, *to)

@@ -31,7 +31,7 @@ func (b backend) Rollouts(_ context.Context, req api.RolloutRequest) (*api.Rollo
 		}
 		sets = []*spec.DaemonSet{ds}
 	}
-	out := &api.RolloutList{TypeMeta: api.TypeMeta(api.KindRolloutList), Settled: true, Items: make([]api.Rollout, 0, len(sets))}
+	out := &api.RolloutList{Settled: true, Items: make([]api.Rollout, 0, len(sets))}
 	if fleetNow := b.a.fleet.look(); fleetNow != nil {
 		out.Fleet, out.Settled = true, fleetNow.Settled
 	}
@@ -119,7 +119,7 @@ func (r *fleetRollout) replaceable() error {
 func (v *view) replaced(node string, before *fleetRollout) *api.ReplaceResult {
 	old, now := &before.rolling.state, v.rollouts[before.key]
 	res := &api.ReplaceResult{
-		TypeMeta: api.TypeMeta(api.KindReplaceResult), DaemonSet: before.key, Node: node, From: old.Running.Local, To: old.Target.Revision.Local,
+		DaemonSet: before.key, Node: node, From: old.Running.Local, To: old.Target.Revision.Local,
 		Started: now.state.Phase.Taken() || now.state.Running == old.Target.Revision,
 	}
 	if !res.Started {

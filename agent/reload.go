@@ -23,7 +23,7 @@ func (a *Agent) Reload(ctx context.Context) (*api.ReloadResult, error) {
 		a.opts.Notifier.Status("reload failed, everything stays as it was: " + err.Error())
 		return nil, api.Errorf(api.CodeInvalid, "%v", err).WithRemedy("correct the configuration; the agent goes on with the old one")
 	}
-	res := &api.ReloadResult{TypeMeta: api.TypeMeta(api.KindReloadResult), Changed: []string{}, Problems: api.Problems(problems)}
+	res := &api.ReloadResult{Changed: []string{}, Problems: api.Problems(problems)}
 	before := a.view.Load()
 	err = a.ask(ctx, func(ctx context.Context) {
 		// From within the loop, so that it comes after the first READY.

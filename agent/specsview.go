@@ -16,7 +16,7 @@ const maxNames = 100
 // specFileList holds the specs directories of the fleet against each other.
 func specFileList(v *fleet.View) *api.SpecFileList {
 	c := fleet.Compare(v.Specs())
-	out := &api.SpecFileList{TypeMeta: api.TypeMeta(api.KindSpecFileList), Told: c.Hosts, Dropped: c.Dropped, Items: []api.SpecFile{}, Hosts: []api.HostSpecs{}}
+	out := &api.SpecFileList{Told: c.Hosts, Dropped: c.Dropped, Items: []api.SpecFile{}, Hosts: []api.HostSpecs{}}
 	for _, f := range c.Files {
 		out.Items = append(out.Items, specFile(f))
 	}

@@ -9,11 +9,11 @@ import (
 // linker; empty takes the module's version.
 func Build(release string) VersionInfo {
 	v := VersionInfo{
-		TypeMeta:  TypeMeta(KindVersionInfo),
 		Version:   "devel",
 		GoVersion: runtime.Version(),
 		Platform:  runtime.GOOS + "/" + runtime.GOARCH,
 	}
+	v.setType() // dsctl prints it without an agent
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return v

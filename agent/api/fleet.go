@@ -32,7 +32,7 @@ func (s *Server) serveMembers(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	extendWrite(w, requestTimeout)
-	return writeJSON(w, list)
+	return respond(w, &list)
 }
 
 // members are those of a name or an id, which may be none; of an empty one all.
@@ -42,7 +42,6 @@ func (s *Server) members(ctx context.Context, name string) (MemberList, error) {
 		return MemberList{}, err
 	}
 	list := *got
-	list.TypeMeta = TypeMeta(KindMemberList)
 	list.Items = notNil(list.Items)
 	if name == "" {
 		return list, nil
@@ -73,7 +72,7 @@ func (s *Server) serveSpecs(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	extendWrite(w, requestTimeout)
-	return writeJSON(w, list)
+	return respond(w, &list)
 }
 
 func (s *Server) specs(ctx context.Context) (SpecFileList, error) {
@@ -82,7 +81,6 @@ func (s *Server) specs(ctx context.Context) (SpecFileList, error) {
 		return SpecFileList{}, err
 	}
 	list := *got
-	list.TypeMeta = TypeMeta(KindSpecFileList)
 	list.Items, list.Hosts = notNil(list.Items), notNil(list.Hosts)
 	return list, nil
 }
@@ -95,20 +93,23 @@ func watchQuery(q url.Values, known ...string) (bool, error) {
 }
 
 func (s *Server) serveForget(w http.ResponseWriter, r *http.Request) error {
-	return act(w, r, decodeForget, s.cfg.Backend.Forget, func(res *ForgetResult) { res.TypeMeta = TypeMeta(KindForgetResult) })
+	return act(w, r, decodeForget, s.cfg.Backend.Forget)
 }
 
 func (s *Server) serveLeave(w http.ResponseWriter, r *http.Request) error {
-	return act(w, r, decodeLeave, s.cfg.Backend.Leave, func(res *LeaveResult) { res.TypeMeta = TypeMeta(KindLeaveResult) })
+	return act(w, r, decodeLeave, s.cfg.Backend.Leave)
 }
 
 func (s *Server) serveTrust(w http.ResponseWriter, r *http.Request) error {
-	return act(w, r, decodeTrust, s.cfg.Backend.Trust, func(res *TrustResult) { res.TypeMeta = TypeMeta(KindTrustResult) })
+	return act(w, r, decodeTrust, s.cfg.Backend.Trust)
 }
 
-// act does what a request asks for, also when whoever asked does not wait for it. Kind gives the answer its type.
-func act[Req, Res any](
-	w http.ResponseWriter, r *http.Request, read func(io.Reader) (Req, error), do func(context.Context, Req) (*Res, error), kind func(*Res),
+// act does what a request asks for, also when whoever asked does not wait for it.
+func act[Req, Res any, P interface {
+	*Res
+	object
+}](
+	w http.ResponseWriter, r *http.Request, read func(io.Reader) (Req, error), do func(context.Context, Req) (P, error),
 ) error {
 	req, err := read(r.Body)
 	if err != nil {
@@ -121,8 +122,7 @@ func act[Req, Res any](
 		return err
 	}
 	out := *res
-	kind(&out)
-	return writeJSON(w, out)
+	return respond(w, P(&out))
 }
 
 func decodeForget(body io.Reader) (ForgetRequest, error) {

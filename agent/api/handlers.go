@@ -43,8 +43,7 @@ func (s *Server) serveVersion(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	v := s.cfg.Backend.Version()
-	v.TypeMeta = TypeMeta(KindVersionInfo)
-	return writeJSON(w, v)
+	return respond(w, &v)
 }
 
 func (s *Server) serveStatus(w http.ResponseWriter, r *http.Request) error {
@@ -56,8 +55,7 @@ func (s *Server) serveStatus(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	out := *st
-	out.TypeMeta = TypeMeta(KindStatus)
-	return writeJSON(w, out)
+	return respond(w, &out)
 }
 
 func (s *Server) serveExplain(w http.ResponseWriter, r *http.Request) error {
@@ -69,7 +67,7 @@ func (s *Server) serveExplain(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, ExplanationList{TypeMeta: TypeMeta(KindExplanationList), Items: notNil(items)})
+	return respond(w, &ExplanationList{Items: notNil(items)})
 }
 
 func (s *Server) serveDiff(w http.ResponseWriter, r *http.Request) error {
@@ -80,7 +78,7 @@ func (s *Server) serveDiff(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return writeJSON(w, FileChangeList{TypeMeta: TypeMeta(KindFileChangeList), Items: notNil(items)})
+	return respond(w, &FileChangeList{Items: notNil(items)})
 }
 
 // serveConfigs is for readers too: there are digests in it, and no contents.
@@ -97,7 +95,7 @@ func (s *Server) serveConfigs(w http.ResponseWriter, r *http.Request) error {
 		t.Files = notNil(t.Files)
 		items[i] = t
 	}
-	return writeJSON(w, ConfigTreeList{TypeMeta: TypeMeta(KindConfigTreeList), Items: items})
+	return respond(w, &ConfigTreeList{Items: items})
 }
 
 func (s *Server) servePlan(w http.ResponseWriter, r *http.Request) error {
@@ -110,8 +108,7 @@ func (s *Server) servePlan(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	out := *res
-	out.TypeMeta = TypeMeta(KindPlanResult)
-	return writeJSON(w, out)
+	return respond(w, &out)
 }
 
 func decodePlan(body io.Reader) (PlanRequest, error) {
@@ -139,8 +136,7 @@ func (s *Server) serveReload(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	out := *res
-	out.TypeMeta = TypeMeta(KindReloadResult)
-	return writeJSON(w, out)
+	return respond(w, &out)
 }
 
 func (s *Server) servePatchNode(w http.ResponseWriter, r *http.Request) error {
@@ -155,8 +151,7 @@ func (s *Server) servePatchNode(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	out := *res
-	out.TypeMeta = TypeMeta(KindNodePatchResult)
-	return writeJSON(w, out)
+	return respond(w, &out)
 }
 
 func decodePatch(body io.Reader) (NodePatch, error) {

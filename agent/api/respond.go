@@ -34,6 +34,12 @@ func decodeError(err error) error {
 	return Errorf(CodeBadRequest, "the body is not what was wanted: %v", err)
 }
 
+// respond answers 200 with an object, of which it sets the kind.
+func respond(w http.ResponseWriter, o object) error {
+	o.setType()
+	return writeJSON(w, o)
+}
+
 // writeJSON answers 200 with v.
 func writeJSON(w http.ResponseWriter, v any) error {
 	data, err := json.Marshal(v)

@@ -41,7 +41,7 @@ func (s *Server) serveRollouts(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	extendWrite(w, requestTimeout)
-	return writeJSON(w, list)
+	return respond(w, &list)
 }
 
 func (s *Server) rollouts(ctx context.Context, req RolloutRequest) (RolloutList, error) {
@@ -50,7 +50,6 @@ func (s *Server) rollouts(ctx context.Context, req RolloutRequest) (RolloutList,
 		return RolloutList{}, err
 	}
 	list := *got
-	list.TypeMeta = TypeMeta(KindRolloutList)
 	list.Items = notNil(list.Items)
 	return list, nil
 }
@@ -73,9 +72,8 @@ func (s *Server) serveRevisions(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	out := *res
-	out.TypeMeta = TypeMeta(KindRevisionList)
 	out.Items = notNil(out.Items)
-	return writeJSON(w, out)
+	return respond(w, &out)
 }
 
 func (s *Server) serveUndo(w http.ResponseWriter, r *http.Request) error {
@@ -96,12 +94,11 @@ func (s *Server) serveUndo(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	out := *res
-	out.TypeMeta = TypeMeta(KindUndoResult)
-	return writeJSON(w, out)
+	return respond(w, &out)
 }
 
 func (s *Server) serveReplace(w http.ResponseWriter, r *http.Request) error {
-	return act(w, r, decodeReplace, s.cfg.Backend.Replace, func(res *ReplaceResult) { res.TypeMeta = TypeMeta(KindReplaceResult) })
+	return act(w, r, decodeReplace, s.cfg.Backend.Replace)
 }
 
 func decodeReplace(body io.Reader) (ReplaceRequest, error) {

@@ -12,22 +12,6 @@ import (
 // meaning.
 const APIVersion = "daemonsetd.io/v1"
 
-// Kinds of the types below.
-const (
-	KindStatus          = "Status"
-	KindExplanationList = "ExplanationList"
-	KindFileChangeList  = "FileChangeList"
-	KindPlanResult      = "PlanResult"
-	KindReloadResult    = "ReloadResult"
-	KindNodePatchResult = "NodePatchResult"
-	KindVersionInfo     = "VersionInfo"
-)
-
-// TypeMeta is the type of a wire object of this API. The server sets it.
-func TypeMeta(kind string) metav1.TypeMeta {
-	return metav1.TypeMeta{APIVersion: APIVersion, Kind: kind}
-}
-
 // Problem is one finding in one file, as in package diag.
 type Problem struct {
 	// Severity is error, warning or info.

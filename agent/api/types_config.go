@@ -6,9 +6,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// KindConfigTreeList is the kind of a ConfigTreeList.
-const KindConfigTreeList = "ConfigTreeList"
-
 // ConfigTree is the files of one ConfigMap, Secret or projected volume as they are laid on this host, without contents.
 type ConfigTree struct {
 	// DaemonSet is namespace/name, Revision that of the pod that mounts the files.

@@ -10,14 +10,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Kinds of what is told of the fleet.
-const (
-	KindForgetResult = "ForgetResult"
-	KindLeaveResult  = "LeaveResult"
-	KindMemberList   = "MemberList"
-	KindTrustResult  = "TrustResult"
-)
-
 // States of a Member.
 const (
 	// MemberAlive: it answers.

@@ -8,14 +8,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// Kinds of what is told of rollouts.
-const (
-	KindReplaceResult = "ReplaceResult"
-	KindRevisionList  = "RevisionList"
-	KindRolloutList   = "RolloutList"
-	KindUndoResult    = "UndoResult"
-)
-
 // RolloutRequest asks where rollouts stand.
 type RolloutRequest struct {
 	// DaemonSet is as in ExplainRequest; empty means all.

@@ -7,9 +7,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// KindSpecFileList is the kind of a SpecFileList.
-const KindSpecFileList = "SpecFileList"
-
 // SpecFileList answers GET /v1/specs: what every trusted host has in its specs directory, held against the others.
 type SpecFileList struct {
 	metav1.TypeMeta `json:",inline"`

@@ -13,6 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/daemonsetd/daemonsetd/agent/api"
 	"github.com/daemonsetd/daemonsetd/agent/api/apitest"
@@ -66,7 +67,7 @@ func TestCallsCarryWhatIsAskedAndAnswered(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantStatus := apitest.Status()
-	wantStatus.TypeMeta = api.TypeMeta(api.KindStatus)
+	wantStatus.TypeMeta = metav1.TypeMeta{APIVersion: api.APIVersion, Kind: "Status"}
 	if diff := cmp.Diff(&wantStatus, st); diff != "" {
 		t.Errorf("status (-want +got)\n%s", diff)
 	}
