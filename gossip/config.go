@@ -83,8 +83,6 @@ func Default() Timing {
 
 // Limits that are not the table's.
 const (
-	// MaxSections is how many sections a member may publish beside its profile.
-	MaxSections = 7
 	// maxCluster is the length of a cluster's name; it is in front of every packet.
 	maxCluster = 64
 	// maxPacket is the most bytes of a packet: it leaves room for IP and UDP headers, and for some tunnels', in an Ethernet frame.

@@ -158,16 +158,3 @@ func (v *View) Member(id record.ID) (Member, bool) {
 	}
 	return v.Members[i], true
 }
-
-// Named finds the members that call themselves by a name: none, one, or several when two hosts have the same.
-func (v *View) Named(name string) []Member {
-	i, found := slices.BinarySearchFunc(v.Members, name, func(m Member, name string) int { return cmp.Compare(m.Name, name) })
-	if !found {
-		return nil
-	}
-	j := i
-	for j < len(v.Members) && v.Members[j].Name == name {
-		j++
-	}
-	return v.Members[i:j]
-}

@@ -50,9 +50,6 @@ type FileAcross struct {
 	Bad HostList
 }
 
-// Same says that every host that was asked about has the file with one content.
-func (f FileAcross) Same() bool { return f.Lack.Count == 0 && f.Differ.Count == 0 }
-
 // Rare says that fewer hosts have the file than lack it: it is more on those that have it than missing on the others.
 func (f FileAcross) Rare() bool { return f.Have+f.Differ.Count < f.Lack.Count }
 

@@ -36,9 +36,9 @@ func TestCompare(t *testing.T) {
 	if diff := gocmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	for i, want := range []struct{ same, rare bool }{{false, false}, {false, true}, {false, false}} {
-		if f := got.Files[i]; f.Same() != want.same || f.Rare() != want.rare {
-			t.Errorf("%s: same %v, rare %v", f.Name, f.Same(), f.Rare())
+	for i, want := range []bool{false, true, false} {
+		if f := got.Files[i]; f.Rare() != want {
+			t.Errorf("%s: rare %v", f.Name, f.Rare())
 		}
 	}
 }

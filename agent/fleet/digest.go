@@ -1,19 +1,10 @@
 package fleet
 
-import (
-	"crypto/sha256"
-	"encoding/hex"
-)
+import "encoding/hex"
 
 // Digest is the first 8 bytes of a SHA-256: enough to tell contents apart that nobody made to be alike. The zero value
 // stands for none.
 type Digest [8]byte
-
-// DigestOf is the digest of a file's content.
-func DigestOf(content []byte) Digest {
-	sum := sha256.Sum256(content)
-	return Digest(sum[:len(Digest{})])
-}
 
 // String is the digest as 16 hexadecimal characters.
 func (d Digest) String() string { return hex.EncodeToString(d[:]) }

@@ -1,6 +1,7 @@
 package fleet
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"time"
 
@@ -57,7 +58,7 @@ func exampleNode() *corev1.Node {
 }
 
 func exampleExtras() Extras {
-	return Extras{AgentVersion: "v1.4.0", Kubelet: "Unreachable", Specs: DigestOf([]byte("specs")), Started: epoch.Add(30 * time.Minute)}
+	return Extras{AgentVersion: "v1.4.0", Kubelet: "Unreachable", Specs: digestOf([]byte("specs")), Started: epoch.Add(30 * time.Minute)}
 }
 
 // anyText is text with things in it that nobody wants on a terminal.
@@ -131,6 +132,12 @@ func anyNode() *rapid.Generator[*corev1.Node] {
 		}
 		return n
 	})
+}
+
+// digestOf is the digest of a file's content, as manifests/spec makes it.
+func digestOf(content []byte) Digest {
+	sum := sha256.Sum256(content)
+	return Digest(sum[:len(Digest{})])
 }
 
 func anyExtras() *rapid.Generator[Extras] {

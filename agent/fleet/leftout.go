@@ -44,9 +44,6 @@ type Counts struct {
 	Shortened   uint32 `cbor:"6,keyasint,omitempty"`
 }
 
-// MatterForPlacement says whether a decision made from the rest may be another than the host's own.
-func (c Counts) MatterForPlacement() bool { return c.Labels > 0 || c.Taints > 0 }
-
 // String is what is missing, for people: "12 labels, 1 annotation"; empty when nothing is.
 func (c Counts) String() string {
 	var parts []string

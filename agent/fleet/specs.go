@@ -13,7 +13,7 @@ import (
 type SpecFile struct {
 	// Name is the base name.
 	Name string
-	// Digest is DigestOf the content.
+	// Digest is that of the content.
 	Digest Digest
 	// Bad: the host cannot use the file as it is, and goes by what was there before.
 	Bad bool

@@ -32,9 +32,9 @@ func decodeSpecsOK(t testing.TB, body []byte) *Specs {
 
 func exampleFiles() []SpecFile {
 	return []SpecFile{
-		{Name: "cni.yaml", Digest: DigestOf([]byte("cni"))},
-		{Name: "logger.yaml", Digest: DigestOf([]byte("logger")), Bad: true},
-		{Name: "node-exporter.yml", Digest: DigestOf(nil)},
+		{Name: "cni.yaml", Digest: digestOf([]byte("cni"))},
+		{Name: "logger.yaml", Digest: digestOf([]byte("logger")), Bad: true},
+		{Name: "node-exporter.yml", Digest: digestOf(nil)},
 	}
 }
 
@@ -92,7 +92,7 @@ func TestDigestOfFiles(t *testing.T) {
 }
 
 func TestDigestText(t *testing.T) {
-	d := DigestOf([]byte("x"))
+	d := digestOf([]byte("x"))
 	text, err := d.MarshalText()
 	if err != nil || string(text) != d.String() || len(text) != 16 {
 		t.Errorf("%q, %v", text, err)
@@ -113,7 +113,7 @@ func TestSpecsTooMany(t *testing.T) {
 	var files []SpecFile
 	for i := range 2000 {
 		name := fmt.Sprintf("%04d-%s.yaml", i, strings.Repeat("n", i%60))
-		files = append(files, SpecFile{Name: name, Digest: DigestOf([]byte(name))})
+		files = append(files, SpecFile{Name: name, Digest: digestOf([]byte(name))})
 	}
 	body, left := encodeSpecs(t, files, false)
 	specs := decodeSpecsOK(t, body)
@@ -182,7 +182,7 @@ func anyFiles() *rapid.Generator[[]SpecFile] {
 	return rapid.SliceOfN(rapid.Custom(func(t *rapid.T) SpecFile {
 		return SpecFile{
 			Name:   rapid.OneOf(rapid.StringMatching(`[a-d]\.yaml`), rapid.String(), rapid.StringN(0, 300, -1)).Draw(t, "name"),
-			Digest: DigestOf([]byte{rapid.Byte().Draw(t, "content")}), Bad: rapid.Bool().Draw(t, "bad"),
+			Digest: digestOf([]byte{rapid.Byte().Draw(t, "content")}), Bad: rapid.Bool().Draw(t, "bad"),
 		}
 	}), 0, 120)
 }

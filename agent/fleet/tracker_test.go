@@ -346,8 +346,8 @@ func BenchmarkTracker(b *testing.B) {
 			var tracker Tracker
 			view := tracker.Update(fleet, epoch)
 			for b.Loop() {
-				for node := range view.Nodes() {
-					_ = node.Name
+				for _, m := range view.Counted() {
+					_ = m.Node().Name
 				}
 			}
 		})

@@ -4,12 +4,8 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"iter"
 	"slices"
 	"strings"
-	"time"
-
-	corev1 "k8s.io/api/core/v1"
 
 	"github.com/daemonsetd/daemonsetd/gossip"
 	"github.com/daemonsetd/daemonsetd/gossip/record"
@@ -42,16 +38,6 @@ type Member struct {
 	*Told
 }
 
-// Age is how old what is known of the node is at the moment now: how long ago it was received or, with facts that need
-// not be told again while they stay the same, how long ago the member was last heard of. Negative is never returned.
-func (m Member) Age(now time.Time) time.Duration {
-	asOf := m.FactsAt
-	if m.LastHeard.After(asOf) {
-		asOf = m.LastHeard
-	}
-	return max(now.Sub(asOf), 0)
-}
-
 // Counted are the members that count, one for each name, sorted by it: those that are trusted, unreachable ones and those
 // that left among them.
 func (v *View) Counted() []Member {
@@ -69,17 +55,6 @@ func (v *View) Counted() []Member {
 		}
 	}
 	return counted
-}
-
-// Nodes are the nodes of the members that count, sorted by name, each made when it is its turn.
-func (v *View) Nodes() iter.Seq[*corev1.Node] {
-	return func(yield func(*corev1.Node) bool) {
-		for _, m := range v.Counted() {
-			if !yield(m.Node()) {
-				return
-			}
-		}
-	}
 }
 
 // Changes compares the members that count with those of an earlier View, nil for none: which are new or another to other

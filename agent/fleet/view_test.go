@@ -32,7 +32,8 @@ func mixedView(t testing.TB) *View {
 func TestNodes(t *testing.T) {
 	v := mixedView(t)
 	var names []string
-	for n := range v.Nodes() {
+	for _, m := range v.Counted() {
+		n := m.Node()
 		names = append(names, n.Name+" "+nodecolumns.Status(n))
 	}
 	if want := []string{"a NotReady,SchedulingDisabled", "left NotReady,SchedulingDisabled,Left"}; !slices.Equal(names, want) {
@@ -119,12 +120,6 @@ func TestForPlacement(t *testing.T) {
 	if err != nil || m.Node().Labels["disktype"] != "ssd" {
 		t.Fatalf("%+v, %v", m, err)
 	}
-	if got := m.Age(epoch.Add(3 * time.Minute)); got != 2*time.Minute {
-		t.Errorf("age %v, want the 2m since it was last heard of", got)
-	}
-	if got := m.Age(epoch); got != 0 {
-		t.Errorf("age %v of what is from the future", got)
-	}
 	for name, want := range map[string]string{"host-2": "alive and has not told", "host-3": "malformed"} {
 		if _, err := v.ForPlacement(name); !errors.Is(err, ErrNothingTold) || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", name, err)
@@ -132,46 +127,5 @@ func TestForPlacement(t *testing.T) {
 	}
 	if _, err := v.ForPlacement("nobody"); !errors.Is(err, ErrNoMember) {
 		t.Errorf("%v", err)
-	}
-}
-
-func TestCaveats(t *testing.T) {
-	now := epoch.Add(5 * time.Minute)
-	for name, c := range map[string]struct {
-		change func(*gossip.Member, *gossip.View)
-		want   []string
-	}{
-		"none":     {func(*gossip.Member, *gossip.View) {}, nil},
-		"failed":   {func(m *gossip.Member, _ *gossip.View) { m.State, m.Since = gossip.StateFailed, epoch }, []string{"not answered for 5m and"}},
-		"left":     {func(m *gossip.Member, _ *gossip.View) { m.State = gossip.StateLeft }, []string{"has left"}},
-		"held":     {func(m *gossip.Member, _ *gossip.View) { m.Standing = records.Held }, []string{"held"}},
-		"excluded": {func(m *gossip.Member, _ *gossip.View) { m.Standing = records.Excluded }, []string{"roster"}},
-		"restart":  {func(m *gossip.Member, v *gossip.View) { m.State, v.Settled = gossip.StateUnknown, false }, []string{"since this agent started"}},
-		"incomplete": {func(m *gossip.Member, _ *gossip.View) {
-			*m = with(*m, SectionNode, section(2, epoch, marshal(t, map[int]any{13: map[int]any{1: 12}, 99: 1})))
-		}, []string{"missing: 12 labels", "does not understand (1)"}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			m := exampleMember(t, 1)
-			in := viewOf(m)
-			c.change(&in.Members[0], in)
-			var tracker Tracker
-			got := tracker.Update(in, epoch).Members[0].Caveats(now)
-			if len(got) != len(c.want) {
-				t.Fatalf("%q, want %q", got, c.want)
-			}
-			for i, want := range c.want {
-				if !strings.Contains(got[i], want) {
-					t.Errorf("%q does not say %q", got[i], want)
-				}
-			}
-		})
-	}
-	var tracker Tracker
-	m := exampleMember(t, 1)
-	tracker.Update(viewOf(m), epoch)
-	m = with(m, SectionNode, section(5, now, []byte("?")))
-	if got := tracker.Update(viewOf(m), now).Members[0].Caveats(now); len(got) != 1 || !strings.Contains(got[0], "from before") {
-		t.Errorf("%q", got)
 	}
 }

@@ -93,9 +93,6 @@ func transport(s Settings, host string) *http.Transport {
 	}
 }
 
-// Settings returns what the client was made with.
-func (c *Client) Settings() Settings { return c.set }
-
 // Stats returns the counts so far.
 func (c *Client) Stats() Stats {
 	return Stats{Requests: c.stats.requests.Load(), Failures: c.stats.failures.Load(), Cut: c.stats.cut.Load()}

@@ -7,24 +7,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// Annotations that the kubelet sets on pods (pkg/kubelet/types/pod_update.go).
-const (
-	// AnnotationSource says where the kubelet has the pod from: file, http or api.
-	AnnotationSource = "kubernetes.io/config.source"
-	// AnnotationHash is the UID that the kubelet gave to a static pod.
-	AnnotationHash = "kubernetes.io/config.hash"
-)
-
 // PodName is the name under which the kubelet runs the static pod whose manifest says name
 // (pkg/kubelet/config/common.go:generatePodName).
 func PodName(name, nodeName string) string { return name + "-" + strings.ToLower(nodeName) }
-
-// IsStatic reports whether the kubelet has the pod from somewhere else than an API server
-// (pkg/kubelet/types/pod_update.go:IsStaticPod).
-func IsStatic(pod *corev1.Pod) bool {
-	source, ok := pod.Annotations[AnnotationSource]
-	return ok && source != "api"
-}
 
 // PodReady reports whether the condition Ready of the pod is True (pkg/api/v1/pod/util.go:IsPodReady).
 func PodReady(pod *corev1.Pod) bool {

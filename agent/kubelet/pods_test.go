@@ -36,18 +36,6 @@ func TestPodAvailableAsUpstream(t *testing.T) {
 	})
 }
 
-func TestIsStatic(t *testing.T) {
-	for source, want := range map[string]bool{"file": true, "http": true, "api": false} {
-		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{AnnotationSource: source}}}
-		if got := IsStatic(pod); got != want {
-			t.Errorf("a pod from source %q: IsStatic = %t, want %t", source, got, want)
-		}
-	}
-	if IsStatic(&corev1.Pod{}) {
-		t.Error("a pod of no known source is taken for a static one")
-	}
-}
-
 func TestFindPod(t *testing.T) {
 	pods := []corev1.Pod{
 		{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "a-node-1"}},

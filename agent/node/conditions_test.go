@@ -111,14 +111,14 @@ func TestSamplesComeFromTheKubeletFirst(t *testing.T) {
 		Rlimit: &statsv1alpha1.RlimitStats{MaxPID: pids(9), NumOfRunningProcesses: pids(1)},
 	}}
 	healthy := KubeletStatus{Healthy: true}
-	if !r.SampleDue(r.now) {
+	if !r.due(r.now) {
 		t.Error("no sample is due at first")
 	}
 	r.Update(r.now, Inputs{Kubelet: healthy, Summary: full})
 	if got := r.Describe().SampleSource; got != SourceKubelet || r.sampler.asked != 0 || status(r.Node(), corev1.NodeMemoryPressure) != yes {
 		t.Errorf("source %q, own sampler asked %d times, %v", got, r.sampler.asked, r.Node().Status.Conditions)
 	}
-	if r.SampleDue(r.now.Add(SampleInterval-1)) || !r.SampleDue(r.now.Add(SampleInterval)) {
+	if r.due(r.now.Add(SampleInterval-1)) || !r.due(r.now.Add(SampleInterval)) {
 		t.Error("the next sample is not due after the interval")
 	}
 	full.Node.Fs = nil

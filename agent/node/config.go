@@ -43,7 +43,7 @@ type Inputs struct {
 	// Kubelet is the kubelet's health as last asked.
 	Kubelet KubeletStatus
 	// Summary is the kubelet's answer to /stats/summary; nil when it gave none the last time it was asked, since an old
-	// answer would hide that resources ran out. See [Manager.SampleDue].
+	// answer would hide that resources ran out.
 	Summary *statsv1alpha1.Summary
 	// KubeletVersion is shown in the node's status; empty when it is not known.
 	KubeletVersion string

@@ -55,14 +55,6 @@ type FileInfo struct {
 	Status FileStatus `json:"status"`
 }
 
-// Origin returns where a label comes from; false when the node has no such label.
-func (m *Manager) Origin(label string) (Origin, bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	s, ok := m.view.labels[label]
-	return s.origin, ok
-}
-
 // Describe returns the node with all origins. Everything in it is sorted, but for the conditions, which stand as in the
 // node.
 func (m *Manager) Describe() Description {

@@ -17,8 +17,8 @@ func TestDropIns(t *testing.T) {
 		t.Errorf("conditions %v, taints %v", n.Status.Conditions, n.Spec.Taints)
 	}
 	put(t, path, "status: maybe\n")
-	if r.update() != n || !r.Problems().HasErrors() {
-		t.Errorf("a bad drop-in changed the node, or was not reported: %v", r.Problems())
+	if r.update() != n || !r.Describe().Problems.HasErrors() {
+		t.Errorf("a bad drop-in changed the node, or was not reported: %v", r.Describe().Problems)
 	}
 	r.start()
 	if got := r.update(); !cmp.Equal(got, n) {
@@ -31,8 +31,8 @@ func TestDropIns(t *testing.T) {
 	if err := os.RemoveAll(r.path("run")); err != nil {
 		t.Fatal(err)
 	}
-	if got := r.update(); status(got, "NetworkUnavailable") != "" || len(got.Spec.Taints) > 0 || len(r.Problems()) > 0 {
-		t.Errorf("after removal: %v, %v", got.Status.Conditions, r.Problems())
+	if got := r.update(); status(got, "NetworkUnavailable") != "" || len(got.Spec.Taints) > 0 || len(r.Describe().Problems) > 0 {
+		t.Errorf("after removal: %v, %v", got.Status.Conditions, r.Describe().Problems)
 	}
 }
 

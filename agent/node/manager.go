@@ -127,13 +127,6 @@ func (m *Manager) Reload() diag.List {
 	return m.problems()
 }
 
-// Problems is what the last look at the files found wrong, without looking again.
-func (m *Manager) Problems() diag.List {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.problems()
-}
-
 func (m *Manager) problems() diag.List {
 	all := append(diag.List{}, m.startedWith...)
 	all = append(all, m.files.problems...)

@@ -21,7 +21,7 @@ func TestFilesMergeByName(t *testing.T) {
 	wantLabel(t, n, "a", "twenty")
 	wantLabel(t, n, "only", "base")
 	wantLabel(t, n, "ten", "x")
-	if got, _ := r.Origin("a"); got != Origin("file:"+r.path("etc/node.d/20-b.yaml")+":5") {
+	if got := r.view.labels["a"].origin; got != Origin("file:"+r.path("etc/node.d/20-b.yaml")+":5") {
 		t.Errorf("origin %q", got)
 	}
 	if err := os.Remove(r.path("etc/node.d/20-b.yaml")); err != nil {
@@ -56,8 +56,8 @@ func TestLastGood(t *testing.T) {
 			if after := r.update(); after != before {
 				t.Errorf("the node changed:\n%s", cmp.Diff(before, after))
 			}
-			if !r.Problems().HasErrors() || r.Problems()[0].File != path {
-				t.Errorf("problems: %v", r.Problems())
+			if !r.Describe().Problems.HasErrors() || r.Describe().Problems[0].File != path {
+				t.Errorf("problems: %v", r.Describe().Problems)
 			}
 			if got := r.Describe().Files; len(got) != 1 || got[0] != (FileInfo{path, FileLastGood}) {
 				t.Errorf("files: %+v", got)
@@ -70,8 +70,8 @@ func TestLastGood(t *testing.T) {
 			}
 			put(t, path, withLabel("a", "new"))
 			wantLabel(t, r.update(), "a", "new")
-			if len(r.Problems()) > 0 {
-				t.Errorf("problems: %v", r.Problems())
+			if len(r.Describe().Problems) > 0 {
+				t.Errorf("problems: %v", r.Describe().Problems)
 			}
 		})
 	}
@@ -90,8 +90,8 @@ func TestNeverGoodFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.update()
-	if len(r.Problems()) > 0 || len(r.Describe().Files) != 1 {
-		t.Errorf("after removal: %v, %+v", r.Problems(), r.Describe().Files)
+	if len(r.Describe().Problems) > 0 || len(r.Describe().Files) != 1 {
+		t.Errorf("after removal: %v, %+v", r.Describe().Problems, r.Describe().Files)
 	}
 }
 
@@ -111,7 +111,7 @@ func TestDirectories(t *testing.T) {
 	must(os.Rename(dir, r.path("etc/away")))
 	must(os.WriteFile(dir, nil, 0o644))
 	wantLabel(t, r.update(), "a", "x")
-	if !r.Problems().HasErrors() {
+	if !r.Describe().Problems.HasErrors() {
 		t.Error("an unreadable directory is not reported")
 	}
 	r.start()
@@ -121,7 +121,7 @@ func TestDirectories(t *testing.T) {
 	must(os.Rename(r.path("etc"), r.path("etc-away")))
 	wantLabel(t, r.update(), "a", "x")
 	wantLabel(t, r.update(), "base", "x")
-	if !r.Problems().HasErrors() {
+	if !r.Describe().Problems.HasErrors() {
 		t.Error("a missing directory is not reported")
 	}
 	// node.d alone is removed: so are its files.
@@ -131,8 +131,8 @@ func TestDirectories(t *testing.T) {
 	wantLabel(t, n, "base", "x")
 	must(os.Remove(r.config.NodeFile))
 	wantNoLabel(t, r.update(), "base")
-	if len(r.Problems()) > 0 {
-		t.Errorf("problems: %v", r.Problems())
+	if len(r.Describe().Problems) > 0 {
+		t.Errorf("problems: %v", r.Describe().Problems)
 	}
 }
 
@@ -146,7 +146,7 @@ func TestTooManyFilesChangeNothing(t *testing.T) {
 	n := r.update()
 	wantLabel(t, n, "a", "x")
 	wantNoLabel(t, n, "b")
-	if got := r.Problems(); len(got) != 1 || !strings.Contains(got[0].Message, "101 files, more than the 100 allowed") {
+	if got := r.Describe().Problems; len(got) != 1 || !strings.Contains(got[0].Message, "101 files, more than the 100 allowed") {
 		t.Errorf("problems: %v", got)
 	}
 }
@@ -166,7 +166,7 @@ func TestTooMuchTogetherChangesNothing(t *testing.T) {
 	if r.update() != before {
 		t.Error("600 labels changed the node")
 	}
-	if got := r.Problems(); len(got) != 1 || !strings.Contains(got[0].Message, "together have 600 labels") {
+	if got := r.Describe().Problems; len(got) != 1 || !strings.Contains(got[0].Message, "together have 600 labels") {
 		t.Errorf("problems: %v", got)
 	}
 }

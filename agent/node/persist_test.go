@@ -61,15 +61,15 @@ func TestRuntimeThatCannotBeKept(t *testing.T) {
 	put(t, r.config.NodeFile, withLabel("c", "d"))
 	n := r.update(Inputs{})
 	wantLabel(t, n, "c", "d")
-	if status(n, corev1.NodeReady) != no || r.Problems().Count(diag.Warning) != 2 {
-		t.Errorf("Ready is %s, problems %v", status(n, corev1.NodeReady), r.Problems())
+	if status(n, corev1.NodeReady) != no || r.Describe().Problems.Count(diag.Warning) != 2 {
+		t.Errorf("Ready is %s, problems %v", status(n, corev1.NodeReady), r.Describe().Problems)
 	}
 	if err := os.Mkdir(r.config.StateDir, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	r.update(Inputs{})
-	if len(r.Problems()) > 0 {
-		t.Errorf("problems: %v", r.Problems())
+	if len(r.Describe().Problems) > 0 {
+		t.Errorf("problems: %v", r.Describe().Problems)
 	}
 	if err := os.WriteFile(r.config.NodeFile, nil, 0o644); err != nil {
 		t.Fatal(err)
@@ -104,8 +104,8 @@ func TestDamagedState(t *testing.T) {
 	n := r.update()
 	wantLabel(t, n, "a", "b")
 	wantLabel(t, n, "file", "x")
-	if r.Problems().Count(diag.Warning) != 3 {
-		t.Errorf("problems: %v", r.Problems())
+	if r.Describe().Problems.Count(diag.Warning) != 3 {
+		t.Errorf("problems: %v", r.Describe().Problems)
 	}
 	aside, err := filepath.Glob(r.path("var/*.damaged-*"))
 	if err != nil || len(aside) != 3 {
@@ -118,8 +118,8 @@ func TestDamagedState(t *testing.T) {
 	}
 	r.start()
 	wantLabel(t, r.update(), "a", "b")
-	if r.Problems().Count(diag.Warning) != 0 {
-		t.Errorf("problems after the second start: %v", r.Problems())
+	if r.Describe().Problems.Count(diag.Warning) != 0 {
+		t.Errorf("problems after the second start: %v", r.Describe().Problems)
 	}
 	for _, name := range []string{"node-runtime.json", "node-files.json"} {
 		r := newDamaged(name, name+".bak")

@@ -9,13 +9,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// SampleDue says whether the Update after now will evaluate pressure, so that it needs fresh statistics.
-func (m *Manager) SampleDue(now time.Time) bool {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	return m.due(now)
-}
-
 func (m *Manager) due(now time.Time) bool {
 	since := now.Sub(m.sampledAt)
 	return m.sampledAt.IsZero() || since >= SampleInterval || since < 0

@@ -116,7 +116,7 @@ func fullDisk(t *testing.T, k int, half bool, cause syscall.Errno, once bool) {
 	offer(t, table, a.profile(t, at(now()-50, 1), "web"), Newer)
 	offer(t, table, b.profile(t, at(now()-50, 1), "web"), Newer)
 	offer(t, table, gone.profile(t, at(now()-50, 1), "gone"), Newer)
-	_ = table.Flush()
+	_ = table.flushNow()
 	for _, err := range []error{table.Forget(gone.id), table.Trust(b.id)} {
 		if err != nil {
 			wantNotSaved(t, err, cause)
@@ -295,7 +295,7 @@ func TestCompaction(t *testing.T) {
 	for v := range uint64(200) {
 		offer(t, table, h.sign(t, "node", at(now(), v+1), body), Newer)
 		self.publish(t, table, "node", fmt.Sprint(v))
-		if err := table.Flush(); err != nil {
+		if err := table.flushNow(); err != nil {
 			t.Fatal(err)
 		}
 		longest = max(longest, table.Stats().LogBytes)
@@ -328,7 +328,7 @@ func TestLiveSize(t *testing.T) {
 		t.Errorf("reckoned %d bytes, written %d", got, want)
 	}
 	disk.since()
-	if err := table.Flush(); err != nil || disk.since() != "" {
+	if err := table.flushNow(); err != nil || disk.since() != "" {
 		t.Errorf("something was written twice, %v", err)
 	}
 	mustClose(t, table)
@@ -379,7 +379,7 @@ func TestDiskAgainstMemory(t *testing.T) {
 				}
 			},
 			"flush": func(t *rapid.T) {
-				if err := kept.Flush(); err != nil {
+				if err := kept.flushNow(); err != nil {
 					t.Fatalf("flush: %v", err)
 				}
 			},
@@ -391,7 +391,7 @@ func TestDiskAgainstMemory(t *testing.T) {
 			"restart": reopen,
 			"kill": func(t *rapid.T) {
 				// What is killed after a flush has everything.
-				if err := kept.Flush(); err != nil {
+				if err := kept.flushNow(); err != nil {
 					t.Fatalf("flush: %v", err)
 				}
 				before := kept
@@ -441,7 +441,7 @@ func TestDirectoryIsAFile(t *testing.T) {
 	if err := os.Mkdir(path, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := table.Flush(); err != nil {
+	if err := table.flushNow(); err != nil {
 		t.Error(err)
 	}
 	if table.Problem() != nil || !strings.Contains(logged.String(), "again") {
@@ -495,13 +495,13 @@ func TestUnreadableFile(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	offer(t, table, newHost(5).profile(t, at(now(), 1), "new"), Newer)
-	if err := table.Flush(); !errors.Is(err, fs.ErrPermission) || !bytes.Equal(disk.content(memLog), data) {
+	if err := table.flushNow(); !errors.Is(err, fs.ErrPermission) || !bytes.Equal(disk.content(memLog), data) {
 		t.Errorf("the file was changed, %v", err)
 	}
 	// Host 0 is forgotten in the file, but has come back in the meantime.
 	offer(t, table, newHost(0).sign(t, "node", at(now(), 1), "back"), Newer)
 	disk.locked(func() { unreadable = false })
-	if err := table.Flush(); err != nil || table.Problem() != nil {
+	if err := table.flushNow(); err != nil || table.Problem() != nil {
 		t.Errorf("%v, %v", err, table.Problem())
 	}
 	for _, p := range promises {
@@ -574,4 +574,11 @@ func TestHalfWritten(t *testing.T) {
 			mustClose(t, table)
 		})
 	}
+}
+
+// flushNow writes what is to be written now.
+func (t *Table) flushNow() error {
+	t.disk.mu.Lock()
+	defer t.disk.mu.Unlock()
+	return t.disk.flush()
 }

@@ -54,7 +54,7 @@ func story(t *testing.T) ([]byte, []promise) {
 		})
 	}
 	flush := func() {
-		if err := table.Flush(); err != nil {
+		if err := table.flushNow(); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -181,7 +181,7 @@ func TestConcurrently(t *testing.T) {
 	wg.Go(func() {
 		for range 10 {
 			self.publish(t, table, "node", "x")
-			if err := table.Flush(); err != nil {
+			if err := table.flushNow(); err != nil {
 				t.Errorf("flush: %v", err)
 			}
 		}

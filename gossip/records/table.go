@@ -174,12 +174,5 @@ func (t *Table) Key(id record.ID) ed25519.PublicKey {
 // names the path and says what to do.
 func (t *Table) Problem() error { return t.disk.trouble() }
 
-// Flush writes what is to be written now.
-func (t *Table) Flush() error {
-	t.disk.mu.Lock()
-	defer t.disk.mu.Unlock()
-	return t.disk.flush()
-}
-
 // Close writes what is to be written and lets the disk go. The table can still be read.
 func (t *Table) Close() error { return t.disk.close() }

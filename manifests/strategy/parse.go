@@ -20,9 +20,6 @@ type Problem struct {
 	Message string
 }
 
-// String is the problem in one line.
-func (p Problem) String() string { return p.Path + ": " + p.Message }
-
 // Check finds what is wrong with the DaemonSet's strategy and its annotations. The DaemonSet is defaulted and valid otherwise.
 func Check(ds *appsv1.DaemonSet) []Problem {
 	_, problems := Parse(ds)

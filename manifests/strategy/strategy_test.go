@@ -59,7 +59,7 @@ func TestParseRefuses(t *testing.T) {
 		{AnnotationDeadline, "800h", "not between"},
 	} {
 		problems := Check(annotated(c.key, c.value))
-		if len(problems) != 1 || !strings.Contains(problems[0].String(), c.want) || !strings.Contains(problems[0].Path, c.key) {
+		if len(problems) != 1 || !strings.Contains(problems[0].Message, c.want) || !strings.Contains(problems[0].Path, c.key) {
 			t.Errorf("%s=%q: got %v, wanted %q", c.key, c.value, problems, c.want)
 		}
 	}

@@ -160,7 +160,7 @@ func heals(t *testing.T, r *rig, c change, path string) {
 	if changed := r.apply(t, *c.new); len(changed)+len(r.sys.steps) > 0 {
 		t.Errorf("once more, and it changed %v by %v", changed, r.sys.steps)
 	}
-	if f := r.Foreign(); len(f) > 0 {
+	if f := r.seenForeign(); len(f) > 0 {
 		t.Errorf("taken for foreign: %v", f)
 	}
 }

@@ -229,3 +229,10 @@ func put(t tester, path, data string) {
 		t.Fatal(err)
 	}
 }
+
+// seenForeign gives what the last look at the directories found there that is not ours, sorted.
+func (s *Store) seenForeign() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return sortedKeys(s.foreign)
+}

@@ -66,7 +66,7 @@ func TestKeepLeavesOthers(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if diff := cmp.Diff(slices.Sorted(slices.Values(foreign)), r.Foreign()); diff != "" {
+	if diff := cmp.Diff(slices.Sorted(slices.Values(foreign)), r.seenForeign()); diff != "" {
 		t.Errorf("foreign (-want +got):\n%s", diff)
 	}
 	for _, path := range foreign {

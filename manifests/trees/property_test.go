@@ -229,7 +229,7 @@ func (w *world) list(t *rapid.T) {
 		}
 	}
 	told := map[string]bool{}
-	for _, path := range w.Foreign() {
+	for _, path := range w.seenForeign() {
 		told[path] = true
 	}
 	for path := range w.foreign {

@@ -149,13 +149,6 @@ func (s *Store) strangers(path string, m mark, f *findings) error {
 	return nil
 }
 
-// Foreign gives the paths of what the last look at the directories found there that is not ours, sorted.
-func (s *Store) Foreign() []string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return sortedKeys(s.foreign)
-}
-
 // tellForeign logs what is new since the last look.
 func (s *Store) tellForeign(r root, now []string) {
 	fresh := map[string]struct{}{}

@@ -293,11 +293,6 @@ func (h *Host) age() {
 // Path is a path inside the host's directory: specs.d, manifests and state are there.
 func (h *Host) Path(elem ...string) string { return filepath.Join(append([]string{h.dir}, elem...)...) }
 
-// Wipe takes the state directory of a host whose agent does not run: its key too, so that it comes back as another member.
-func (h *Host) Wipe() {
-	h.fleet.must(os.RemoveAll(filepath.Join(h.dir, "state")))
-}
-
 // Available says whether a pod of the DaemonSet, namespace/name, with the image is ready on the host; no image is any.
 func (h *Host) Available(key, image string) bool {
 	for _, p := range h.Kubelet.Pods() {

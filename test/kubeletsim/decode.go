@@ -81,7 +81,7 @@ func decodeManifest(data []byte, file, nodeName string) (*corev1.Pod, error) {
 		return nil, err
 	}
 	// Every pod that the kubelet has from a file is marked so (pkg/kubelet/config/config.go:merge).
-	out.Annotations[kubelet.AnnotationSource] = "file"
+	out.Annotations[annotationSource] = "file"
 	return out, nil
 }
 
@@ -103,7 +103,7 @@ func applyDefaults(pod *api.Pod, file, nodeName string) {
 	if pod.Annotations == nil {
 		pod.Annotations = map[string]string{}
 	}
-	pod.Annotations[kubelet.AnnotationHash] = string(pod.UID)
+	pod.Annotations[annotationHash] = string(pod.UID)
 	helper.AddOrUpdateTolerationInPod(pod, &api.Toleration{Operator: "Exists", Effect: api.TaintEffectNoExecute})
 	pod.Status.Phase = api.PodPending
 }

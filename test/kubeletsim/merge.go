@@ -11,8 +11,15 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// annotationSeen is when the kubelet first saw the pod (pkg/kubelet/types/pod_update.go).
-const annotationSeen = "kubernetes.io/config.seen"
+// Annotations that the kubelet sets on pods (pkg/kubelet/types/pod_update.go).
+const (
+	// annotationSource says where the kubelet has the pod from: file, http or api.
+	annotationSource = "kubernetes.io/config.source"
+	// annotationHash is the UID that the kubelet gave to a static pod.
+	annotationHash = "kubernetes.io/config.hash"
+	// annotationSeen is when the kubelet first saw the pod.
+	annotationSeen = "kubernetes.io/config.seen"
+)
 
 // merge compares the pods of the directory with those that the kubelet has, by UID, and acts on the difference: what is
 // gone first, then what is new (pkg/kubelet/config/config.go:Merge). The caller holds k.mu.

@@ -101,8 +101,8 @@ func appears(s *stage) {
 	}
 	s.say("namespace %s", p.Namespace)
 	s.say("node name set: %t", p.Spec.NodeName == s.NodeName)
-	s.say("uid of %d digits, told in an annotation: %t", len(p.UID), p.Annotations[kubelet.AnnotationHash] == string(p.UID))
-	s.say("static: %t", kubelet.IsStatic(p))
+	s.say("uid of %d digits, told in an annotation: %t", len(p.UID), p.Annotations[annotationHash] == string(p.UID))
+	s.say("static: %t", p.Annotations[annotationSource] == "file")
 	s.say("phase %s", p.Status.Phase)
 	s.say("creation time: %t", !p.CreationTimestamp.IsZero())
 	s.say("host address: %t", p.Status.HostIP != "")

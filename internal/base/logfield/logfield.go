@@ -3,8 +3,6 @@
 package logfield
 
 const (
-	// Attempt counts tries of the same act from 1.
-	Attempt = "attempt"
 	// Action is a verb of agent/plan: write, remove, wait, ...
 	Action = "action"
 	// Address is a host and port that was spoken to.
@@ -25,8 +23,6 @@ const (
 	Detail = "detail"
 	// Dir is a directory's path.
 	Dir = "dir"
-	// Duration is how long something took.
-	Duration = "duration"
 	// Elsewhere is a second address that claims what Address has.
 	Elsewhere = "elsewhere"
 	// Error is the cause; zerolog's own name for it.
@@ -47,8 +43,6 @@ const (
 	Member = "member"
 	// Node is the node's name.
 	Node = "node"
-	// Pod is namespace/name of a pod as the kubelet knows it.
-	Pod = "pod"
 	// Reason is a CamelCase reason as in a Kubernetes event or condition.
 	Reason = "reason"
 	// Revision is a controller-revision-hash.
@@ -59,12 +53,8 @@ const (
 	Socket = "socket"
 	// Stamp is generation and version of a gossip record.
 	Stamp = "stamp"
-	// Status is a condition's status.
-	Status = "status"
 	// To is the new value of a transition.
 	To = "to"
-	// URL is an address that was asked.
-	URL = "url"
 	// Version is the version of this program.
 	Version = "version"
 )

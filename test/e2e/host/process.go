@@ -64,9 +64,6 @@ func startProcess(c command) (*Process, error) {
 	return p, nil
 }
 
-// Pid is the process's id.
-func (p *Process) Pid() int { return p.cmd.Process.Pid }
-
 // Log is the path of the file with the process's output.
 func (p *Process) Log() string { return p.log }
 
