@@ -30,6 +30,7 @@ import (
 	"github.com/daemonsetd/daemonsetd/agent/metrics"
 	"github.com/daemonsetd/daemonsetd/agent/node"
 	"github.com/daemonsetd/daemonsetd/agent/plan"
+	"github.com/daemonsetd/daemonsetd/agent/reconcile"
 	"github.com/daemonsetd/daemonsetd/agent/registry"
 	"github.com/daemonsetd/daemonsetd/agent/systemd"
 	"github.com/daemonsetd/daemonsetd/internal/base/diag"
@@ -96,7 +97,8 @@ type Agent struct {
 	requests chan request
 	// ended is closed when the loop has ended.
 	ended chan struct{}
-	view  atomic.Pointer[view]
+	// view is the last round.
+	view  atomic.Pointer[reconcile.Snapshot]
 	stops []stop
 
 	// The rest belongs to the loop.
@@ -108,9 +110,11 @@ type Agent struct {
 	phases    map[string]plan.Phase
 	acting    acting
 	stopped   stopwatch
-	ready     bool
-	line      string
-	first     time.Time
+	// laid has the pods whose files of volumes were brought on disk in this round; false: they could not be.
+	laid  map[treeOwner]bool
+	ready bool
+	line  string
+	first time.Time
 }
 
 // stop is one step of the teardown.

@@ -7,13 +7,13 @@ import (
 	"net/http"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/daemonsetd/daemonsetd/agent/api"
 	"github.com/daemonsetd/daemonsetd/agent/kubelet"
 	"github.com/daemonsetd/daemonsetd/agent/placement"
 	"github.com/daemonsetd/daemonsetd/agent/plan"
+	"github.com/daemonsetd/daemonsetd/agent/reconcile"
 	"github.com/daemonsetd/daemonsetd/agent/registry"
 	"github.com/daemonsetd/daemonsetd/manifests/spec"
 )
@@ -31,7 +31,7 @@ func (b backend) Metrics() http.Handler    { return b.a.metrics.Handler() }
 func (b backend) Version() api.VersionInfo { return b.a.opts.Version }
 
 // latest is the view of the last round; before the first one it is an error that says so.
-func (b backend) latest() (*view, error) {
+func (b backend) latest() (*reconcile.Snapshot, error) {
 	if v := b.a.view.Load(); v != nil {
 		return v, nil
 	}
@@ -64,22 +64,22 @@ func (b backend) Status(context.Context) (*api.Status, error) {
 		return st, nil
 	}
 	if a.opts.ConfigFile != "" {
-		st.Config = &api.FileStatus{File: a.opts.ConfigFile, Problems: api.Problems(v.config)}
+		st.Config = &api.FileStatus{File: a.opts.ConfigFile, Problems: api.Problems(v.Config)}
 	}
-	st.LastReconcile = v.state.now
+	st.LastReconcile = v.Now
 	st.Kubelet = kubeletStatus(v)
 	st.Node = nodeStatus(v)
-	st.SpecsProblem = v.state.specs.DirProblem
-	for _, f := range v.state.specs.Files {
+	st.SpecsProblem = v.Specs.DirProblem
+	for _, f := range v.Specs.Files {
 		st.SpecFiles = append(st.SpecFiles, api.FileStatus{File: f.File, Bad: f.Bad, LastGood: f.LastGood, Pending: f.Pending, Objects: f.Objects, Problems: api.Problems(f.Problems)})
 	}
 	st.NodeFiles = nodeFiles(v)
 	st.DaemonSets = b.daemonSets(v)
 	st.Manifests = manifestStatuses(v, a.store.Dir())
-	st.Health = append(st.Health, v.health...)
+	st.Health = append(st.Health, v.Health...)
 	st.State = api.StateReady
 	if !st.Healthy() {
-		st.State, st.Message = api.StateDegraded, firstText(v.health)
+		st.State, st.Message = api.StateDegraded, firstText(v.Health)
 	}
 	return st, nil
 }
@@ -93,9 +93,9 @@ func firstText(items []api.HealthItem) string {
 	return ""
 }
 
-func kubeletStatus(v *view) api.KubeletStatus {
-	k := v.state.kubelet
-	st := api.KubeletStatus{URL: v.kubelet.HealthzURL, Since: k.Since, Version: k.Version}
+func kubeletStatus(v *reconcile.Snapshot) api.KubeletStatus {
+	k := v.Kubelet
+	st := api.KubeletStatus{URL: v.Settings.HealthzURL, Since: k.Since, Version: k.Version}
 	failure := k.HealthErr
 	switch {
 	case k.AssumeReady:
@@ -131,38 +131,25 @@ func kubeletWord(err *kubelet.Error) string {
 	return api.KubeletUnhealthy
 }
 
-func (b backend) daemonSets(v *view) []api.DaemonSetStatus {
-	wanted := v.wanted()
-	out := make([]api.DaemonSetStatus, 0, len(v.statuses))
-	for _, s := range v.statuses {
-		w, declared := wanted[s.Key]
-		d := api.DaemonSetStatus{
-			Name: s.Key, ShouldRun: w.Decision.ShouldRun && !w.Evicted, ShouldContinueRunning: w.Decision.ShouldContinueRunning && !w.Evicted,
-			DesiredRevision: s.Revision, CurrentRevision: s.Current, Phase: string(s.Phase), Message: s.Message, Pod: v.pod(s),
-		}
+func (b backend) daemonSets(v *reconcile.Snapshot) []api.DaemonSetStatus {
+	out := make([]api.DaemonSetStatus, 0, len(v.Statuses))
+	for _, s := range v.Statuses {
+		d := api.DaemonSetStatus{Name: s.Key, DesiredRevision: s.Revision, CurrentRevision: s.Current, Phase: string(s.Phase), Message: s.Message, Pod: podStatus(v, s)}
 		if s.FileName != "" {
 			d.Manifest = filepath.Join(b.a.store.Dir(), s.FileName)
 		}
-		if declared {
-			d.Source = v.source(s.Key)
+		if it := v.Item(s.Key); it != nil {
+			d.Source = it.DS.Source.File
+			d.ShouldRun, d.ShouldContinueRunning = it.Decision.ShouldRun && !it.Evicted, it.Decision.ShouldContinueRunning && !it.Evicted
 		}
 		out = append(out, d)
 	}
 	return out
 }
 
-func (v *view) source(key string) string {
-	for _, ds := range v.state.specs.DaemonSets {
-		if ds.Key() == key {
-			return ds.Source.File
-		}
-	}
-	return ""
-}
-
-func (v *view) pod(s plan.Status) *api.PodStatus {
+func podStatus(v *reconcile.Snapshot, s plan.Status) *api.PodStatus {
 	namespace, _ := splitKey(s.Key)
-	pod := v.state.kubelet.Pod(namespace, s.PodName, v.state.input.Node)
+	pod := v.Kubelet.Pod(namespace, s.PodName, v.Host)
 	if s.PodName == "" || pod == nil {
 		return nil
 	}
@@ -179,21 +166,21 @@ func (v *view) pod(s plan.Status) *api.PodStatus {
 	return p
 }
 
-func manifestStatuses(v *view, dir string) []api.ManifestStatus {
-	wanted := v.wanted()
-	out := make([]api.ManifestStatus, 0, len(v.state.listing.Ours)+len(v.state.listing.Foreign))
-	for _, e := range v.state.listing.Ours {
+func manifestStatuses(v *reconcile.Snapshot, dir string) []api.ManifestStatus {
+	out := make([]api.ManifestStatus, 0, len(v.Listing.Ours)+len(v.Listing.Foreign))
+	for _, e := range v.Listing.Ours {
 		m := api.ManifestStatus{File: filepath.Join(dir, e.FileName), State: api.ManifestInSync, DaemonSet: e.Key(), Revision: e.Revision}
 		if !e.Intact {
 			m.State, m.Message = api.ManifestDrifted, "the file "+e.Drift
 		}
 		out = append(out, m)
 	}
-	for _, f := range v.state.listing.Foreign {
+	for _, f := range v.Listing.Foreign {
 		m := api.ManifestStatus{File: filepath.Join(dir, f.FileName), State: api.ManifestForeign, Message: "the file " + f.Reason}
-		for _, w := range wanted {
-			if f.FileName == w.Manifest.FileName || f.Namespace == w.Namespace && f.Name == w.Manifest.PodName && f.Name != "" {
-				m.State, m.DaemonSet = api.ManifestConflict, w.Key
+		for _, it := range v.Items {
+			want := it.Want.Manifest
+			if f.FileName == want.FileName || f.Namespace == it.DS.Object.Namespace && f.Name == want.PodName && f.Name != "" {
+				m.State, m.DaemonSet = api.ManifestConflict, it.Key
 			}
 		}
 		out = append(out, m)
@@ -208,15 +195,15 @@ func (b backend) Explain(_ context.Context, req api.ExplainRequest) ([]api.Expla
 	if err != nil {
 		return nil, err
 	}
-	key := v.key(req.DaemonSet)
+	key := v.Key(req.DaemonSet)
 	explain, err := b.explainer(v, req.Node)
 	if err != nil {
 		return nil, err
 	}
 	out := []api.Explanation{}
-	for _, w := range v.state.input.Wanted {
-		if key == "" || w.Key == key {
-			out = append(out, explain(w))
+	for _, it := range v.Items {
+		if key == "" || it.Key == key {
+			out = append(out, explain(it))
 		}
 	}
 	if key != "" && len(out) == 0 {
@@ -226,16 +213,13 @@ func (b backend) Explain(_ context.Context, req api.ExplainRequest) ([]api.Expla
 }
 
 // explainer is how a DaemonSet is explained for a node: this one with what it does, another one with what it told.
-func (b backend) explainer(v *view, node string) (func(plan.Wanted) api.Explanation, error) {
+func (b backend) explainer(v *reconcile.Snapshot, node string) (func(*reconcile.Item) api.Explanation, error) {
 	if node == "" || node == b.a.cfg.NodeName {
-		phases := map[string]plan.Status{}
-		for _, s := range v.statuses {
-			phases[s.Key] = s
-		}
-		return func(w plan.Wanted) api.Explanation {
-			e := explanation(b.a.cfg.NodeName, v.source(w.Key), w.Key, w.Decision)
-			e.Phase, e.Message = string(phases[w.Key].Phase), phases[w.Key].Message
-			if w.Evicted {
+		return func(it *reconcile.Item) api.Explanation {
+			st, _ := v.Status(it.Key)
+			e := explanation(b.a.cfg.NodeName, it, it.Decision)
+			e.Phase, e.Message = string(st.Phase), st.Message
+			if it.Evicted {
 				e.ShouldRun, e.ShouldContinueRunning = false, false
 				e.Reasons = append(e.Reasons, api.Reason{Predicate: "TaintEviction", Message: "the tolerationSeconds of a NoExecute taint are over", Remedy: "remove the taint, or tolerate it without tolerationSeconds"})
 			}
@@ -250,49 +234,29 @@ func (b backend) explainer(v *view, node string) (func(plan.Wanted) api.Explanat
 	if err != nil {
 		return nil, lookupError(err)
 	}
-	sets, there := daemonSetsByKey(v.state.specs.DaemonSets), m.Node()
+	there := m.Node()
 	facts := &api.NodeFacts{ReceivedAt: m.FactsAt, LastHeard: m.LastHeard, State: memberState(m.State), Standing: memberStanding(m.Standing), ID: m.ID.String(), LeftOut: m.Facts.LeftOut.String()}
-	return func(w plan.Wanted) api.Explanation {
-		e := explanation(m.Name, v.source(w.Key), w.Key, placement.Decide(sets[w.Key].Object, there))
+	return func(it *reconcile.Item) api.Explanation {
+		e := explanation(m.Name, it, placement.Decide(it.DS.Object, there))
 		e.Facts = facts
 		return e
 	}, nil
 }
 
 // explanation is a decision in words.
-func explanation(node, source, key string, d placement.Decision) api.Explanation {
-	e := api.Explanation{DaemonSet: key, Node: node, ShouldRun: d.ShouldRun, ShouldContinueRunning: d.ShouldContinueRunning, Source: source, Reasons: []api.Reason{}}
+func explanation(node string, it *reconcile.Item, d placement.Decision) api.Explanation {
+	e := api.Explanation{
+		DaemonSet: it.Key, Node: node, ShouldRun: d.ShouldRun, ShouldContinueRunning: d.ShouldContinueRunning, Source: it.DS.Source.File,
+		Reasons: []api.Reason{},
+	}
 	for _, r := range d.Reasons {
 		e.Reasons = append(e.Reasons, api.Reason{Predicate: r.Predicate, Passed: r.Passed, Message: r.Message, Remedy: r.Remedy})
 	}
 	return e
 }
 
-// key is namespace/name of what an operator wrote: a name alone is that of the DaemonSet in the namespace default, or else
-// of the only one of that name.
-func (v *view) key(name string) string {
-	if name == "" || strings.Contains(name, "/") {
-		return name
-	}
-	found := "default/" + name
-	others := 0
-	for _, w := range v.state.input.Wanted {
-		if w.Key == "default/"+name {
-			return w.Key
-		}
-		if w.Name == name {
-			found = w.Key
-			others++
-		}
-	}
-	if others > 1 {
-		return "default/" + name
-	}
-	return found
-}
-
-func (b backend) notFound(v *view, key string) error {
-	for _, f := range v.state.specs.Files {
+func (b backend) notFound(v *reconcile.Snapshot, key string) error {
+	for _, f := range v.Specs.Files {
 		if f.Bad {
 			return api.Errorf(api.CodeNotFound, "no DaemonSet %s is declared, and %s cannot be used", key, f.File).WithRemedy("dsctl validate " + f.File)
 		}
@@ -305,8 +269,8 @@ func (b backend) Diff(ctx context.Context) ([]api.FileChange, error) {
 	var changes []api.FileChange
 	err := b.a.ask(ctx, func(context.Context) {
 		s := b.a.look()
-		sets := daemonSetsByKey(s.specs.DaemonSets)
-		for _, act := range plan.Make(s.input).Acts {
+		sets := daemonSetsByKey(s.Specs.DaemonSets)
+		for _, act := range plan.Make(s.Input()).Acts {
 			changes = append(changes, b.a.change(act, sets))
 		}
 	})
@@ -317,9 +281,9 @@ func (b backend) Diff(ctx context.Context) ([]api.FileChange, error) {
 }
 
 // look reads what a plan depends on without taking anything over; the specs and the node are the last round's.
-func (a *Agent) look() state {
+func (a *Agent) look() *reconcile.Snapshot {
 	s, _ := a.read(time.Now())
-	a.applyRollouts(&s, nil)
+	a.applyRollouts(s, nil)
 	return s
 }
 
@@ -373,11 +337,11 @@ func (b backend) Plan(ctx context.Context, req api.PlanRequest) (*api.PlanResult
 	res := &api.PlanResult{Node: b.a.cfg.NodeName, DaemonSets: []api.DaemonSetPlan{}}
 	err := b.a.ask(ctx, func(context.Context) {
 		s := b.a.look()
-		overlay, problems := spec.Overlay(s.specs, b.a.cfg.SpecsDir, files)
+		overlay, problems := spec.Overlay(s.Specs, b.a.cfg.SpecsDir, files)
 		res.Valid, res.Problems = !problems.HasErrors(), api.Problems(problems)
-		s.input.Wanted = b.a.whatIf(&s, overlay)
-		res.DaemonSets = b.a.planned(s.input, daemonSetsByKey(overlay.DaemonSets))
-		b.a.planFleet(&s, overlay, res.DaemonSets)
+		s.Items = b.a.whatIf(s, overlay)
+		res.DaemonSets = b.a.planned(s.Input(), daemonSetsByKey(overlay.DaemonSets))
+		b.a.planFleet(s, overlay, res.DaemonSets)
 	})
 	if err != nil {
 		return nil, unavailable(err)

@@ -257,7 +257,7 @@ func (b backend) Leave(ctx context.Context, req api.LeaveRequest) (*api.LeaveRes
 		}
 	}
 	if now := b.a.view.Load(); now != nil {
-		for _, st := range now.statuses {
+		for _, st := range now.Statuses {
 			if st.Current != "" {
 				res.Pods = append(res.Pods, st.Key)
 			}

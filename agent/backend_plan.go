@@ -6,6 +6,7 @@ import (
 	"github.com/daemonsetd/daemonsetd/agent/api"
 	"github.com/daemonsetd/daemonsetd/agent/fleet"
 	"github.com/daemonsetd/daemonsetd/agent/placement"
+	"github.com/daemonsetd/daemonsetd/agent/reconcile"
 	"github.com/daemonsetd/daemonsetd/agent/rollout"
 	"github.com/daemonsetd/daemonsetd/gossip"
 	"github.com/daemonsetd/daemonsetd/manifests/spec"
@@ -15,14 +16,14 @@ import (
 // fleetPlanner says what other objects would do to the fleet, were they on every host. It belongs to the loop.
 type fleetPlanner struct {
 	a     *Agent
-	s     *state
+	s     *reconcile.Snapshot
 	view  *fleet.View
 	peers peers
 	next  spec.Objects
 }
 
 // planFleet adds to the plans what would come of them on other hosts; nothing while gossip is off.
-func (a *Agent) planFleet(s *state, next spec.Objects, plans []api.DaemonSetPlan) {
+func (a *Agent) planFleet(s *reconcile.Snapshot, next spec.Objects, plans []api.DaemonSetPlan) {
 	view := a.fleet.look()
 	if view == nil {
 		return
@@ -51,7 +52,7 @@ type setPlan struct {
 // plan is nil where nothing changes.
 func (f *fleetPlanner) plan(key string) *api.FleetPlan {
 	p := &setPlan{
-		fleetPlanner: f, key: key, old: daemonSetsByKey(f.s.specs.DaemonSets)[key], new: daemonSetsByKey(f.next.DaemonSets)[key],
+		fleetPlanner: f, key: key, old: daemonSetsByKey(f.s.Specs.DaemonSets)[key], new: daemonSetsByKey(f.next.DaemonSets)[key],
 		replace: map[string]bool{}, canaries: map[string]bool{},
 	}
 	own := f.a.rollouts.states[key]
@@ -75,13 +76,13 @@ func (p *setPlan) changes() bool {
 		return p.old != nil
 	}
 	p.strategy, _ = strategy.Parse(p.new.Object)
-	r := p.a.render(p.new, p.s, p.a.assembler(p.next, p.s.node))
-	p.fleet = r.fleet
-	if r.blocked != "" {
-		p.out.Holds = append(p.out.Holds, r.blocked)
+	r := p.a.render(p.new, p.s, p.a.assembler(p.next, p.s.Node))
+	p.fleet = r.Fleet
+	if r.Blocked != "" {
+		p.out.Holds = append(p.out.Holds, r.Blocked)
 	}
 	now := p.a.rendered[p.old]
-	return p.old != p.new || now == nil || now.fleet != r.fleet
+	return p.old != p.new || now == nil || now.Fleet != r.Fleet
 }
 
 // sort says of each host what would become of its pod.
@@ -157,7 +158,7 @@ func (p *setPlan) foresee() {
 	if p.strategy.Paused {
 		p.out.Holds = append(p.out.Holds, rollout.HoldPaused.String())
 	}
-	if own := p.members[0].State; p.replace[p.members[0].ID] && own.HeldUntil.After(p.s.now) {
+	if own := p.members[0].State; p.replace[p.members[0].ID] && own.HeldUntil.After(p.s.Now) {
 		p.out.Holds = append(p.out.Holds, "this host: "+rollout.HoldNew.String())
 	}
 	if took := p.a.rollouts.took[p.key]; took > 0 {

@@ -12,6 +12,8 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/daemonsetd/daemonsetd/agent/api"
+	"github.com/daemonsetd/daemonsetd/agent/reconcile"
+	"github.com/daemonsetd/daemonsetd/agent/rollout"
 	"github.com/daemonsetd/daemonsetd/manifests/history"
 	"github.com/daemonsetd/daemonsetd/manifests/spec"
 )
@@ -22,11 +24,11 @@ func (b backend) Revisions(_ context.Context, req api.RevisionRequest) (*api.Rev
 	if err != nil {
 		return nil, err
 	}
-	ds, err := b.declared(v, req.DaemonSet)
+	it, err := b.declared(v, req.DaemonSet)
 	if err != nil {
 		return nil, err
 	}
-	h := b.historyOf(v, ds)
+	ds, h := it.DS, b.historyOf(it)
 	out := &api.RevisionList{DaemonSet: ds.Key(), Items: []api.Revision{}, Warnings: h.warnings}
 	if req.Revision != 0 {
 		r, err := h.numbered(req.Revision)
@@ -49,13 +51,14 @@ func (b backend) Revisions(_ context.Context, req api.RevisionRequest) (*api.Rev
 type pastOf struct {
 	store    *history.Store
 	ds       *spec.DaemonSet
-	rolling  rolling
+	state    rollout.State
 	list     []history.Revision
 	warnings []string
 }
 
-func (b backend) historyOf(v *view, ds *spec.DaemonSet) *pastOf {
-	h := &pastOf{store: b.a.revisions.store, ds: ds, rolling: v.rollouts[ds.Key()]}
+func (b backend) historyOf(it *reconcile.Item) *pastOf {
+	ds := it.DS
+	h := &pastOf{store: b.a.revisions.store, ds: ds, state: it.State}
 	var err error
 	if h.list, err = h.store.List(ds.Object.Namespace, ds.Object.Name); err != nil {
 		h.warnings = append(h.warnings, fmt.Sprintf("a revision cannot be shown: %v", err))
@@ -114,7 +117,7 @@ func (h *pastOf) current() (history.Revision, error) {
 }
 
 func (h *pastOf) show(r history.Revision) api.Revision {
-	st := h.rolling.state
+	st := h.state
 	return api.Revision{
 		Number: r.Number, Revision: r.Fleet, ChangeCause: r.ChangeCause, First: r.First, Last: r.Last, Source: r.Source,
 		Current: r.Fleet == st.Target.Revision.Fleet, Running: r.Fleet == st.Running.Fleet, Template: json.RawMessage(r.Template),
@@ -127,11 +130,11 @@ func (b backend) Undo(_ context.Context, req api.UndoRequest) (*api.UndoResult, 
 	if err != nil {
 		return nil, err
 	}
-	ds, err := b.declared(v, req.DaemonSet)
+	it, err := b.declared(v, req.DaemonSet)
 	if err != nil {
 		return nil, err
 	}
-	h := b.historyOf(v, ds)
+	ds, h := it.DS, b.historyOf(it)
 	to, err := h.target(req.To)
 	if err != nil {
 		return nil, err

@@ -6,8 +6,8 @@ import (
 	"slices"
 
 	"github.com/daemonsetd/daemonsetd/agent/api"
+	"github.com/daemonsetd/daemonsetd/agent/reconcile"
 	"github.com/daemonsetd/daemonsetd/agent/rollout"
-	"github.com/daemonsetd/daemonsetd/manifests/spec"
 	"github.com/daemonsetd/daemonsetd/manifests/strategy"
 )
 
@@ -23,20 +23,20 @@ func (b backend) Rollouts(_ context.Context, req api.RolloutRequest) (*api.Rollo
 	if err != nil {
 		return nil, err
 	}
-	sets := v.state.specs.DaemonSets
+	items := v.Items
 	if req.DaemonSet != "" {
-		ds, err := b.declared(v, req.DaemonSet)
+		it, err := b.declared(v, req.DaemonSet)
 		if err != nil {
 			return nil, err
 		}
-		sets = []*spec.DaemonSet{ds}
+		items = []*reconcile.Item{it}
 	}
-	out := &api.RolloutList{Settled: true, Items: make([]api.Rollout, 0, len(sets))}
+	out := &api.RolloutList{Settled: true, Items: make([]api.Rollout, 0, len(items))}
 	if fleetNow := b.a.fleet.look(); fleetNow != nil {
 		out.Fleet, out.Settled = true, fleetNow.Settled
 	}
-	for _, ds := range sets {
-		out.Items = append(out.Items, b.rolloutOf(v, ds).show(req.Hosts))
+	for _, it := range items {
+		out.Items = append(out.Items, b.rolloutOf(it).show(req.Hosts))
 	}
 	slices.SortFunc(out.Items, func(x, y api.Rollout) int { return cmp.Compare(x.DaemonSet, y.DaemonSet) })
 	return out, nil
@@ -46,12 +46,10 @@ func (b backend) Rollouts(_ context.Context, req api.RolloutRequest) (*api.Rollo
 func (b backend) RolloutsChanged() <-chan struct{} { return b.a.rollouts.changed.next() }
 
 // declared is the DaemonSet that a request means.
-func (b backend) declared(v *view, name string) (*spec.DaemonSet, error) {
-	key := v.key(name)
-	for _, ds := range v.state.specs.DaemonSets {
-		if ds.Key() == key {
-			return ds, nil
-		}
+func (b backend) declared(v *reconcile.Snapshot, name string) (*reconcile.Item, error) {
+	key := v.Key(name)
+	if it := v.Item(key); it != nil {
+		return it, nil
 	}
 	return nil, b.notFound(v, key)
 }
@@ -60,16 +58,15 @@ func (b backend) declared(v *view, name string) (*spec.DaemonSet, error) {
 type fleetRollout struct {
 	key, self string
 	strategy  strategy.Strategy
-	rolling   rolling
+	item      reconcile.Item
 	// members are all that declare the DaemonSet, this host first.
 	members []rollout.Peer
 	latest  rollout.Target
 }
 
-func (b backend) rolloutOf(v *view, ds *spec.DaemonSet) *fleetRollout {
-	r := &fleetRollout{key: ds.Key(), self: b.a.fleet.self(), rolling: v.rollouts[ds.Key()]}
-	r.strategy, _ = strategy.Parse(ds.Object)
-	r.members = r.rolling.members(r.self, b.a.cfg.NodeName)
+func (b backend) rolloutOf(it *reconcile.Item) *fleetRollout {
+	r := &fleetRollout{key: it.Key, self: b.a.fleet.self(), item: *it, strategy: it.Strategy}
+	r.members = r.item.Members(r.self, b.a.cfg.NodeName)
 	r.latest = rollout.Latest(r.members)
 	return r
 }
@@ -80,11 +77,11 @@ func (b backend) Replace(ctx context.Context, req api.ReplaceRequest) (*api.Repl
 	if err != nil {
 		return nil, err
 	}
-	ds, err := b.declared(v, req.DaemonSet)
+	it, err := b.declared(v, req.DaemonSet)
 	if err != nil {
 		return nil, err
 	}
-	r := b.rolloutOf(v, ds)
+	r := b.rolloutOf(it)
 	if err := r.replaceable(); err != nil {
 		return nil, err
 	}
@@ -95,12 +92,12 @@ func (b backend) Replace(ctx context.Context, req api.ReplaceRequest) (*api.Repl
 	if v, err = b.latest(); err != nil {
 		return nil, err
 	}
-	return v.replaced(b.a.cfg.NodeName, r), nil
+	return replaced(v, b.a.cfg.NodeName, r), nil
 }
 
 // replaceable is the error where there is nothing to replace here.
 func (r *fleetRollout) replaceable() error {
-	st := &r.rolling.state
+	st := &r.item.State
 	switch {
 	case !r.strategy.OnDelete:
 		return api.Errorf(api.CodeConflict, "DaemonSet %s has the update strategy %s, which replaces pods by itself", r.key, strategyRolling).
@@ -116,14 +113,17 @@ func (r *fleetRollout) replaceable() error {
 }
 
 // replaced is what became of a replacement that was asked for.
-func (v *view) replaced(node string, before *fleetRollout) *api.ReplaceResult {
-	old, now := &before.rolling.state, v.rollouts[before.key]
+func replaced(v *reconcile.Snapshot, node string, before *fleetRollout) *api.ReplaceResult {
+	old, now := &before.item.State, &reconcile.Item{}
+	if it := v.Item(before.key); it != nil {
+		now = it
+	}
 	res := &api.ReplaceResult{
 		DaemonSet: before.key, Node: node, From: old.Running.Local, To: old.Target.Revision.Local,
-		Started: now.state.Phase.Taken() || now.state.Running == old.Target.Revision,
+		Started: now.State.Phase.Taken() || now.State.Running == old.Target.Revision,
 	}
 	if !res.Started {
-		res.Message = now.decision.Blockers.String()
+		res.Message = now.Turn.Blockers.String()
 	}
 	return res
 }

@@ -59,10 +59,10 @@ func (a *Agent) showNodes() {
 	now := f.look()
 	if !listed || now == nil {
 		f.shown = nil
-		a.registry.SetNodes([]*corev1.Node{v.state.node})
+		a.registry.SetNodes([]*corev1.Node{v.Node})
 		return
 	}
-	nodes := []*corev1.Node{v.state.node}
+	nodes := []*corev1.Node{v.Node}
 	changed, gone := now.Changes(f.shown)
 	for _, m := range changed {
 		if m.Name != a.cfg.NodeName {

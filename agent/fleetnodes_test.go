@@ -7,6 +7,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/daemonsetd/daemonsetd/agent/reconcile"
 	"github.com/daemonsetd/daemonsetd/agent/registry"
 )
 
@@ -14,7 +15,7 @@ import (
 func TestReadsNodes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a := &Agent{fleet: &fleetPart{}, registry: registry.New(registry.Config{})}
-		a.view.Store(&view{state: state{node: &corev1.Node{}}})
+		a.view.Store(&reconcile.Snapshot{Node: &corev1.Node{}})
 		listed := func(want bool) {
 			t.Helper()
 			a.fleet.mu.Lock()

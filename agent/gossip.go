@@ -23,6 +23,7 @@ import (
 	"github.com/daemonsetd/daemonsetd/agent/fleet"
 	"github.com/daemonsetd/daemonsetd/agent/health"
 	"github.com/daemonsetd/daemonsetd/agent/pace"
+	"github.com/daemonsetd/daemonsetd/agent/reconcile"
 	"github.com/daemonsetd/daemonsetd/agent/roster"
 	"github.com/daemonsetd/daemonsetd/gossip"
 	"github.com/daemonsetd/daemonsetd/gossip/identity"
@@ -489,11 +490,11 @@ func (f *fleetPart) show() {
 }
 
 // note makes the sections of what the round has read; the loop calls it. What did not change is not made again.
-func (f *fleetPart) note(v *view) {
+func (f *fleetPart) note(v *reconcile.Snapshot) {
 	if f.node.Load() == nil {
 		return
 	}
-	seen := nodeSeen{node: v.state.node, specs: v.state.specs, kubelet: kubeletStatus(v).State}
+	seen := nodeSeen{node: v.Node, specs: v.Specs, kubelet: kubeletStatus(v).State}
 	if seen == f.seen && f.toldOf(fleet.SectionNode) && f.toldOf(fleet.SectionSpecs) {
 		return
 	}

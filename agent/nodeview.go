@@ -12,6 +12,7 @@ import (
 	"github.com/daemonsetd/daemonsetd/agent/api"
 	"github.com/daemonsetd/daemonsetd/agent/kubelet"
 	"github.com/daemonsetd/daemonsetd/agent/node"
+	"github.com/daemonsetd/daemonsetd/agent/reconcile"
 	"github.com/daemonsetd/daemonsetd/internal/base/diag"
 )
 
@@ -54,8 +55,8 @@ func (a *Agent) nodeInputs(k *kubelet.Snapshot) node.Inputs {
 }
 
 // nodeStatus is the node as the API shows it.
-func nodeStatus(v *view) api.NodeStatus {
-	d := v.origins
+func nodeStatus(v *reconcile.Snapshot) api.NodeStatus {
+	d := v.Origins
 	st := api.NodeStatus{Name: d.Name, Unschedulable: d.Unschedulable.Value == "true", Labels: []api.NodeLabel{}, Taints: []api.NodeTaint{}, Conditions: []api.NodeCondition{}}
 	for _, l := range d.Labels {
 		source, file := place(l.Origin)
@@ -84,14 +85,14 @@ func place(o node.Origin) (source, file string) {
 	return api.SourceAutomatic, ""
 }
 
-func nodeFiles(v *view) []api.FileStatus {
+func nodeFiles(v *reconcile.Snapshot) []api.FileStatus {
 	out := []api.FileStatus{}
-	for _, f := range v.origins.Files {
+	for _, f := range v.Origins.Files {
 		st := api.FileStatus{File: f.Path, Bad: f.Status == node.FileLastGood || f.Status == node.FileNotInEffect, LastGood: f.Status == node.FileLastGood, Pending: f.Status == node.FileChanging}
 		if f.Status != node.FileNotInEffect {
 			st.Objects = 1
 		}
-		st.Problems = api.Problems(of(v.origins.Problems, f.Path))
+		st.Problems = api.Problems(of(v.Origins.Problems, f.Path))
 		out = append(out, st)
 	}
 	return out

@@ -8,7 +8,7 @@ import (
 
 	"github.com/daemonsetd/daemonsetd/agent/api"
 	"github.com/daemonsetd/daemonsetd/agent/config"
-	"github.com/daemonsetd/daemonsetd/agent/node"
+	"github.com/daemonsetd/daemonsetd/agent/reconcile"
 	"github.com/daemonsetd/daemonsetd/internal/base/diag"
 	"github.com/daemonsetd/daemonsetd/internal/base/logfield"
 )
@@ -39,8 +39,8 @@ func (a *Agent) Reload(ctx context.Context) (*api.ReloadResult, error) {
 		return nil, unavailable(err)
 	}
 	after := a.view.Load()
-	problems = append(slices.Clone(after.config), after.origins.Problems...)
-	for _, f := range after.state.specs.Files {
+	problems = append(slices.Clone(after.Config), after.Origins.Problems...)
+	for _, f := range after.Specs.Files {
 		problems = append(problems, f.Problems...)
 	}
 	res.Problems = api.Problems(problems)
@@ -60,7 +60,7 @@ func (a *Agent) settled(ctx context.Context) error {
 	tick := time.NewTicker(settleLook)
 	defer tick.Stop()
 	for range settleLooks {
-		if !a.view.Load().pending() {
+		if !a.view.Load().Pending() {
 			return nil
 		}
 		select {
@@ -79,21 +79,6 @@ const (
 	settleLook  = 50 * time.Millisecond
 	settleLooks = 40
 )
-
-// pending says whether a spec or node file is being written.
-func (v *view) pending() bool {
-	for _, f := range v.state.specs.Files {
-		if f.Pending {
-			return true
-		}
-	}
-	for _, f := range v.origins.Files {
-		if f.Status == node.FileChanging {
-			return true
-		}
-	}
-	return false
-}
 
 // Reload implements api.Backend.
 func (b backend) Reload(ctx context.Context) (*api.ReloadResult, error) { return b.a.Reload(ctx) }
@@ -138,22 +123,22 @@ func (a *Agent) takeOver(ctx context.Context, next config.Config, problems diag.
 // currentLine is the status line of the last round.
 func (a *Agent) currentLine() string {
 	if v := a.view.Load(); v != nil {
-		return v.line
+		return v.Line
 	}
 	return "starting"
 }
 
 // changes says what is different between two rounds, one sentence each.
-func changes(before, after *view) []string {
+func changes(before, after *reconcile.Snapshot) []string {
 	if before == nil {
 		return nil
 	}
 	var out []string
 	was := map[string]string{}
-	for _, ds := range before.state.specs.DaemonSets {
+	for _, ds := range before.Specs.DaemonSets {
 		was[ds.Key()] = string(ds.Template)
 	}
-	for _, ds := range after.state.specs.DaemonSets {
+	for _, ds := range after.Specs.DaemonSets {
 		template, known := was[ds.Key()]
 		switch {
 		case !known:
@@ -163,21 +148,21 @@ func changes(before, after *view) []string {
 		}
 		delete(was, ds.Key())
 	}
-	for _, ds := range before.state.specs.DaemonSets {
+	for _, ds := range before.Specs.DaemonSets {
 		if _, gone := was[ds.Key()]; gone {
 			out = append(out, fmt.Sprintf("DaemonSet %s is gone", ds.Key()))
 		}
 	}
 	digests := map[string]string{}
-	for _, f := range before.state.specs.Files {
+	for _, f := range before.Specs.Files {
 		digests[f.File] = f.Digest
 	}
-	for _, f := range after.state.specs.Files {
+	for _, f := range after.Specs.Files {
 		if f.Digest != digests[f.File] {
 			out = append(out, fmt.Sprintf("%s has changed", f.File))
 		}
 	}
-	if before.state.node != after.state.node {
+	if before.Node != after.Node {
 		out = append(out, "the node's labels, taints or conditions")
 	}
 	return out

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/daemonsetd/daemonsetd/agent/health"
+	"github.com/daemonsetd/daemonsetd/agent/reconcile"
 	"github.com/daemonsetd/daemonsetd/agent/rollout"
 	"github.com/daemonsetd/daemonsetd/manifests/history"
 	"github.com/daemonsetd/daemonsetd/manifests/render"
@@ -47,19 +48,19 @@ func openRevisions(c history.Config) *revisions {
 }
 
 // earlierOf gives a revision of the history as it would be here now: with the ConfigMaps, the Secrets and the node of the day.
-func (a *Agent) earlierOf(s *state, ds *spec.DaemonSet, fleet string) *earlier {
+func (a *Agent) earlierOf(s *reconcile.Snapshot, ds *spec.DaemonSet, fleet string) *earlier {
 	id := earlierKey{ds.Key(), fleet}
 	e := a.revisions.earlier[id]
-	if e == nil || e.current != ds || e.stale(s) || e.err != nil && s.now.Sub(e.made) >= resync {
+	if e == nil || e.current != ds || e.stale(s) || e.err != nil && s.Now.Sub(e.made) >= resync {
 		e = a.readEarlier(s, ds, fleet)
 		a.revisions.earlier[id] = e
 	}
-	e.used = s.now
+	e.used = s.Now
 	return e
 }
 
-func (a *Agent) readEarlier(s *state, ds *spec.DaemonSet, fleet string) *earlier {
-	e := &earlier{rendered: &rendered{specs: s.specs, node: s.node, refers: true}, current: ds, made: s.now, files: map[string][]trees.Tree{}}
+func (a *Agent) readEarlier(s *reconcile.Snapshot, ds *spec.DaemonSet, fleet string) *earlier {
+	e := &earlier{rendered: &rendered{specs: s.Specs, node: s.Node, refers: true}, current: ds, made: s.Now, files: map[string][]trees.Tree{}}
 	namespace, name := splitKey(ds.Key())
 	kept, err := a.revisions.store.Get(namespace, name, fleet)
 	if err == nil {
@@ -68,25 +69,25 @@ func (a *Agent) readEarlier(s *state, ds *spec.DaemonSet, fleet string) *earlier
 	if e.err = err; err != nil {
 		return e
 	}
-	e.rendered = a.render(e.restored, s, a.assembler(s.specs.Objects, s.node))
-	if e.blocked == "" && e.fleet != fleet {
-		e.blocked = "a ConfigMap or a Secret in its environment has changed since"
+	e.rendered = a.render(e.restored, s, a.assembler(s.Specs.Objects, s.Node))
+	if e.Blocked == "" && e.Fleet != fleet {
+		e.Blocked = "a ConfigMap or a Secret in its environment has changed since"
 	}
 	return e
 }
 
 // filesFor are the files of the volumes of a pod that was made from the revision's template, whatever the values were that are
 // in its environment. As in Kubernetes, files follow the objects that they come from also where the pod is an older one.
-func (a *Agent) filesFor(s *state, e *earlier, local string) []trees.Tree {
+func (a *Agent) filesFor(s *reconcile.Snapshot, e *earlier, local string) []trees.Tree {
 	if e.err != nil {
 		return nil
 	}
-	if e.blocked == "" && local == e.manifest.Revision {
-		return e.trees
+	if e.Blocked == "" && local == e.Manifest.Revision {
+		return e.Trees
 	}
 	files, ok := e.files[local]
 	if !ok {
-		files = a.assembler(s.specs.Objects, s.node).Files(e.restored, local)
+		files = a.assembler(s.Specs.Objects, s.Node).Files(e.restored, local)
 		e.files[local] = files
 	}
 	return files
@@ -100,19 +101,20 @@ func (a *Agent) forgetEarlier(now time.Time) {
 // recordRevisions brings the history up to what the DaemonSets' targets are. It comes after the manifests of a round, so that
 // none has to wait for the disk; a revision that is not recorded because the agent was killed in between is recorded by the
 // next one, as the target is on disk.
-func (a *Agent) recordRevisions(s *state) {
+func (a *Agent) recordRevisions(s *reconcile.Snapshot) {
 	var errs []error
-	for i, ds := range s.specs.DaemonSets {
-		st, ok := a.rollouts.states[s.input.Wanted[i].Key]
+	for _, it := range s.Items {
+		st, ok := a.rollouts.states[it.Key]
 		if ok && st.Target.Generation != 0 && render.IsRevision(st.Target.Revision.Fleet) {
-			errs = append(errs, a.recordRevision(s, ds, &st))
+			errs = append(errs, a.recordRevision(s, it, &st))
 		}
 	}
 	err := errors.Join(errs...)
 	a.board.When(err != nil, health.RevisionNotRecorded, errorText(err), a.cfg.StateDir)
 }
 
-func (a *Agent) recordRevision(s *state, ds *spec.DaemonSet, st *rollout.State) error {
+func (a *Agent) recordRevision(s *reconcile.Snapshot, it *reconcile.Item, st *rollout.State) error {
+	ds := it.DS
 	n := noted{st.Target, ds.Object.Annotations[history.AnnotationChangeCause], ds.Source.File}
 	if a.revisions.noted[st.Key] == n {
 		return nil
@@ -124,15 +126,15 @@ func (a *Agent) recordRevision(s *state, ds *spec.DaemonSet, st *rollout.State) 
 		err = nil
 	}
 	next := before
-	if r := a.rendered[ds]; r != nil && r.fleet == st.Target.Revision.Fleet {
-		next = history.Of(ds, r.fleet)
+	if it.File.Fleet == st.Target.Revision.Fleet {
+		next = history.Of(ds, it.File.Fleet)
 	} else if !known {
 		return err // It is another one than the file's, and was here before there was a history.
 	}
-	next.Number, next.Last = st.Target.Generation, s.now
+	next.Number, next.Last = st.Target.Generation, s.Now
 	if !known || !next.Same(before) {
 		err = a.revisions.store.Record(history.Entry{
-			Namespace: namespace, Name: name, Revision: next, Limit: historyLimit(ds), Live: a.live(s, st),
+			Namespace: namespace, Name: name, Revision: next, Limit: historyLimit(ds), Live: a.live(it, st),
 		})
 	}
 	if err == nil {
@@ -153,12 +155,10 @@ func historyLimit(ds *spec.DaemonSet) int {
 
 // live are the revisions that are never removed from the history: those that are wanted, that run, or to which the host may
 // go back.
-func (a *Agent) live(s *state, st *rollout.State) []string {
+func (a *Agent) live(it *reconcile.Item, st *rollout.State) []string {
 	live := []string{st.Target.Revision.Fleet, st.Running.Fleet, st.Good, st.GoodBefore, st.Rejected.Revision.Fleet}
-	for i := range s.input.Present {
-		if p := &s.input.Present[i]; p.Key == st.Key {
-			live = append(live, a.rollouts.fleetOf(st.Key, p.Revision).Fleet)
-		}
+	for i := range it.Present {
+		live = append(live, a.rollouts.fleetOf(st.Key, it.Present[i].Revision).Fleet)
 	}
 	return live
 }

@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"reflect"
@@ -14,12 +15,11 @@ import (
 	"github.com/daemonsetd/daemonsetd/agent/health"
 	"github.com/daemonsetd/daemonsetd/agent/kubelet"
 	"github.com/daemonsetd/daemonsetd/agent/plan"
+	"github.com/daemonsetd/daemonsetd/agent/reconcile"
 	"github.com/daemonsetd/daemonsetd/agent/rollout"
 	"github.com/daemonsetd/daemonsetd/gossip"
 	"github.com/daemonsetd/daemonsetd/gossip/record"
 	"github.com/daemonsetd/daemonsetd/gossip/records"
-	"github.com/daemonsetd/daemonsetd/manifests/spec"
-	"github.com/daemonsetd/daemonsetd/manifests/strategy"
 )
 
 // sectionRollout is the section in which a host tells where it stands with each DaemonSet.
@@ -45,31 +45,29 @@ type peerSection struct {
 
 // roll advances every DaemonSet's rollout by one step and says what may be replaced now. What others rely on is on disk
 // before it returns; where that fails nothing may be replaced.
-func (a *Agent) roll(s *state) {
-	if s.scanErr != nil {
-		a.applyRollouts(s, s.scanErr) // nothing is known of what stands
+func (a *Agent) roll(s *reconcile.Snapshot) {
+	if s.ScanErr != nil {
+		a.applyRollouts(s, s.ScanErr) // nothing is known of what stands
 		return
 	}
 	view := a.fleet.look()
-	a.recoverRollouts(view, s.now)
-	a.holdAll(s.now)
+	a.recoverRollouts(view, s.Now)
+	a.holdAll(s.Now)
 	peers := a.peersOf(view)
 	declared := map[string]bool{}
-	for i, ds := range s.specs.DaemonSets {
-		w := &s.input.Wanted[i]
-		declared[w.Key] = true
-		before := a.rollouts.states[w.Key]
-		before.Key = w.Key
-		plan, _ := strategy.Parse(ds.Object)
-		others := peers.of(w.Key, a.rollouts.peers[w.Key])
-		next, d := rollout.Next(rollout.Input{State: before, Seen: a.observe(s, ds, w, plan, view), Peers: others, Strategy: plan})
-		a.rollouts.states[w.Key], a.rollouts.decisions[w.Key], a.rollouts.peers[w.Key] = next, d, others
-		if next.Phase == rollout.PhaseNotPlaced || !plan.OnDelete || next.Running == next.Target.Revision {
-			delete(a.rollouts.requested, w.Key) // nothing is left of what was asked for
+	for _, it := range s.Items {
+		declared[it.Key] = true
+		before := a.rollouts.states[it.Key]
+		before.Key = it.Key
+		others := peers.of(it.Key, a.rollouts.peers[it.Key])
+		next, d := rollout.Next(rollout.Input{State: before, Seen: a.observe(s, it, view), Peers: others, Strategy: it.Strategy})
+		a.rollouts.states[it.Key], a.rollouts.decisions[it.Key], a.rollouts.peers[it.Key] = next, d, others
+		if next.Phase == rollout.PhaseNotPlaced || !it.Strategy.OnDelete || next.Running == next.Target.Revision {
+			delete(a.rollouts.requested, it.Key) // nothing is left of what was asked for
 		}
-		a.rollouts.measure(w.Key, before, d, s.now)
+		a.rollouts.measure(it.Key, before, d, s.Now)
 		if len(d.Events) > 0 && len(a.rollouts.untold) < maxUntold {
-			a.rollouts.untold = append(a.rollouts.untold, step{w.Key, next, d})
+			a.rollouts.untold = append(a.rollouts.untold, step{it.Key, next, d})
 		}
 	}
 	for key, state := range a.rollouts.states {
@@ -93,66 +91,65 @@ func (a *Agent) roll(s *state) {
 }
 
 // applyRollouts puts the last decisions into what is planned from.
-func (a *Agent) applyRollouts(s *state, saveErr error) {
-	for i := range s.input.Wanted {
-		w := &s.input.Wanted[i]
-		d, ok := a.rollouts.decisions[w.Key]
+func (a *Agent) applyRollouts(s *reconcile.Snapshot, saveErr error) {
+	for _, it := range s.Items {
+		d, ok := a.rollouts.decisions[it.Key]
+		if ok {
+			it.State, it.Turn, it.Peers = a.rollouts.states[it.Key], d, a.rollouts.peers[it.Key]
+		}
 		switch {
 		case saveErr != nil:
-			w.Hold = "the manifests directory or the state of the rollout cannot be used: " + saveErr.Error()
+			it.Hold = "the manifests directory or the state of the rollout cannot be used: " + saveErr.Error()
 		case !ok:
-			w.Hold = "it has not been decided yet"
+			it.Hold = "it has not been decided yet"
 		case !d.Replace:
-			w.Hold = d.Blockers.String()
-			if w.Hold == "" {
-				w.Hold = "it is not this host's turn"
-			}
+			it.Hold = cmp.Or(d.Blockers.String(), "it is not this host's turn")
 		}
-		if st := a.rollouts.states[w.Key]; !d.Target.IsZero() && d.Target.Local != w.Manifest.Revision && st.Rejected.Generation != 0 {
-			a.goBack(s, s.specs.DaemonSets[i], w, d.Target)
+		if st := a.rollouts.states[it.Key]; !d.Target.IsZero() && d.Target.Local != it.File.Manifest.Revision && st.Rejected.Generation != 0 {
+			a.goBack(s, it, d.Target)
 		}
-		if w.Hold != "" || w.Blocked != "" {
-			w.Older = a.older(s, s.specs.DaemonSets[i], w)
+		if it.Hold != "" || it.Blocked != "" {
+			it.Older = a.older(s, it)
 		}
 	}
 }
 
 // observe is what this host sees of one DaemonSet.
-func (a *Agent) observe(s *state, ds *spec.DaemonSet, w *plan.Wanted, st strategy.Strategy, view *fleet.View) rollout.Observation {
+func (a *Agent) observe(s *reconcile.Snapshot, it *reconcile.Item, view *fleet.View) rollout.Observation {
 	var locals []string
 	var running *plan.Present
-	for i := range s.input.Present {
-		p := &s.input.Present[i]
-		if p.Key != w.Key {
-			continue
-		}
+	for i := range it.Present {
+		p := &it.Present[i]
 		locals = append(locals, p.Revision)
-		if running == nil || running.Revision == w.Manifest.Revision {
+		if running == nil || running.Revision == it.File.Manifest.Revision {
 			running = p
 		}
 	}
+	state := a.rollouts.states[it.Key]
 	o := rollout.Observation{
-		Now: s.now, ID: a.fleet.self(), Placed: !w.Evicted && (w.Decision.ShouldRun || w.Decision.ShouldContinueRunning && (running != nil || a.rollouts.states[w.Key].Phase.Taken())),
-		Canary: st.Canary != nil && st.Canary.Matches(labels.Set(s.node.Labels)),
+		Now: s.Now, ID: a.fleet.self(),
+		Placed: !it.Evicted && (it.Decision.ShouldRun || it.Decision.ShouldContinueRunning && (running != nil || state.Phase.Taken())),
+		Canary: it.Strategy.Canary != nil && it.Strategy.Canary.Matches(labels.Set(s.Node.Labels)),
 		// A pod that only stays, as where the node is tainted or not ready, would have no successor.
-		Answers: w.Decision.ShouldRun && (s.kubelet.AssumeReady || s.kubelet.Healthy && s.kubelet.HealthErr == nil && s.kubelet.PodsErr == nil),
-		Alone:   a.fleet.alone(), Settled: a.fleet.alone() || settledEnough(view) && !a.rollouts.unsure, Requested: a.rollouts.requested[w.Key], LastGood: a.lastGood(s, ds),
+		Answers: it.Decision.ShouldRun && (s.Kubelet.AssumeReady || s.Kubelet.Healthy && s.Kubelet.HealthErr == nil && s.Kubelet.PodsErr == nil),
+		Alone:   a.fleet.alone(), Settled: a.fleet.alone() || settledEnough(view) && !a.rollouts.unsure,
+		Requested: a.rollouts.requested[it.Key], LastGood: a.lastGood(s, it),
 	}
-	if w.Blocked == "" && !s.specs.Undecided(w.Source) {
-		o.Wanted = rollout.Revision{Fleet: a.rendered[ds].fleet, Local: w.Manifest.Revision}
+	if it.FileBlocked == "" && !s.Specs.Undecided(it.DS.Source.File) {
+		o.Wanted = rollout.Revision{Fleet: it.File.Fleet, Local: it.File.Manifest.Revision}
 	}
-	if again := s.input.Memories[w.Key].Again; again != "" {
+	if again := it.Memory.Again; again != "" {
 		locals = append(locals, again)
 	}
-	a.rollouts.noteFleets(w.Key, locals, o.Wanted, a.rollouts.states[w.Key].Target.Revision)
-	for i := range s.input.Present {
-		if p := &s.input.Present[i]; p.Key == w.Key && p != running && p.Revision == a.rollouts.states[w.Key].Target.Revision.Local {
-			o.Beside = a.rollouts.fleetOf(w.Key, p.Revision)
+	a.rollouts.noteFleets(it.Key, locals, o.Wanted, state.Target.Revision)
+	for i := range it.Present {
+		if p := &it.Present[i]; p != running && p.Revision == state.Target.Revision.Local {
+			o.Beside = a.rollouts.fleetOf(it.Key, p.Revision)
 		}
 	}
 	if running != nil {
-		o.Running = a.rollouts.fleetOf(w.Key, running.Revision)
-		o.Pod, o.Shown = a.podOf(s, w.Key, running)
+		o.Running = a.rollouts.fleetOf(it.Key, running.Revision)
+		o.Pod, o.Shown = podOf(s, it, running)
 	}
 	return o
 }
@@ -179,21 +176,19 @@ func settledEnough(view *fleet.View) bool {
 }
 
 // podOf is what the kubelet says of a manifest's pod.
-func (a *Agent) podOf(s *state, key string, p *plan.Present) (rollout.Pod, rollout.Shown) {
-	namespace, _ := splitKey(key)
-	full := namespace + "/" + p.PodName + "-" + a.cfg.NodeName
-	memory := s.input.Memories[key]
-	k := s.input.Kubelet
-	pod, listed := k.Pods[full]
-	shown := shownOf(s.kubelet.Pod(namespace, p.PodName, a.cfg.NodeName), pod)
+func podOf(s *reconcile.Snapshot, it *reconcile.Item, p *plan.Present) (rollout.Pod, rollout.Shown) {
+	namespace := it.DS.Object.Namespace
+	k := s.Answers
+	pod, listed := k.Pods[namespace+"/"+p.PodName+"-"+s.Host]
+	shown := shownOf(s.Kubelet.Pod(namespace, p.PodName, s.Host), pod)
 	switch {
 	case k.AssumeReady:
 		return rollout.PodUp, shown
-	case k.PodsAt.IsZero() || s.now.Sub(k.PodsAt) > silence:
+	case k.PodsAt.IsZero() || s.Now.Sub(k.PodsAt) > silence:
 		return rollout.PodUnknown, shown
 	case !listed || !pod.Available:
 		return rollout.PodDown, shown
-	case !k.PodsAt.After(memory.WrittenAt):
+	case !k.PodsAt.After(it.Memory.WrittenAt):
 		return rollout.PodUnknown, shown // it was up before the manifest was written again
 	}
 	return rollout.PodUp, shown

@@ -164,26 +164,3 @@ func (r *rollouts) noteFleets(key string, stand []string, revs ...rollout.Revisi
 		r.fleets[key][rev.Local] = rev.Fleet
 	}
 }
-
-// rolling is where one DaemonSet's rollout stands, as the API reads it. Nothing of it changes.
-type rolling struct {
-	state    rollout.State
-	decision rollout.Decision
-	// peers are the other members of the DaemonSet.
-	peers []rollout.Peer
-}
-
-// members are all members of the DaemonSet as the functions of package rollout that look over a fleet want them: this host
-// first.
-func (r rolling) members(id, name string) []rollout.Peer {
-	return append([]rollout.Peer{{ID: id, Name: name, State: &r.state}}, r.peers...)
-}
-
-// shown is a copy for a view.
-func (r *rollouts) shown() map[string]rolling {
-	out := make(map[string]rolling, len(r.decisions))
-	for key, d := range r.decisions {
-		out[key] = rolling{state: r.states[key], decision: d, peers: r.peers[key]}
-	}
-	return out
-}

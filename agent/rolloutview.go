@@ -8,6 +8,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 
 	"github.com/daemonsetd/daemonsetd/agent/api"
+	"github.com/daemonsetd/daemonsetd/agent/reconcile"
 	"github.com/daemonsetd/daemonsetd/agent/rollout"
 )
 
@@ -77,7 +78,7 @@ func (r *fleetRollout) queue(out *api.Rollout) {
 	if first == "" {
 		return
 	}
-	why := r.rolling.decision.Blockers
+	why := r.item.Turn.Blockers
 	if first != r.self {
 		why = rollout.WhyNot(first, r.members, r.strategy)
 	}
@@ -191,15 +192,18 @@ func troubleText(t rollout.Trouble) string {
 }
 
 // fleetCounts are the counts of every DaemonSet over the fleet; nil while gossip is off.
-func (a *Agent) fleetCounts(v *view) map[string]rollout.Counts {
+func (a *Agent) fleetCounts(v *reconcile.Snapshot) map[string]rollout.Counts {
 	if a.fleet.node.Load() == nil {
 		return nil
 	}
-	out := make(map[string]rollout.Counts, len(v.rollouts))
+	out := make(map[string]rollout.Counts, len(v.Items))
 	id := a.fleet.self()
-	for key, r := range v.rollouts {
-		members := r.members(id, a.cfg.NodeName)
-		out[key] = rollout.Count(members, rollout.Latest(members).Revision.Fleet)
+	for _, it := range v.Items {
+		if it.State.Key == "" {
+			continue
+		}
+		members := it.Members(id, a.cfg.NodeName)
+		out[it.Key] = rollout.Count(members, rollout.Latest(members).Revision.Fleet)
 	}
 	return out
 }

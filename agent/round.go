@@ -1,11 +1,10 @@
 package agent
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -14,30 +13,13 @@ import (
 	"github.com/daemonsetd/daemonsetd/agent/kubelet"
 	"github.com/daemonsetd/daemonsetd/agent/placement"
 	"github.com/daemonsetd/daemonsetd/agent/plan"
+	"github.com/daemonsetd/daemonsetd/agent/reconcile"
 	"github.com/daemonsetd/daemonsetd/internal/base/logfield"
 	"github.com/daemonsetd/daemonsetd/manifests/manifestdir"
 	"github.com/daemonsetd/daemonsetd/manifests/render"
 	"github.com/daemonsetd/daemonsetd/manifests/spec"
 	"github.com/daemonsetd/daemonsetd/manifests/strategy"
 )
-
-// state is everything that a round has read.
-type state struct {
-	now     time.Time
-	specs   *spec.Snapshot
-	node    *corev1.Node
-	kubelet *kubelet.Snapshot
-	listing manifestdir.Listing
-	scanErr error
-	input   plan.Input
-	// laid has the pods whose files of volumes were brought on disk in this round; false: they could not be.
-	laid map[treeOwner]bool
-}
-
-// stands says whether there is a manifest of a revision.
-func (s *state) stands(key, revision string) bool {
-	return slices.ContainsFunc(s.input.Present, func(p plan.Present) bool { return p.Key == key && p.Revision == revision })
-}
 
 // acting is the back-off of acts that fail: a full disk is not written to a thousand times a second.
 type acting struct {
@@ -55,23 +37,23 @@ func (a *Agent) round(ctx context.Context) time.Duration {
 	begin := time.Now()
 	a.refreshFiles(ctx)
 	s, again := a.read(begin)
-	a.layConfigs(&s)
-	a.roll(&s)
-	a.layTargets(&s)
-	out := plan.Make(s.input)
-	acted := a.act(ctx, &s, out)
+	a.layConfigs(s)
+	a.roll(s)
+	a.layTargets(s)
+	out := plan.Make(s.Input())
+	acted := a.act(ctx, s, out)
 	if acted {
 		// What was done is looked at before it is told.
 		s, again = a.read(time.Now())
-		a.roll(&s)
-		if out = plan.Make(s.input); len(out.Acts) > 0 {
+		a.roll(s)
+		if out = plan.Make(s.Input()); len(out.Acts) > 0 {
 			again = time.Millisecond
 		}
 	}
-	a.forgetRendered(s.specs)
+	a.forgetRendered(s.Specs)
 	a.dropConfigs(s, out)
-	a.recordRevisions(&s)
-	a.forgetEarlier(s.now)
+	a.recordRevisions(s)
+	a.forgetEarlier(s.Now)
 	a.publish(s, out)
 	err := errors.Join(a.loader.Persist(), a.nodes.Persist())
 	a.board.When(err != nil, health.LastGoodNotSaved, errorText(err), a.cfg.StateDir)
@@ -103,41 +85,49 @@ func (a *Agent) refreshFiles(ctx context.Context) {
 }
 
 // read reads everything that a plan depends on.
-func (a *Agent) read(now time.Time) (state, time.Duration) {
-	s := state{now: now, kubelet: a.kubeletState(), laid: map[treeOwner]bool{}}
+func (a *Agent) read(now time.Time) (*reconcile.Snapshot, time.Duration) {
+	s := &reconcile.Snapshot{Host: a.cfg.NodeName, Now: now, Kubelet: a.kubeletState(), Memories: a.memories.now}
+	a.laid = map[treeOwner]bool{}
 	var again time.Duration
-	s.specs, again = a.loader.Load()
-	_, next := a.nodes.Update(now, a.nodeInputs(s.kubelet))
+	s.Specs, again = a.loader.Load()
+	_, next := a.nodes.Update(now, a.nodeInputs(s.Kubelet))
 	if next > 0 && (again == 0 || next < again) {
 		again = next
 	}
-	s.node = a.nodes.Node()
-	s.listing, s.scanErr = a.store.Scan()
-	s.input = plan.Input{Now: now, Node: a.cfg.NodeName, Kubelet: a.kubeletInput(s.kubelet, s.specs, now), Undecided: s.specs.Undecided, Memories: maps.Clone(a.memories.now)}
-	s.input.Wanted = a.wanted(&s, s.specs.Objects)
-	for _, e := range s.listing.Ours {
-		s.input.Present = append(s.input.Present, plan.Present{
+	s.Node = a.nodes.Node()
+	s.Listing, s.ScanErr = a.store.Scan()
+	s.Answers = a.kubeletInput(s.Kubelet, s.Specs, now)
+	for _, e := range s.Listing.Ours {
+		s.Present = append(s.Present, plan.Present{
 			FileName: e.FileName, Key: e.Key(), Revision: e.Revision, PodName: e.PodName,
 			Source: e.Source, GracePeriodSeconds: e.GracePeriodSeconds, Intact: e.Intact,
 			Renamed: e.PodName != render.PodName(e.DaemonSet, e.Revision),
 		})
 	}
+	s.Items = a.items(s, s.Specs.Objects)
 	return s, again
 }
 
-// wanted decides every declared DaemonSet for this node.
-func (a *Agent) wanted(s *state, objects spec.Objects) []plan.Wanted {
-	from := a.assembler(objects, s.node)
-	wanted := make([]plan.Wanted, 0, len(objects.DaemonSets))
+// items decides every declared DaemonSet for this node.
+func (a *Agent) items(s *reconcile.Snapshot, objects spec.Objects) []*reconcile.Item {
+	from := a.assembler(objects, s.Node)
+	present := map[string][]plan.Present{}
+	for _, p := range s.Present {
+		present[p.Key] = append(present[p.Key], p)
+	}
+	items := make([]*reconcile.Item, 0, len(objects.DaemonSets))
 	for _, ds := range objects.DaemonSets {
 		r := a.rendered[ds]
 		if r == nil || r.stale(s) {
 			r = a.render(ds, s, from)
 			a.rendered[ds] = r
 		}
-		wanted = append(wanted, a.want(s, ds, r))
+		it := &reconcile.Item{Key: ds.Key(), DS: ds, File: &r.Made, Want: &r.Made, Present: present[ds.Key()], Memory: s.Memories[ds.Key()]}
+		it.Strategy, _ = strategy.Parse(ds.Object)
+		a.place(s, it)
+		items = append(items, it)
 	}
-	return wanted
+	return items
 }
 
 // forgetRendered drops what was computed for DaemonSets that are no more.
@@ -154,34 +144,16 @@ func (a *Agent) forgetRendered(specs *spec.Snapshot) {
 	a.rendered = known
 }
 
-func (a *Agent) want(s *state, ds *spec.DaemonSet, r *rendered) plan.Wanted {
-	key := ds.Key()
-	memory := s.input.Memories[key]
-	compiled := r.compiled
-	if e := a.backTo(s, ds, r); e != nil {
-		compiled = e.compiled
+// place decides whether the pod belongs on this node, and whether what the file asks for may be written.
+func (a *Agent) place(s *reconcile.Snapshot, it *reconcile.Item) {
+	compiled := it.File.Compiled
+	if e := a.backTo(s, it); e != nil {
+		compiled = e.Compiled
 	}
-	eviction := placement.NextEviction(memory.Eviction, compiled, s.node, s.now)
-	if eviction != memory.Eviction {
-		memory.Eviction = eviction
-		s.input.Memories[key] = memory
-	}
-	w := plan.Wanted{
-		Key: key, Namespace: ds.Object.Namespace, Name: ds.Object.Name, Source: ds.Source.File, Manifest: r.manifest, Decision: compiled.Decide(s.node),
-		Evicted: eviction.Evicted(s.now), Surge: surges(ds),
-	}
-	if r.blocked != "" {
-		w.Blocked = r.blocked
-	} else if f := conflict(s.listing.Foreign, r.manifest); f != "" {
-		w.Blocked = f
-	}
-	return w
-}
-
-// surges says whether the new pod is started beside the old one.
-func surges(ds *spec.DaemonSet) bool {
-	st, _ := strategy.Parse(ds.Object)
-	return st.Surge
+	it.Memory.Eviction = placement.NextEviction(it.Memory.Eviction, compiled, s.Node, s.Now)
+	it.Decision, it.Evicted = compiled.Decide(s.Node), it.Memory.Eviction.Evicted(s.Now)
+	it.FileBlocked = cmp.Or(it.File.Blocked, conflict(s.Listing.Foreign, it.File.Manifest))
+	it.Blocked = it.FileBlocked
 }
 
 // conflict says which foreign file is in the way of a manifest: one of the same name, or one that declares the same pod.
@@ -286,7 +258,7 @@ func podMessage(pod *corev1.Pod) string {
 
 // act does what the plan says and reports whether anything was changed. What must be remembered is on disk first; where
 // that fails, no pod is taken down for being replaced.
-func (a *Agent) act(ctx context.Context, s *state, out plan.Output) bool {
+func (a *Agent) act(ctx context.Context, s *reconcile.Snapshot, out plan.Output) bool {
 	saveErr := a.memories.set(out.Memories)
 	a.board.When(saveErr != nil, health.StateNotSaved, errorText(saveErr), a.cfg.StateDir)
 	if a.scanFailed(s) {
@@ -297,7 +269,7 @@ func (a *Agent) act(ctx context.Context, s *state, out plan.Output) bool {
 		a.backOff(nil)
 		return false
 	}
-	if s.now.Before(a.acting.until) && a.acting.failures > 0 {
+	if s.Now.Before(a.acting.until) && a.acting.failures > 0 {
 		return false
 	}
 	a.lookBeforeReplacing(ctx, s, out.Acts)
@@ -317,30 +289,30 @@ func (a *Agent) act(ctx context.Context, s *state, out plan.Output) bool {
 
 // lookBeforeReplacing asks for the pods once more when one is to be replaced that the last answer does not show running yet:
 // only a pod that was seen running is seen to stop at once, see stopwatch.
-func (a *Agent) lookBeforeReplacing(ctx context.Context, s *state, acts []plan.Act) {
+func (a *Agent) lookBeforeReplacing(ctx context.Context, s *reconcile.Snapshot, acts []plan.Act) {
 	for _, act := range acts {
 		namespace, _ := splitKey(act.Key)
 		if _, watched := a.stopped.pods[namespace+"/"+act.PodName+"-"+a.cfg.NodeName]; act.Reason != plan.ReasonReplacing || watched {
 			continue
 		}
 		if pods, ok := a.kubelet.pods(ctx); ok {
-			a.stopped.observe(pods, s.now)
+			a.stopped.observe(pods, s.Now)
 		}
 		return
 	}
 }
 
-func (a *Agent) scanFailed(s *state) bool {
-	if s.scanErr == nil {
+func (a *Agent) scanFailed(s *reconcile.Snapshot) bool {
+	if s.ScanErr == nil {
 		a.board.Clear(health.ManifestsDirectory)
 		return false
 	}
-	if errors.Is(s.scanErr, manifestdir.ErrMissing) {
+	if errors.Is(s.ScanErr, manifestdir.ErrMissing) {
 		if err := a.store.Ensure(); err == nil {
 			a.acting.until = time.Now().Add(50 * time.Millisecond)
 		}
 	}
-	a.board.Report(health.ManifestsDirectory, s.scanErr.Error())
+	a.board.Report(health.ManifestsDirectory, s.ScanErr.Error())
 	return true
 }
 

@@ -46,6 +46,9 @@ func (a *Agent) Rollout(key string) string {
 	if v == nil {
 		return "starting"
 	}
-	r := v.rollouts[key]
-	return fmt.Sprintf("%s, target %v, running %v, ticket %v; %s", r.state.Phase, r.state.Target, r.state.Running, r.state.Ticket, r.decision.Blockers.String())
+	it := v.Item(key)
+	if it == nil {
+		return "not declared"
+	}
+	return fmt.Sprintf("%s, target %v, running %v, ticket %v; %s", it.State.Phase, it.State.Target, it.State.Running, it.State.Ticket, it.Turn.Blockers.String())
 }

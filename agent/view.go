@@ -11,71 +11,51 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 
-	"github.com/daemonsetd/daemonsetd/agent/api"
 	"github.com/daemonsetd/daemonsetd/agent/health"
 	"github.com/daemonsetd/daemonsetd/agent/kubelet"
 	"github.com/daemonsetd/daemonsetd/agent/metrics"
-	"github.com/daemonsetd/daemonsetd/agent/node"
 	"github.com/daemonsetd/daemonsetd/agent/plan"
-	"github.com/daemonsetd/daemonsetd/agent/rollout"
+	"github.com/daemonsetd/daemonsetd/agent/reconcile"
 	"github.com/daemonsetd/daemonsetd/internal/base/diag"
 	"github.com/daemonsetd/daemonsetd/manifests/render"
 	"github.com/daemonsetd/daemonsetd/manifests/spec"
 )
 
-// view is what the API reads: the last round, unchanged ever after.
-type view struct {
-	state    state
-	statuses []plan.Status
-	health   []api.HealthItem
-	origins  node.Description
-	// config is the findings in the agent's configuration.
-	config  diag.List
-	kubelet kubelet.Settings
-	// rollouts are by DaemonSet.
-	rollouts map[string]rolling
-	// counts are those over the fleet, by DaemonSet; nil while gossip is off.
-	counts map[string]rollout.Counts
-	line   string
-}
-
 // publish makes the round visible: to the API, in the metrics, the log and the service manager's status line.
-func (a *Agent) publish(s state, out plan.Output) {
+func (a *Agent) publish(s *reconcile.Snapshot, out plan.Output) {
 	origins := a.nodes.Describe()
 	a.checkHealth(s, origins.Problems)
 	a.transitions(out.Statuses)
-	v := &view{
-		state: s, statuses: out.Statuses, health: a.board.Items(), origins: origins, config: a.opts.ConfigProblems,
-		kubelet: a.kubelet.settings(), rollouts: a.rollouts.shown(), line: statusLine(s, out),
-	}
-	v.counts = a.fleetCounts(v)
-	old := a.view.Swap(v)
+	s.Statuses, s.Health, s.Origins, s.Config = out.Statuses, a.board.Items(), origins, a.opts.ConfigProblems
+	s.Settings, s.Line = a.kubelet.settings(), statusLine(s)
+	s.Counts = a.fleetCounts(s)
+	old := a.view.Swap(s)
 	a.rollouts.changed.fire()
-	a.fleet.note(v)
-	a.publishObjects(old, v)
-	a.publishMetrics(v)
-	a.publishConditions(old, v)
+	a.fleet.note(s)
+	a.publishObjects(old, s)
+	a.publishMetrics(s)
+	a.publishConditions(old, s)
 }
 
 // publishObjects brings the registry up to date, looking only at what can have changed.
-func (a *Agent) publishObjects(old, v *view) {
-	if old == nil || old.state.node != v.state.node {
+func (a *Agent) publishObjects(old, v *reconcile.Snapshot) {
+	if old == nil || old.Node != v.Node {
 		a.showNodes()
 	}
-	if old == nil || old.state.specs != v.state.specs || !samePods(old.state.kubelet.Pods, v.state.kubelet.Pods) {
-		a.registry.SetPods(v.pods())
+	if old == nil || old.Specs != v.Specs || !samePods(old.Kubelet.Pods, v.Kubelet.Pods) {
+		a.registry.SetPods(pods(v))
 	}
-	if old == nil || old.state.specs != v.state.specs || !reflect.DeepEqual(old.statuses, v.statuses) || !maps.Equal(old.counts, v.counts) || !samePods(old.state.kubelet.Pods, v.state.kubelet.Pods) {
-		a.registry.SetDaemonSets(v.daemonSets())
+	if old == nil || old.Specs != v.Specs || !reflect.DeepEqual(old.Statuses, v.Statuses) || !maps.Equal(old.Counts, v.Counts) || !samePods(old.Kubelet.Pods, v.Kubelet.Pods) {
+		a.registry.SetDaemonSets(daemonSets(v))
 	}
 }
 
 // pods are the kubelet's pods as they may be shown.
-func (v *view) pods() []*corev1.Pod {
-	sets := daemonSetsByKey(v.state.specs.DaemonSets)
-	pods := make([]*corev1.Pod, 0, len(v.state.kubelet.Pods))
-	for i := range v.state.kubelet.Pods {
-		pod := &v.state.kubelet.Pods[i]
+func pods(v *reconcile.Snapshot) []*corev1.Pod {
+	sets := daemonSetsByKey(v.Specs.DaemonSets)
+	pods := make([]*corev1.Pod, 0, len(v.Kubelet.Pods))
+	for i := range v.Kubelet.Pods {
+		pod := &v.Kubelet.Pods[i]
 		pods = append(pods, hidePod(pod, sets[pod.Annotations[render.AnnotationDaemonSet]]))
 	}
 	return pods
@@ -96,34 +76,29 @@ func samePods(a, b []corev1.Pod) bool {
 
 // daemonSets are the declared DaemonSets with the status that the fleet gives them, or this one node while gossip is off
 // (updateDaemonSetStatus in pkg/controller/daemon/daemon_controller.go).
-func (v *view) daemonSets() []*appsv1.DaemonSet {
-	wanted := v.wanted()
-	sets := make([]*appsv1.DaemonSet, 0, len(v.state.specs.DaemonSets))
-	for _, ds := range v.state.specs.DaemonSets {
-		o := *ds.Object
-		if w, ok := wanted[ds.Key()]; ok {
-			o.Status = v.daemonSetStatus(w)
-		}
+func daemonSets(v *reconcile.Snapshot) []*appsv1.DaemonSet {
+	sets := make([]*appsv1.DaemonSet, 0, len(v.Items))
+	for _, it := range v.Items {
+		o := *it.DS.Object
+		o.Status = daemonSetStatus(v, it)
 		sets = append(sets, &o)
 	}
 	return sets
 }
 
-func (v *view) daemonSetStatus(w plan.Wanted) appsv1.DaemonSetStatus {
-	if c, ok := v.counts[w.Key]; ok {
+func daemonSetStatus(v *reconcile.Snapshot, it *reconcile.Item) appsv1.DaemonSetStatus {
+	if c, ok := v.Counts[it.Key]; ok {
 		return fleetStatus(c)
 	}
 	st := appsv1.DaemonSetStatus{}
 	exists, current := false, false
 	var pod plan.Pod
-	for _, p := range v.state.input.Present {
-		if p.Key == w.Key {
-			exists = true
-			current = p.Revision == w.Manifest.Revision
-			pod = v.state.input.Kubelet.Pods[w.Namespace+"/"+p.PodName+"-"+v.state.input.Node]
-		}
+	for _, p := range it.Present {
+		exists = true
+		current = p.Revision == it.Want.Manifest.Revision
+		pod = v.Answers.Pods[it.DS.Object.Namespace+"/"+p.PodName+"-"+v.Host]
 	}
-	if !w.Decision.ShouldRun || w.Evicted {
+	if !it.Decision.ShouldRun || it.Evicted {
 		st.NumberMisscheduled = one(exists)
 		return st
 	}
@@ -143,21 +118,12 @@ func one(b bool) int32 {
 	return 0
 }
 
-// wanted is the decisions of the round by key.
-func (v *view) wanted() map[string]plan.Wanted {
-	m := make(map[string]plan.Wanted, len(v.state.input.Wanted))
-	for _, w := range v.state.input.Wanted {
-		m[w.Key] = w
-	}
-	return m
-}
-
 // checkHealth keeps the items that follow from what was read.
-func (a *Agent) checkHealth(s state, node diag.List) {
-	a.board.When(s.specs.DirProblem != "", health.SpecsDirectory, s.specs.DirProblem)
+func (a *Agent) checkHealth(s *reconcile.Snapshot, node diag.List) {
+	a.board.When(s.Specs.DirProblem != "", health.SpecsDirectory, s.Specs.DirProblem)
 	bad, pending := 0, 0
 	var firstBad string
-	for _, f := range s.specs.Files {
+	for _, f := range s.Specs.Files {
 		if f.Pending {
 			pending++
 		}
@@ -171,7 +137,7 @@ func (a *Agent) checkHealth(s state, node diag.List) {
 		count(bad, "spec file"), itOrThem(bad), firstBad), a.cfg.SpecsDir)
 	nodeProblem := firstError(node)
 	a.board.When(nodeProblem != "", health.BadNodeFile, "a node file cannot be used; what it said before stays in effect: "+nodeProblem)
-	a.checkKubelet(s.kubelet)
+	a.checkKubelet(s.Kubelet)
 	a.checkDirectory(s)
 }
 
@@ -197,14 +163,14 @@ func (a *Agent) checkKubelet(k *kubelet.Snapshot) {
 		fmt.Sprintf("the kubelet now reads %q, this agent still writes %q", a.kubelet.settings().StaticPodPath, a.store.Dir()))
 }
 
-func (a *Agent) checkDirectory(s state) {
+func (a *Agent) checkDirectory(s *reconcile.Snapshot) {
 	var drifted, problems []string
-	for _, e := range s.listing.Ours {
+	for _, e := range s.Listing.Ours {
 		if !e.Intact {
 			drifted = append(drifted, e.FileName)
 		}
 	}
-	for _, p := range s.listing.Problems {
+	for _, p := range s.Listing.Problems {
 		problems = append(problems, p.FileName+" "+p.Message)
 	}
 	a.board.When(len(drifted) > 0, health.Drift, "edited by hand: "+strings.Join(drifted, ", "))
@@ -234,15 +200,15 @@ func itOrThem(n int) string {
 	return "them"
 }
 
-func (a *Agent) publishMetrics(v *view) {
+func (a *Agent) publishMetrics(v *reconcile.Snapshot) {
 	m := a.metrics
 	phases := map[string]int{}
-	for _, s := range v.statuses {
+	for _, s := range v.Statuses {
 		phases[string(s.Phase)]++
 	}
 	metrics.Set(m.DaemonSets, phases)
-	manifests := map[string]int{"ours": 0, "drifted": 0, "foreign": len(v.state.listing.Foreign)}
-	for _, e := range v.state.listing.Ours {
+	manifests := map[string]int{"ours": 0, "drifted": 0, "foreign": len(v.Listing.Foreign)}
+	for _, e := range v.Listing.Ours {
 		if e.Intact {
 			manifests["ours"]++
 		} else {
@@ -252,7 +218,7 @@ func (a *Agent) publishMetrics(v *view) {
 	metrics.Set(m.Manifests, manifests)
 	files := map[string]int{"good": 0, "bad": 0, "pending": 0}
 	problems := map[string]int{string(diag.Error): 0, string(diag.Warning): 0, string(diag.Info): 0}
-	for _, f := range v.state.specs.Files {
+	for _, f := range v.Specs.Files {
 		files[fileState(f)]++
 		for _, p := range f.Problems {
 			problems[string(p.Severity)]++
@@ -260,7 +226,7 @@ func (a *Agent) publishMetrics(v *view) {
 	}
 	metrics.Set(m.SpecFiles, files)
 	metrics.Set(m.Problems, problems)
-	m.KubeletUp.Set(float64(one(v.state.kubelet.Healthy)))
+	m.KubeletUp.Set(float64(one(v.Kubelet.Healthy)))
 }
 
 func fileState(f spec.FileStatus) string {
@@ -274,18 +240,18 @@ func fileState(f spec.FileStatus) string {
 }
 
 // publishConditions records an event for each condition whose status has changed, and counts them.
-func (a *Agent) publishConditions(old, v *view) {
+func (a *Agent) publishConditions(old, v *reconcile.Snapshot) {
 	before := map[corev1.NodeConditionType]corev1.NodeCondition{}
 	if old != nil {
-		if old.state.node == v.state.node {
+		if old.Node == v.Node {
 			return
 		}
-		for _, c := range old.state.node.Status.Conditions {
+		for _, c := range old.Node.Status.Conditions {
 			before[c.Type] = c
 		}
 	}
 	a.metrics.NodeCondition.Reset()
-	for _, c := range v.state.node.Status.Conditions {
+	for _, c := range v.Node.Status.Conditions {
 		a.metrics.NodeCondition.WithLabelValues(string(c.Type), string(c.Status)).Set(1)
 		if old != nil && before[c.Type].Status != c.Status {
 			a.events.OfNode(corev1.EventTypeNormal, nodeReason(c), fmt.Sprintf("Node %s status is now: %s", a.cfg.NodeName, nodeReason(c)))
@@ -308,7 +274,7 @@ func nodeReason(c corev1.NodeCondition) string {
 }
 
 // settle tells the service manager: READY after the first round, and the status line when it changes.
-func (a *Agent) settle(s state) {
+func (a *Agent) settle(s *reconcile.Snapshot) {
 	line := a.currentLine()
 	switch {
 	case !a.ready:
@@ -318,30 +284,30 @@ func (a *Agent) settle(s state) {
 		a.opts.Notifier.Status(line)
 	}
 	a.line = line
-	if a.first.IsZero() && len(s.listing.Ours) > 0 {
+	if a.first.IsZero() && len(s.Listing.Ours) > 0 {
 		a.first = time.Now()
 		a.metrics.FirstManifestSeconds.Set(a.first.Sub(a.opts.StartedAt).Seconds())
 	}
 }
 
 // statusLine is what `systemctl status` shows.
-func statusLine(s state, out plan.Output) string {
+func statusLine(s *reconcile.Snapshot) string {
 	phases := map[plan.Phase]int{}
-	for _, st := range out.Statuses {
+	for _, st := range s.Statuses {
 		phases[st.Phase]++
 	}
-	parts := []string{fmt.Sprintf("%s declared", count(len(s.specs.DaemonSets), "DaemonSet"))}
+	parts := []string{fmt.Sprintf("%s declared", count(len(s.Specs.DaemonSets), "DaemonSet"))}
 	for _, phase := range slices.Sorted(maps.Keys(phases)) {
 		parts = append(parts, fmt.Sprintf("%d %s", phases[phase], phase))
 	}
 	bad := 0
-	for _, f := range s.specs.Files {
+	for _, f := range s.Specs.Files {
 		bad += int(one(f.Bad))
 	}
 	if bad > 0 {
 		parts = append(parts, count(bad, "bad spec file"))
 	}
-	if !s.kubelet.Healthy {
+	if !s.Kubelet.Healthy {
 		parts = append(parts, "kubelet not answering")
 	}
 	return strings.Join(parts, "; ")

@@ -11,9 +11,11 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/daemonsetd/daemonsetd/agent/api"
+	"github.com/daemonsetd/daemonsetd/agent/catalog"
 	"github.com/daemonsetd/daemonsetd/agent/health"
 	"github.com/daemonsetd/daemonsetd/agent/placement"
 	"github.com/daemonsetd/daemonsetd/agent/plan"
+	"github.com/daemonsetd/daemonsetd/agent/reconcile"
 	"github.com/daemonsetd/daemonsetd/manifests/assemble"
 	"github.com/daemonsetd/daemonsetd/manifests/render"
 	"github.com/daemonsetd/daemonsetd/manifests/spec"
@@ -24,22 +26,15 @@ import (
 // the object is the same. One that refers to other objects, or to facts about the node, is computed again when those may
 // have changed.
 type rendered struct {
-	compiled *placement.Compiled
-	manifest render.Manifest
-	// fleet is the revision that hosts with the same files share.
-	fleet string
-	// trees are the files of its volumes.
-	trees []trees.Tree
-	// blocked says why the manifest may not be written; empty: it may.
-	blocked string
+	catalog.Made
 	// refers is set where specs and node matter.
 	refers bool
 	specs  *spec.Snapshot
 	node   *corev1.Node
 }
 
-func (r *rendered) stale(s *state) bool {
-	return r.refers && (r.specs != s.specs || r.node != s.node)
+func (r *rendered) stale(s *reconcile.Snapshot) bool {
+	return r.refers && (r.specs != s.Specs || r.node != s.Node)
 }
 
 // assembler makes manifests and files from these objects, for this node.
@@ -50,79 +45,76 @@ func (a *Agent) assembler(objects spec.Objects, node *corev1.Node) *assemble.Ass
 }
 
 // render makes the manifest of a DaemonSet and the files of its volumes.
-func (a *Agent) render(ds *spec.DaemonSet, s *state, from *assemble.Assembler) *rendered {
+func (a *Agent) render(ds *spec.DaemonSet, s *reconcile.Snapshot, from *assemble.Assembler) *rendered {
 	made, err := from.Assemble(ds)
-	r := &rendered{compiled: placement.Compile(ds.Object), manifest: made.Manifest, fleet: made.Fleet, trees: made.Trees, refers: made.Refers, specs: s.specs, node: s.node}
-	r.manifest.Revision = made.Revision
+	r := &rendered{
+		Made:   catalog.Made{Compiled: placement.Compile(ds.Object), Manifest: made.Manifest, Fleet: made.Fleet, Trees: made.Trees},
+		refers: made.Refers, specs: s.Specs, node: s.Node,
+	}
+	r.Manifest.Revision = made.Revision
 	switch {
 	case len(made.Missing) > 0:
-		r.blocked = fmt.Sprintf("%s; declare it in a file of %s (the DaemonSet is declared in %s)", made.Missing[0], a.cfg.SpecsDir, ds.Source.File)
+		r.Blocked = fmt.Sprintf("%s; declare it in a file of %s (the DaemonSet is declared in %s)", made.Missing[0], a.cfg.SpecsDir, ds.Source.File)
 	case err != nil:
-		r.blocked = err.Error()
+		r.Blocked = err.Error()
 	}
 	return r
 }
 
 // whatIf decides DaemonSets that are not in effect. What is computed for them is not kept.
-func (a *Agent) whatIf(s *state, objects spec.Objects) []plan.Wanted {
+func (a *Agent) whatIf(s *reconcile.Snapshot, objects spec.Objects) []*reconcile.Item {
 	kept := a.rendered
 	a.rendered = map[*spec.DaemonSet]*rendered{}
 	defer func() { a.rendered = kept }()
-	wanted := a.wanted(s, objects)
-	for i, ds := range objects.DaemonSets {
-		if a.backTo(s, ds, a.rendered[ds]) != nil {
-			a.goBack(s, ds, &wanted[i], a.rollouts.states[ds.Key()].Target.Revision)
+	items := a.items(s, objects)
+	for _, it := range items {
+		if a.backTo(s, it) != nil {
+			a.goBack(s, it, a.rollouts.states[it.Key].Target.Revision)
 		}
 	}
-	return wanted
+	return items
 }
 
 // layConfigs brings the files of volumes on disk before anything is planned: a pod never starts without them, and one
 // that runs sees a change at once. A DaemonSet whose files cannot be laid is blocked; what runs stays.
-func (a *Agent) layConfigs(s *state) {
+func (a *Agent) layConfigs(s *reconcile.Snapshot) {
 	var want []trees.Tree
-	for i, ds := range s.specs.DaemonSets {
-		w := &s.input.Wanted[i]
-		if w.Evicted || !w.Decision.ShouldContinueRunning {
+	for _, it := range s.Items {
+		if it.Evicted || !it.Decision.ShouldContinueRunning {
 			continue
 		}
-		r, blocked := a.rendered[ds], w.Blocked
-		if e := a.backTo(s, ds, r); e != nil {
-			r, blocked = e.rendered, e.blocked
+		made, blocked := it.File, it.FileBlocked
+		if e := a.backTo(s, it); e != nil {
+			made, blocked = &e.Made, e.Blocked
 		}
-		if blocked == "" && (w.Decision.ShouldRun || s.stands(w.Key, r.manifest.Revision)) {
-			want = append(want, r.trees...)
+		if blocked == "" && (it.Decision.ShouldRun || it.Stands(made.Manifest.Revision)) {
+			want = append(want, made.Trees...)
 		}
-		want = append(want, a.olderTrees(s, ds, r.manifest.Revision)...)
+		want = append(want, a.olderTrees(s, it, made.Manifest.Revision)...)
 	}
 	if len(want) == 0 {
 		a.board.Clear(health.ConfigNotLaid)
 		return
 	}
-	failed, err := a.lay(s, want)
+	failed, err := a.lay(want)
 	a.board.When(err != nil, health.ConfigNotLaid, errorText(err))
-	for i := range s.input.Wanted {
-		if w := &s.input.Wanted[i]; failed[treeOwner{w.Key, w.Manifest.Revision}] != "" {
-			w.Blocked = failed[treeOwner{w.Key, w.Manifest.Revision}]
-		}
+	for _, it := range s.Items {
+		it.FileBlocked = cmp.Or(failed[treeOwner{it.Key, it.File.Manifest.Revision}], it.FileBlocked)
+		it.Blocked = it.FileBlocked
 	}
 }
 
 // layTargets lays the files of what is to be written after the rollout has decided, where that is not what was expected.
-func (a *Agent) layTargets(s *state) {
-	for i, ds := range s.specs.DaemonSets {
-		w := &s.input.Wanted[i]
-		r := a.rendered[ds]
-		if r.manifest.Revision != w.Manifest.Revision {
-			r = a.earlierOf(s, ds, a.rollouts.states[w.Key].Target.Revision.Fleet).rendered
-		}
-		if w.Blocked != "" || w.Evicted || !w.Decision.ShouldRun || len(r.trees) == 0 || s.laid[treeOwner{w.Key, w.Manifest.Revision}] {
+func (a *Agent) layTargets(s *reconcile.Snapshot) {
+	for _, it := range s.Items {
+		owner := treeOwner{it.Key, it.Want.Manifest.Revision}
+		if it.Blocked != "" || it.Evicted || !it.Decision.ShouldRun || len(it.Want.Trees) == 0 || a.laid[owner] {
 			continue
 		}
-		failed, err := a.lay(s, r.trees)
+		failed, err := a.lay(it.Want.Trees)
 		if err != nil {
 			a.board.Report(health.ConfigNotLaid, err.Error())
-			w.Blocked = cmp.Or(failed[treeOwner{w.Key, w.Manifest.Revision}], err.Error())
+			it.Blocked = cmp.Or(failed[owner], err.Error())
 		}
 	}
 }
@@ -131,7 +123,7 @@ func (a *Agent) layTargets(s *state) {
 type treeOwner struct{ key, revision string }
 
 // lay brings files on disk, notes whose files are there now, and gives the first failure of each of the others.
-func (a *Agent) lay(s *state, want []trees.Tree) (map[treeOwner]string, error) {
+func (a *Agent) lay(want []trees.Tree) (map[treeOwner]string, error) {
 	_, err := a.trees.Apply(want)
 	failed := failedTrees(err)
 	all := len(failed) == 0
@@ -140,7 +132,7 @@ func (a *Agent) lay(s *state, want []trees.Tree) (map[treeOwner]string, error) {
 		if err != nil && all {
 			failed[o] = err.Error() // it is about all of them
 		}
-		s.laid[o] = failed[o] == ""
+		a.laid[o] = failed[o] == ""
 	}
 	return failed, err
 }
@@ -165,16 +157,16 @@ func errorText(err error) string {
 
 // dropConfigs removes the files of volumes that no pod uses any more: neither wanted, nor in a manifest, nor remembered or
 // reported as running. While the kubelet cannot tell what runs, all stay.
-func (a *Agent) dropConfigs(s state, out plan.Output) {
-	k := s.input.Kubelet
-	if s.scanErr != nil || !k.AssumeReady && (!k.Healthy || k.RunningAt.IsZero()) {
+func (a *Agent) dropConfigs(s *reconcile.Snapshot, out plan.Output) {
+	k := s.Answers
+	if s.ScanErr != nil || !k.AssumeReady && (!k.Healthy || k.RunningAt.IsZero()) {
 		return
 	}
 	used := map[string]bool{}
-	for _, w := range s.input.Wanted {
-		used[w.Key+"-"+w.Manifest.Revision] = w.Decision.ShouldContinueRunning
+	for _, it := range s.Items {
+		used[it.Key+"-"+it.Want.Manifest.Revision] = it.Decision.ShouldContinueRunning
 	}
-	for _, p := range s.input.Present {
+	for _, p := range s.Present {
 		used[p.Key+"-"+p.Revision] = true
 	}
 	for key, m := range out.Memories {
@@ -185,7 +177,7 @@ func (a *Agent) dropConfigs(s state, out plan.Output) {
 		}
 	}
 	for name := range k.Running {
-		used[strings.TrimSuffix(name, "-"+s.input.Node)] = true
+		used[strings.TrimSuffix(name, "-"+s.Host)] = true
 	}
 	err := a.trees.Keep(func(namespace, daemonSet, revision string) bool {
 		return used[namespace+"/"+render.PodName(daemonSet, revision)]

@@ -1,0 +1,137 @@
+// Package reconcile is one round of the agent's loop: what it read, and what came of it.
+//
+// A round fills a Snapshot step by step and publishes it. From then on nobody changes it, nor anything that it points
+// to, so that whoever has one reads it from any goroutine without a lock.
+package reconcile
+
+import (
+	"maps"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/daemonsetd/daemonsetd/agent/api"
+	"github.com/daemonsetd/daemonsetd/agent/kubelet"
+	"github.com/daemonsetd/daemonsetd/agent/node"
+	"github.com/daemonsetd/daemonsetd/agent/plan"
+	"github.com/daemonsetd/daemonsetd/agent/rollout"
+	"github.com/daemonsetd/daemonsetd/internal/base/diag"
+	"github.com/daemonsetd/daemonsetd/manifests/manifestdir"
+	"github.com/daemonsetd/daemonsetd/manifests/spec"
+)
+
+// Snapshot is one round: what it read, and what came of it. All that is needed for a test can be made by hand: fields
+// that are not looked at may be left out.
+type Snapshot struct {
+	// Host is the node's name, as the kubelet appends it to the names of static pods.
+	Host string
+	// Now is when the round read what follows.
+	Now time.Time
+	// Specs is what the specs directory declares; the same pointer as in the last round where nothing of it has changed.
+	// So is Node.
+	Specs *spec.Snapshot
+	Node  *corev1.Node
+	// Kubelet is what the kubelet has answered, Answers the same as it is planned from.
+	Kubelet *kubelet.Snapshot
+	Answers plan.Kubelet
+	// Listing is the kubelet's directory, and ScanErr why it could not be read.
+	Listing manifestdir.Listing
+	ScanErr error
+	// Present are all our manifests in it, also those of DaemonSets that are not declared any more.
+	Present []plan.Present
+	// Memories is what was remembered, by DaemonSet, declared or not.
+	Memories map[string]plan.Memory
+	// Items are the declared DaemonSets, in the order of Specs.DaemonSets.
+	Items []*Item
+
+	// What follows is filled when the round is over.
+
+	// Statuses are sorted by key, one for each DaemonSet that is declared, present or leaving.
+	Statuses []plan.Status
+	// Health is what somebody has to look at, the worst first.
+	Health []api.HealthItem
+	// Origins says where everything in Node comes from.
+	Origins node.Description
+	// Config is the findings in the agent's configuration, Settings the kubelet's settings.
+	Config   diag.List
+	Settings kubelet.Settings
+	// Counts are those over the fleet, by DaemonSet; nil while gossip is off.
+	Counts map[string]rollout.Counts
+	// Line is one line on how everything stands, for the service manager.
+	Line string
+}
+
+// Input is what is planned from.
+func (s *Snapshot) Input() plan.Input {
+	in := plan.Input{
+		Now: s.Now, Node: s.Host, Wanted: make([]plan.Wanted, 0, len(s.Items)), Present: s.Present, Kubelet: s.Answers,
+		Memories: maps.Clone(s.Memories), Undecided: s.Specs.Undecided,
+	}
+	if in.Memories == nil {
+		in.Memories = map[string]plan.Memory{}
+	}
+	for _, it := range s.Items {
+		in.Wanted = append(in.Wanted, it.Wanted())
+		in.Memories[it.Key] = it.Memory
+	}
+	return in
+}
+
+// Item is the DaemonSet with a key; nil: none is declared.
+func (s *Snapshot) Item(key string) *Item {
+	for _, it := range s.Items {
+		if it.Key == key {
+			return it
+		}
+	}
+	return nil
+}
+
+// Status is what is said of the DaemonSet with a key, declared or not.
+func (s *Snapshot) Status(key string) (st plan.Status, ok bool) {
+	for _, st := range s.Statuses {
+		if st.Key == key {
+			return st, true
+		}
+	}
+	return plan.Status{}, false
+}
+
+// Key is namespace/name of what an operator wrote: a name alone is that of the DaemonSet in the namespace default, or
+// else of the only one of that name. Nothing has to be declared with what comes out.
+func (s *Snapshot) Key(name string) string {
+	if name == "" || strings.Contains(name, "/") {
+		return name
+	}
+	fallback := "default/" + name
+	found, others := fallback, 0
+	for _, it := range s.Items {
+		if it.Key == fallback {
+			return it.Key
+		}
+		if it.DS.Object.Name == name {
+			found = it.Key
+			others++
+		}
+	}
+	if others > 1 {
+		return fallback
+	}
+	return found
+}
+
+// Pending says whether a spec or node file is being written.
+func (s *Snapshot) Pending() bool {
+	for _, f := range s.Specs.Files {
+		if f.Pending {
+			return true
+		}
+	}
+	for _, f := range s.Origins.Files {
+		if f.Status == node.FileChanging {
+			return true
+		}
+	}
+	return false
+}
