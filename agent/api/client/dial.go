@@ -38,12 +38,18 @@ const retryDelay = 50 * time.Millisecond
 
 // dial connects to the socket and, while it refuses, tries again for a while: an agent that restarts is back soon.
 func (c *Client) dial(ctx context.Context) (net.Conn, error) {
-	deadline := time.Now().Add(c.cfg.RetryFor)
 	var d net.Dialer
+	return c.retry(ctx, func() (net.Conn, error) { return d.DialContext(ctx, "unix", c.cfg.Socket) })
+}
+
+// retry connects until it has, until something else than a restart is in the way, or until it has lasted too long.
+func (c *Client) retry(ctx context.Context, connect func() (net.Conn, error)) (net.Conn, error) {
+	deadline := time.Now().Add(c.cfg.RetryFor)
 	restarting := false
 	for {
-		conn, err := d.DialContext(ctx, "unix", c.cfg.Socket)
-		restarting = restarting || (busy(err) && c.isSocket())
+		conn, err := connect()
+		// What refused may be gone by the time that it is looked at: it was a socket then, as only a file that stays is none.
+		restarting = restarting || (busy(err) && !c.isOther())
 		// Between the old socket and the new one there is none for a moment.
 		again := busy(err) || errors.Is(err, fs.ErrNotExist)
 		if err == nil || !restarting || !again || time.Now().After(deadline) {
@@ -57,9 +63,10 @@ func (c *Client) dial(ctx context.Context) (net.Conn, error) {
 	}
 }
 
-func (c *Client) isSocket() bool {
+// isOther says whether something else than a socket stands where it should be.
+func (c *Client) isOther() bool {
 	info, err := os.Stat(c.cfg.Socket)
-	return err == nil && info.Mode().Type() == fs.ModeSocket
+	return err == nil && info.Mode().Type() != fs.ModeSocket
 }
 
 // explain says what a failed request means for who runs this program.
@@ -79,7 +86,7 @@ func (c *Client) explain(err error) error {
 	case errors.Is(err, fs.ErrNotExist):
 		e.Text = fmt.Sprintf("the agent is not running: there is no socket %q", socket)
 		e.Remedy = "start it with: systemctl start daemonsetd; or name another socket with --socket"
-	case errors.Is(err, syscall.ECONNREFUSED) && !c.isSocket():
+	case errors.Is(err, syscall.ECONNREFUSED) && c.isOther():
 		e.Text = fmt.Sprintf("%q is no socket", socket)
 		e.Remedy = "name the agent's socket with --socket"
 	case errors.Is(err, syscall.ECONNREFUSED):
