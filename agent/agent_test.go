@@ -542,7 +542,9 @@ func TestOlderRevisionIsCaredFor(t *testing.T) {
 		b.lay("specs.d/logger.yaml", paused("logger:2"))
 		b.phase(api.PhaseWaiting)
 		for _, image := range []string{"logger:harmless", "logger:evil"} {
-			b.lay("manifests/"+old, strings.Replace(string(want), "logger:1", image, 1))
+			b.slip("manifests/"+old, strings.Replace(string(want), "logger:1", image, 1))
+			b.eventually("the kubelet to have taken "+image, func() bool { there, _ := b.runsImage(image); return there })
+			b.wake()
 			b.eventually("the restored bytes after "+image, func() bool {
 				got, err := os.ReadFile(b.path("manifests", old))
 				return err == nil && string(got) == string(want)
@@ -550,7 +552,8 @@ func TestOlderRevisionIsCaredFor(t *testing.T) {
 			b.phase(api.PhaseWaiting)
 			b.eventually("the old pod", func() bool {
 				d := b.daemonSet()
-				return d.CurrentRevision != "" && d.CurrentRevision != d.DesiredRevision
+				_, ready := b.runsImage("logger:1")
+				return ready && d.CurrentRevision != "" && d.CurrentRevision != d.DesiredRevision
 			})
 		}
 		if diff := cmp.Diff([]string{old}, b.manifests()); diff != "" {

@@ -33,6 +33,14 @@ func (b *bed) rollout() api.Rollout {
 	return list.Items[0]
 }
 
+// rolledOut says whether the rollout of a revision is over here and its pod is available; empty: of any. That a rollout is over says nothing
+// by itself: it is, too, where the node does not qualify, as before the kubelet has answered.
+func (b *bed) rolledOut(revision string) bool {
+	b.t.Helper()
+	r := b.rollout()
+	return r.Done && r.Counts.Desired == 1 && r.Counts.Available == 1 && r.Counts.Updated == 1 && (revision == "" || r.Revision == revision)
+}
+
 // revisions is its history over the API.
 func (b *bed) revisions(number uint64) []api.Revision {
 	b.t.Helper()
@@ -55,14 +63,14 @@ func TestUndoOfARollout(t *testing.T) {
 		cause := func(text string) string { return `kubernetes.io/change-cause: "` + text + `"` }
 		b.lay("specs.d/logger.yaml", edited(logger("logger:1"), "logger:1", cause("one")))
 		b.run()
-		b.eventually("the first rollout", func() bool { return b.rollout().Done && len(b.revisions(0)) == 1 })
+		b.eventually("the first rollout", func() bool { return b.rolledOut("") && len(b.revisions(0)) == 1 })
 		first := b.rollout()
 		if _, err := b.client.Undo(t.Context(), api.UndoRequest{DaemonSet: "logger"}); err == nil || !strings.Contains(err.Error(), "no last revision to roll back to") {
 			t.Errorf("undo of the only revision: %v", err)
 		}
 		b.lay("specs.d/logger.yaml", edited(logger("logger:1"), "logger:2", cause("two"), `daemonsetd.io/strict-budget: "true"`))
 		b.eventually("the second rollout", func() bool {
-			return b.rollout().Revision != first.Revision && b.rollout().Done && len(b.revisions(0)) == 2
+			return b.rolledOut("") && b.rollout().Revision != first.Revision && len(b.revisions(0)) == 2
 		})
 		second := b.rollout()
 		if second.Generation <= first.Generation || second.Counts.Updated != 1 || second.Self.Phase != "Available" || len(second.Hosts) != 1 {
@@ -94,7 +102,7 @@ func TestUndoOfARollout(t *testing.T) {
 			t.Errorf("undo to what there is: %+v, %v", same, err)
 		}
 		b.lay("specs.d/logger.yaml", res.Document)
-		b.eventually("the way back", func() bool { return b.rollout().Revision == first.Revision && b.rollout().Done })
+		b.eventually("the way back", func() bool { return b.rolledOut(first.Revision) })
 		b.eventually("the old revision under a new number", func() bool {
 			now := b.revisions(0)
 			return len(now) == 2 && now[1].Revision == first.Revision && now[1].Number > list[1].Number && now[1].ChangeCause == "one"
@@ -230,9 +238,13 @@ func TestRolloutOverTheFleet(t *testing.T) {
 			r := a.rollout()
 			return len(r.Blockers) == 1 && r.Blockers[0].Reason == "OlderFile" && strings.HasPrefix(r.Blockers[0].Text, "b has generation ") && cmp.Equal(r.Waiting.Names, []string{"a"})
 		})
+		fresh := a.rollout().Revision
 		b.lay("specs.d/logger.yaml", logger("logger:2"))
 		for _, h := range []*bed{a, b} {
-			h.eventually("both have the new revision", func() bool { r := h.rollout(); return r.Done && r.Counts.Updated == 2 && len(r.Hosts) == 2 })
+			h.eventually("both have the new revision", func() bool {
+				r := h.rollout()
+				return r.Done && r.Revision == fresh && r.Counts.Updated == 2 && len(r.Hosts) == 2
+			})
 		}
 		a.eventually("the status of the DaemonSet is the fleet's", func() bool {
 			list, err := a.client.DaemonSets(t.Context(), client.Selection{})
@@ -248,6 +260,24 @@ func TestRolloutOverTheFleet(t *testing.T) {
 		})
 		if p := planned(logger("logger:3")); p == nil || !p.Blocked || len(p.Blockers) != 1 || p.Blockers[0].Text != "b is down" {
 			t.Errorf("plan with a host that is down: %+v", p)
+		}
+	})
+}
+
+// A rollout of which nothing was made yet is not over, though no pod is wanted; one that wants no pod is, as in kubectl.
+func TestFaultO24NothingMadeIsNotOver(t *testing.T) {
+	virtually(t, func(t *testing.T) {
+		b := newBed(t, kubeletsim.Options{})
+		b.lay("specs.d/logger.yaml", withEnv(logger("logger:1", "nodeSelector: {no: where}")))
+		b.run()
+		b.eventually("the DaemonSet", func() bool { return b.rollout().DaemonSet != "" })
+		if r := b.rollout(); r.Done || r.Message != "Waiting for daemon set spec update to be observed..." || r.Generation != 0 {
+			t.Errorf("done %t: %q, generation %d", r.Done, r.Message, r.Generation)
+		}
+		b.lay("specs.d/objects.yaml", configObjects)
+		b.eventually("the end", func() bool { return b.rollout().Done })
+		if r := b.rollout(); r.Counts.Desired != 0 || r.Message != `daemon set "logger" successfully rolled out` || r.Generation == 0 {
+			t.Errorf("%+v", r)
 		}
 	})
 }

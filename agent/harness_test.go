@@ -20,6 +20,7 @@ import (
 
 	"github.com/hashicorp/memberlist"
 	"github.com/rs/zerolog"
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/daemonsetd/daemonsetd/agent/api"
 	"github.com/daemonsetd/daemonsetd/agent/api/client"
@@ -43,6 +44,9 @@ func virtually(t *testing.T, do func(t *testing.T)) {
 		do(t)
 	})
 }
+
+// sleep lets virtual time pass.
+func sleep(d time.Duration) { time.Sleep(d) }
 
 // bed is one host in a directory of its own: a simulated kubelet that goes on when the agent stops, as in life. In virtual time its agent
 // has nothing of the machine but the disk; a bed of newMachine has sockets and watches too.
@@ -292,6 +296,13 @@ func (b *bed) wake() {
 // lay renames a file into place under the bed's directory.
 func (b *bed) lay(name, text string) {
 	b.t.Helper()
+	b.slip(name, text)
+	b.wake()
+}
+
+// slip is lay where the agent is not told: in virtual time it sees the file when it looks next.
+func (b *bed) slip(name, text string) {
+	b.t.Helper()
 	temp := b.path(filepath.Dir(name), "."+filepath.Base(name)+".new")
 	if err := os.WriteFile(temp, []byte(text), 0o644); err != nil {
 		b.t.Fatal(err)
@@ -299,7 +310,6 @@ func (b *bed) lay(name, text string) {
 	if err := os.Rename(temp, b.path(name)); err != nil {
 		b.t.Fatal(err)
 	}
-	b.wake()
 }
 
 func (b *bed) remove(name string) {
@@ -308,6 +318,20 @@ func (b *bed) remove(name string) {
 		b.t.Fatal(err)
 	}
 	b.wake()
+}
+
+// runsImage says whether the kubelet has a pod of the image, and whether that is ready.
+func (b *bed) runsImage(image string) (there, ready bool) {
+	for _, p := range b.kubelet.Pods() {
+		if p.Spec.Containers[0].Image != image {
+			continue
+		}
+		there = true
+		for _, c := range p.Status.Conditions {
+			ready = ready || c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
+		}
+	}
+	return there, ready
 }
 
 // manifests are the visible files of the kubelet's directory.

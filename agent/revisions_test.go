@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/rs/zerolog"
@@ -177,6 +178,7 @@ func TestNoRollbackToWhatCannotBeMade(t *testing.T) {
 		b.remove("specs.d/objects.yaml")
 		b.remove("specs.d/logger.yaml")
 		b.eventually("the failure", func() bool { return b.happened("RolloutFailed") })
+		sleep(time.Minute)
 		if d := b.daemonSet(); d.CurrentRevision == good || b.happened("RolloutRolledBack") {
 			t.Errorf("%+v: it went back to a revision with other values than it had", d)
 		}

@@ -42,7 +42,13 @@ func (r *fleetRollout) show(hosts bool) api.Rollout {
 // sentence is kubectl's, and whether the rollout is over. Where the annotation daemonsetd.io/partition keeps some hosts back
 // it is the one that kubectl has for a StatefulSet's partition (StatefulSetStatusViewer.Status in
 // kubectl/pkg/polymorphichelpers/rollout_status.go).
+//
+// While no host has made anything of the file there is no generation that could be over, also where no pod is wanted: it is what kubectl
+// says before the controller has seen a DaemonSet.
 func (r *fleetRollout) sentence(name string, c rollout.Counts) (string, bool) {
+	if c.Desired == 0 && r.latest.Generation == 0 {
+		return "Waiting for daemon set spec update to be observed...", false
+	}
 	stay := r.strategy.Stay(c.Desired)
 	if stay > 0 && c.Updated < c.Desired && c.Updated >= c.Desired-stay && c.Available == c.Desired {
 		return fmt.Sprintf("partitioned roll out complete: %d new pods have been updated...", c.Updated), true
