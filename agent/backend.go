@@ -134,7 +134,7 @@ func kubeletWord(err *kubelet.Error) string {
 func (b backend) daemonSets(v *reconcile.Snapshot) []api.DaemonSetStatus {
 	out := make([]api.DaemonSetStatus, 0, len(v.Statuses))
 	for _, s := range v.Statuses {
-		d := api.DaemonSetStatus{Name: s.Key, DesiredRevision: s.Revision, CurrentRevision: s.Current, Phase: string(s.Phase), Message: s.Message, Pod: podStatus(v, s)}
+		d := api.DaemonSetStatus{Name: s.Key, DesiredRevision: s.Revision, CurrentRevision: s.Current, Phase: phaseWord(s.Phase), Message: s.Message, Pod: podStatus(v, s)}
 		if s.FileName != "" {
 			d.Manifest = filepath.Join(b.a.store.Dir(), s.FileName)
 		}
@@ -218,7 +218,7 @@ func (b backend) explainer(v *reconcile.Snapshot, node string) (func(*reconcile.
 		return func(it *reconcile.Item) api.Explanation {
 			st, _ := v.Status(it.Key)
 			e := explanation(b.a.cfg.NodeName, it, it.Decision)
-			e.Phase, e.Message = string(st.Phase), st.Message
+			e.Phase, e.Message = phaseWord(st.Phase), st.Message
 			if it.Evicted {
 				e.ShouldRun, e.ShouldContinueRunning = false, false
 				e.Reasons = append(e.Reasons, api.Reason{Predicate: "TaintEviction", Message: "the tolerationSeconds of a NoExecute taint are over", Remedy: "remove the taint, or tolerate it without tolerationSeconds"})
@@ -289,7 +289,7 @@ func (a *Agent) look() *reconcile.Snapshot {
 
 // change is an act as a change of a file's text, without what may not be shown.
 func (a *Agent) change(act plan.Act, sets map[string]*spec.DaemonSet) api.FileChange {
-	c := api.FileChange{Action: string(act.Kind), File: filepath.Join(a.store.Dir(), act.FileName), DaemonSet: act.Key, Reason: act.Message}
+	c := api.FileChange{Action: actionWord(act.Kind), File: filepath.Join(a.store.Dir(), act.FileName), DaemonSet: act.Key, Reason: act.Message}
 	if old, err := a.store.Read(act.FileName); err == nil {
 		c.Old = hideManifest(old, sets[act.Key])
 	}

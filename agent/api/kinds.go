@@ -7,22 +7,24 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // compile.
 type object interface{ setType() }
 
-func typeMeta(kind string) metav1.TypeMeta { return metav1.TypeMeta{APIVersion: APIVersion, Kind: kind} }
+func typeMeta(kind string) metav1.TypeMeta {
+	return metav1.TypeMeta{APIVersion: APIVersion, Kind: kind}
+}
 
-func (o *ConfigTreeList) setType() { o.TypeMeta = typeMeta("ConfigTreeList") }
+func (o *ConfigTreeList) setType()  { o.TypeMeta = typeMeta("ConfigTreeList") }
 func (o *ExplanationList) setType() { o.TypeMeta = typeMeta("ExplanationList") }
-func (o *FileChangeList) setType() { o.TypeMeta = typeMeta("FileChangeList") }
-func (o *ForgetResult) setType() { o.TypeMeta = typeMeta("ForgetResult") }
-func (o *LeaveResult) setType() { o.TypeMeta = typeMeta("LeaveResult") }
-func (o *MemberList) setType() { o.TypeMeta = typeMeta("MemberList") }
+func (o *FileChangeList) setType()  { o.TypeMeta = typeMeta("FileChangeList") }
+func (o *ForgetResult) setType()    { o.TypeMeta = typeMeta("ForgetResult") }
+func (o *LeaveResult) setType()     { o.TypeMeta = typeMeta("LeaveResult") }
+func (o *MemberList) setType()      { o.TypeMeta = typeMeta("MemberList") }
 func (o *NodePatchResult) setType() { o.TypeMeta = typeMeta("NodePatchResult") }
-func (o *PlanResult) setType() { o.TypeMeta = typeMeta("PlanResult") }
-func (o *ReloadResult) setType() { o.TypeMeta = typeMeta("ReloadResult") }
-func (o *ReplaceResult) setType() { o.TypeMeta = typeMeta("ReplaceResult") }
-func (o *RevisionList) setType() { o.TypeMeta = typeMeta("RevisionList") }
-func (o *RolloutList) setType() { o.TypeMeta = typeMeta("RolloutList") }
-func (o *SpecFileList) setType() { o.TypeMeta = typeMeta("SpecFileList") }
-func (o *Status) setType() { o.TypeMeta = typeMeta("Status") }
-func (o *TrustResult) setType() { o.TypeMeta = typeMeta("TrustResult") }
-func (o *UndoResult) setType() { o.TypeMeta = typeMeta("UndoResult") }
-func (o *VersionInfo) setType() { o.TypeMeta = typeMeta("VersionInfo") }
+func (o *PlanResult) setType()      { o.TypeMeta = typeMeta("PlanResult") }
+func (o *ReloadResult) setType()    { o.TypeMeta = typeMeta("ReloadResult") }
+func (o *ReplaceResult) setType()   { o.TypeMeta = typeMeta("ReplaceResult") }
+func (o *RevisionList) setType()    { o.TypeMeta = typeMeta("RevisionList") }
+func (o *RolloutList) setType()     { o.TypeMeta = typeMeta("RolloutList") }
+func (o *SpecFileList) setType()    { o.TypeMeta = typeMeta("SpecFileList") }
+func (s *Status) setType()          { s.TypeMeta = typeMeta("Status") }
+func (o *TrustResult) setType()     { o.TypeMeta = typeMeta("TrustResult") }
+func (o *UndoResult) setType()      { o.TypeMeta = typeMeta("UndoResult") }
+func (o *VersionInfo) setType()     { o.TypeMeta = typeMeta("VersionInfo") }

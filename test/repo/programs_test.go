@@ -20,7 +20,8 @@ var programs = []struct {
 		"dsctl asks the agent and is no member; move what it needs into a package that knows no gossip",
 	},
 	{
-		"daemonsetd", []string{"k8s.io/cli-runtime", "k8s.io/client-go/util/jsonpath", module + "/agent/api/client"},
+		"daemonsetd",
+		[]string{"k8s.io/cli-runtime", "k8s.io/client-go/util/jsonpath", module + "/agent/api/client"},
 		"printers and the API's client are for dsctl",
 	},
 }

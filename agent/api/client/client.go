@@ -77,9 +77,6 @@ func New(cfg Config) *Client {
 // Close gives up the connections that are kept for later.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-// Socket is the path that is asked.
-func (c *Client) Socket() string { return c.cfg.Socket }
-
 // do sends one request and decodes the answer into out.
 func (c *Client) do(ctx context.Context, method, path string, query url.Values, in, out any) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
