@@ -114,8 +114,8 @@ func writeStoppedAt(t *testing.T, b before, sys *faulty) bool {
 		t.Fatalf("stopped at call %d, %v (-want +got):\n%s", sys.at, sys.steps, diff)
 	}
 	checkFailure(t, err, dir+"/"+m.FileName, sys)
-	if leftovers := len(files(t, dir)) - len(want); leftovers > 0 && !sys.crash && !sys.forever {
-		t.Errorf("stopped at call %d, and a temporary file stays: %v", sys.at, slices.Collect(maps.Keys(files(t, dir))))
+	if leftovers := len(onDisk(t, dir)) - len(want); leftovers > 0 && !sys.crash && !sys.forever {
+		t.Errorf("stopped at call %d, and a temporary file stays: %v", sys.at, slices.Collect(maps.Keys(onDisk(t, dir))))
 	}
 	if !sys.crash {
 		sys.at = 0
@@ -146,13 +146,13 @@ func checkFailure(t *testing.T, err error, path string, sys *faulty) {
 func heals(t *testing.T, s *Store, m render.Manifest) {
 	t.Helper()
 	mustScan(t, s)
-	for name := range files(t, s.dir) {
+	for name := range onDisk(t, s.dir) {
 		if strings.HasPrefix(name, ".") {
 			t.Errorf("a scan left %s", name)
 		}
 	}
 	mustWrite(t, s, m)
-	if diff := cmp.Diff(map[string]string{m.FileName: string(m.Data)}, files(t, s.dir)); diff != "" {
+	if diff := cmp.Diff(map[string]string{m.FileName: string(m.Data)}, onDisk(t, s.dir)); diff != "" {
 		t.Errorf("after the next write (-want +got):\n%s", diff)
 	}
 	if s.unsynced {
@@ -189,7 +189,7 @@ func removeStoppedAt(t *testing.T, sys *faulty) {
 	if sys.at == 2 {
 		want = map[string]string{}
 	}
-	if diff := cmp.Diff(want, files(t, dir)); diff != "" {
+	if diff := cmp.Diff(want, onDisk(t, dir)); diff != "" {
 		t.Fatalf("stopped at call %d (-want +got):\n%s", sys.at, diff)
 	}
 	again := newStore(t, dir)
@@ -198,8 +198,8 @@ func removeStoppedAt(t *testing.T, sys *faulty) {
 		sys.at, sys.steps = 0, nil
 		again = s
 	}
-	if err := again.Remove(m.FileName); err != nil || len(files(t, dir)) != 0 {
-		t.Fatalf("the next removal: %v, %v", err, files(t, dir))
+	if err := again.Remove(m.FileName); err != nil || len(onDisk(t, dir)) != 0 {
+		t.Fatalf("the next removal: %v, %v", err, onDisk(t, dir))
 	}
 	if !sys.crash && sys.steps[len(sys.steps)-1] != "syncDir" {
 		t.Errorf("the directory was not synced: %v", sys.steps)
@@ -215,8 +215,8 @@ func TestSweepFails(t *testing.T) {
 	if len(l.Problems) != 1 || l.Problems[0].FileName != ".daemonsetd-123.tmp" || !strings.Contains(l.Problems[0].Message, "read-only") {
 		t.Errorf("got %+v", l)
 	}
-	if l = mustScan(t, s); len(l.Problems) != 0 || len(files(t, dir)) != 0 {
-		t.Errorf("got %+v and %v", l, files(t, dir))
+	if l = mustScan(t, s); len(l.Problems) != 0 || len(onDisk(t, dir)) != 0 {
+		t.Errorf("got %+v and %v", l, onDisk(t, dir))
 	}
 }
 
@@ -234,7 +234,7 @@ func TestSweepLeavesOthers(t *testing.T) {
 	for _, name := range keep {
 		want[name] = name
 	}
-	if diff := cmp.Diff(want, files(t, dir)); diff != "" {
+	if diff := cmp.Diff(want, onDisk(t, dir)); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
 	if len(l.Ours)+len(l.Foreign)+len(l.Problems) != 0 {

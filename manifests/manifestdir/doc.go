@@ -19,6 +19,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/daemonsetd/daemonsetd/internal/base/files"
 	"github.com/daemonsetd/daemonsetd/manifests/render"
 )
 
@@ -42,7 +43,7 @@ type Store struct {
 	log    zerolog.Logger
 	sys    system
 	wakeup chan struct{}
-	// racy and rearm are racyWindow and rearmInterval, shorter in tests.
+	// racy and rearm are files.RacyWindow and rearmInterval, shorter in tests.
 	racy, rearm time.Duration
 
 	mu sync.Mutex
@@ -71,7 +72,7 @@ func New(c Config) (*Store, error) {
 		log:    c.Logger,
 		sys:    linux{},
 		wakeup: make(chan struct{}, 1),
-		racy:   racyWindow,
+		racy:   files.RacyWindow,
 		rearm:  rearmInterval,
 		cache:  map[string]cached{},
 		told:   map[string]identity{},

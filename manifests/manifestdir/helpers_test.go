@@ -15,6 +15,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/daemonsetd/daemonsetd/internal/base/files"
 	"github.com/daemonsetd/daemonsetd/manifests/render"
 )
 
@@ -69,8 +70,8 @@ func put(t tester, path string, data []byte) {
 	}
 }
 
-// files reads every entry of a directory, dot names too; what is not a regular file is told by its type.
-func files(t tester, dir string) map[string]string {
+// onDisk reads every entry of a directory, dot names too; what is not a regular file is told by its type.
+func onDisk(t tester, dir string) map[string]string {
 	t.Helper()
 	entries, err := os.ReadDir(dir)
 	if err != nil {
@@ -94,7 +95,7 @@ func files(t tester, dir string) map[string]string {
 // visible are the files that the kubelet looks at.
 func visible(t tester, dir string) map[string]string {
 	t.Helper()
-	out := files(t, dir)
+	out := onDisk(t, dir)
 	for name := range out {
 		if strings.HasPrefix(name, ".") {
 			delete(out, name)
@@ -135,7 +136,7 @@ func (f *faulty) step(name string) error {
 
 func (f *faulty) reached() bool { return f.at > 0 && len(f.steps) >= f.at }
 
-func (f *faulty) read(path string, limit int64) ([]byte, fs.FileInfo, error) {
+func (f *faulty) read(path string, limit int64) ([]byte, files.ID, error) {
 	f.reads++
 	return f.linux.read(path, limit)
 }

@@ -125,8 +125,8 @@ func checkAfterKill(t *testing.T, dir string) {
 		t.Fatalf("the kubelet would see %v", seen)
 	}
 	l := mustScan(t, newStore(t, dir))
-	if len(l.Problems)+len(l.Foreign) > 0 || len(files(t, dir)) != len(l.Ours) {
-		t.Fatalf("after the next scan: %+v, %v", l, files(t, dir))
+	if len(l.Problems)+len(l.Foreign) > 0 || len(onDisk(t, dir)) != len(l.Ours) {
+		t.Fatalf("after the next scan: %+v, %v", l, onDisk(t, dir))
 	}
 	for _, e := range l.Ours {
 		if !e.Intact {

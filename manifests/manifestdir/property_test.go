@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/daemonsetd/daemonsetd/internal/base/atomicfile"
 	"github.com/daemonsetd/daemonsetd/manifests/render"
 )
 
@@ -210,8 +211,8 @@ func (w *world) scan(t *rapid.T) {
 			t.Fatalf("%s is taken for foreign", f.FileName)
 		}
 	}
-	for name := range files(t, w.dir) {
-		if isTemp(name) {
+	for name := range onDisk(t, w.dir) {
+		if atomicfile.IsTemp(name) {
 			t.Fatalf("%s was left", name)
 		}
 	}
@@ -230,9 +231,9 @@ func (w *world) rendered(data string) bool {
 func (w *world) check(t *rapid.T) {
 	want := maps.Clone(w.foreign)
 	maps.Copy(want, w.ours)
-	got := files(t, w.dir)
+	got := onDisk(t, w.dir)
 	for name := range got {
-		if isTemp(name) {
+		if atomicfile.IsTemp(name) {
 			delete(got, name)
 		}
 	}

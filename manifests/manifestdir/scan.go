@@ -6,34 +6,21 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
+	"github.com/daemonsetd/daemonsetd/internal/base/atomicfile"
+	"github.com/daemonsetd/daemonsetd/internal/base/files"
 	"github.com/daemonsetd/daemonsetd/internal/base/logfield"
 	"github.com/daemonsetd/daemonsetd/manifests/render"
 )
 
-// racyWindow is how long a file must have been still before its identity is trusted to stand for its bytes. File systems
-// stamp changes with a clock that ticks every few milliseconds, so two changes within a tick look like one.
-const racyWindow = 100 * time.Millisecond
-
 // identity tells one state of a file from another without reading it.
 type identity struct {
-	dev, ino       uint64
-	size           int64
-	modified       syscall.Timespec
-	changed        syscall.Timespec
-	mode           fs.FileMode
+	files.ID
 	throughSymlink bool
 }
 
-func identify(info fs.FileInfo) identity {
-	id := identity{size: info.Size(), mode: info.Mode()}
-	if st, ok := info.Sys().(*syscall.Stat_t); ok {
-		id.dev, id.ino, id.modified, id.changed = st.Dev, st.Ino, st.Mtim, st.Ctim
-	}
-	return id
-}
+func identify(info fs.FileInfo) identity { return identity{ID: files.IDOf(info)} }
 
 // cached is what is known of one file: header when it is ours, foreign when it is not.
 type cached struct {
@@ -105,7 +92,7 @@ func (s *Store) list() ([]string, error) {
 
 // sweep removes a temporary file of ours. Whoever could be writing it holds the lock that we hold.
 func (s *Store) sweep(name string) []Problem {
-	if !isTemp(name) {
+	if !atomicfile.IsTemp(name) {
 		return nil
 	}
 	info, err := s.sys.lstat(s.path(name))
@@ -151,7 +138,7 @@ func (l *Listing) markConflicts() {
 // look finds out what one file is, from the cache where its identity allows.
 func (s *Store) look(name string) (cached, error) {
 	id, err := s.identity(name)
-	if errors.Is(err, fs.ErrNotExist) || err == nil && id.mode.IsDir() {
+	if errors.Is(err, fs.ErrNotExist) || err == nil && id.Mode.IsDir() {
 		return cached{}, errNothing
 	}
 	if err != nil {
@@ -160,20 +147,18 @@ func (s *Store) look(name string) (cached, error) {
 	if c, ok := s.cache[name]; ok && c.settled && c.id == id {
 		return c, nil
 	}
-	if !id.mode.IsRegular() {
+	if !id.Mode.IsRegular() {
 		return special(name, id), nil
 	}
-	data, info, err := s.sys.read(s.path(name), readLimit)
+	data, after, err := s.sys.read(s.path(name), readLimit)
 	if errors.Is(err, fs.ErrNotExist) {
 		return cached{}, errNothing
 	}
 	if err != nil {
 		return unreadable(name, id, err), nil
 	}
-	after := identify(info)
-	after.throughSymlink = id.throughSymlink
-	c := classify(name, after, data)
-	c.settled = time.Since(time.Unix(after.changed.Unix())) > s.racy
+	c := classify(name, identity{after, id.throughSymlink}, data)
+	c.settled = time.Since(time.Unix(0, after.Ctime)) > s.racy
 	return c, nil
 }
 
@@ -189,29 +174,21 @@ func (s *Store) identity(name string) (identity, error) {
 	target, err := s.sys.stat(s.path(name))
 	if err != nil {
 		id := identify(info)
-		return id, fmt.Errorf("symbolic link to nothing: %w", errors.New(errno(err)))
+		return id, errors.New("symbolic link to nothing: " + files.Cause(err).Error())
 	}
 	id := identify(target)
 	id.throughSymlink = true
 	return id, nil
 }
 
-// errno is the cause without the path, which the reader has already.
-func errno(err error) string {
-	if e, ok := errors.AsType[*fs.PathError](err); ok {
-		return e.Err.Error()
-	}
-	return err.Error()
-}
-
 func unreadable(name string, id identity, err error) cached {
-	reason := "cannot be read: " + errno(err)
+	reason := "cannot be read: " + files.Cause(err).Error()
 	return cached{id: id, foreign: &ForeignPod{FileName: name, Reason: reason}, problem: reason}
 }
 
 func special(name string, id identity) cached {
 	c := cached{id: id, settled: true, foreign: &ForeignPod{FileName: name, Reason: "is not a regular file"}}
-	if id.mode.Type() == fs.ModeNamedPipe {
+	if id.Mode.Type() == fs.ModeNamedPipe {
 		c.problem = "is a named pipe, which can block the kubelet for good: remove it"
 	}
 	return c
@@ -227,8 +204,8 @@ func classify(name string, id identity, data []byte) cached {
 	}
 	if err == nil {
 		c.header = &h
-		if id.mode.Perm()&0o077 != 0 {
-			c.problem = fmt.Sprintf("has mode %04o and may be read by others, secrets in it too: chmod 0600", id.mode.Perm())
+		if id.Mode.Perm()&0o077 != 0 {
+			c.problem = fmt.Sprintf("has mode %04o and may be read by others, secrets in it too: chmod 0600", id.Mode.Perm())
 		}
 		return c
 	}

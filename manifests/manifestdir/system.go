@@ -5,17 +5,10 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
-	"syscall"
 
+	"github.com/daemonsetd/daemonsetd/internal/base/atomicfile"
+	"github.com/daemonsetd/daemonsetd/internal/base/files"
 	"github.com/daemonsetd/daemonsetd/manifests/render"
-)
-
-// tempPattern is what os.CreateTemp makes temporary names from; isTemp knows them again.
-const (
-	tempPrefix  = ".daemonsetd-"
-	tempSuffix  = ".tmp"
-	tempPattern = tempPrefix + "*" + tempSuffix
 )
 
 // system is every call that the store makes on the disk, one method a call, so that a test can stop it at each of them.
@@ -24,9 +17,10 @@ type system interface {
 	names(dir string, limit int) ([]string, error)
 	lstat(path string) (fs.FileInfo, error)
 	stat(path string) (fs.FileInfo, error)
-	// read gives a regular file's bytes, at most limit of them, and its state after reading. It never blocks.
-	read(path string, limit int64) ([]byte, fs.FileInfo, error)
+	// read gives a regular file's bytes, at most limit of them, and its identity after reading. It never blocks.
+	read(path string, limit int64) ([]byte, files.ID, error)
 	mkdirAll(path string, mode fs.FileMode) error
+	// createTemp makes a file of mode 0600 that did not exist, under a name that atomicfile.IsTemp knows.
 	createTemp(dir string) (tempFile, error)
 	rename(from, to string) error
 	remove(path string) error
@@ -65,59 +59,24 @@ func (linux) names(dir string, limit int) ([]string, error) {
 func (linux) lstat(path string) (fs.FileInfo, error) { return os.Lstat(path) }
 func (linux) stat(path string) (fs.FileInfo, error)  { return os.Stat(path) }
 
-// read opens without blocking: between a look at the directory and the opening, a file can be replaced by a FIFO.
-func (linux) read(path string, limit int64) ([]byte, fs.FileInfo, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, info, errNotRegular
-	}
-	data, err := io.ReadAll(io.LimitReader(f, limit))
-	if err != nil {
-		return nil, nil, err
-	}
-	info, err = f.Stat()
-	return data, info, err
+func (linux) read(path string, limit int64) ([]byte, files.ID, error) {
+	return files.ReadWith(path, files.ReadOptions{Limit: limit, Head: true})
 }
-
-var errNotRegular = errors.New("it is not a regular file")
 
 func (linux) mkdirAll(path string, mode fs.FileMode) error { return os.MkdirAll(path, mode) }
 
-// createTemp makes a file of mode 0600 that did not exist.
-func (linux) createTemp(dir string) (tempFile, error) { return os.CreateTemp(dir, tempPattern) }
+func (linux) createTemp(dir string) (tempFile, error) {
+	f, err := atomicfile.CreateTemp(dir)
+	if err != nil {
+		// No file in an interface that is not nil.
+		return nil, err
+	}
+	return f, nil
+}
 
 func (linux) rename(from, to string) error { return os.Rename(from, to) }
 func (linux) remove(path string) error     { return os.Remove(path) }
-
-func (linux) syncDir(dir string) error {
-	f, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
-}
-
-// isTemp tells our temporary names, and only those, from others.
-func isTemp(name string) bool {
-	ok, err := filepath.Match(tempPrefix+"[0-9]*"+tempSuffix, name)
-	if err != nil || !ok {
-		return false
-	}
-	for _, c := range name[len(tempPrefix) : len(name)-len(tempSuffix)] {
-		if c < '0' || c > '9' {
-			return false
-		}
-	}
-	return true
-}
+func (linux) syncDir(dir string) error     { return atomicfile.SyncDir(dir) }
 
 // readLimit is one byte more than a manifest may have, so that one which is too large is seen to be so.
 const readLimit = render.MaxSize + 1

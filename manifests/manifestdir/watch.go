@@ -117,7 +117,7 @@ func (s *Store) news(name string) bool {
 	defer s.mu.Unlock()
 	id, err := s.identity(name)
 	known, ok := s.told[name]
-	if err != nil || id.mode.IsDir() {
+	if err != nil || id.Mode.IsDir() {
 		return ok
 	}
 	return !ok || id != known
@@ -130,5 +130,5 @@ func (s *Store) dirInode() ([2]uint64, error) {
 		return [2]uint64{}, err
 	}
 	id := identify(info)
-	return [2]uint64{id.dev, id.ino}, nil
+	return [2]uint64{id.Dev, id.Ino}, nil
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 
+	"github.com/daemonsetd/daemonsetd/internal/base/files"
 	"github.com/daemonsetd/daemonsetd/internal/base/logfield"
 	"github.com/daemonsetd/daemonsetd/manifests/render"
 )
@@ -94,7 +95,7 @@ func (s *Store) own(name string) (*ownFile, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%w: %w", ErrForeignFile, errNotRegular)
+		return nil, fmt.Errorf("%w: %w", ErrForeignFile, &files.IrregularError{Path: s.path(name), Mode: info.Mode()})
 	}
 	data, _, err := s.sys.read(s.path(name), readLimit)
 	if err != nil {

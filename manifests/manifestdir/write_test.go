@@ -51,7 +51,7 @@ func TestWriteUndoesAnEdit(t *testing.T) {
 				}
 			}
 			mustWrite(t, s, m)
-			if diff := cmp.Diff(map[string]string{m.FileName: string(m.Data)}, files(t, dir)); diff != "" {
+			if diff := cmp.Diff(map[string]string{m.FileName: string(m.Data)}, onDisk(t, dir)); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})
@@ -86,7 +86,7 @@ func TestWriteRefuses(t *testing.T) {
 			if !errors.Is(err, tc.want) || !ok || failure.Hint == "" || !strings.Contains(err.Error(), tc.text) {
 				t.Errorf("got %v, want %v with %q and a hint", err, tc.want, tc.text)
 			}
-			if diff := cmp.Diff(map[string]string{tc.file: tc.data}, files(t, dir)); diff != "" {
+			if diff := cmp.Diff(map[string]string{tc.file: tc.data}, onDisk(t, dir)); diff != "" {
 				t.Errorf("-want +got:\n%s", diff)
 			}
 		})
@@ -122,7 +122,7 @@ func TestWriteRefusesTheFileOfAnotherDaemonSet(t *testing.T) {
 	if err := s.Write(second); !errors.Is(err, ErrForeignFile) || !strings.Contains(err.Error(), "DaemonSet a/b-c") {
 		t.Errorf("got %v", err)
 	}
-	if files(t, dir)[first.FileName] != string(first.Data) {
+	if onDisk(t, dir)[first.FileName] != string(first.Data) {
 		t.Error("the first one's file was changed")
 	}
 }
@@ -150,7 +150,7 @@ func TestWriteTakesOnlyWhatWasRendered(t *testing.T) {
 			if err := newStore(t, dir).Write(m); err == nil {
 				t.Error("no error")
 			}
-			if got := files(t, dir); len(got) != 0 {
+			if got := onDisk(t, dir); len(got) != 0 {
 				t.Errorf("written: %v", got)
 			}
 		})
@@ -164,8 +164,8 @@ func TestRemove(t *testing.T) {
 	path := filepath.Join(dir, m.FileName)
 	gone := func(what string) {
 		t.Helper()
-		if err := s.Remove(m.FileName); err != nil || len(files(t, dir)) != 0 {
-			t.Errorf("%s: %v, %v", what, err, files(t, dir))
+		if err := s.Remove(m.FileName); err != nil || len(onDisk(t, dir)) != 0 {
+			t.Errorf("%s: %v, %v", what, err, onDisk(t, dir))
 		}
 	}
 	gone("nothing there")
@@ -190,7 +190,7 @@ func TestRemoveRefuses(t *testing.T) {
 		if err := s.Remove(name); !errors.Is(err, ErrForeignFile) {
 			t.Errorf("%s: %v", name, err)
 		}
-		if files(t, dir)[name] != data {
+		if onDisk(t, dir)[name] != data {
 			t.Errorf("%s was touched", name)
 		}
 	}
@@ -203,7 +203,7 @@ func TestRemoveRefuses(t *testing.T) {
 			t.Errorf("%q: %v", name, err)
 		}
 	}
-	if len(files(t, outside)) != 1 {
+	if len(onDisk(t, outside)) != 1 {
 		t.Error("a file elsewhere was removed")
 	}
 }
@@ -223,7 +223,7 @@ func TestRemoveLooksAgain(t *testing.T) {
 	if err := s.Write(m); !errors.Is(err, ErrForeignFile) {
 		t.Errorf("got %v", err)
 	}
-	if files(t, dir)[m.FileName] != "kept" {
+	if onDisk(t, dir)[m.FileName] != "kept" {
 		t.Error("the file was touched")
 	}
 }
@@ -237,7 +237,7 @@ func TestRead(t *testing.T) {
 	}
 	mustWrite(t, s, m)
 	edit(t, filepath.Join(dir, m.FileName), "busybox", "mine")
-	if b, err := s.Read(m.FileName); err != nil || string(b) != files(t, dir)[m.FileName] {
+	if b, err := s.Read(m.FileName); err != nil || string(b) != onDisk(t, dir)[m.FileName] {
 		t.Errorf("edited: %q, %v", b, err)
 	}
 	put(t, filepath.Join(dir, "other"), []byte(foreignPod))
@@ -277,7 +277,7 @@ func TestEnsure(t *testing.T) {
 	if err := s.Ensure(); !errors.Is(err, ErrMissing) {
 		t.Errorf("a directory that went away: %v", err)
 	}
-	if len(files(t, root)) != 0 {
+	if len(onDisk(t, root)) != 0 {
 		t.Error("it was made again")
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -331,7 +331,7 @@ func TestConcurrentUse(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if l := mustScan(t, s); len(l.Ours) != 3 || len(l.Problems)+len(l.Foreign) != 0 || len(files(t, dir)) != 3 {
-		t.Errorf("got %+v and %v", l, files(t, dir))
+	if l := mustScan(t, s); len(l.Ours) != 3 || len(l.Problems)+len(l.Foreign) != 0 || len(onDisk(t, dir)) != 3 {
+		t.Errorf("got %+v and %v", l, onDisk(t, dir))
 	}
 }
