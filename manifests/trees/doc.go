@@ -26,6 +26,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/daemonsetd/daemonsetd/internal/base/files"
 	"github.com/daemonsetd/daemonsetd/internal/base/logfield"
 )
 
@@ -58,7 +59,7 @@ type Store struct {
 	foreign map[string]struct{}
 	// memos has the trees of the last Apply that were as they are to be.
 	memos map[place]memo
-	// racy is racyWindow, another one in tests.
+	// racy is files.RacyWindow, another one in tests.
 	racy time.Duration
 }
 
@@ -79,7 +80,7 @@ func newStore(c Config, sys system) (*Store, error) {
 	s := &Store{
 		log: c.Logger, sys: sys, uid: os.Geteuid(), gid: os.Getegid(),
 		pending: map[string]struct{}{}, foreign: map[string]struct{}{}, memos: map[place]memo{},
-		racy: racyWindow,
+		racy: files.RacyWindow,
 	}
 	s.configs = root{dir: filepath.Clean(c.Dir), memory: s.inMemory(c.Dir)}
 	s.secrets = s.configs

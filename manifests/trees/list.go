@@ -9,8 +9,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
+
+	"github.com/daemonsetd/daemonsetd/internal/base/files"
 )
 
 // Listed is a tree as it is on disk.
@@ -91,7 +92,7 @@ func (s *Store) describe(t found) (Listed, error) {
 
 // describeDir reads the files of a directory; left is how many bytes all that follow may have. The depth is bounded by the
 // length of paths.
-func (s *Store) describeDir(dir, below string, files *[]ListedFile, left *int64) error {
+func (s *Store) describeDir(dir, below string, list *[]ListedFile, left *int64) error {
 	names, err := s.sys.names(dir, MaxFiles)
 	if err != nil {
 		return err
@@ -100,9 +101,9 @@ func (s *Store) describeDir(dir, below string, files *[]ListedFile, left *int64)
 		path, rel := filepath.Join(dir, name), filepath.Join(below, name)
 		info, err := s.sys.lstat(path)
 		if err == nil && info.IsDir() {
-			err = s.describeDir(path, rel, files, left)
+			err = s.describeDir(path, rel, list, left)
 		} else if err == nil {
-			err = s.describeFile(path, rel, info, files, left)
+			err = s.describeFile(path, rel, info, list, left)
 		}
 		if err != nil {
 			return err
@@ -111,8 +112,8 @@ func (s *Store) describeDir(dir, below string, files *[]ListedFile, left *int64)
 	return nil
 }
 
-func (s *Store) describeFile(path, rel string, info fs.FileInfo, files *[]ListedFile, left *int64) error {
-	if len(*files) == MaxFiles {
+func (s *Store) describeFile(path, rel string, info fs.FileInfo, list *[]ListedFile, left *int64) error {
+	if len(*list) == MaxFiles {
 		return fmt.Errorf("%w: more than %d files", ErrTooLarge, MaxFiles)
 	}
 	data, err := s.sys.read(path, *left+1)
@@ -124,9 +125,7 @@ func (s *Store) describeFile(path, rel string, info fs.FileInfo, files *[]Listed
 	}
 	sum := sha256.Sum256(data)
 	f := ListedFile{Path: rel, Mode: info.Mode(), Size: int64(len(data)), SHA256: hex.EncodeToString(sum[:])}
-	if st, ok := info.Sys().(*syscall.Stat_t); ok {
-		f.UID, f.GID = int(st.Uid), int(st.Gid)
-	}
-	*files = append(*files, f)
+	f.UID, f.GID, _ = files.Owner(info)
+	*list = append(*list, f)
 	return nil
 }

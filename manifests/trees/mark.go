@@ -9,7 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
+
+	"github.com/daemonsetd/daemonsetd/internal/base/files"
 )
 
 // markSuffix makes the mark's name from the volume's, which has no dot.
@@ -44,10 +45,10 @@ func (m mark) encode() ([]byte, error) {
 // is not what we write.
 func (s *Store) readMark(i identity, path string) (mark, error) {
 	data, err := s.sys.read(path+markSuffix, markLimit)
-	switch {
-	case errors.Is(err, errNotRegular), errors.Is(err, syscall.ELOOP):
+	if _, ok := errors.AsType[*files.IrregularError](err); ok {
 		return mark{}, fmt.Errorf("%w: %w", err, ErrForeign)
-	case err != nil:
+	}
+	if err != nil {
 		return mark{}, err
 	}
 	var m mark

@@ -6,13 +6,10 @@ import (
 	"encoding/json"
 	"hash"
 	"path/filepath"
-	"syscall"
 	"time"
-)
 
-// racyWindow is how long a file must have been still before its state is trusted to stand for its bytes. File systems stamp
-// changes with a clock that ticks every few milliseconds, so two changes within a tick look like one.
-const racyWindow = 100 * time.Millisecond
+	"github.com/daemonsetd/daemonsetd/internal/base/files"
+)
 
 // memo remembers that a tree was found to be as it is to be, so that the next Apply, which mostly has nothing to do, need
 // not read it again.
@@ -32,9 +29,8 @@ type place struct {
 
 // state tells whether anything about a file or directory has changed: every change sets ctime.
 type state struct {
-	path     string
-	dev, ino uint64
-	changed  syscall.Timespec
+	path string
+	id   files.ID
 }
 
 // fingerprint is a digest of everything in a tree.
@@ -82,7 +78,7 @@ func (s *Store) states(l *layout) (all []state, ok bool) {
 	}
 	for _, path := range paths {
 		st, ok := s.state(path)
-		if !ok || now.Sub(time.Unix(st.changed.Unix())) < s.racy {
+		if !ok || now.Sub(time.Unix(0, st.id.Ctime)) < s.racy {
 			return nil, false
 		}
 		all = append(all, st)
@@ -95,11 +91,7 @@ func (s *Store) state(path string) (state, bool) {
 	if err != nil {
 		return state{}, false
 	}
-	st, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
-		return state{}, false
-	}
-	return state{path: path, dev: st.Dev, ino: st.Ino, changed: st.Ctim}, true
+	return state{path, files.IDOf(info)}, true
 }
 
 // holds says that nothing has changed since the memo was made. Directories that several trees lie in are looked at once.

@@ -7,11 +7,11 @@ import (
 	"io/fs"
 	"os"
 	"slices"
-	"syscall"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/daemonsetd/daemonsetd/internal/base/atomicfile"
+	"github.com/daemonsetd/daemonsetd/internal/base/files"
 )
 
 // system is every call that the store makes on the disk, so that a test can stop it at each of them. Where one stands for
@@ -54,8 +54,6 @@ type file interface {
 // linux is the real thing.
 type linux struct{}
 
-var errNotRegular = errors.New("it is not a regular file")
-
 func (linux) inMemory(path string) (bool, error) {
 	var st unix.Statfs_t
 	if err := unix.Statfs(path, &st); err != nil {
@@ -85,19 +83,8 @@ func (linux) names(dir string, limit int) ([]string, error) {
 }
 
 func (linux) read(path string, limit int64) ([]byte, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK|syscall.O_NOFOLLOW, 0)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, &fs.PathError{Op: "read", Path: path, Err: errNotRegular}
-	}
-	return io.ReadAll(io.LimitReader(f, limit))
+	data, _, err := files.ReadWith(path, files.ReadOptions{Limit: limit, Head: true, NoFollow: true})
+	return data, err
 }
 
 func (linux) mkdir(path string, mode fs.FileMode) error     { return os.Mkdir(path, mode) }

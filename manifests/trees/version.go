@@ -10,6 +10,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/daemonsetd/daemonsetd/internal/base/files"
 )
 
 // The names of versions are the kubelet's: the time in UTC and a random number.
@@ -150,8 +152,8 @@ func (s *Store) own(path string, l *layout) (bool, error) {
 }
 
 func (l *layout) owns(info fs.FileInfo) bool {
-	st, ok := info.Sys().(*syscall.Stat_t)
-	return ok && int(st.Uid) == l.uid && int(st.Gid) == l.gid
+	uid, gid, ok := files.Owner(info)
+	return ok && uid == l.uid && gid == l.gid
 }
 
 func (l *layout) notOwned(path string, err error) error {
