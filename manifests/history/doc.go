@@ -29,7 +29,7 @@ const (
 	MaxChangeCause = 4 << 10
 
 	// maxEntries bounds what is read of a directory.
-	maxEntries = 4 * MaxRevisions
+	maxEntries = 8 * MaxRevisions
 )
 
 // AnnotationChangeCause is the annotation of a DaemonSet that says why its template was changed. kubectl shows it in the

@@ -8,10 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"syscall"
 	"time"
 
+	"github.com/daemonsetd/daemonsetd/internal/base/files"
 	"github.com/daemonsetd/daemonsetd/manifests/render"
 )
 
@@ -98,24 +97,14 @@ func decodeBody(body []byte) (Revision, error) {
 	}, nil
 }
 
-// read reads a file, no more of it than one may have.
+// read reads a file, no more of it than one may have. What is no such file is errFormat.
 func read(path string) ([]byte, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
-	if errors.Is(err, syscall.ELOOP) {
-		return nil, errFormat
+	data, _, err := files.ReadWith(path, files.ReadOptions{Limit: MaxFileBytes, NoFollow: true})
+	if _, ok := errors.AsType[*files.IrregularError](err); ok {
+		return nil, fmt.Errorf("%w: %w", errFormat, err)
 	}
-	if err != nil {
-		return nil, err
+	if _, ok := errors.AsType[*files.TooLargeError](err); ok {
+		return nil, fmt.Errorf("%w: %w", errFormat, err)
 	}
-	defer f.Close()
-	st, err := f.Stat()
-	switch {
-	case err != nil:
-		return nil, err
-	case !st.Mode().IsRegular():
-		return nil, errFormat
-	case st.Size() > MaxFileBytes:
-		return nil, fmt.Errorf("%w: it has %d bytes, one that it writes has at most %d", errFormat, st.Size(), MaxFileBytes)
-	}
-	return io.ReadAll(io.LimitReader(f, MaxFileBytes))
+	return data, err
 }

@@ -11,20 +11,18 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/rs/zerolog"
 	"k8s.io/apimachinery/pkg/util/validation"
 
 	"github.com/daemonsetd/daemonsetd/internal/base/atomicfile"
+	"github.com/daemonsetd/daemonsetd/internal/base/files"
 	"github.com/daemonsetd/daemonsetd/internal/base/logfield"
 	"github.com/daemonsetd/daemonsetd/manifests/render"
 )
 
-const (
-	suffix = ".json"
-	// badSuffix is appended to the name of a file that cannot be used. There is one such file for each revision at most.
-	badSuffix = ".bad"
-)
+const suffix = ".json"
 
 // Config is what a Store needs.
 type Config struct {
@@ -237,9 +235,9 @@ func (s *Store) load(path, fleet string) (Revision, error) {
 	if err == nil {
 		return r, nil
 	}
-	aside := path + badSuffix
-	if renameErr := os.Rename(path, aside); renameErr != nil {
-		return Revision{}, fmt.Errorf("%q cannot be used: %w, and not be set aside: %w", path, err, renameErr)
+	aside, asideErr := files.SetAside(path, time.Now())
+	if asideErr != nil {
+		return Revision{}, fmt.Errorf("%q cannot be used: %w: %w", path, err, asideErr)
 	}
 	s.log.Error().Str(logfield.File, path).Str(logfield.To, aside).AnErr(logfield.Error, err).Msg("a revision of the history cannot be used and was set aside")
 	return Revision{}, fmt.Errorf("%w: %q cannot be used, set aside as %q: %w", ErrNotFound, path, aside, err)

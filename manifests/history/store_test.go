@@ -16,6 +16,7 @@ import (
 	"github.com/rs/zerolog"
 	"pgregory.net/rapid"
 
+	"github.com/daemonsetd/daemonsetd/internal/base/atomicfile"
 	"github.com/daemonsetd/daemonsetd/manifests/history"
 	"github.com/daemonsetd/daemonsetd/manifests/render"
 )
@@ -218,8 +219,8 @@ func TestDamaged(t *testing.T) {
 			if _, err := s.Get("default", "logger", bad); !errors.Is(err, history.ErrNotFound) {
 				t.Errorf("error %v", err)
 			}
-			if _, err := os.Lstat(path + ".bad"); err != nil {
-				t.Error(err)
+			if aside, err := filepath.Glob(path + ".bad-*"); err != nil || len(aside) != 1 {
+				t.Errorf("set aside as %v, %v", aside, err)
 			}
 			record(t, s, 10, revision(1, 4))
 			if _, err := s.Get("default", "logger", bad); err != nil {
@@ -245,7 +246,7 @@ func TestLeftovers(t *testing.T) {
 	if err := os.MkdirAll(own, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{".daemonsetd-x.tmp", "notes.txt", "UPPER.json"} {
+	for _, name := range []string{atomicfile.TempName(), "notes.txt", "UPPER.json"} {
 		if err := os.WriteFile(filepath.Join(own, name), []byte("x"), 0o600); err != nil {
 			t.Fatal(err)
 		}
