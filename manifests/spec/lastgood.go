@@ -7,17 +7,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"github.com/rs/zerolog"
 
 	"github.com/daemonsetd/daemonsetd/internal/base/atomicfile"
 	"github.com/daemonsetd/daemonsetd/internal/base/diag"
+	"github.com/daemonsetd/daemonsetd/internal/base/files"
 	"github.com/daemonsetd/daemonsetd/internal/base/logfield"
 )
 
@@ -124,17 +123,10 @@ func (k *keptFiles) lastDir(log zerolog.Logger) (dirID, bool) {
 	return k.savedDir, true
 }
 
-// readKept reads at most limit bytes of a regular file.
+// readKept reads at most limit bytes of a copy.
 func readKept(path string, limit int64) ([]byte, error) {
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	if st, err := f.Stat(); err != nil || !st.Mode().IsRegular() {
-		return nil, errors.Join(err, errKeptFormat)
-	}
-	return io.ReadAll(io.LimitReader(f, limit))
+	data, _, err := files.ReadWith(path, files.ReadOptions{Limit: limit, Head: true, NoFollow: true})
+	return data, err
 }
 
 // doom marks the copy of a removed spec file for removal. It must go even if the file comes back bad, since its
@@ -154,7 +146,7 @@ func (l *Loader) loadKept(e *entry) {
 	path := filepath.Join(l.kept.dir, filepath.Base(e.path))
 	copied, err := readKept(path, int64(keptHeaderLen)+MaxFileBytes+1)
 	if err != nil {
-		e.keptProblem = keptProblem(e.path, path, cause(err))
+		e.keptProblem = keptProblem(e.path, path, files.Cause(err))
 		return
 	}
 	digest, data, err := decodeKept(copied)

@@ -11,6 +11,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/daemonsetd/daemonsetd/internal/base/atomicfile"
+	"github.com/daemonsetd/daemonsetd/internal/base/files"
 )
 
 func digestOf(data string) string {
@@ -274,7 +277,7 @@ func TestKeptIsPrivate(t *testing.T) {
 	r := newRig(t)
 	dir := filepath.Join(r.state, "last-good")
 	r.must(os.Chmod(dir, 0o755))
-	leftover := filepath.Join(dir, ".daemonsetd-X.tmp")
+	leftover := filepath.Join(dir, atomicfile.TempName())
 	r.must(os.WriteFile(leftover, nil, 0o600))
 	r.must(os.WriteFile(filepath.Join(dir, "README"), nil, 0o600))
 	r.restart()
@@ -309,7 +312,7 @@ func TestPersistWritesWhatChanged(t *testing.T) {
 	inodes := func() map[string]uint64 {
 		out := map[string]uint64{}
 		for _, name := range append(r.keptNames(), dirFile) {
-			st, err := lstat(filepath.Join(r.state, "last-good", name))
+			st, err := files.StatID(filepath.Join(r.state, "last-good", name))
 			r.must(err)
 			out[name] = st.Ino
 		}

@@ -164,14 +164,14 @@ func (l *Loader) survey(now time.Time, again *soonest) {
 
 func (l *Loader) recheck() {
 	for _, e := range l.entries {
-		e.recheck = true
+		e.whole.Recheck()
 	}
 }
 
 // hold keeps everything as it is while the directory cannot be believed. Absences seen before do not count on.
 func (l *Loader) hold() {
 	for _, e := range l.entries {
-		e.missing, e.pending = time.Time{}, false
+		e.whole.Hold()
 	}
 }
 

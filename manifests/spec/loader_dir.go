@@ -10,6 +10,8 @@ import (
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/daemonsetd/daemonsetd/internal/base/files"
 )
 
 // limits bound what a Loader takes; tests make them small.
@@ -63,7 +65,7 @@ func list(dir string, maxEntries int) (listing, error) {
 	case errors.Is(err, syscall.ENOTDIR):
 		err = fmt.Errorf("%q is not a directory; what was in effect stays: put a directory in its place", dir)
 	case err != nil:
-		err = fmt.Errorf("specs directory %q cannot be read, what was in effect stays: %w", dir, cause(err))
+		err = fmt.Errorf("specs directory %q cannot be read, what was in effect stays: %w", dir, files.Cause(err))
 	}
 	return l, err
 }

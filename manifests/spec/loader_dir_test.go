@@ -274,9 +274,9 @@ func TestReplacedDirectory(t *testing.T) {
 	r.must(os.RemoveAll(r.dir))
 	r.must(os.Mkdir(r.dir, 0o755))
 	r.write("a.yaml", "X=2")
-	_, id, err := inspect(r.path("a.yaml"))
+	_, id, err := rules().Inspect(r.path("a.yaml"))
 	r.must(err)
-	r.l.entries["a.yaml"].read = id
+	r.l.entries["a.yaml"].whole.Believe(id)
 	r.want(r.settle(), "X=2@a.yaml")
 }
 
@@ -287,9 +287,9 @@ func TestRecheck(t *testing.T) {
 	r.arrive("a.yaml", "X=1")
 	r.settle()
 	r.arrive("a.yaml", "X=2")
-	_, id, err := inspect(r.path("a.yaml"))
+	_, id, err := rules().Inspect(r.path("a.yaml"))
 	r.must(err)
-	r.l.entries["a.yaml"].read = id // the loader believes to have read this one
+	r.l.entries["a.yaml"].whole.Believe(id) // the loader believes to have read this one
 	r.want(r.settle(), "X=1@a.yaml")
 	r.l.Confirm()
 	r.want(r.settle(), "X=2@a.yaml")

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/daemonsetd/daemonsetd/internal/base/diag"
+	"github.com/daemonsetd/daemonsetd/internal/base/files"
 )
 
 func TestIsSpecName(t *testing.T) {
@@ -95,7 +96,7 @@ func TestEntriesThatAreNoFiles(t *testing.T) {
 // TestPermission: a process without the privilege to read everything is told to make the file readable. Root reads
 // everything, so that the error is made here.
 func TestPermission(t *testing.T) {
-	p := problemOf("a.yaml", &os.PathError{Op: "open", Path: "a.yaml", Err: syscall.EACCES})
+	p, _ := problemOf("a.yaml", &os.PathError{Op: "open", Path: "a.yaml", Err: syscall.EACCES})
 	if p.Message != "cannot be read: permission denied" || p.Hint == "" || p.Severity != diag.Error {
 		t.Errorf("got %+v", p)
 	}
@@ -146,7 +147,7 @@ func TestLinks(t *testing.T) {
 func TestChangedWhileRead(t *testing.T) {
 	r := newRig(t)
 	r.write("a.yaml", "X=1")
-	target, id, err := inspect(r.path("a.yaml"))
+	target, id, err := rules().Inspect(r.path("a.yaml"))
 	r.must(err)
 	tests := map[string]func(){
 		"written":  func() { r.write("a.yaml", "X=22") },
@@ -157,8 +158,9 @@ func TestChangedWhileRead(t *testing.T) {
 	}
 	for _, name := range []string{"written", "replaced", "link", "pipe", "removed"} {
 		tests[name]()
-		if _, err := readFile(target, id); err != errChanged { //nolint:errorlint // it is this very one
-			t.Errorf("%s: got %v, want %v", name, err, errChanged)
+		opts := files.ReadOptions{Limit: MaxFileBytes, NoFollow: true, ID: id}
+		if _, _, err := files.ReadWith(target, opts); err != files.ErrChanged { //nolint:errorlint // it is this very one
+			t.Errorf("%s: got %v, want %v", name, err, files.ErrChanged)
 		}
 	}
 }

@@ -70,8 +70,8 @@ func (l *Loader) resolve(held bool) *Snapshot {
 	snap := &Snapshot{}
 	for _, name := range slices.Sorted(maps.Keys(l.entries)) {
 		e := l.entries[name]
-		st := FileStatus{File: e.path, Pending: e.pending}
-		if !e.missing.IsZero() {
+		st := FileStatus{File: e.path, Pending: e.pending()}
+		if e.missing() {
 			r.fade(e, &st)
 		} else if r.settle(e, &st) {
 			l.kept.spare(name)
@@ -90,7 +90,7 @@ func (r *resolution) settle(e *entry, st *FileStatus) (accepted bool) {
 	problems, waits := e.problems(), false
 	if v := e.usable(); v != nil {
 		bad, fading := r.objections(e.path, v)
-		if bad == nil && (v == e.good || !e.pending && !r.held) {
+		if bad == nil && (v == e.good || !e.pending() && !r.held) {
 			e.good, e.keptDigest, e.keptProblem, e.fresh, e.bad = v, "", nil, true, false
 			st.Problems, st.Digest, st.Objects = problems, v.digest, r.take(v, false)
 			return true

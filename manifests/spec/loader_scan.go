@@ -3,12 +3,11 @@ package spec
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
-	"io/fs"
 	"time"
 
 	"github.com/daemonsetd/daemonsetd/internal/base/diag"
+	"github.com/daemonsetd/daemonsetd/internal/base/files"
 )
 
 // version is one content of a spec file.
@@ -21,20 +20,13 @@ type version struct {
 
 // entry is what the loader knows of one spec file.
 type entry struct {
-	path  string
-	still stillness
-	// read is the state of the file whose bytes current is; zero when they have to be read.
-	read identity
-	// recheck asks to read the bytes once more although the file looks unchanged.
-	recheck bool
+	path string
+	// whole says when the bytes may be taken.
+	whole files.Whole
 	// current is what the bytes on disk say, usable or not; nil before they are read.
 	current *version
 	// refused is why the bytes cannot be had; while it is set current is of no account.
 	refused diag.List
-	// pending is set while the file is not still.
-	pending bool
-	// missing is when the file was first seen to be gone; zero while it is there.
-	missing time.Time
 	// bad is whether the file was bad when that was last known.
 	bad bool
 
@@ -73,8 +65,15 @@ func (e *entry) problems() diag.List {
 
 // refuse notes that the bytes of the file cannot be had, and that they are to be tried for again.
 func (e *entry) refuse(p diag.Problem) {
-	e.refused, e.read, e.pending = diag.List{p}, identity{}, false
+	e.whole.Refuse()
+	e.refused = diag.List{p}
 }
+
+// pending says that the file is not still.
+func (e *entry) pending() bool { return e.whole.Settling() }
+
+// missing says that the file is gone, though perhaps not for good.
+func (e *entry) missing() bool { return !e.whole.MissingSince().IsZero() }
 
 // scan brings the entries up to what the directory holds and notes when to look again.
 func (l *Loader) scan(found listing, now time.Time, again *soonest) {
@@ -86,15 +85,14 @@ func (l *Loader) scan(found listing, now time.Time, again *soonest) {
 			l.entries[name] = e
 		}
 		if i >= l.limits.files {
-			e.missing = time.Time{}
 			e.refuse(l.overLimit(e.path))
 			continue
 		}
 		// What need not be seen still before it is read: a file that arrived by rename, as the watch tells or because a file
 		// with the same body is gone, and in the first scan a file that nobody has touched for long. Later the wall
 		// clock has no say: what turns up then was being written a moment ago, whatever its times claim.
-		again.add(l.look(e, now, func(id identity) bool {
-			return moved[name] || gone[id.body()] != "" || first && id.old(now)
+		again.add(l.look(e, now, func(id files.ID) bool {
+			return moved[name] || gone[id.Body()] != "" || first && id.LeftAlone(now, stillFor)
 		}))
 		l.renamed(e, gone)
 	}
@@ -111,29 +109,27 @@ func (l *Loader) overLimit(path string) diag.Problem {
 }
 
 // vanished notes which files are gone and returns their names by what they last looked like.
-func (l *Loader) vanished(names []string, now time.Time) map[identity]string {
+func (l *Loader) vanished(names []string, now time.Time) map[files.ID]string {
 	present := make(map[string]bool, len(names))
 	for _, name := range names {
 		present[name] = true
 	}
-	gone := map[identity]string{}
+	gone := map[files.ID]string{}
 	for name, e := range l.entries {
 		if present[name] {
 			continue
 		}
-		if e.missing.IsZero() {
-			e.missing, e.pending = now, false
-		}
-		if e.read != (identity{}) {
-			gone[e.read.body()] = name
+		e.whole.Miss(now)
+		if read := e.whole.Taken(); read != (files.ID{}) {
+			gone[read.Body()] = name
 		}
 	}
 	return gone
 }
 
 // renamed forgets a vanished file at once when e is that file under another name.
-func (l *Loader) renamed(e *entry, gone map[identity]string) {
-	name := gone[e.read.body()]
+func (l *Loader) renamed(e *entry, gone map[files.ID]string) {
+	name := gone[e.whole.Taken().Body()]
 	if old := l.entries[name]; old != nil && e.usable() != nil && old.current.digest == e.current.digest {
 		l.forget(name)
 	}
@@ -149,17 +145,17 @@ func (l *Loader) forget(name string) {
 func (l *Loader) expire(now time.Time, again *soonest) {
 	writing := false
 	for _, e := range l.entries {
-		writing = writing || e.pending
+		writing = writing || e.pending()
 	}
 	for name, e := range l.entries {
-		if e.missing.IsZero() {
+		if !e.missing() {
 			continue
 		}
 		limit := stillFor
 		if writing {
 			limit = maxAbsence
 		}
-		wait := e.missing.Add(limit).Sub(now)
+		wait := e.whole.MissingSince().Add(limit).Sub(now)
 		if wait <= 0 {
 			l.forget(name)
 		}
@@ -167,50 +163,27 @@ func (l *Loader) expire(now time.Time, again *soonest) {
 	}
 }
 
-// look reads one file if it changed and may be read, and returns how long it has yet to be still.
-func (l *Loader) look(e *entry, now time.Time, atOnce func(identity) bool) time.Duration {
-	target, id, err := inspect(e.path)
-	if errors.Is(err, fs.ErrNotExist) { // since the listing
-		e.missing, e.pending = now, false
+// look reads one file if it changed and may be read, and returns after how long to look at it again.
+func (l *Loader) look(e *entry, now time.Time, atOnce func(files.ID) bool) time.Duration {
+	switch look := e.whole.Look(e.path, now, rules(), atOnce); look.State {
+	case files.Fresh:
+		e.refused = nil
+		l.understand(e, look.Data)
+		return 0
+	case files.Refused:
+		e.refused = diag.List{e.problemOf(look.Err)}
+		return 0
+	case files.Gone: // since the listing; expire decides
 		return stillFor
+	default:
+		return look.Wait
 	}
-	e.missing = time.Time{}
-	if err != nil {
-		e.refuse(e.problemOf(err))
-		return 0
-	}
-	if id != e.read && !atOnce(id) {
-		if wait := e.still.observe(id, now); wait > 0 {
-			e.pending = true
-			return wait
-		}
-	}
-	if id == e.read && !e.recheck {
-		e.pending = false
-		return 0
-	}
-	return l.read(e, target, id)
-}
-
-func (l *Loader) read(e *entry, target string, id identity) time.Duration {
-	data, err := readFile(target, id)
-	if errors.Is(err, errChanged) {
-		e.still, e.pending = stillness{}, true
-		return stillFor
-	}
-	if err != nil {
-		e.refuse(e.problemOf(err))
-		return 0
-	}
-	e.refused, e.read, e.recheck, e.pending = nil, id, false, false
-	l.understand(e, data)
-	return 0
 }
 
 // problemOf makes a harmless error one that matters where it hides a file that was in effect.
 func (e *entry) problemOf(err error) diag.Problem {
-	p := problemOf(e.path, err)
-	if r, ok := errors.AsType[*entryError](err); ok && r.harmless {
+	p, harmless := problemOf(e.path, err)
+	if harmless {
 		p.Severity = diag.Info
 		if e.hasGood() {
 			p.Severity, p.Hint = diag.Error, "put the file back, or remove the directory to remove its objects"

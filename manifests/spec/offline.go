@@ -31,7 +31,7 @@ func ReadDir(dir string) ([]DirFile, error) {
 	var files []DirFile
 	for _, name := range found.names {
 		f := DirFile{Path: filepath.Join(dir, name)}
-		f.Data, err = readOnce(f.Path)
+		f.Data, err = rules().ReadOnce(f.Path)
 		if errors.Is(err, fs.ErrNotExist) { // since the listing
 			continue
 		}
@@ -41,14 +41,6 @@ func ReadDir(dir string) ([]DirFile, error) {
 		files = append(files, f)
 	}
 	return files, nil
-}
-
-func readOnce(path string) ([]byte, error) {
-	target, id, err := inspect(path)
-	if err != nil {
-		return nil, err
-	}
-	return readFile(target, id)
 }
 
 // ParsedFile is a file with what it says.

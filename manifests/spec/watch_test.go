@@ -12,6 +12,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"golang.org/x/sys/unix"
+
+	"github.com/daemonsetd/daemonsetd/internal/base/files"
 )
 
 // watchedRig is a rig with a real watch. Its time stands still, so that nothing written in place is ever still and what
@@ -123,7 +125,7 @@ func TestArrivalsOfAnotherDirectory(t *testing.T) {
 
 func inode(t *testing.T, path string) uint64 {
 	t.Helper()
-	st, err := lstat(path)
+	st, err := files.StatID(path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -137,7 +137,7 @@ func read(f *os.File, path string, o ReadOptions) ([]byte, ID, error) {
 	if err != nil {
 		return nil, IDOf(info), err
 	}
-	if int64(len(data)) > o.Limit {
+	if int64(len(data)) > o.Limit && o.ID == (ID{}) {
 		return nil, IDOf(info), &TooLargeError{Path: path, Limit: o.Limit}
 	}
 	if info, err = f.Stat(); err != nil {

@@ -92,6 +92,9 @@ func (w *Whole) MissingSince() time.Time { return w.missing }
 // file may look so.
 func (w *Whole) Recheck() { w.recheck = true }
 
+// Believe makes a file look as if its bytes had been taken, for one that only seems to be the one that was read.
+func (w *Whole) Believe(id ID) { w.taken, w.last = id, id }
+
 // Miss notes that the file is gone, for those who list a directory.
 func (w *Whole) Miss(now time.Time) {
 	if w.missing.IsZero() {
