@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/daemonsetd/daemonsetd/internal/base/diag"
+	"github.com/daemonsetd/daemonsetd/internal/base/files"
 )
 
 // dropIns is conditions.d, with what of it is in effect.
@@ -22,12 +23,12 @@ type dropIns struct {
 
 // newDropIns starts from the conditions that were there before a restart. Their files say soon whether they still are.
 func newDropIns(dir string, before []corev1.NodeCondition) dropIns {
-	d := dropIns{dir: dir, tracker: tracker[dropIn]{
-		maxBytes: maxDropInBytes, maxWait: maxUnsettled,
-		parse: func(path string, data []byte, id fileID) (dropIn, diag.List) {
-			return parseDropIn(path, data, id.modified())
+	d := dropIns{dir: dir, tracker: tracker[dropIn]{kind: files.Kind[dropIn]{
+		Rules: ours(maxDropInBytes, maxUnsettled),
+		Parse: func(path string, data []byte, id files.ID) (dropIn, diag.List) {
+			return parseDropIn(path, data, id.Modified())
 		},
-	}}
+	}}}
 	for _, c := range before {
 		if message, _ := refusedType(c.Type); message == "" && dir != "" {
 			d.good = append(d.good, dropIn{kind: c.Type, status: c.Status, reason: c.Reason, message: c.Message})
@@ -44,7 +45,7 @@ func (d *dropIns) refresh(now time.Time) {
 	}
 	names, err := listDir(d.dir, func(name string) bool { return !strings.HasPrefix(name, ".") && !strings.HasSuffix(name, "~") }, maxDropIns)
 	if err != nil {
-		d.problems = diag.List{{Severity: diag.Error, File: d.dir, Message: "cannot be read: " + plainError(err), Hint: "its conditions stay as they were"}}
+		d.problems = diag.List{{Severity: diag.Error, File: d.dir, Message: "cannot be read: " + files.Cause(err).Error(), Hint: "its conditions stay as they were"}}
 		return
 	}
 	for _, g := range d.good {
@@ -74,15 +75,13 @@ func (d *dropIns) forget(names []string) {
 
 func (d *dropIns) look(name string, now time.Time) (dropIn, bool) {
 	path := filepath.Join(d.dir, name)
-	v, wait := d.tracker.look(path, now)
-	if f := d.tracker.files[path]; f != nil {
-		d.problems = append(d.problems, f.problems...)
-		if v == useIt {
-			return f.value, true
-		}
-	}
-	if v == waitIt {
-		d.wait = soonest(d.wait, wait)
+	v, r := d.tracker.look(path, now)
+	d.problems = append(d.problems, r.Problems...)
+	switch v {
+	case useIt:
+		return r.Value, true
+	case waitIt:
+		d.wait = soonest(d.wait, r.Wait)
 	}
 	i := slices.IndexFunc(d.good, func(g dropIn) bool { return string(g.kind) == name })
 	if v == dropIt || i < 0 {

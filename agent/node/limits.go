@@ -23,8 +23,6 @@ const (
 const (
 	// SampleInterval is how often pressure is evaluated: the kubelet's monitoringInterval (pkg/kubelet/kubelet.go).
 	SampleInterval = 10 * time.Second
-	// stillness is how long a file that is written in place has to be left alone before it is read.
-	stillness = 250 * time.Millisecond
 	// maxUnsettled is how long a drop-in that never comes to rest is waited for.
 	maxUnsettled = 5 * time.Second
 	// retryInterval is when something that failed for a reason outside, such as a full disk, is tried again.

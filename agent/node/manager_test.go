@@ -13,6 +13,8 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/rs/zerolog"
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/daemonsetd/daemonsetd/internal/base/files"
 )
 
 // fakeSampler gives what it is told.
@@ -79,7 +81,7 @@ func (r *rig) update(in ...Inputs) *corev1.Node {
 		one = in[0]
 	}
 	for range 2 {
-		r.now = r.now.Add(stillness)
+		r.now = r.now.Add(files.StillFor)
 		r.Update(r.now, one)
 		_ = r.Persist() // an error is among the problems
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/daemonsetd/daemonsetd/internal/base/diag"
+	"github.com/daemonsetd/daemonsetd/internal/base/files"
 )
 
 // nodeFiles is node.yaml and node.d, with what of them is in effect.
@@ -47,8 +48,11 @@ func newNodeFiles(c Config) nodeFiles {
 	return nodeFiles{
 		nodeFile: c.NodeFile, nodeDir: c.NodeDir,
 		store: kept[[]fileFacts]{path: filepath.Join(c.StateDir, "node-files.json"), copies: true},
-		tracker: tracker[fileFacts]{maxBytes: maxFileBytes, parse: func(path string, data []byte, _ fileID) (fileFacts, diag.List) {
-			return parseNodeFile(path, data, c.Name)
+		tracker: tracker[fileFacts]{kind: files.Kind[fileFacts]{
+			Rules: ours(maxFileBytes, 0),
+			Parse: func(path string, data []byte, _ files.ID) (fileFacts, diag.List) {
+				return parseNodeFile(path, data, c.Name)
+			},
 		}},
 	}
 }
@@ -83,7 +87,7 @@ func (n *nodeFiles) paths() []string {
 	}
 	names, err := n.list()
 	if err != nil {
-		n.problem(n.nodeDir, "cannot be read: "+plainError(err), "what its files said last stays in effect")
+		n.problem(n.nodeDir, "cannot be read: "+files.Cause(err).Error(), "what its files said last stays in effect")
 	}
 	for _, name := range names {
 		paths = append(paths, filepath.Join(n.nodeDir, name))
@@ -128,19 +132,16 @@ func (n *nodeFiles) look(path string, now time.Time) (fileFacts, bool) {
 	if !was && gone(path) {
 		return before, false
 	}
-	v, wait := n.tracker.look(path, now)
-	if f := n.tracker.files[path]; f != nil {
-		n.problems = append(n.problems, f.problems...)
-		if v == useIt {
-			n.status[path] = FileInEffect
-			return f.value, true
-		}
-	}
+	v, r := n.tracker.look(path, now)
+	n.problems = append(n.problems, r.Problems...)
 	switch {
+	case v == useIt:
+		n.status[path] = FileInEffect
+		return r.Value, true
 	case v == dropIt:
 		return before, false
 	case v == waitIt:
-		n.wait = soonest(n.wait, wait)
+		n.wait = soonest(n.wait, r.Wait)
 		n.status[path] = FileChanging
 	case was:
 		n.status[path] = FileLastGood

@@ -5,13 +5,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"os"
 	"time"
 
 	"github.com/daemonsetd/daemonsetd/internal/base/atomicfile"
 	"github.com/daemonsetd/daemonsetd/internal/base/diag"
+	"github.com/daemonsetd/daemonsetd/internal/base/files"
 )
 
 // stateVersion is the format of the files that this package keeps in the state directory.
@@ -64,14 +63,14 @@ func (k *kept[T]) load() (T, diag.List, error) {
 // setAside keeps elsewhere what a file holds that is about to be written over. Of a pair, only damaged content is worth
 // it: what cannot be read stands in the copy too.
 func (k *kept[T]) setAside(cause error) (hint string, err error) {
-	aside := fmt.Sprintf("%s.damaged-%d", k.path, time.Now().Unix())
+	var aside string
 	damaged, ok := errors.AsType[*damagedError](cause)
 	switch {
 	case !k.copies:
-		err = os.Rename(k.path, aside)
+		aside, err = files.SetAside(k.path, time.Now())
 	case ok:
 		// The name stays too, so that a restart before the next write finds the copy again.
-		err = os.WriteFile(aside, damaged.data, 0o600)
+		aside, err = files.CopyAside(k.path, damaged.data, time.Now())
 	default:
 		return "see that it can be read", nil
 	}
@@ -92,12 +91,7 @@ func (e *damagedError) Unwrap() error { return e.err }
 
 func (k *kept[T]) read(path string) (T, error) {
 	var e envelope[T]
-	f, err := os.Open(path)
-	if err != nil {
-		return e.Data, err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxStateFile))
+	data, err := files.Read(path, maxStateFile)
 	if err != nil {
 		return e.Data, err
 	}

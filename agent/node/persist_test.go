@@ -107,7 +107,7 @@ func TestDamagedState(t *testing.T) {
 	if r.Describe().Problems.Count(diag.Warning) != 3 {
 		t.Errorf("problems: %v", r.Describe().Problems)
 	}
-	aside, err := filepath.Glob(r.path("var/*.damaged-*"))
+	aside, err := filepath.Glob(r.path("var/*.bad-*"))
 	if err != nil || len(aside) != 3 {
 		t.Errorf("set aside: %v, %v", aside, err)
 	}

@@ -4,21 +4,14 @@ import (
 	"bufio"
 	"bytes"
 	"fmt"
-	"io"
-	"os"
 	"strconv"
 	"strings"
+
+	"github.com/daemonsetd/daemonsetd/internal/base/files"
 )
 
 // readBounded reads a small file of the kernel's.
-func readBounded(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return io.ReadAll(io.LimitReader(f, maxProcFile))
-}
+func readBounded(path string) ([]byte, error) { return files.Head(path, maxProcFile) }
 
 func number(path string) (uint64, error) {
 	data, err := readBounded(path)

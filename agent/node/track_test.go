@@ -8,15 +8,19 @@ import (
 	"time"
 
 	"github.com/daemonsetd/daemonsetd/internal/base/diag"
+	"github.com/daemonsetd/daemonsetd/internal/base/files"
 )
 
 // texts tracks files as their own text.
 func texts() *tracker[string] {
-	return &tracker[string]{maxBytes: 1000, parse: func(path string, data []byte, _ fileID) (string, diag.List) {
-		if len(data) == 0 {
-			return "", diag.List{{Severity: diag.Error, File: path, Message: "empty"}}
-		}
-		return string(data), nil
+	return &tracker[string]{kind: files.Kind[string]{
+		Rules: ours(1000, 0),
+		Parse: func(path string, data []byte, _ files.ID) (string, diag.List) {
+			if len(data) == 0 {
+				return "", diag.List{{Severity: diag.Error, File: path, Message: "empty"}}
+			}
+			return string(data), nil
+		},
 	}}
 }
 
@@ -44,12 +48,12 @@ func touch(t testing.TB, path string, at time.Time) {
 
 func wantLook(t *testing.T, tr *tracker[string], path string, now time.Time, want verdict, text string) {
 	t.Helper()
-	got, wait := tr.look(path, now)
-	if got != want || (got == waitIt) != (wait > 0) {
-		t.Fatalf("look = %d after %s, want %d", got, wait, want)
+	got, r := tr.look(path, now)
+	if got != want || (got == waitIt) != (r.Wait > 0) {
+		t.Fatalf("look = %d after %s, want %d", got, r.Wait, want)
 	}
-	if got == useIt && tr.files[path].value != text {
-		t.Fatalf("text is %q, want %q", tr.files[path].value, text)
+	if got == useIt && r.Value != text {
+		t.Fatalf("text is %q, want %q", r.Value, text)
 	}
 }
 
@@ -77,8 +81,8 @@ func TestTrackerFileWrittenInPlaceHasToBeStill(t *testing.T) {
 	}
 	touch(t, path, now.Add(time.Second))
 	wantLook(t, tr, path, now.Add(200*time.Millisecond), waitIt, "")
-	if tr.files[path].value != "one" {
-		t.Errorf("what was read before is lost: %q", tr.files[path].value)
+	if _, r := tr.look(path, now.Add(200*time.Millisecond)); r.Value != "one" || !r.Known {
+		t.Errorf("what was read before is lost: %q", r.Value)
 	}
 	wantLook(t, tr, path, now.Add(449*time.Millisecond), waitIt, "")
 	wantLook(t, tr, path, now.Add(450*time.Millisecond), useIt, "two")
@@ -103,7 +107,7 @@ func TestTrackerNewFileThatIsOpenForWriting(t *testing.T) {
 
 func TestTrackerFileThatNeverComesToRest(t *testing.T) {
 	path, tr, now := filepath.Join(t.TempDir(), "f"), texts(), time.Now()
-	tr.maxWait = time.Second
+	tr.kind.Rules.MaxWait = time.Second
 	put(t, path, "0")
 	wantLook(t, tr, path, now, useIt, "0")
 	for i := range 10 {
@@ -131,7 +135,7 @@ func TestTrackerRemoval(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantLook(t, tr, path, now.Add(2*time.Second), waitIt, "")
-	wantLook(t, tr, path, now.Add(2*time.Second+stillness), dropIt, "")
+	wantLook(t, tr, path, now.Add(2*time.Second+files.StillFor), dropIt, "")
 	if len(tr.files) != 0 {
 		t.Error("a removed file is remembered")
 	}
@@ -157,18 +161,22 @@ func TestTrackerUnusableFiles(t *testing.T) {
 			if err := os.Remove(path); err != nil {
 				t.Fatal(err)
 			}
+			// Seen to be gone, so that the file that follows is another one whatever its number is.
+			wantLook(t, tr, path, time.Now(), waitIt, "")
 			if err := test.make(path); err != nil {
 				t.Fatal(err)
 			}
 			for range 2 { // the second time without reading
 				wantLook(t, tr, path, time.Now().Add(time.Hour), keepIt, "")
-				if got := tr.files[path].problems[0].Message; got != test.want {
-					t.Errorf("problem %q, want %q", got, test.want)
+				if _, r := tr.look(path, time.Now().Add(time.Hour)); r.Problems[0].Message != test.want {
+					t.Errorf("problem %q, want %q", r.Problems[0].Message, test.want)
 				}
 			}
 			if err := os.Remove(path); err != nil {
 				t.Fatal(err)
 			}
+			// Seen to be gone, so that the file that follows is another one whatever its number is.
+			wantLook(t, tr, path, time.Now(), waitIt, "")
 			put(t, path, "good again")
 			wantLook(t, tr, path, time.Now().Add(time.Hour), useIt, "good again")
 		})
@@ -177,8 +185,8 @@ func TestTrackerUnusableFiles(t *testing.T) {
 
 func TestTrackerReadsOnlyWhatChanged(t *testing.T) {
 	path, tr := filepath.Join(t.TempDir(), "f"), texts()
-	parse, reads := tr.parse, 0
-	tr.parse = func(path string, data []byte, id fileID) (string, diag.List) {
+	parse, reads := tr.kind.Parse, 0
+	tr.kind.Parse = func(path string, data []byte, id files.ID) (string, diag.List) {
 		reads++
 		return parse(path, data, id)
 	}
