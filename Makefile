@@ -10,18 +10,24 @@ VERSION  ?= $(shell packaging/version)
 
 BUILDFLAGS = -trimpath -buildvcs=false
 LDFLAGS    = -s -w -X main.version=$(VERSION)
-GOLANGCI   = $(GO) tool -modfile=tools/go.mod golangci-lint
-BENCHSTAT  = $(GO) tool -modfile=tools/go.mod benchstat
+TOOL       = $(GO) tool -modfile=$(CURDIR)/tools/go.mod
+GOLANGCI   = $(TOOL) golangci-lint
+BENCHSTAT  = $(TOOL) benchstat
 
 # The packages in which goroutines meet.
-CONCURRENT = ./agent/... ./gossip/... ./manifests/manifestdir/...
+CONCURRENT = ./agent/... ./gossip/... ./manifests/history/... ./manifests/manifestdir/... ./manifests/spec/... ./manifests/trees/...
+# Packages that only tests use, and those of the build.
+FORTESTS   = test agent/api/apitest agent/placement/placementtest gossip/memnet packaging
+# Every build tag, so that what looks at all files sees all files. .golangci.yml has them too.
+TAGS       = e2e,packages,parity,sim
 # The packages with benchmarks.
 BENCHED    = $(sort $(dir $(shell grep -rl --include='*_test.go' '^func Benchmark' agent cmd gossip manifests test/bench)))
-# Modules of their own, each with its go.mod.
+# Modules of their own with code in them. The others only pin tools.
 MODULES    = test/conformance
+GOMODS     = $(shell find . -name go.mod -not -path './bin/*' -not -path './dist/*')
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race sim lint fmt bench fuzz demo conformance e2e parity cover bump-kubernetes clean
+.PHONY: help build test race sim lint lint-go lint-dead lint-modules lint-scripts lint-commits vulncheck fmt bench fuzz demo conformance e2e parity packages test-packages repro sbom cover bump-kubernetes clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,9 +45,26 @@ sim: ## simulate fleets of up to 1,000 members in virtual time, with faults; SIM
 	SEED='$(SEED)' $(GO) test -tags sim -count=1 -timeout 30m -v -run '^TestSimLarge$$/$(SIM)' ./gossip
 	SEED='$(SEED)' $(GO) test -tags sim -count=1 -timeout 30m -v -run '^Test(ManyStories|LargeFleet)$$' ./test/fleetsim
 
-lint: ## run the linters and the formatters' check over every module
+lint: lint-go lint-dead lint-modules lint-scripts lint-commits ## run every check of the code below, one after the other
+
+lint-go: ## run the linters and the formatters' check over every module
 	$(GOLANGCI) run ./...
-	@for m in $(MODULES); do echo "lint $$m"; (cd $$m && $(GO) tool -modfile=$(CURDIR)/tools/go.mod golangci-lint run --config $(CURDIR)/.golangci.yml ./...) || exit 1; done
+	@for m in $(MODULES); do echo "lint $$m"; (cd $$m && $(GOLANGCI) run --config $(CURDIR)/.golangci.yml ./...) || exit 1; done
+
+lint-dead: ## find functions that nothing calls, or nothing but tests
+	@GO='$(GO)' TAGS='$(TAGS)' FORTESTS='$(FORTESTS)' .ci/deadcode
+
+lint-modules: ## check that every go.mod has what is imported and nothing else
+	@for m in $(GOMODS); do echo "tidy $$m"; (cd $$(dirname $$m) && $(GO) mod tidy -diff) || exit 1; done
+
+lint-scripts: ## check the shell scripts; needs shellcheck
+	@.ci/shellcheck
+
+lint-commits: ## check the subjects of the commits
+	@.ci/subjects
+
+vulncheck: ## look up known vulnerabilities of what is called; needs https://vuln.go.dev or a copy, GOVULNDB=file:///DIR
+	@$(TOOL) govulncheck ./... || { echo "vulncheck: nothing is proved: see above. Exit 3 of govulncheck means findings, 1 that it could not look"; exit 1; }
 
 fmt: ## format every file as lint wants it
 	$(GOLANGCI) fmt
