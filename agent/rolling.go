@@ -146,7 +146,8 @@ func (a *Agent) observe(s *state, ds *spec.DaemonSet, w *plan.Wanted, st strateg
 	}
 	a.rollouts.noteFleets(w.Key, locals, o.Wanted, a.rollouts.states[w.Key].Target.Revision)
 	for i := range s.input.Present {
-		if p := &s.input.Present[i]; p.Key == w.Key && p != running && p.Revision == a.rollouts.states[w.Key].Target.Revision.Local {
+		p := &s.input.Present[i]
+		if target := a.rollouts.states[w.Key].Target.Revision.Local; p.Key == w.Key && p != running && (o.Beside.IsZero() || p.Revision == target) {
 			o.Beside = a.rollouts.fleetOf(w.Key, p.Revision)
 		}
 	}
@@ -193,8 +194,10 @@ func (a *Agent) podOf(s *state, key string, p *plan.Present) (rollout.Pod, rollo
 		return rollout.PodUnknown, shown
 	case !listed || !pod.Available:
 		return rollout.PodDown, shown
-	case !k.PodsAt.After(memory.WrittenAt):
-		return rollout.PodUnknown, shown // it was up before the manifest was written again
+	case !k.PodsAt.After(memory.WrittenAt) || slices.ContainsFunc(memory.Leaving, func(l plan.Leaving) bool {
+		return l.PodName == p.PodName && !k.PodsAt.After(l.RemovedAt)
+	}):
+		return rollout.PodUnknown, shown // it was up before the manifest was written again, or removed and put back
 	}
 	return rollout.PodUp, shown
 }
@@ -409,6 +412,8 @@ func (a *Agent) tellRollout(key string, st *rollout.State, d rollout.Decision) {
 			kind, text = corev1.EventTypeWarning, fmt.Sprintf("revision %s did not become available within its progress deadline", st.Target.Revision.Local)
 		case rollout.EventRolledBack:
 			kind, text = corev1.EventTypeWarning, fmt.Sprintf("going back from revision %s to %s, which was available before", st.Rejected.Revision.Local, st.Target.Revision.Local)
+		case rollout.EventLapsed:
+			text = fmt.Sprintf("revision %s is available again before it was replaced, and waits for this host's turn", st.Running.Local)
 		case rollout.EventYielded:
 			text = "others wait that this host's turn holds up; they go first"
 		default:
