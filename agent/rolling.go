@@ -36,9 +36,12 @@ const maxUntold = 1000
 type peerCache map[record.ID]peerSection
 
 type peerSection struct {
-	id      string
-	stamp   record.Stamp
-	states  map[string]*rollout.State
+	id     string
+	stamp  record.Stamp
+	states map[string]*rollout.State
+	// said are tickets that the member told and that states does not show any more: higher ones, and those of DaemonSets of
+	// which it tells nothing now.
+	said    map[string]rollout.Ticket
 	omitted bool
 	err     error
 }
@@ -163,20 +166,10 @@ func settledEnough(view *fleet.View) bool {
 	if view == nil {
 		return false
 	}
-	known, alive := 0, 0
-	for _, m := range view.Members {
-		if m.Self && m.State == gossip.StateLeft {
-			return false // nobody counts this host any more
-		}
-		if m.Self || m.Standing == store.Excluded || m.State == gossip.StateLeft {
-			continue
-		}
-		known++
-		if m.State == gossip.StateAlive {
-			alive++
-		}
+	if slices.ContainsFunc(view.Members, func(m fleet.Member) bool { return m.Self && m.State == gossip.StateLeft }) {
+		return false // nobody counts this host any more
 	}
-	return view.Settled && (known == 0 || alive > 0)
+	return sure(view)
 }
 
 // podOf is what the kubelet says of a manifest's pod.
@@ -251,7 +244,7 @@ func (a *Agent) peersOf(view *fleet.View) peers {
 			known.id = m.ID.String()
 		}
 		if !told {
-			known = peerSection{id: known.id}
+			known = peerSection{id: known.id, said: missing(known, nil)}
 		} else if known.stamp != section.Stamp {
 			known = decodePeer(known, section)
 		}
@@ -267,13 +260,39 @@ func (a *Agent) peersOf(view *fleet.View) peers {
 // decodePeer takes a member's newer section. States that it has told before are the same pointers.
 func decodePeer(before peerSection, s store.Section) peerSection {
 	section, err := rollout.Decode(before.id, s.Body)
-	out := peerSection{id: before.id, stamp: s.Stamp, states: make(map[string]*rollout.State, len(section.States)), omitted: section.Omitted > 0, err: err}
+	out := peerSection{
+		id: before.id, stamp: s.Stamp, states: make(map[string]*rollout.State, len(section.States)),
+		omitted: section.Omitted > 0, err: err,
+	}
 	for _, state := range section.States {
 		old := before.states[state.Key]
 		if old == nil || !reflect.DeepEqual(*old, state) {
 			old = &state
 		}
 		out.states[state.Key] = old
+	}
+	out.said = missing(before, out.states)
+	return out
+}
+
+// missing are the tickets that a member told before and that its states do not show now; nil: there are none, as always with an
+// honest member whose disk was not set back.
+func missing(before peerSection, now map[string]*rollout.State) map[string]rollout.Ticket {
+	var out map[string]rollout.Ticket
+	note := func(key string, t rollout.Ticket) {
+		if s := now[key]; s != nil && !t.Above(s.Ticket) || !t.Above(out[key]) {
+			return
+		}
+		if out == nil {
+			out = map[string]rollout.Ticket{}
+		}
+		out[key] = t
+	}
+	for key, s := range before.states {
+		note(key, s.Ticket)
+	}
+	for key, t := range before.said {
+		note(key, t)
 	}
 	return out
 }
@@ -320,6 +339,8 @@ func (p *peerOf) of(key string) (peer rollout.Peer, member bool) {
 	peer = rollout.Peer{ID: p.id, Name: p.name, State: p.section.states[key], Trouble: p.trouble}
 	readable := p.told && p.section.err == nil
 	switch {
+	case peer.State != nil && p.section.said[key].Above(peer.State.Ticket) && (p.trouble == rollout.TroubleNone || p.trouble == rollout.TroubleDown):
+		peer.Trouble = rollout.TroubleFallen
 	case peer.State != nil || !readable:
 	case p.section.omitted:
 		peer.Trouble = rollout.TroubleUnreadable
@@ -349,7 +370,32 @@ func (a *Agent) recoverRollouts(view *fleet.View, now time.Time) {
 			a.restoreRollouts(told.Body, now)
 		}
 	}
-	a.rollouts.unsure = !view.Settled
+	a.rollouts.unsure = !sure(view)
+}
+
+// sure says whether all that this host told before has been heard of: by an exchange in this run with at least one that may
+// have it, where anybody may.
+func sure(view *fleet.View) bool { return view.Settled && !lonely(view) }
+
+// lonely says that others are known and none of them answers: whatever they have of this host, nothing of it was heard in
+// this run.
+func lonely(view *fleet.View) bool {
+	known, alive := others(view)
+	return known > 0 && alive == 0
+}
+
+// others counts the other members that take part, and those of them that answer now.
+func others(view *fleet.View) (known, alive int) {
+	for _, m := range view.Members {
+		if m.Self || m.Standing == store.Excluded || m.State == gossip.StateLeft {
+			continue
+		}
+		known++
+		if m.State == gossip.StateAlive {
+			alive++
+		}
+	}
+	return known, alive
 }
 
 func (a *Agent) restoreRollouts(body []byte, now time.Time) {
