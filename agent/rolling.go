@@ -36,9 +36,12 @@ const maxUntold = 1000
 type peerCache map[record.ID]peerSection
 
 type peerSection struct {
-	id      string
-	stamp   record.Stamp
-	states  map[string]*rollout.State
+	id     string
+	stamp  record.Stamp
+	states map[string]*rollout.State
+	// said are tickets that the member told and that states does not show any more: higher ones, and those of DaemonSets of
+	// which it tells nothing now.
+	said    map[string]rollout.Ticket
 	omitted bool
 	err     error
 }
@@ -143,7 +146,8 @@ func (a *Agent) observe(s *reconcile.Snapshot, it *reconcile.Item, view *fleet.V
 	}
 	a.rollouts.noteFleets(it.Key, locals, o.Wanted, state.Target.Revision)
 	for i := range it.Present {
-		if p := &it.Present[i]; p != running && p.Revision == state.Target.Revision.Local {
+		p := &it.Present[i]
+		if target := state.Target.Revision.Local; p != running && (o.Beside.IsZero() || p.Revision == target) {
 			o.Beside = a.rollouts.fleetOf(it.Key, p.Revision)
 		}
 	}
@@ -159,20 +163,10 @@ func settledEnough(view *fleet.View) bool {
 	if view == nil {
 		return false
 	}
-	known, alive := 0, 0
-	for _, m := range view.Members {
-		if m.Self && m.State == gossip.StateLeft {
-			return false // nobody counts this host any more
-		}
-		if m.Self || m.Standing == records.Excluded || m.State == gossip.StateLeft {
-			continue
-		}
-		known++
-		if m.State == gossip.StateAlive {
-			alive++
-		}
+	if slices.ContainsFunc(view.Members, func(m fleet.Member) bool { return m.Self && m.State == gossip.StateLeft }) {
+		return false // nobody counts this host any more
 	}
-	return view.Settled && (known == 0 || alive > 0)
+	return sure(view)
 }
 
 // podOf is what the kubelet says of a manifest's pod.
@@ -188,8 +182,10 @@ func podOf(s *reconcile.Snapshot, it *reconcile.Item, p *plan.Present) (rollout.
 		return rollout.PodUnknown, shown
 	case !listed || !pod.Available:
 		return rollout.PodDown, shown
-	case !k.PodsAt.After(it.Memory.WrittenAt):
-		return rollout.PodUnknown, shown // it was up before the manifest was written again
+	case !k.PodsAt.After(it.Memory.WrittenAt) || slices.ContainsFunc(it.Memory.Leaving, func(l plan.Leaving) bool {
+		return l.PodName == p.PodName && !k.PodsAt.After(l.RemovedAt)
+	}):
+		return rollout.PodUnknown, shown // it was up before the manifest was written again, or removed and put back
 	}
 	return rollout.PodUp, shown
 }
@@ -243,7 +239,7 @@ func (a *Agent) peersOf(view *fleet.View) peers {
 			known.id = m.ID.String()
 		}
 		if !told {
-			known = peerSection{id: known.id}
+			known = peerSection{id: known.id, said: missing(known, nil)}
 		} else if known.stamp != section.Stamp {
 			known = decodePeer(known, section)
 		}
@@ -259,13 +255,39 @@ func (a *Agent) peersOf(view *fleet.View) peers {
 // decodePeer takes a member's newer section. States that it has told before are the same pointers.
 func decodePeer(before peerSection, s records.Section) peerSection {
 	section, err := rollout.Decode(before.id, s.Body)
-	out := peerSection{id: before.id, stamp: s.Stamp, states: make(map[string]*rollout.State, len(section.States)), omitted: section.Omitted > 0, err: err}
+	out := peerSection{
+		id: before.id, stamp: s.Stamp, states: make(map[string]*rollout.State, len(section.States)),
+		omitted: section.Omitted > 0, err: err,
+	}
 	for _, state := range section.States {
 		old := before.states[state.Key]
 		if old == nil || !reflect.DeepEqual(*old, state) {
 			old = &state
 		}
 		out.states[state.Key] = old
+	}
+	out.said = missing(before, out.states)
+	return out
+}
+
+// missing are the tickets that a member told before and that its states do not show now; nil: there are none, as always with an
+// honest member whose disk was not set back.
+func missing(before peerSection, now map[string]*rollout.State) map[string]rollout.Ticket {
+	var out map[string]rollout.Ticket
+	note := func(key string, t rollout.Ticket) {
+		if s := now[key]; s != nil && !t.Above(s.Ticket) || !t.Above(out[key]) {
+			return
+		}
+		if out == nil {
+			out = map[string]rollout.Ticket{}
+		}
+		out[key] = t
+	}
+	for key, s := range before.states {
+		note(key, s.Ticket)
+	}
+	for key, t := range before.said {
+		note(key, t)
 	}
 	return out
 }
@@ -312,6 +334,8 @@ func (p *peerOf) of(key string) (peer rollout.Peer, member bool) {
 	peer = rollout.Peer{ID: p.id, Name: p.name, State: p.section.states[key], Trouble: p.trouble}
 	readable := p.told && p.section.err == nil
 	switch {
+	case peer.State != nil && p.section.said[key].Above(peer.State.Ticket) && (p.trouble == rollout.TroubleNone || p.trouble == rollout.TroubleDown):
+		peer.Trouble = rollout.TroubleFallen
 	case peer.State != nil || !readable:
 	case p.section.omitted:
 		peer.Trouble = rollout.TroubleUnreadable
@@ -341,7 +365,32 @@ func (a *Agent) recoverRollouts(view *fleet.View, now time.Time) {
 			a.restoreRollouts(told.Body, now)
 		}
 	}
-	a.rollouts.unsure = !view.Settled
+	a.rollouts.unsure = !sure(view)
+}
+
+// sure says whether all that this host told before has been heard of: by an exchange in this run with at least one that may
+// have it, where anybody may.
+func sure(view *fleet.View) bool { return view.Settled && !lonely(view) }
+
+// lonely says that others are known and none of them answers: whatever they have of this host, nothing of it was heard in
+// this run.
+func lonely(view *fleet.View) bool {
+	known, alive := others(view)
+	return known > 0 && alive == 0
+}
+
+// others counts the other members that take part, and those of them that answer now.
+func others(view *fleet.View) (known, alive int) {
+	for _, m := range view.Members {
+		if m.Self || m.Standing == records.Excluded || m.State == gossip.StateLeft {
+			continue
+		}
+		known++
+		if m.State == gossip.StateAlive {
+			alive++
+		}
+	}
+	return known, alive
 }
 
 func (a *Agent) restoreRollouts(body []byte, now time.Time) {
@@ -404,6 +453,8 @@ func (a *Agent) tellRollout(key string, st *rollout.State, d rollout.Decision) {
 			kind, text = corev1.EventTypeWarning, fmt.Sprintf("revision %s did not become available within its progress deadline", st.Target.Revision.Local)
 		case rollout.EventRolledBack:
 			kind, text = corev1.EventTypeWarning, fmt.Sprintf("going back from revision %s to %s, which was available before", st.Rejected.Revision.Local, st.Target.Revision.Local)
+		case rollout.EventLapsed:
+			text = fmt.Sprintf("revision %s is available again before it was replaced, and waits for this host's turn", st.Running.Local)
 		case rollout.EventYielded:
 			text = "others wait that this host's turn holds up; they go first"
 		default:

@@ -190,6 +190,8 @@ func troubleText(t rollout.Trouble) string {
 		return "it left without saying what it runs"
 	case rollout.TroubleDown:
 		return "it is down"
+	case rollout.TroubleFallen:
+		return "it has forgotten what it told: its disk was set back"
 	case rollout.TroubleKey:
 		return "it has another key than it is known with"
 	default:

@@ -180,12 +180,23 @@ func (p *planner) holds(cur Present) {
 }
 
 // beside says whether an older pod is kept beside the new one: while it is available and the new one is not, also where the
-// DaemonSet asks for no surge any more.
+// DaemonSet asks for no surge any more. While it is not known which of them is, both stay.
 func (p *planner) beside(old, cur Present) bool {
-	if p.in.Kubelet.AssumeReady || !p.standing(old) {
+	k := p.in.Kubelet
+	switch {
+	case k.AssumeReady:
 		return false
+	case !p.tells():
+		return true
 	}
-	return !p.in.Kubelet.Healthy || !p.fresh() || !p.in.Kubelet.Pods[p.fullName(cur.PodName)].Available
+	return p.standing(old) && !k.Pods[p.fullName(cur.PodName)].Available
+}
+
+// tells says whether the kubelet's list of pods is one that it has given in this run, after the last write, and that it
+// would give now. What is not in another one may be there all the same, and what is down in it may be up.
+func (p *planner) tells() bool {
+	k := p.in.Kubelet
+	return k.AssumeReady || k.Healthy && !k.Missed && !k.PodsUnknown && !k.PodsAt.IsZero() && p.fresh()
 }
 
 // replace unlinks the old revision; the new one is written by create when the old pod has stopped.
@@ -198,6 +209,9 @@ func (p *planner) replace() {
 		p.stands(PhaseWaiting, old, p.wanted.Hold)
 	case (!k.Healthy || k.Missed) && !k.AssumeReady:
 		p.stands(PhaseWaiting, old, "the kubelet is not answering: nothing is replaced until it does")
+	case p.wanted.Surge && !p.tells():
+		p.stands(PhaseWaiting, old, "the kubelet has not said yet which pod is available")
+		p.hurry = k.Healthy
 	case p.wanted.Surge && slices.ContainsFunc(p.present, p.standing):
 		p.surge()
 	default:

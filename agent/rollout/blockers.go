@@ -33,6 +33,8 @@ const (
 	ReasonCanary
 	// ReasonOwn: this host itself; Hold says why.
 	ReasonOwn
+	// ReasonFallen is TroubleFallen.
+	ReasonFallen
 )
 
 // reasonWords are for machines; they never change.
@@ -41,6 +43,7 @@ var reasonWords = [...]string{
 	ReasonKey: "KeyHeld", ReasonUpdating: "Updating", ReasonFailed: "Failed", ReasonUnavailable: "Unavailable",
 	ReasonKubelet: "KubeletUnknown", ReasonOlderFile: "OlderFile", ReasonFirst: "EarlierTurn", ReasonHeld: "Held",
 	ReasonCanary: "Canary", ReasonOwn: "Own",
+	ReasonFallen: "TicketFallen",
 }
 
 // String is a CamelCase word that never changes.
@@ -63,6 +66,8 @@ func troubleReason(t Trouble) Reason {
 		return ReasonDown
 	case TroubleKey:
 		return ReasonKey
+	case TroubleFallen:
+		return ReasonFallen
 	default:
 		return ReasonUnknown
 	}
@@ -181,6 +186,7 @@ var blockerWords = map[Reason]string{
 	ReasonLeft:        "left without saying what it runs",
 	ReasonDown:        "is down",
 	ReasonKey:         "has another key than it is known with",
+	ReasonFallen:      "has forgotten what it told: its disk was set back",
 	ReasonUpdating:    "is being updated",
 	ReasonFailed:      "failed to become available with its new revision",
 	ReasonUnavailable: "has a pod that is not available",

@@ -32,6 +32,8 @@ var clauses = map[string]func(w without) string{
 	"yieldNewer":   calmRuns["a bad file that was late"],
 	"yieldWaiting": searched("paused hosts"),
 	"free":         calmRuns["down at once"],
+	"lapse":        searched("pods fail and nothing can be done"),
+	"unproven":     searched("the same, and it is not known"),
 	"holdNew":      searched("a new member"),
 	"behind":       searched("a new member"),
 	"follow":       calmRuns["rolled back by itself"],

@@ -29,6 +29,8 @@ const (
 	stepLabel                   // a label of the node changes the local revision to rev
 	stepFail                    // the pod fails by itself
 	stepHeal                    // and comes back
+	stepAway                    // the kubelet does not tell how the pod is
+	stepBack                    // and does again
 	stepUnplace                 // the node stops qualifying; the pod goes
 	stepTaint                   // the node stops qualifying for a new pod; the pod stays
 	stepPlace                   // it qualifies again
@@ -64,22 +66,26 @@ type host struct {
 	wanted Revision
 	placed bool
 	up     bool // the pod of state.Running is available
-	taken  bool // the rollout took an available pod down, and it is not available again
-	dead   bool
+	away   bool // nothing is known of the pod
+	// replace is what was decided last. The act may come at once, later or never: whatever it is that keeps it from being done.
+	replace bool
+	taken   bool // the rollout took an available pod down, or may do so now, and it is not available again
+	dead    bool
 }
 
 // comparable forms of a host, and of what it tells.
 type hostKey struct {
-	core   coreKey
-	good   [2]string
-	sick   bool
-	held   time.Time
-	at     int
-	wanted Revision
-	placed bool
-	up     bool
-	taken  bool
-	dead   bool
+	core       coreKey
+	good       [2]string
+	sick, turn bool
+	held       time.Time
+	at         int
+	wanted     Revision
+	placed     bool
+	up, away   bool
+	replace    bool
+	taken      bool
+	dead       bool
 }
 
 // coreKey is what a host tells.
@@ -135,9 +141,10 @@ func (s *search) outside(h *host, i int, e event) bool {
 		return h.script(s.scripts[i][h.at-1])
 	case eventWritten:
 		if !h.placed || h.state.Running == h.state.Target.Revision || h.state.Target.Revision.IsZero() ||
-			!h.state.Phase.Taken() && !h.state.Running.IsZero() {
+			!h.replace && !h.state.Running.IsZero() {
 			return false
 		}
+		h.taken = h.taken || h.up
 		h.state.Running, h.up = h.state.Target.Revision, false
 	case eventReady:
 		running := h.state.Running
@@ -168,6 +175,10 @@ func (h *host) script(st step) bool {
 		h.up = false
 	case stepHeal:
 		h.up = !h.state.Running.IsZero()
+	case stepAway:
+		h.away = true
+	case stepBack:
+		h.away = false
 	case stepUnplace:
 		h.placed, h.up, h.state.Running = false, false, Revision{}
 	case stepTaint:
@@ -197,6 +208,9 @@ func (s *search) next(h *host, i int, e event, news [maxHosts]uint16) string {
 	if h.up {
 		in.Seen.Pod = PodUp
 	}
+	if h.away {
+		in.Seen.Pod, in.Seen.Answers = PodUnknown, false
+	}
 	in.State.Began = modelStart
 	if e == eventLate {
 		in.State.PassedBy = modelStart
@@ -206,7 +220,7 @@ func (s *search) next(h *host, i int, e event, news [maxHosts]uint16) string {
 	if state.Ticket.Generation >= digestGenerations || state.Ticket.Class > 100 {
 		return "tickets rise further than the search can tell apart"
 	}
-	h.state = state
+	h.state, h.replace = state, d.Replace
 	switch {
 	case slices.Contains(d.Events, EventStarted) && (h.up || s.strict):
 		h.taken = h.up

@@ -40,8 +40,18 @@ var exhaustive = []search1{
 	{scenario: scenario{name: "a host goes down", late: "-", unfinished: true, scripts: scripts(file("B"), file("B"), []step{{stepFile, "B"}, {kind: stepCrash}})}},
 	{scenario: scenario{name: "paused hosts", paused: "ab", scripts: scripts(file("B"), file("B"), file("B"))}},
 	{scenario: scenario{name: "a pod fails", late: "a", scripts: scripts([]step{{kind: stepFail}, {kind: stepHeal}, {stepFile, "B"}}, file("B"), file("B"))}},
+	{scenario: scenario{name: "pods fail and nothing can be done", late: "-", scripts: scripts(idle(), idle(), file("B"))}},
+	// Of two that are down and wait, one goes first, so that a host that starts may know of one.
+	{scenario: scenario{name: "the same, strict", late: "-", strict: true, claimOnly: true, scripts: scripts(idle(), idle(), file("B"))}},
+	{scenario: scenario{name: "the same, all three", late: "-", scripts: scripts(idle(), idle(), idle())}, full: true},
+	{scenario: scenario{name: "the same, and it is not known", late: "-", scripts: scripts(
+		[]step{{stepFile, "B"}, {kind: stepFail}, {kind: stepAway}, {kind: stepHeal}, {kind: stepBack}}, idle(), file("B"))}},
 	{scenario: scenario{name: "a pod fails, strict", late: "a", strict: true, scripts: scripts([]step{{stepFile, "B"}, {kind: stepFail}, {kind: stepHeal}}, file("B"), file("B"))}},
 }
+
+// idle is a host on which a pod fails while a new file waits, and comes back. Acts wait for whatever keeps them from being
+// done in all searches.
+func idle() []step { return []step{{stepFile, "B"}, {kind: stepFail}, {kind: stepHeal}} }
 
 func TestExhaustive(t *testing.T) {
 	total := 0

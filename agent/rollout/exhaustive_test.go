@@ -148,8 +148,8 @@ func (s *search) intern(h host) uint16 {
 	key := hostKey{
 		h.core(),
 		[2]string{h.state.Good, h.state.GoodBefore},
-		h.state.Sick, h.state.HeldUntil,
-		h.at, h.wanted, h.placed, h.up, h.taken, h.dead,
+		h.state.Sick, h.state.Turn, h.state.HeldUntil,
+		h.at, h.wanted, h.placed, h.up, h.away, h.replace, h.taken, h.dead,
 	}
 	if id, ok := s.byKey[key]; ok {
 		return id

@@ -42,7 +42,8 @@ type Observation struct {
 	LastGood func(fleet string) Revision
 	// Running is the revision whose manifest stands, the older one during a surge; zero: none stands.
 	Running Revision
-	// Beside is the revision whose manifest stands beside that of Running, during a surge; zero: none does.
+	// Beside is the revision whose manifest stands beside that of Running, during a surge; zero: none does. Of several, the
+	// target's.
 	Beside Revision
 	// Pod is that of Running.
 	Pod Pod
@@ -68,6 +69,8 @@ const (
 	EventTarget
 	// EventRolledBack: the host goes back to its last good revision by itself.
 	EventRolledBack
+	// EventLapsed: the pod that might be replaced because it was down is up again, and was not touched. It waits for its turn.
+	EventLapsed
 	// EventAdopted: another member's generation of the same revision is taken over.
 	EventAdopted
 	// EventYielded: those that wait are let pass.
@@ -79,8 +82,8 @@ const (
 )
 
 var eventWords = [...]string{
-	EventFinished: "Finished", EventTarget: "Target", EventRolledBack: "RolledBack", EventAdopted: "Adopted",
-	EventYielded: "Yielded", EventStarted: "Started", EventFailed: "Failed",
+	EventFinished: "Finished", EventTarget: "Target", EventRolledBack: "RolledBack", EventLapsed: "Lapsed",
+	EventAdopted: "Adopted", EventYielded: "Yielded", EventStarted: "Started", EventFailed: "Failed",
 }
 
 // String is a CamelCase word that never changes.
@@ -89,8 +92,8 @@ func (e Event) String() string { return word(eventWords[:], int(e)) }
 // Decision is what comes of a step.
 type Decision struct {
 	// Replace: the pod of an older revision may be taken down, or (surge) the new one started beside it; once the State is on
-	// disk. It stays set until the new one is available, also after a restart. First placements and removals do not ask for
-	// it.
+	// disk, and at once: it speaks of the pod as it was observed. A turn that the rule has given stays until the new pod is
+	// available, also after a restart. First placements and removals do not ask for it.
 	Replace bool
 	// Target is the revision to run, which is not that of the file after a rollback; zero: not known, nothing changes.
 	Target Revision
@@ -118,12 +121,13 @@ func next(in Input, w without) (State, Decision) {
 	m.look()
 	m.reject()
 	m.retarget()
+	m.lapse()
 	m.join()
 	m.phase()
 	m.moveTicket()
 	m.start()
 	m.d.Target = m.Target.Revision
-	m.d.Replace = m.Phase.Taken()
+	m.d.Replace = m.Phase.Taken() && !m.unproven()
 	return m.State, m.d
 }
 
@@ -150,7 +154,7 @@ func (m *machine) until(t time.Time) {
 func (m *machine) look() {
 	m.Running, m.Shown, m.Canary = m.o.Running, m.o.Shown, m.o.Canary
 	if !m.o.Placed {
-		m.Phase, m.HeldUntil, m.Sick, m.Began, m.Stood = PhaseNotPlaced, time.Time{}, false, time.Time{}, time.Time{}
+		m.Phase, m.HeldUntil, m.Sick, m.Turn, m.Began, m.Stood = PhaseNotPlaced, time.Time{}, false, false, time.Time{}, time.Time{}
 		return
 	}
 	if m.Phase == PhaseNotPlaced || m.Target.Generation == 0 && m.HeldUntil.IsZero() {
@@ -171,12 +175,43 @@ func (m *machine) arrive() {
 	if m.Phase.Taken() {
 		m.event(EventFinished)
 	}
-	m.Phase, m.Began, m.Stood = PhaseAvailable, time.Time{}, time.Time{}
+	m.Phase, m.Turn, m.Began, m.Stood = PhaseAvailable, false, time.Time{}, time.Time{}
 	m.good()
 }
 
 // current says whether the running pod is the target's.
 func (m *machine) current() bool { return !m.Running.IsZero() && m.Running == m.Target.Revision }
+
+// unasked says whether the pod of an older revision still stands as it was when the replacement began, and the rule was not
+// asked for that: it was down, or what the rule said is not known any more (Restore). Such a permission lasts as long as its
+// reason. What an operator asks for with OnDelete needs no other reason.
+//
+// A turn that the rule has given is another thing. Since it began the host tells that it is disrupted, under a ticket that
+// stays as it is, and all others count it: whatever they begin meanwhile, they begin with this host down, so that its pod may
+// go at any time. It holds its part of the budget for as long as the act cannot be done, and nothing more.
+func (m *machine) unasked() bool {
+	untouched := !m.Running.IsZero() && !m.current() && m.o.Beside.IsZero()
+	return m.Phase.Taken() && !m.Turn && untouched && !m.spec.OnDelete
+}
+
+// lapse takes back a permission that was given because the pod was down, when it is up again and nothing has been done. From
+// now on the host waits for its turn as all do: it may be that as many as the budget are down by now.
+func (m *machine) lapse() {
+	if !m.unasked() || m.o.Pod != PodUp || m.w.lapse {
+		return
+	}
+	m.Phase, m.Sick, m.Began, m.Stood = PhaseWaiting, false, time.Time{}, time.Time{}
+	m.event(EventLapsed)
+}
+
+// unproven says whether the pod may be up again, as far as the kubelet tells: then it is not touched until it is known.
+func (m *machine) unproven() bool {
+	if !m.unasked() || m.o.Pod != PodUnknown && m.o.Answers || m.w.unproven {
+		return false
+	}
+	m.d.Blockers.hold = HoldKubelet
+	return true
+}
 
 // good remembers a revision that is available.
 func (m *machine) good() {
@@ -246,6 +281,7 @@ func (m *machine) start() {
 	}
 	if m.Phase == PhaseWaiting && (m.spec.OnDelete || m.turn()) {
 		m.begin(false)
+		m.Turn = !m.spec.OnDelete
 	}
 }
 
@@ -266,7 +302,7 @@ func (m *machine) startDown() {
 }
 
 func (m *machine) begin(sick bool) {
-	m.Phase, m.Began, m.Stood, m.Sick = PhaseUpdating, m.o.Now, time.Time{}, sick
+	m.Phase, m.Began, m.Stood, m.Sick, m.Turn = PhaseUpdating, m.o.Now, time.Time{}, sick, false
 	m.event(EventStarted)
 }
 

@@ -510,7 +510,7 @@ func TestRestore(t *testing.T) {
 	r := newRig(t)
 	told := *at(PhaseUpdating, 4, 2, 7, "B", "A")
 	r.State = Restore(&told, r.Seen.Now)
-	r.Seen.Wanted = fleetRev("B")
+	r.Seen.Wanted, r.Seen.Running, r.Seen.Pod = fleetRev("B"), Revision{}, PodDown
 	r.step()
 	r.want(PhaseUpdating, true) // it finishes what it had begun
 	if r.Ticket != told.Ticket {
@@ -520,5 +520,11 @@ func TestRestore(t *testing.T) {
 	r.step(EventFinished)
 	r.Seen.Wanted = fleetRev("C")
 	r.step()
+	r.held(HoldNew)
+
+	// Where the old pod was not touched, it may have told since that it has finished, and others may go by that.
+	r.State = Restore(&told, r.Seen.Now)
+	r.Seen.Wanted, r.Seen.Running = fleetRev("B"), fleetRev("A")
+	r.step(EventLapsed)
 	r.held(HoldNew)
 }

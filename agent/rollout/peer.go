@@ -18,6 +18,9 @@ const (
 	TroubleDown
 	// TroubleKey: its key is not the one that its name is known with, and nobody has said which is right. It may have a State.
 	TroubleKey
+	// TroubleFallen: its ticket is lower than one that it told before, which no honest host does: its disk was set back, and
+	// what it knows of itself is not all that it told. It has a State.
+	TroubleFallen
 )
 
 // Peer is another known member.

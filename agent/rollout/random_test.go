@@ -73,6 +73,12 @@ func (s *sim) fault(h *simHost, p int) {
 	switch {
 	case p < 912:
 		s.restart(h)
+	case p < 914:
+		h.stuck = !h.stuck
+	case p < 915:
+		h.typo = !h.typo
+	case p < 916:
+		h.away = !h.away
 	case p < 918:
 		h.alive = !h.alive
 	case p < 930:
@@ -92,12 +98,43 @@ func (s *sim) fault(h *simHost, p int) {
 		s.loseState(h)
 	case p < 984:
 		s.pass(time.Duration(s.rng.IntN(15)) * time.Minute)
+	case p < 992:
+		s.storm()
 	default:
 		for _, o := range s.hosts {
 			s.deliverAll(o, h)
 		}
 	}
 	s.logf("fault %d at host %d", p, h.index)
+}
+
+// storm is what happens to many hosts at once: a file or a disk that nothing can be done with, kubelets that are away, pods that
+// fail and come back meanwhile, and its end.
+func (s *sim) storm() {
+	kind := s.rng.IntN(7)
+	for _, h := range s.hosts {
+		if s.rng.IntN(3) == 0 {
+			continue
+		}
+		switch kind {
+		case 0:
+			h.stuck = true
+		case 1:
+			h.typo = true
+		case 2:
+			h.away = true
+		case 3, 4:
+			h.broken, h.up = true, false
+		case 5:
+			h.broken = false
+		default:
+			h.stuck, h.typo, h.away = false, false, false
+		}
+		if kind < 5 {
+			s.step(h)
+		}
+	}
+	s.logf("storm %d", kind)
 }
 
 // deliver brings some record that is newer than the one there.
@@ -158,6 +195,7 @@ func (s *sim) loseState(h *simHost) {
 func (s *sim) settle() {
 	for _, h := range s.hosts {
 		h.alive, h.broken, h.tainted = true, false, false
+		h.stuck, h.typo, h.away = false, false, false
 		h.placed = h.placed || s.rng.IntN(2) == 0
 		h.paused = s.rng.IntN(8) == 0 && h.up && !h.mem.Phase.Disrupted()
 		h.file = "Z"

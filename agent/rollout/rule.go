@@ -29,6 +29,8 @@ type without struct {
 	yieldNewer   bool // who waits lets those waiting with a newer target pass
 	yieldWaiting bool // nobody yields to those that are held
 	free         bool // a pod that is not available is replaced at once
+	lapse        bool // and asks for its turn when it is up again before it was touched
+	unproven     bool // and is not touched while it is not known to be down
 	holdNew      bool // a new member holds
 	behind       bool // and goes behind those that may not have known of it
 	follow       bool // a rejected revision is left by others, too

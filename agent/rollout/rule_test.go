@@ -34,6 +34,7 @@ func TestBlocks(t *testing.T) {
 		"down, nothing on record": {Peer{Trouble: TroubleDown}, ReasonDown, "node-17 is down"},
 		"down and done":           {Peer{Trouble: TroubleDown, State: at(PhaseAvailable, 6, 1, 1, "B", "B")}, ReasonDown, "node-17 is down"},
 		"down, not placed":        {Peer{Trouble: TroubleDown, State: at(PhaseNotPlaced, 1, 1, 1, "A", "")}, ReasonNone, ""},
+		"fallen ticket":           {Peer{Trouble: TroubleFallen, State: at(PhaseAvailable, 6, 1, 1, "B", "B")}, ReasonFallen, "node-17 has forgotten what it told: its disk was set back"},
 		"another key":             {Peer{Trouble: TroubleKey, State: at(PhaseAvailable, 6, 1, 1, "B", "B")}, ReasonKey, "node-17 has another key than it is known with"},
 		"done":                    {Peer{State: at(PhaseAvailable, 6, 1, 1, "B", "B")}, ReasonNone, ""},
 		"done with a newer one":   {Peer{State: at(PhaseAvailable, 7, 1, 1, "C", "C")}, ReasonNone, ""},

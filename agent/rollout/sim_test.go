@@ -58,11 +58,15 @@ type simHost struct {
 	running   Revision
 	up        bool
 	broken    bool
-	readyAt   time.Time
-	decision  Decision
-	taken     bool
-	heard     []int // by member: the newest record, -1 none
-	down      []bool
+	// stuck: no act can be done, as with a full disk; typo: it is not known what the file wants; away: the kubelet does not answer.
+	stuck, typo, away bool
+	// saw is whether the pod was up when the last decision was made.
+	saw      bool
+	readyAt  time.Time
+	decision Decision
+	taken    bool
+	heard    []int // by member: the newest record, -1 none
+	down     []bool
 }
 
 const simKey = "test/agent"
@@ -165,6 +169,13 @@ func (s *sim) step(h *simHost) {
 	if h.up {
 		o.Pod = PodUp
 	}
+	if h.away {
+		o.Pod, o.Answers = PodUnknown, false
+	}
+	if h.typo {
+		o.Wanted = Revision{}
+	}
+	h.saw = h.up
 	in := Input{State: h.mem, Seen: o, Peers: s.peers(h), Strategy: s.spec}
 	in.Strategy.Paused = in.Strategy.Paused || h.paused
 	before := h.mem
@@ -193,24 +204,17 @@ func (s *sim) check(h *simHost, before *State, peers []Peer) {
 		return
 	}
 	h.taken = true
-	down, taken, placed := 0, 0, 0
+	down, placed := 0, 0
 	for i := range peers {
 		p := &peers[i]
 		down += one(p.State.Phase.Disrupted() || p.Trouble == TroubleDown && p.placed())
 		placed += one(p.placed())
 	}
-	for _, o := range s.hosts {
-		taken += one(o.taken)
-	}
 	if limit := s.spec.Limit(placed + 1); down >= limit && !s.spec.OnDelete {
 		s.fail("host %d started and knew of %d that are down, %d are allowed", h.index, down, limit)
 	}
-	limit := s.spec.Limit(len(s.members))
 	s.starts++
-	s.full += one(taken == limit)
-	if taken > limit {
-		s.fail("%d pods are down, %d are allowed", taken, limit)
-	}
+	s.full += one(s.counted() == s.spec.Limit(len(s.members)))
 	if s.onStart != nil {
 		if what := s.onStart(h); what != "" {
 			s.fail("host %d started: %s", h.index, what)
@@ -218,10 +222,26 @@ func (s *sim) check(h *simHost, before *State, peers []Peer) {
 	}
 }
 
-// act does what was decided: one change of the kubelet's directory.
+// counted is how many available pods the rollout has taken down, or may take down at any moment. It fails when they are too many.
+func (s *sim) counted() int {
+	taken := 0
+	for _, o := range s.hosts {
+		taken += one(o.taken)
+	}
+	if limit := s.spec.Limit(len(s.members)); taken > limit {
+		s.fail("%d pods are down, %d are allowed", taken, limit)
+	}
+	return taken
+}
+
+// act does what was decided: one change of the kubelet's directory. It fails for as long as something is in the way, while
+// everything else goes on. Between a decision and the act the agent lets nothing happen that it could see.
 func (s *sim) act(h *simHost) {
-	if !h.alive {
+	if !h.alive || h.stuck || h.typo && h.running != (Revision{}) {
 		return
+	}
+	if h.saw != h.up {
+		s.step(h)
 	}
 	target := h.decision.Target
 	switch {
@@ -231,6 +251,10 @@ func (s *sim) act(h *simHost) {
 	case h.running.IsZero():
 		h.running, h.up, h.readyAt = target, false, s.now.Add(s.ready(h))
 	case h.decision.Replace:
+		if h.up {
+			h.taken = true
+			s.counted()
+		}
 		h.running, h.up = Revision{}, false
 	}
 }

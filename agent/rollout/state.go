@@ -124,6 +124,9 @@ type State struct {
 	Stood time.Time `json:"stood,omitzero"`
 	// Sick: the pod was not available before the target's revision touched it, so that it is not to blame.
 	Sick bool `json:"sick,omitempty"`
+	// Turn: the rule has given the replacement that is going on its turn. Without, it was begun because the pod was down, or
+	// because an operator asked for it, and it lasts no longer than that.
+	Turn bool `json:"turn,omitempty"`
 	// HeldUntil is when the time after a first placement is over.
 	HeldUntil time.Time `json:"heldUntil,omitzero"`
 	// Good and GoodBefore are the fleet revisions that were available here last and before that one.
@@ -154,9 +157,11 @@ func (s *State) PodName() string {
 
 // Restore is the state of a host that has lost its own, made of the newest that the others have of it. It holds as one on
 // which the DaemonSet was just placed, so that what was told last and is still on its way comes back, too; give it again
-// when something newer does.
+// when something newer does. For the same reason a turn that it had is not its turn any more while the old pod is available:
+// it may have told since that it is over.
 func Restore(told *State, now time.Time) State {
 	s := *told
+	s.Turn = false
 	s.HeldUntil = now.Add(HoldDown)
 	s.Sick = s.Phase.Taken()
 	return s
@@ -167,6 +172,6 @@ func Restore(told *State, now time.Time) State {
 func (s *State) Promises(onDisk *State) bool {
 	return s.Ticket != onDisk.Ticket || s.Target != onDisk.Target || s.Phase.Taken() != onDisk.Phase.Taken() ||
 		(s.Phase == PhaseNotPlaced) != (onDisk.Phase == PhaseNotPlaced) ||
-		s.Rejected != onDisk.Rejected || s.Sick != onDisk.Sick || s.Good != onDisk.Good || s.GoodBefore != onDisk.GoodBefore ||
+		s.Rejected != onDisk.Rejected || s.Sick != onDisk.Sick || s.Turn != onDisk.Turn || s.Good != onDisk.Good || s.GoodBefore != onDisk.GoodBefore ||
 		!s.HeldUntil.Equal(onDisk.HeldUntil)
 }
