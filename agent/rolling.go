@@ -219,6 +219,8 @@ type peerOf struct {
 	section  peerSection
 	told     bool
 	trouble  rollout.Trouble
+	// claims are what others tell that claim the same name: together they are one member.
+	claims []peerSection
 }
 
 // peersOf decodes what the others tell, each record once. It is done for every bit of news of anybody, so that what stayed as
@@ -229,6 +231,7 @@ func (a *Agent) peersOf(view *fleet.View) peers {
 	}
 	next := make(peerCache, len(a.peerCache))
 	out := make(peers, 0, len(view.Members))
+	claims := map[string][]peerSection{}
 	for _, m := range view.Members {
 		section, told := m.Sections[sectionRollout]
 		if m.Self || m.Standing == records.Excluded || m.State == gossip.StateLeft && told {
@@ -244,11 +247,20 @@ func (a *Agent) peersOf(view *fleet.View) peers {
 			known = decodePeer(known, section)
 		}
 		next[m.ID] = known
+		if m.Standing == records.Held && m.Name != "" && !m.Counts {
+			claims[m.Name] = append(claims[m.Name], known)
+			continue
+		}
 		p := peerOf{id: known.id, name: m.Name, section: known, told: told}
 		p.trouble = troubleOf(m, p)
 		out = append(out, p)
 	}
 	a.peerCache = next
+	for i := range out {
+		if out[i].trouble == rollout.TroubleKey {
+			out[i].claims = claims[out[i].name]
+		}
+	}
 	return out
 }
 
@@ -295,7 +307,7 @@ func missing(before peerSection, now map[string]*rollout.State) map[string]rollo
 // troubleOf is why a member does not show how it stands, whatever DaemonSet is asked about.
 func troubleOf(m fleet.Member, p peerOf) rollout.Trouble {
 	switch {
-	case m.Standing == records.Held:
+	case m.Standing == records.Held || m.Contested:
 		return rollout.TroubleKey
 	case !p.told && m.State == gossip.StateLeft:
 		return rollout.TroubleLeft
@@ -340,7 +352,8 @@ func (p *peerOf) of(key string) (peer rollout.Peer, member bool) {
 	case p.section.omitted:
 		peer.Trouble = rollout.TroubleUnreadable
 	default:
-		return peer, false // it does not declare the DaemonSet
+		// Where it does not declare the DaemonSet, somebody who claims its name may.
+		return peer, slices.ContainsFunc(p.claims, func(c peerSection) bool { return c.states[key] != nil || c.omitted || c.err != nil })
 	}
 	return peer, true
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/daemonsetd/daemonsetd/agent/fleet"
 	"github.com/daemonsetd/daemonsetd/agent/rollout"
 	"github.com/daemonsetd/daemonsetd/gossip"
+	"github.com/daemonsetd/daemonsetd/gossip/record"
 	"github.com/daemonsetd/daemonsetd/gossip/records"
 )
 
@@ -238,7 +239,7 @@ func TestThoseWhoLeft(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	left.Sections = map[string]records.Section{sectionRollout: {Body: body}}
+	left.Sections = map[string]records.Section{sectionRollout: {Stamp: record.Stamp{Generation: 1}, Body: body}}
 	if ps := a.peersOf(view); len(ps) != 0 {
 		t.Errorf("left, and told it: %+v", ps)
 	}
@@ -248,6 +249,62 @@ func TestThoseWhoLeft(t *testing.T) {
 	self.State = gossip.StateLeft
 	if settledEnough(view) {
 		t.Error("a host that has left goes on")
+	}
+}
+
+// TestFaultT3ContestedName: whoever claims the name of another makes that name one member in trouble, and never a second one; what it
+// declares counts as declared by that name.
+func TestFaultT3ContestedName(t *testing.T) {
+	body, _, err := rollout.Encode([]rollout.State{rolled(1, rollout.PhaseAvailable)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	state := rolled(1, rollout.PhaseAvailable)
+	sections := map[string]records.Section{sectionRollout: {Stamp: record.Stamp{Generation: 1}, Body: body}}
+	nothing, _, err := rollout.Encode(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	member := func(n byte, m gossip.Member) fleet.Member {
+		m.ID, m.State = record.ID{n}, gossip.StateAlive
+		return fleet.Member{Member: &m}
+	}
+	empty := map[string]records.Section{sectionRollout: {Stamp: record.Stamp{Generation: 1}, Body: nothing}}
+	self := member(9, gossip.Member{Name: "a", Self: true})
+	for name, c := range map[string]struct {
+		members []fleet.Member
+		want    []rollout.Trouble
+	}{
+		"a name that two claim": {[]fleet.Member{
+			self, member(1, gossip.Member{Name: "b", Standing: records.Held, Sections: sections}),
+			member(2, gossip.Member{Name: "b", Standing: records.Trusted, Counts: true, Contested: true, Sections: sections}),
+			member(3, gossip.Member{Name: "b", Standing: records.Held, Sections: sections}),
+		}, []rollout.Trouble{rollout.TroubleKey}},
+		"only who claims it declares the DaemonSet": {[]fleet.Member{
+			self, member(2, gossip.Member{Name: "b", Standing: records.Trusted, Counts: true, Contested: true, Sections: empty}),
+			member(3, gossip.Member{Name: "b", Standing: records.Held, Sections: sections}),
+		}, []rollout.Trouble{rollout.TroubleKey}},
+		"nobody declares it": {[]fleet.Member{
+			self, member(2, gossip.Member{Name: "b", Standing: records.Trusted, Counts: true, Contested: true, Sections: empty}),
+			member(3, gossip.Member{Name: "b", Standing: records.Held, Sections: empty}),
+		}, nil},
+		"nobody is trusted": {[]fleet.Member{
+			self, member(2, gossip.Member{Name: "b", Standing: records.Held, Counts: true, Sections: sections}),
+			member(3, gossip.Member{Name: "b", Standing: records.Held, Sections: sections}),
+		}, []rollout.Trouble{rollout.TroubleKey}},
+		"excluded": {[]fleet.Member{
+			self, member(2, gossip.Member{Name: "b", Standing: records.Trusted, Counts: true, Sections: sections}),
+			member(3, gossip.Member{Name: "b", Standing: records.Excluded, Sections: sections}),
+		}, []rollout.Trouble{rollout.TroubleNone}},
+	} {
+		a := inFleet(true)
+		var got []rollout.Trouble
+		for _, p := range a.peersOf(&fleet.View{Settled: true, Members: c.members}).of(state.Key, nil) {
+			got = append(got, p.Trouble)
+		}
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
 	}
 }
 

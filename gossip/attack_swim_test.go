@@ -173,6 +173,10 @@ func TestInventedRecords(t *testing.T) {
 			if err := h.node.SetRoster(roster); err != nil {
 				t.Fatal(err)
 			}
+			c.watch.expelled(h, c.hosts...)
+			if got := len(h.node.View().Members); got > len(c.hosts)+1 {
+				t.Errorf("%s still has %d members, want those that are listed", h.name, got)
+			}
 		}
 		c.start(young, c.hosts[1], c.hosts[2])
 		c.until(2*time.Minute, func() (missing []string) {

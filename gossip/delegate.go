@@ -77,7 +77,7 @@ func (d *delegate) NotifyAlive(node *memberlist.Node) error {
 		d.counts.dropped("not-a-member")
 		return errNotAnID
 	}
-	if !d.swim.admits(id, func(id record.ID) bool { return d.table.Key(id) != nil }, time.Now()) {
+	if !d.swim.admits(id, d.table.Expects, d.table.Enrolled(), time.Now()) {
 		d.counts.dropped("too-many-members")
 		return errFull
 	}
@@ -109,6 +109,7 @@ func (d *delegate) NotifyPingComplete(other *memberlist.Node, rtt time.Duration,
 		return
 	}
 	d.swim.heardOf(id, time.Now(), rtt)
+	d.table.Seen(id)
 	if len(payload) >= 8 {
 		(*Node)(d).compare(id, binary.BigEndian.Uint64(payload))
 	}

@@ -81,13 +81,10 @@ func New(cfg Config) (*Node, error) {
 		cfg: cfg, timing: cfg.Timing, log: cfg.Logger, counts: c, inbox: newInbox(c),
 		signer: record.NewSigner(cfg.Cluster, cfg.Identity.Private), sealer: wire.NewSealer(cfg.Cluster, cfg.Identity.Private),
 		change: make(chan struct{}, 1), pushed: make(chan struct{}, 1), joinSoon: make(chan record.ID, 16), started: time.Now(),
-		swim: &swim{peers: map[record.ID]*peer{}, limit: records.DefaultMaxMembers}, blames: newBlames(), own: map[string][]byte{}, back: map[string][]byte{},
+		swim: newSwim(cfg.Limits), blames: newBlames(), own: map[string][]byte{}, back: map[string][]byte{},
 		strangers: newStrangers(),
 	}
 	n.outbox = newOutbox(c, n.send)
-	if cfg.Limits.MaxMembers > 0 {
-		n.swim.limit = cfg.Limits.MaxMembers
-	}
 	if len(cfg.Keys) > 0 {
 		ring, err := memberlist.NewKeyring(cfg.Keys, cfg.Keys[0])
 		if err != nil {
@@ -298,6 +295,19 @@ func (n *Node) Forget(id record.ID) error {
 	err := n.table.Forget(id)
 	n.swim.forget(id)
 	n.queue.Remove(id)
+	n.changed()
+	return err
+}
+
+// ForgetAll is Forget for many, with one write to the disk; this host itself is passed over.
+func (n *Node) ForgetAll(ids []record.ID) error {
+	err := n.table.ForgetAll(ids)
+	for _, id := range ids {
+		if id != n.cfg.Identity.ID {
+			n.swim.forget(id)
+			n.queue.Remove(id)
+		}
+	}
 	n.changed()
 	return err
 }

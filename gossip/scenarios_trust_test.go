@@ -176,10 +176,12 @@ func enrolled(c *cluster) {
 		}
 		roster.Members = append(roster.Members, m)
 	}
+	listed := c.hosts[:len(c.hosts)-1]
 	for _, h := range c.hosts {
 		if err := h.node.SetRoster(roster); err != nil {
 			c.t.Fatal(err)
 		}
+		c.watch.expelled(h, listed...)
 	}
 	c.standings(out.id.ID, records.Excluded)
 	for _, h := range c.hosts {
@@ -187,7 +189,16 @@ func enrolled(c *cluster) {
 			c.t.Errorf("%s has of the listed one that was never seen: %v", h.name, got)
 		}
 	}
-	changes(c)
+	// Those that are listed hear each other; of the one that is not nothing is kept, whatever it says.
+	for range 3 {
+		c.publish(out)
+		c.unharmed(listed...)
+	}
+	for _, h := range listed {
+		if m, _ := h.node.View().Member(out.id.ID); len(m.Sections) > 0 {
+			c.t.Errorf("%s keeps %d sections of one that is excluded", h.name, len(m.Sections))
+		}
+	}
 	for _, h := range c.hosts {
 		if err := h.node.SetRoster(nil); err != nil {
 			c.t.Fatal(err)

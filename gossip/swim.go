@@ -1,14 +1,17 @@
 package gossip
 
 import (
+	"cmp"
 	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/memberlist"
+	"golang.org/x/time/rate"
 
 	"github.com/daemonsetd/daemonsetd/gossip/record"
+	"github.com/daemonsetd/daemonsetd/gossip/records"
 )
 
 // swim is what memberlist has said of its members. memberlist calls with its own lock held, so nothing here waits for
@@ -24,8 +27,16 @@ type swim struct {
 	// addrs are the addresses of all peers at the time.
 	addrs   map[netip.Addr]bool
 	addrsAt time.Time
-	// letIn is when one was let in though all places are taken.
+	// letIn is when one was let in though all places are taken; fresh limits how many are of whom nothing is known.
 	letIn time.Time
+	fresh *rate.Limiter
+}
+
+func newSwim(l records.Limits) *swim {
+	return &swim{
+		peers: map[record.ID]*peer{}, limit: cmp.Or(l.MaxMembers, records.DefaultMaxMembers),
+		fresh: rate.NewLimiter(rate.Limit(cmp.Or(l.NewPerSecond, records.DefaultNewPerSecond)), cmp.Or(l.NewAtOnce, records.DefaultNewAtOnce)),
+	}
 }
 
 // peer is one of memberlist's members.
@@ -98,13 +109,27 @@ func (s *swim) gone(id record.ID, now time.Time) {
 // oneIn is how often a member without a record is let in while all places are taken.
 const oneIn = time.Second
 
-// admits says whether a member may be taken into memberlist's list. One that is known or that has a record here always may;
-// others while there is room, and then one a second for one of them that has been dead for longest: memberlist itself gives
-// up its dead about as fast. So whoever invents members can take the place of those alone, and memory stays bounded.
-func (s *swim) admits(id record.ID, hasRecord func(record.ID) bool, now time.Time) bool {
+// maxUnlisted is how many members that are not known are taken into memberlist's list while a roster says who counts: those that
+// it lists without a key and that have not told their name yet, and some others for people to see.
+const maxUnlisted = 128
+
+// admits says whether a member may be taken into memberlist's list. One that is there or is expected always may; others as fast
+// as a token bucket allows while there is room, and then one a second for one of them that has been dead for longest: memberlist
+// itself gives up its dead about as fast. So whoever invents members can take the place of those alone, and memory stays bounded.
+// Enrolled: there is a roster.
+func (s *swim) admits(id record.ID, expected func(record.ID) bool, enrolled bool, now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.peers[id] != nil || len(s.peers) < s.limit || hasRecord(id) {
+	if s.peers[id] != nil || expected(id) {
+		return true
+	}
+	if !s.fresh.AllowN(now, 1) {
+		return false
+	}
+	if enrolled && s.unexpected(expected) >= maxUnlisted {
+		return false
+	}
+	if len(s.peers) < s.limit {
 		return true
 	}
 	if now.Sub(s.letIn) < oneIn {
@@ -114,7 +139,7 @@ func (s *swim) admits(id record.ID, hasRecord func(record.ID) bool, now time.Tim
 	var longest record.ID
 	var since time.Time
 	for id, p := range s.peers {
-		if !p.alive && (since.IsZero() || p.since.Before(since)) && !hasRecord(id) {
+		if !p.alive && (since.IsZero() || p.since.Before(since)) && !expected(id) {
 			longest, since = id, p.since
 		}
 	}
@@ -123,6 +148,16 @@ func (s *swim) admits(id record.ID, hasRecord func(record.ID) bool, now time.Tim
 	}
 	delete(s.peers, longest)
 	return true
+}
+
+// unexpected counts those of whom nothing is known; mu is held.
+func (s *swim) unexpected(expected func(record.ID) bool) (n int) {
+	for id := range s.peers {
+		if !expected(id) {
+			n++
+		}
+	}
+	return n
 }
 
 // heardOf notes that a member was heard of; a zero round trip was not measured.

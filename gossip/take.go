@@ -99,6 +99,7 @@ func (n *Node) takeFrame(data []byte) {
 	}
 	n.counts.frames.WithLabelValues(f.Kind.String(), "received").Inc()
 	n.swim.sealed(f.From)
+	n.table.Seen(f.From)
 	switch f.Kind {
 	case wire.Vector:
 		err = n.sync.vector(f)

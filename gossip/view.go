@@ -50,6 +50,19 @@ type Member struct {
 	Elsewhere netip.AddrPort
 	// Complaints is how often it sent what no member should, since this run began.
 	Complaints int
+	// KnownSince is since when it is on this host's disk, by this host's clock at that time and in whole seconds: restarts do not
+	// change it, and forgetting ends it. Zero: nothing is kept of it. A rule that lets members raise what a host may do counts those
+	// that are Listed, ByHand, or known for long: anybody with the gossip key makes up others.
+	KnownSince time.Time
+	// Listed: a members file is in effect and lists it. ByHand: an operator trusted it on this host.
+	Listed, ByHand bool
+	// Seen: this host itself has had an answer from it, in this run or in an earlier one.
+	Seen bool
+	// Contested: it is trusted, and another member claims its name, so that what either says must permit nothing.
+	Contested bool
+	// Counts: of all members that claim one name, one counts for all of them (beside this host itself, one more of its name does).
+	// Those that a members file leaves out never do.
+	Counts bool
 	// Sections are its newest records by section. Nobody may change them.
 	Sections map[string]records.Section
 }
@@ -61,7 +74,7 @@ type View struct {
 	// Members are all, this host too, sorted by name, then by ID.
 	Members []Member
 	// Settled: this run has had the time and the contacts to learn what the others know, or there is nobody to learn from.
-	// What is missing before that proves nothing.
+	// What is missing before that proves nothing. While more new members come than are admitted in the time it is not.
 	Settled bool
 	// Encrypted: what is sent is encrypted; without keys only loopback is used.
 	Encrypted bool
@@ -107,7 +120,13 @@ func (n *Node) look(now time.Time) *View {
 	for id, p := range peers {
 		if id != v.Self && p.alive && p.addr.IsValid() {
 			// Its records have not come yet, or it was forgotten and still runs. One that is gone and has none is nobody.
-			v.Members = append(v.Members, n.member(records.Member{ID: id, Address: p.addr, Standing: n.table.Standing(id)}, p, true, now))
+			m := records.Member{ID: id, Address: p.addr, Standing: n.table.Standing(id)}
+			if m.Standing == records.Excluded {
+				m.Name, m.Key = n.table.Outsider(id)
+			} else {
+				m.Counts = true
+			}
+			v.Members = append(v.Members, n.member(m, p, true, now))
 		}
 	}
 	slices.SortFunc(v.Members, func(a, b Member) int { return cmp.Or(cmp.Compare(a.Name, b.Name), a.ID.Compare(b.ID)) })
@@ -120,6 +139,7 @@ func (n *Node) member(m records.Member, p peer, known bool, now time.Time) Membe
 	out := Member{
 		ID: m.ID, Name: m.Name, Address: m.Address, Key: m.Key, Standing: m.Standing, Self: m.ID == n.cfg.Identity.ID,
 		Since: p.since, LastHeard: p.heard, RTT: p.rtt, Sections: m.Sections, Complaints: n.blames.of(m.ID),
+		KnownSince: m.KnownSince, Listed: m.Listed, ByHand: m.ByHand, Seen: m.Seen, Contested: m.Contested, Counts: m.Counts,
 	}
 	if p.addr.IsValid() && p.alive {
 		out.Address = p.addr
@@ -147,7 +167,7 @@ func (n *Node) isSettled(now time.Time, alive, known int) bool {
 		// Somebody was to be joined and nobody has been met: there may be a fleet that is not seen.
 		return len(n.cfg.Join) == 0 || n.lonely.Load()
 	}
-	return now.Sub(n.started) >= n.timing.Settle && n.sync.settled(alive)
+	return now.Sub(n.started) >= n.timing.Settle && n.sync.settled(alive) && !n.table.Throttled(n.timing.Settle)
 }
 
 // Member finds a member by its ID.
@@ -157,4 +177,18 @@ func (v *View) Member(id record.ID) (Member, bool) {
 		return Member{}, false
 	}
 	return v.Members[i], true
+}
+
+// NeverSeen are the members that were kept before a moment and that this host has never had an answer from, neither now nor in an
+// earlier run: most likely somebody made them up. This host, those that live, those that a members file lists and those that were
+// trusted by hand are never among them.
+func (v *View) NeverSeen(before time.Time) []record.ID {
+	var ids []record.ID
+	for _, m := range v.Members {
+		if m.Self || m.Seen || m.Listed || m.ByHand || m.ID.IsZero() || m.State == StateAlive || m.KnownSince.IsZero() || m.KnownSince.After(before) {
+			continue
+		}
+		ids = append(ids, m.ID)
+	}
+	return ids
 }

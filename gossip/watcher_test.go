@@ -3,6 +3,7 @@ package gossip_test
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/daemonsetd/daemonsetd/gossip"
@@ -57,6 +58,15 @@ func (w *watcher) started(h *host) {
 func (w *watcher) forgot(h *host, id record.ID) {
 	for k := range h.seen {
 		if k.owner == id {
+			delete(h.seen, k)
+		}
+	}
+}
+
+// expelled takes out what a host dropped because its roster leaves it out.
+func (w *watcher) expelled(h *host, listed ...*host) {
+	for k := range h.seen {
+		if k.owner != h.id.ID && !slices.ContainsFunc(listed, func(o *host) bool { return o.id.ID == k.owner }) {
 			delete(h.seen, k)
 		}
 	}

@@ -36,7 +36,7 @@ func filled(b *testing.B, n int) *Table {
 	b.Helper()
 	verify := false
 	table := openWith(b, Config{
-		Cluster: cluster, Self: newHost(1 << 30).id,
+		Cluster: cluster, Self: newHost(1 << 30).id, Limits: Limits{NewAtOnce: DefaultMaxMembers},
 		Verify: func(r record.Record, cluster string) error {
 			if !verify {
 				return nil

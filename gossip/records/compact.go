@@ -60,6 +60,23 @@ func (t *Table) takeDirty(m marker) (b []byte, pins, more bool) {
 			b = recordFrame(e.received, e.encoded).append(b, m)
 		}
 	}
+	for id := range t.dirty.known {
+		if len(b) >= 2*batchSize {
+			return b, false, true
+		}
+		delete(t.dirty.known, id)
+		if k, ok := t.known[id]; ok {
+			b = knownFrame(id, k).append(b, m)
+		}
+	}
+	for name := range t.dirty.closed {
+		if len(b) >= 2*batchSize {
+			return b, true, true
+		}
+		delete(t.dirty.closed, name)
+		b = closedFrame(name, t.closed[name]).append(b, m)
+		pins = true
+	}
 	for name := range t.dirty.pins {
 		if len(b) >= 2*batchSize {
 			return b, true, true
@@ -77,8 +94,8 @@ func (t *Table) takeDirty(m marker) (b []byte, pins, more bool) {
 func (t *Table) liveSize() int64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	const pin, tombstone, rec = frameHead + 16 + 32, frameHead + 24, frameHead + 8
-	return int64(t.bytes + t.records*rec + len(t.pins.byID)*pin + len(t.tombstones)*tombstone)
+	const pin, tombstone, rec, one = frameHead + 16 + 32, frameHead + 24, frameHead + 8, frameHead + 25
+	return int64(t.bytes + t.records*rec + (len(t.pins.byID)+len(t.closed))*pin + len(t.tombstones)*tombstone + len(t.known)*one)
 }
 
 // writeAll writes all that is in memory. What changes meanwhile is dirty and follows later.
@@ -100,10 +117,16 @@ func (t *Table) takeRest() []frame {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.dirty.clear()
-	frames := make([]frame, 0, 1+len(t.tombstones)+len(t.pins.byID))
+	frames := make([]frame, 0, 1+len(t.tombstones)+len(t.known)+len(t.closed)+len(t.pins.byID))
 	frames = append(frames, clusterFrame(t.cluster))
 	for id, up := range t.tombstones {
 		frames = append(frames, tombstoneFrame(id, up))
+	}
+	for id, k := range t.known {
+		frames = append(frames, knownFrame(id, k))
+	}
+	for name := range t.closed {
+		frames = append(frames, closedFrame(name, true))
 	}
 	for id, name := range t.pins.byID {
 		frames = append(frames, pinFrame(name, id))

@@ -1,6 +1,7 @@
 package records
 
 import (
+	"cmp"
 	"crypto/ed25519"
 	"errors"
 	"fmt"
@@ -41,27 +42,36 @@ type Limits struct {
 	MaxSections int
 	// MaxBytes is how much all records together may have, as they are encoded. When it is reached, a member may still have
 	// MaxBytes/MaxMembers, or as much as it had before, so that nobody can take that from others; all together are never
-	// more than twice MaxBytes. 0: 160 MiB.
+	// more than twice MaxBytes. Members whose keys the roster has do not count. 0: 64 MiB.
 	MaxBytes int
+	// NewAtOnce is how many identities that the roster does not name are admitted at once, NewPerSecond how many in a second
+	// after that. Whoever has the gossip key can make up as many as it likes. 0: 2,048, and 16.
+	NewAtOnce, NewPerSecond int
+	// MaxHeld is how many members are kept under a name that is another one's. 0: 4.
+	MaxHeld int
+	// MaxClosed is how many names are remembered since two have claimed them; further claims are refused. 0: 4,096.
+	MaxClosed int
 }
 
 // Defaults of Limits.
 const (
-	DefaultMaxMembers  = 20_000
-	DefaultMaxSections = 8
-	DefaultMaxBytes    = 160 << 20
+	DefaultMaxMembers   = 20_000
+	DefaultMaxSections  = 8
+	DefaultMaxBytes     = 64 << 20
+	DefaultNewAtOnce    = 2048
+	DefaultNewPerSecond = 16
+	DefaultMaxHeld      = 4
+	DefaultMaxClosed    = 4096
 )
 
 func (l Limits) withDefaults() Limits {
-	if l.MaxMembers == 0 {
-		l.MaxMembers = DefaultMaxMembers
-	}
-	if l.MaxSections == 0 {
-		l.MaxSections = DefaultMaxSections
-	}
-	if l.MaxBytes == 0 {
-		l.MaxBytes = DefaultMaxBytes
-	}
+	l.MaxMembers = cmp.Or(l.MaxMembers, DefaultMaxMembers)
+	l.MaxSections = cmp.Or(l.MaxSections, DefaultMaxSections)
+	l.MaxBytes = cmp.Or(l.MaxBytes, DefaultMaxBytes)
+	l.NewAtOnce = cmp.Or(l.NewAtOnce, DefaultNewAtOnce)
+	l.NewPerSecond = cmp.Or(l.NewPerSecond, DefaultNewPerSecond)
+	l.MaxHeld = cmp.Or(l.MaxHeld, DefaultMaxHeld)
+	l.MaxClosed = cmp.Or(l.MaxClosed, DefaultMaxClosed)
 	return l
 }
 
@@ -74,7 +84,7 @@ func (c Config) validate() error {
 		return errors.New("open the member table: Self is not set: load the identity first")
 	case c.SelfKey != nil && record.IDOf(c.SelfKey) != c.Self:
 		return fmt.Errorf("open the member table: Self is %s, but SelfKey is the key of %s", c.Self, record.IDOf(c.SelfKey))
-	case c.Limits.MaxMembers < 0 || c.Limits.MaxSections < 0 || c.Limits.MaxBytes < 0:
+	case min(c.Limits.MaxMembers, c.Limits.MaxSections, c.Limits.MaxBytes, c.Limits.NewAtOnce, c.Limits.NewPerSecond, c.Limits.MaxHeld, c.Limits.MaxClosed) < 0:
 		return fmt.Errorf("open the member table: a limit is negative: %+v", c.Limits)
 	}
 	return nil

@@ -9,6 +9,8 @@ type dirty struct {
 	on      bool
 	records map[slot]struct{}
 	pins    map[string]struct{}
+	known   map[record.ID]struct{}
+	closed  map[string]struct{}
 }
 
 // slot is the place of one record.
@@ -18,7 +20,9 @@ type slot struct {
 }
 
 func newDirty(on bool) dirty {
-	return dirty{on: on, records: map[slot]struct{}{}, pins: map[string]struct{}{}}
+	return dirty{
+		on: on, records: map[slot]struct{}{}, pins: map[string]struct{}{}, known: map[record.ID]struct{}{}, closed: map[string]struct{}{},
+	}
 }
 
 func (d *dirty) addRecord(owner record.ID, section string) {
@@ -33,7 +37,21 @@ func (d *dirty) addPin(name string) {
 	}
 }
 
+func (d *dirty) addKnown(id record.ID) {
+	if d.on {
+		d.known[id] = struct{}{}
+	}
+}
+
+func (d *dirty) addClosed(name string) {
+	if d.on {
+		d.closed[name] = struct{}{}
+	}
+}
+
 func (d *dirty) clear() {
+	clear(d.known)
+	clear(d.closed)
 	clear(d.records)
 	clear(d.pins)
 }

@@ -14,7 +14,7 @@
 //
 // Therefore two tables that were offered the same records hold the same and give the same digests, in whatever order, how
 // often and through whom they came. Four things are outside of these laws, and each is local to its host on purpose: who was
-// forgotten, to whom a name is pinned while several members use it, what was refused because a limit was reached, and a
+// forgotten or excluded, to whom a name is pinned while several members use it, what was refused because a limit was reached, and a
 // record from more than ten years in the future of this host's clock, which is refused until the clock allows it.
 //
 // Own records that others show follow the same laws: where they are newer than what this host has (its disk was lost or
@@ -24,8 +24,12 @@
 //
 // A member says in its own record of section "member" (Profile) how it is called. The first member that is seen with a name
 // is pinned to it. Another one with the same name is Held: its records are kept and shown, marked as such, so that a consumer
-// can tell the operator and take no permission from them. The pin goes over to it when the pinned member is forgotten, when
-// Trust says so, or when the pinned member itself takes another name. A Roster can say more.
+// can tell the operator and take no permission from them. From then on the name is closed: when the pinned member is forgotten
+// nobody inherits it, and nobody gets it by coming first, until Trust says who is meant, or a Roster has a key for it. Only where
+// the pinned member itself takes another name, and a single other one claims the old name, that one gets it.
+//
+// With a Roster, whoever it does not list is excluded, and so is another key under a name that it lists with its key: nothing of
+// them is kept. New members that it does not name are admitted by a token bucket.
 //
 // # Disk
 //

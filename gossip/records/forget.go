@@ -19,11 +19,26 @@ func (t *Table) Forget(id record.ID) error {
 		if id == t.self {
 			return nil, errors.New("this host cannot forget itself: do it on the others")
 		}
-		t.forget(id, now)
-		return []frame{tombstoneFrame(id, t.tombstones[id])}, nil
+		return t.forget(id, now), nil
 	})
 	if err != nil {
 		return fmt.Errorf("forget member %s: %w", id, err)
+	}
+	return nil
+}
+
+// ForgetAll is Forget for many at once, with one write to the disk. This host itself is passed over.
+func (t *Table) ForgetAll(ids []record.ID) error {
+	err := t.change(func(now time.Time) (frames []frame, _ error) {
+		for _, id := range ids {
+			if id != t.self {
+				frames = append(frames, t.forget(id, now)...)
+			}
+		}
+		return frames, nil
+	})
+	if err != nil {
+		return fmt.Errorf("forget %d members: %w", len(ids), err)
 	}
 	return nil
 }
@@ -48,12 +63,20 @@ func (t *Table) locked(do func(now time.Time) ([]frame, error)) ([]frame, error)
 	return do(time.Now())
 }
 
-func (t *Table) forget(id record.ID, now time.Time) {
+// forget buries a member and gives the frames that say so.
+func (t *Table) forget(id record.ID, now time.Time) []frame {
+	name, pinned := t.pins.byID[id]
 	up := uint64(max(now.Unix(), 1))
 	if m := t.member(id); m != nil {
 		up = m.newest()
 	}
 	t.bury(id, up)
+	frames := []frame{tombstoneFrame(id, t.tombstones[id])}
+	if pinned && t.closed[name] {
+		// A claim may have come a moment ago: nobody may inherit after a crash either.
+		frames = append(frames, closedFrame(name, true))
+	}
+	return frames
 }
 
 // bury forgets a member up to a generation. What is newer stays: then it is a member again.
@@ -61,11 +84,13 @@ func (t *Table) bury(id record.ID, up uint64) {
 	t.tombstones[id] = max(t.tombstones[id], up)
 	if m := t.member(id); m != nil {
 		t.drop(m)
+		delete(t.known, id)
 		t.restoreNewer(m)
 	}
 	if name, ok := t.pins.byID[id]; ok && t.member(id) == nil {
 		t.unpin(name)
 	}
+	t.lose(id)
 }
 
 // restoreNewer takes those records of a member that was dropped which its tombstone does not cover.

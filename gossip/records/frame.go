@@ -35,6 +35,10 @@ const (
 	kindPin byte = 3
 	// kindTombstone has the 16 bytes of an id, and 8 bytes with the generation up to which it is forgotten.
 	kindTombstone byte = 4
+	// kindKnown has the 16 bytes of an id, 8 bytes with the unix time at which its first record came, and a byte of knownFlags.
+	kindKnown byte = 5
+	// kindClosed has a byte, 1 where the name after it is closed, and 0 where it is open again.
+	kindClosed byte = 6
 )
 
 type marker [markerSize]byte
@@ -57,6 +61,19 @@ func pinFrame(name string, id record.ID) frame {
 
 func tombstoneFrame(id record.ID, up uint64) frame {
 	return frame{kind: kindTombstone, head: id[:], tail: binary.LittleEndian.AppendUint64(nil, up)}
+}
+
+func knownFrame(id record.ID, k known) frame {
+	tail := binary.LittleEndian.AppendUint64(nil, uint64(k.since)) //nolint:gosec // a time
+	return frame{kind: kindKnown, head: id[:], tail: append(tail, byte(k.flags))}
+}
+
+func closedFrame(name string, closed bool) frame {
+	f := frame{kind: kindClosed, head: []byte{0}, tail: []byte(name)}
+	if closed {
+		f.head[0] = 1
+	}
+	return f
 }
 
 // append adds the frame to b.

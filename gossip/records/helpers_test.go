@@ -108,3 +108,11 @@ func standing(table *Table, id record.ID) Standing {
 
 // fixed is a time at which something was received.
 func fixed() time.Time { return time.Unix(1_700_000_000, 0) }
+
+// idsOf are the ids of hosts.
+func idsOf(hosts []host) (ids []record.ID) {
+	for _, h := range hosts {
+		ids = append(ids, h.id)
+	}
+	return ids
+}

@@ -104,7 +104,7 @@ func TestLimitsAndTheExpected(t *testing.T) {
 	offer(t, table, a.sign(t, "node", at(now(), 1), "x"), Full)
 	setRoster(t, table, listed(map[string]ed25519.PublicKey{"a": a.public}))
 	offer(t, table, a.sign(t, "node", at(now(), 1), "x"), Newer)
-	offer(t, table, b.sign(t, "node", at(now(), 1), "x"), Full)
+	offer(t, table, b.sign(t, "node", at(now(), 1), "x"), Outside)
 	offer(t, table, self.sign(t, "node", at(now()-9, 1), "x"), Own)
 	put(t, table, self.sign(t, "node", table.NextStamp("node"), "x"))
 }

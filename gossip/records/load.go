@@ -46,6 +46,21 @@ func (d *disk) loadOnly(cause error) {
 	_ = d.failed("open", logName, cause)
 }
 
+func (t *Table) setLoading(on bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.loading = on
+}
+
+// tidy drops what was read of identities of which nothing else was.
+func (t *Table) tidy() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for id := range t.known {
+		t.lose(id)
+	}
+}
+
 // loading is what is known while a file is read.
 type loading struct {
 	table *Table
@@ -56,7 +71,10 @@ type loading struct {
 
 func (d *disk) read(file logFile) *loading {
 	l := &loading{table: d.table}
+	d.table.setLoading(true)
 	l.state = readLog(file, l.visit)
+	d.table.setLoading(false)
+	d.table.tidy()
 	return l
 }
 
@@ -122,6 +140,10 @@ func (t *Table) restore(kind byte, payload []byte, sure bool) {
 		t.restorePin(payload)
 	case kindTombstone:
 		t.restoreTombstone(payload)
+	case kindKnown:
+		t.restoreKnown(payload)
+	case kindClosed:
+		t.restoreClosed(payload)
 	}
 }
 
@@ -154,6 +176,30 @@ func (t *Table) restorePin(payload []byte) {
 	if m := t.member(id); m == nil || m.profile.Name == "" || m.profile.Name == name {
 		t.pin(name, id)
 	}
+}
+
+// restoreKnown may come before the records and after them.
+func (t *Table) restoreKnown(payload []byte) {
+	const at = len(record.ID{})
+	if len(payload) != at+8+1 {
+		return
+	}
+	since := int64(binary.LittleEndian.Uint64(payload[at:])) //nolint:gosec // as it was written
+	if since <= 0 {
+		return
+	}
+	t.known[record.ID(payload)] = known{since: since, flags: knownFlags(payload[at+8])}
+}
+
+func (t *Table) restoreClosed(payload []byte) {
+	if len(payload) < 1 || checkName(string(payload[1:])) != nil {
+		return
+	}
+	if payload[0] == 1 {
+		t.closed[string(payload[1:])] = true
+		return
+	}
+	delete(t.closed, string(payload[1:]))
 }
 
 func (t *Table) restoreTombstone(payload []byte) {

@@ -17,8 +17,9 @@ type member struct {
 	// entries are sorted by section.
 	entries []entry
 	bytes   int
-	// standing is that of the last View.
-	standing Standing
+	// standing, contested and counts are those of the last View.
+	standing          Standing
+	contested, counts bool
 	// shown is what View hands out; nil when an entry has changed since.
 	shown map[string]Section
 }
@@ -79,6 +80,7 @@ func (t *Table) install(rec record.Record, now time.Time) {
 	t.bytes += grown
 	*e = entry{section: e.section, stamp: rec.Stamp, encoded: rec.Encoded, body: len(rec.Body), received: now}
 	m.shown = nil
+	t.remember(rec.Owner, now)
 	if rec.Section == SectionMember {
 		t.introduce(m, rec.Body)
 	}
@@ -116,6 +118,7 @@ func (t *Table) drop(m *member) {
 		b.hash ^= sum(m.id, m.entries[i].section, m.entries[i].stamp)
 	}
 	delete(b.members, m.id)
+	t.uncount(m.profile.Name)
 	t.order = slices.DeleteFunc(t.order, func(o *member) bool { return o == m })
 	t.records -= len(m.entries)
 	t.bytes -= m.bytes

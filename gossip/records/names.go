@@ -3,6 +3,7 @@ package records
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/daemonsetd/daemonsetd/gossip/record"
@@ -30,18 +31,94 @@ func (p pins) remove(name string) {
 
 // rename gives a member the name of its newest profile; the empty one is none, and then the pin stays.
 func (t *Table) rename(m *member, name string) {
+	t.uncount(m.profile.Name)
 	m.profile.Name = name
 	t.reshape = true
 	if name == "" {
 		return
 	}
+	t.named[name]++
 	if old, ok := t.pins.byID[m.id]; ok && old != name {
-		t.unpin(old)
+		t.release(old)
 	}
-	// This host knows who it is, whatever it was told before.
-	if _, taken := t.pins.byName[name]; !taken || m.id == t.self {
+	owner, taken := t.pins.byName[name]
+	switch {
+	case t.roster.names[m.id] == name:
+		t.settle(m.id, name)
+	case owner == m.id:
+	case m.id == t.self:
+		// This host knows who it is, whatever it was told before.
+		if taken {
+			t.close(name)
+		}
+		t.pin(name, m.id)
+	case taken:
+		t.close(name)
+	case !t.closed[name]:
 		t.pin(name, m.id)
 	}
+}
+
+// settle gives a name to whom the roster gives it.
+func (t *Table) settle(id record.ID, name string) {
+	t.reopen(name)
+	if t.pins.byName[name] != id {
+		t.pin(name, id)
+	}
+}
+
+// uncount notes that one member fewer has a name.
+func (t *Table) uncount(name string) {
+	if t.named[name]--; t.named[name] <= 0 {
+		delete(t.named, name)
+	}
+}
+
+// close notes that two have claimed a name at a time. Nobody gets it by coming first, or by staying, from now on: only an
+// operator can tell who is meant.
+func (t *Table) close(name string) {
+	// What is on disk says so itself, in the order in which it happened.
+	if t.loading || t.closed[name] {
+		return
+	}
+	t.closed[name] = true
+	t.dirty.addClosed(name)
+}
+
+// reopen takes close back.
+func (t *Table) reopen(name string) {
+	if t.closed[name] {
+		delete(t.closed, name)
+		t.dirty.addClosed(name)
+	}
+}
+
+// release takes a name from a member that has taken another one. Of several that claim the name nobody gets it; a single one does,
+// as it would if it came now.
+func (t *Table) release(name string) {
+	old := t.pins.byName[name]
+	t.unpin(name)
+	heirs := slices.DeleteFunc(t.claimants(name), func(m *member) bool { return m.id == old })
+	switch len(heirs) {
+	case 0:
+		t.reopen(name)
+	case 1:
+		t.reopen(name)
+		t.pin(name, heirs[0].id)
+	}
+}
+
+// claimants are the members that call themselves by a name.
+func (t *Table) claimants(name string) (out []*member) {
+	if t.named[name] == 0 {
+		return nil
+	}
+	for _, m := range t.order {
+		if m.profile.Name == name {
+			out = append(out, m)
+		}
+	}
+	return out
 }
 
 func (t *Table) pin(name string, id record.ID) {
@@ -51,21 +128,13 @@ func (t *Table) pin(name string, id record.ID) {
 	t.changed()
 }
 
-// unpin takes a name from its member. Where others use it too it goes to the one with the lowest id.
+// unpin takes a name from its member, and gives it to nobody.
 func (t *Table) unpin(name string) {
-	old := t.pins.byName[name]
+	id := t.pins.byName[name]
 	t.pins.remove(name)
+	t.lose(id)
 	t.reshape = true
 	t.changed()
-	var heir *member
-	for _, m := range t.order {
-		if m.profile.Name == name && m.id != old && (heir == nil || m.id.Compare(heir.id) < 0) {
-			heir = m
-		}
-	}
-	if heir != nil {
-		t.pin(name, heir.id)
-	}
 }
 
 // Trust pins the name of a member to it. The member to which it was pinned before is forgotten, as by Forget. It is how an operator says that a host with a new key is the one that it claims to be. It is local to
@@ -82,6 +151,9 @@ func (t *Table) Trust(id record.ID) error {
 
 func (t *Table) trust(id record.ID, now time.Time) ([]frame, error) {
 	m := t.member(id)
+	if o := t.outside[id]; m == nil && o.name != "" {
+		return nil, fmt.Errorf("the roster has no place for %q, or has another key for it: change it there", o.name)
+	}
 	if m == nil || m.profile.Name == "" {
 		return nil, fmt.Errorf("%w: nothing was heard of it, or not yet its name: dsctl members shows the ids that are known", ErrUnknown)
 	}
@@ -90,17 +162,24 @@ func (t *Table) trust(id record.ID, now time.Time) ([]frame, error) {
 		return nil, fmt.Errorf("the roster has another key for %q: change it there", name)
 	}
 	old, taken := t.pins.byName[name]
+	k := t.known[id]
+	k.flags |= knownByHand
 	if old == id {
-		return nil, nil
+		// Nobody else gets the name, but from now on it is an operator who says so.
+		t.setKnown(id, k)
+		return []frame{knownFrame(id, k)}, nil
 	}
 	if taken && old == t.self {
 		return nil, errors.New("it has this host's own name: change the name of one of them")
 	}
 	var frames []frame
 	if taken {
-		t.forget(old, now)
-		frames = append(frames, tombstoneFrame(old, t.tombstones[old]))
+		frames = append(frames, t.forget(old, now)...)
 	}
 	t.pin(name, id)
-	return append(frames, pinFrame(name, id)), nil
+	t.setKnown(id, k)
+	if len(t.claimants(name)) == 1 {
+		t.reopen(name)
+	}
+	return append(frames, pinFrame(name, id), knownFrame(id, k), closedFrame(name, t.closed[name])), nil
 }

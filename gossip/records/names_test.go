@@ -1,6 +1,7 @@
 package records
 
 import (
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"slices"
@@ -81,39 +82,161 @@ func TestTwoHostsWithOneName(t *testing.T) {
 	wantStanding(t, table, a, Trusted)
 }
 
-// With the pinned one forgotten, the name goes to the one that is there.
+// With the pinned one forgotten, the name is free again for the first who comes, if nobody else has claimed it before.
 func TestForgetFreesTheName(t *testing.T) {
 	table := openAs(t, newHost(9), "")
-	first, second, third := newHost(0), newHost(1), newHost(2)
+	first, second := newHost(0), newHost(1)
 	offer(t, table, first.profile(t, at(now(), 1), "web"), Newer)
 	if err := table.Forget(first.id); err != nil {
 		t.Fatal(err)
 	}
 	offer(t, table, second.profile(t, at(now(), 1), "web"), Newer)
 	wantStanding(t, table, second, Trusted)
-	offer(t, table, third.profile(t, at(now(), 1), "web"), Newer)
-	wantStanding(t, table, third, Held)
-	if err := table.Forget(second.id); err != nil {
-		t.Fatal(err)
-	}
-	wantStanding(t, table, third, Trusted)
 }
 
-// Of several that wait for a name the one with the lowest id gets it, whoever came first.
-func TestHeir(t *testing.T) {
-	hosts := []host{newHost(0), newHost(1), newHost(2), newHost(3)}
-	slices.SortFunc(hosts[1:], func(a, b host) int { return b.id.Compare(a.id) })
-	for range 2 {
-		table := openAs(t, newHost(9), "")
-		for _, h := range hosts {
-			offer(t, table, h.profile(t, at(now(), 1), "web"), Newer)
+// A name that two have claimed has no heir, whoever waits for it, whoever comes later, and across restarts: it is closed until
+// an operator says who is meant, by Trust or by a key in the roster.
+func TestFaultT4NoHeirs(t *testing.T) {
+	for name, roster := range map[string]*Roster{"without a roster": nil, "listed without a key": listed(map[string]ed25519.PublicKey{"web": nil, "db": nil})} {
+		t.Run(name, func(t *testing.T) {
+			dir, self := t.TempDir(), newHost(9)
+			hosts := []host{newHost(0), newHost(1), newHost(2), newHost(3)}
+			table := openAs(t, self, dir)
+			setRoster(t, table, roster)
+			for _, h := range hosts[:2] {
+				offer(t, table, h.profile(t, at(now(), 1), "web"), Newer)
+			}
+			mustForget(t, table, hosts[0])
+			wantStanding(t, table, hosts[1], Held)
+			// What an operator did is on disk without a Close.
+			table = openAs(t, self, dir)
+			setRoster(t, table, roster)
+			offer(t, table, hosts[1].profile(t, at(now(), 2), "web"), Newer)
+			offer(t, table, hosts[2].profile(t, at(now(), 1), "web"), Newer)
+			wantStanding(t, table, hosts[1], Held)
+			wantStanding(t, table, hosts[2], Held)
+			mustForget(t, table, hosts[1])
+			mustForget(t, table, hosts[2])
+			offer(t, table, hosts[3].profile(t, at(now(), 1), "web"), Newer)
+			wantStanding(t, table, hosts[3], Held)
+			mustClose(t, table)
+			table = openAs(t, self, dir)
+			setRoster(t, table, roster)
+			wantStanding(t, table, hosts[3], Held)
+			if err := table.Trust(hosts[3].id); err != nil {
+				t.Fatal(err)
+			}
+			wantStanding(t, table, hosts[3], Trusted)
+			// With a single one left that was trusted by hand the name is no longer closed.
+			mustForget(t, table, hosts[3])
+			offer(t, table, hosts[3].profile(t, at(now()+1, 1), "web"), Newer)
+			wantStanding(t, table, hosts[3], Trusted)
+			table = openAs(t, self, dir)
+			setRoster(t, table, roster)
+			offer(t, table, hosts[0].profile(t, at(now()+1, 1), "web"), Newer)
+			wantStanding(t, table, hosts[0], Trusted)
+		})
+	}
+}
+
+// A key in the roster opens a closed name for whom it belongs to, and nobody else.
+func TestFaultT4KeyInTheRoster(t *testing.T) {
+	table, a, b, c := openAs(t, newHost(9), ""), newHost(0), newHost(1), newHost(2)
+	for _, h := range []host{a, b} {
+		offer(t, table, h.profile(t, at(now(), 1), "web"), Newer)
+	}
+	mustForget(t, table, a)
+	wantStanding(t, table, b, Held)
+	setRoster(t, table, listed(map[string]ed25519.PublicKey{"web": b.public}))
+	wantStanding(t, table, b, Trusted)
+	offer(t, table, c.profile(t, at(now(), 1), "web"), Outside)
+	setRoster(t, table, nil)
+	wantStanding(t, table, b, Trusted)
+	offer(t, table, c.profile(t, at(now(), 1), "web"), Newer)
+	wantStanding(t, table, c, Held)
+}
+
+// A member that gives up a name that several others claim leaves it to none of them.
+func TestFaultT4SeveralClaimants(t *testing.T) {
+	table := openAs(t, newHost(9), "")
+	hosts := []host{newHost(0), newHost(1), newHost(2)}
+	for _, h := range hosts {
+		offer(t, table, h.profile(t, at(now(), 1), "web"), Newer)
+	}
+	offer(t, table, hosts[0].profile(t, at(now(), 2), "other"), Newer)
+	for _, h := range hosts[1:] {
+		wantStanding(t, table, h, Held)
+	}
+}
+
+// However many claim names that are others', few of them are kept under each, and only so many names can be closed.
+func TestFaultT3FewAreHeld(t *testing.T) {
+	table := limited(t, Limits{MaxClosed: 2})
+	for n := range 3 {
+		offer(t, table, newHost(n).profile(t, at(now(), 1), fmt.Sprint("host-", n)), Newer)
+	}
+	for n := range 10 {
+		want := Newer
+		if n >= DefaultMaxHeld {
+			want = Full
 		}
-		if err := table.Forget(hosts[0].id); err != nil {
-			t.Fatal(err)
+		offer(t, table, newHost(10+n).profile(t, at(now(), 1), "host-0"), want)
+	}
+	offer(t, table, newHost(20).profile(t, at(now(), 1), "host-1"), Newer)
+	offer(t, table, newHost(21).profile(t, at(now(), 1), "host-2"), Full)
+	// Nor by taking another name, or when the one to whom it belongs is gone.
+	offer(t, table, newHost(20).profile(t, at(now(), 2), "host-0"), Full)
+	mustForget(t, table, newHost(0))
+	offer(t, table, newHost(22).profile(t, at(now(), 1), "host-0"), Full)
+	mustForget(t, table, newHost(10))
+	offer(t, table, newHost(22).profile(t, at(now(), 1), "host-0"), Newer)
+	wantStanding(t, table, newHost(22), Held)
+}
+
+// Of all that claim a name one counts: the pinned one, which is then contested. Beside this host itself another one of its
+// name does, since this host is not among the others.
+func TestFaultT3OneCounts(t *testing.T) {
+	self, a, b, c, d := newHost(9), newHost(0), newHost(1), newHost(2), newHost(3)
+	table := openAs(t, self, "")
+	put(t, table, self.profile(t, table.NextStamp(SectionMember), "self"))
+	offer(t, table, a.profile(t, at(now(), 1), "web"), Newer)
+	want := func(ids ...string) {
+		t.Helper()
+		var got []string
+		for _, m := range table.View().Members {
+			if m.Counts {
+				got = append(got, fmt.Sprintf("%s contested=%v", m.Name, m.Contested))
+			}
 		}
-		lowest := slices.MinFunc(hosts[1:], func(a, b host) int { return a.id.Compare(b.id) })
-		wantStanding(t, table, lowest, Trusted)
-		slices.Reverse(hosts[1:])
+		if diff := cmp.Diff(ids, got); diff != "" {
+			t.Errorf("who counts (-want +got):\n%s", diff)
+		}
+	}
+	want("self contested=false", "web contested=false")
+	offer(t, table, b.profile(t, at(now(), 1), "web"), Newer)
+	offer(t, table, c.profile(t, at(now(), 1), "web"), Newer)
+	want("self contested=false", "web contested=true")
+	offer(t, table, d.profile(t, at(now(), 1), "self"), Newer)
+	self2 := "self contested=false"
+	if d.id.Compare(self.id) < 0 {
+		want(self2, "self contested=true", "web contested=true")
+	} else {
+		want("self contested=true", self2, "web contested=true")
+	}
+	mustForget(t, table, d)
+	mustForget(t, table, a)
+	want("self contested=false", "web contested=false") // one of those that are held
+	mustForget(t, table, b)
+	mustForget(t, table, c)
+	setRoster(t, table, listed(map[string]ed25519.PublicKey{"self": nil, "web": nil}))
+	offer(t, table, b.profile(t, at(now()+1, 1), "web"), Newer)
+	want("self contested=false", "web contested=true") // the name that is listed, which nobody has
+}
+
+func mustForget(t *testing.T, table *Table, h host) {
+	t.Helper()
+	if err := table.Forget(h.id); err != nil {
+		t.Fatal(err)
 	}
 }
 

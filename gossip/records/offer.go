@@ -31,13 +31,17 @@ const (
 	Malformed
 	// Future: its generation is more than ten years ahead of this host's clock. It was not verified.
 	Future
+	// Outside: there is a roster that leaves no place for its owner, or not under the name that it uses. It was not verified.
+	Outside
+	// TooFast: more new identities came than are admitted in the time. It was not verified, and may be kept later.
+	TooFast
 
 	outcomeCount
 )
 
 // String is the outcome in lower case, as a label of metrics.
 func (o Outcome) String() string {
-	names := [outcomeCount]string{"newer", "own", "duplicate", "older", "forgotten", "full", "forged", "malformed", "future"}
+	names := [outcomeCount]string{"newer", "own", "duplicate", "older", "forgotten", "full", "forged", "malformed", "future", "outside", "too-fast"}
 	if o >= outcomeCount {
 		return "outcome " + strconv.Itoa(int(o))
 	}
@@ -104,6 +108,9 @@ func (t *Table) merge(rec record.Record, now time.Time) Outcome {
 	if !o.Kept() {
 		return o
 	}
+	if t.member(rec.Owner) == nil && !t.free(rec) {
+		t.admission.AllowN(now, 1)
+	}
 	t.install(rec, now)
 	if o == Own {
 		t.raise(rec.Stamp)
@@ -132,28 +139,89 @@ func (t *Table) judge(rec record.Record, now time.Time) Outcome {
 		return Own
 	case rec.Stamp.Generation > uint64(max(now.Unix(), 0))+maxAhead:
 		return Future
-	case !t.fits(m, rec):
+	case t.excludesRecord(rec):
+		return Outside
+	case !t.fits(m, rec) || t.crowded(m, rec):
 		return Full
+	case m == nil && !t.free(rec) && t.admission.TokensAt(now) < 1:
+		t.refused = now
+		return TooFast
 	}
 	return Newer
+}
+
+// claimed is the name that a record gives its owner, if it is one that does.
+func claimed(rec record.Record) (name string, ok bool) {
+	if rec.Section != SectionMember || len(rec.Body) == 0 {
+		return "", false
+	}
+	p, err := DecodeProfile(rec.Body)
+	return p.Name, err == nil
+}
+
+// excludesRecord says whether the roster keeps a record out. Of a head, which has no body, only what it shows is known.
+func (t *Table) excludesRecord(rec record.Record) bool {
+	if len(t.roster.listed) == 0 || rec.Owner == t.self {
+		return false
+	}
+	name, ok := claimed(rec)
+	if !ok {
+		// A profile that is asked for may have a name that is listed without a key.
+		return t.excludes(rec.Owner, t.nameKnown(rec.Owner)) && (rec.Section != SectionMember || rec.Body != nil || !t.roster.open())
+	}
+	if !t.excludes(rec.Owner, name) {
+		return false
+	}
+	if t.member(rec.Owner) == nil {
+		t.outside.add(rec, name)
+	}
+	return true
+}
+
+// free says whether a new identity needs no admission: it is expected, or takes a name that the roster lists and nobody has.
+func (t *Table) free(rec record.Record) bool {
+	if t.expected(rec.Owner) || rec.Owner == t.self {
+		return true
+	}
+	name, ok := claimed(rec)
+	_, taken := t.pins.byName[name]
+	return ok && t.roster.listed[name] && !taken && !t.closed[name]
+}
+
+// crowded says whether a record would give its owner a name under which there are as many as may be, beside whom it belongs to.
+func (t *Table) crowded(m *member, rec record.Record) bool {
+	name, ok := claimed(rec)
+	if !ok || m != nil && m.profile.Name == name {
+		return false
+	}
+	owner, pinned := t.pins.byName[name]
+	if owner == rec.Owner || !pinned && !t.closed[name] {
+		return false
+	}
+	held := t.named[name]
+	if o := t.member(owner); pinned && o != nil && o.profile.Name == name {
+		held--
+	}
+	return held >= t.limits.MaxHeld || pinned && !t.closed[name] && len(t.closed) >= t.limits.MaxClosed
 }
 
 // fits says whether the limits allow the record.
 func (t *Table) fits(m *member, rec record.Record) bool {
 	if m == nil {
-		return (t.others() < t.limits.MaxMembers || t.expected(rec.Owner)) && t.fitsBytes(len(rec.Encoded), len(rec.Encoded))
+		return (t.others() < t.limits.MaxMembers || t.free(rec)) && t.fitsBytes(rec.Owner, len(rec.Encoded), len(rec.Encoded))
 	}
 	e := m.entry(rec.Section)
 	if e == nil {
-		return len(m.entries) < t.limits.MaxSections && t.fitsBytes(len(rec.Encoded), m.bytes+len(rec.Encoded))
+		return len(m.entries) < t.limits.MaxSections && t.fitsBytes(rec.Owner, len(rec.Encoded), m.bytes+len(rec.Encoded))
 	}
 	grown := len(rec.Encoded) - len(e.encoded)
-	return t.fitsBytes(grown, m.bytes+grown)
+	return t.fitsBytes(rec.Owner, grown, m.bytes+grown)
 }
 
 // fitsBytes says whether a member may grow by so many bytes to so many.
-func (t *Table) fitsBytes(grown, to int) bool {
-	return grown <= 0 || t.bytes+grown <= t.limits.MaxBytes || to <= t.limits.share()
+func (t *Table) fitsBytes(id record.ID, grown, to int) bool {
+	_, keyed := t.roster.names[id]
+	return keyed || grown <= 0 || t.bytes+grown <= t.limits.MaxBytes || to <= t.limits.share()
 }
 
 // others counts the members that have records, this host apart.

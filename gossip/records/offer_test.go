@@ -3,6 +3,7 @@ package records
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -54,7 +55,7 @@ func TestOfferVerifiesLast(t *testing.T) {
 		{"too many sections", h.sign(t, "third", at(g, 1), "x").Encoded, Full, 0},
 		{"too many members", newHost(2).sign(t, "node", at(g, 1), "x").Encoded, Full, 0},
 	}
-	want := map[Outcome]uint64{Own: 0}
+	want := map[Outcome]uint64{Own: 0, Outside: 0, TooFast: 0}
 	for _, s := range steps {
 		verified.Store(0)
 		rec, got := table.Offer(s.encoded)
@@ -155,7 +156,7 @@ func TestOutcomeString(t *testing.T) {
 	if len(seen) != int(outcomeCount) || seen[""] {
 		t.Errorf("got %v", seen)
 	}
-	if got := outcomeCount.String(); got != "outcome 9" {
+	if got := outcomeCount.String(); got != "outcome 11" {
 		t.Errorf("got %q", got)
 	}
 }
@@ -166,12 +167,16 @@ func TestConcurrently(t *testing.T) {
 	table := openAs(t, self, dir)
 	var wg sync.WaitGroup
 	for n := range 8 {
+		name := "host"
+		if n > DefaultMaxHeld {
+			name = fmt.Sprint("host-", n)
+		}
 		wg.Go(func() {
 			for v := range 20 {
 				for _, h := range []host{newHost(n), newHost((n + 1) % 8)} {
 					table.Offer(h.sign(t, "node", at(now()-1000, uint64(v)+1), "x").Encoded)
 				}
-				table.Offer(newHost(n).profile(t, at(now()-1000, uint64(v)+1), "host").Encoded)
+				table.Offer(newHost(n).profile(t, at(now()-1000, uint64(v)+1), name).Encoded)
 				table.View()
 				table.Heads(everything())
 				table.Digest()

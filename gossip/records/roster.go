@@ -1,9 +1,11 @@
 package records
 
 import (
+	"cmp"
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/daemonsetd/daemonsetd/gossip/record"
@@ -106,9 +108,19 @@ func (t *Table) enroll(next roster, now time.Time) ([]frame, error) {
 	for id := range next.forgotten {
 		_, pinned := t.pins.byID[id]
 		if t.member(id) != nil || pinned {
-			t.forget(id, now)
-			frames = append(frames, tombstoneFrame(id, t.tombstones[id]))
+			frames = append(frames, t.forget(id, now)...)
 		}
+	}
+	for _, m := range t.order {
+		if name := t.roster.names[m.id]; name != "" && m.profile.Name == name {
+			t.settle(m.id, name)
+			t.disk.wake()
+		}
+	}
+	if t.expel() > 0 {
+		// What is left of them on disk goes with the next write.
+		t.disk.stale = true
+		t.disk.wake()
 	}
 	t.reshape = true
 	t.changed()
@@ -122,6 +134,56 @@ func (t *Table) expected(id record.ID) bool {
 	return listed || pinned
 }
 
+// expel drops whoever the roster excludes, with the pins: neither memory nor the disk is for those that do not count. It says how
+// many they were. When the roster lets them in again they tell everything anew.
+func (t *Table) expel() (dropped int) {
+	clear(t.outside)
+	if len(t.roster.listed) == 0 {
+		return 0
+	}
+	for _, m := range slices.Clone(t.order) {
+		if m.id == t.self || !t.excludes(m.id, t.nameKnown(m.id)) {
+			continue
+		}
+		t.outside.add(record.Record{Owner: m.id, Key: m.key[:]}, m.profile.Name)
+		t.drop(m)
+		dropped++
+	}
+	for id, name := range t.pins.byID {
+		if id != t.self && t.excludes(id, name) {
+			t.pins.remove(name)
+			dropped++
+		}
+	}
+	for id := range t.known {
+		t.lose(id)
+	}
+	return dropped
+}
+
+// open says whether a name is listed for which there is no key.
+func (r roster) open() bool { return len(r.keys) < len(r.listed) }
+
+// nameKnown is the name of a member, or the one that was pinned to it.
+func (t *Table) nameKnown(id record.ID) string {
+	if m := t.member(id); m != nil && m.profile.Name != "" {
+		return m.profile.Name
+	}
+	return t.pins.byID[id]
+}
+
+// excludes says whether the roster leaves no place for a member that calls itself by a name; empty: it has not told one.
+func (t *Table) excludes(id record.ID, name string) bool {
+	if len(t.roster.listed) == 0 || id == t.self {
+		return false
+	}
+	if _, keyed := t.roster.names[id]; keyed {
+		return false
+	}
+	_, another := t.roster.keys[name]
+	return another || !t.roster.listed[name]
+}
+
 // stand says how far a member that uses a name is trusted. See Standing for the rules.
 func (t *Table) stand(id record.ID, name string) Standing {
 	if len(t.roster.listed) == 0 {
@@ -133,13 +195,14 @@ func (t *Table) stand(id record.ID, name string) Standing {
 		}
 		return Held
 	}
-	if _, other := t.roster.keys[name]; other {
-		return Held
+	known := cmp.Or(name, t.pins.byID[id])
+	switch _, another := t.roster.keys[known]; {
+	case id == t.self && another:
+		return Held // another host's key is listed under this one's name: it is for the operator to see
+	case another || !t.roster.listed[known]:
+		return Excluded
 	}
-	if t.roster.listed[name] {
-		return t.standByPin(id, name)
-	}
-	return Excluded
+	return t.standByPin(id, name)
 }
 
 func (t *Table) standByPin(id record.ID, name string) Standing {

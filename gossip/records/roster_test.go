@@ -38,10 +38,10 @@ func TestRosterStanding(t *testing.T) {
 	}{
 		{"no roster", nil, [2]string{"x", "y"}, []string{"x/trusted", "y/trusted"}},
 		{"both with keys", map[string]ed25519.PublicKey{"x": a.public, "y": b.public}, [2]string{"x", "y"}, []string{"x/trusted", "y/trusted"}},
-		{"one is not listed", map[string]ed25519.PublicKey{"x": a.public}, [2]string{"x", "y"}, []string{"x/trusted", "y/excluded"}},
-		{"one is not listed, without keys", map[string]ed25519.PublicKey{"x": nil}, [2]string{"x", "y"}, []string{"x/trusted", "y/excluded"}},
-		{"another key", map[string]ed25519.PublicKey{"x": b.public}, [2]string{"x", ""}, []string{"x/trusted", "x/held"}},
-		{"the listed one came second", map[string]ed25519.PublicKey{"x": b.public}, [2]string{"x", "x"}, []string{"x/trusted", "x/held"}},
+		{"one is not listed", map[string]ed25519.PublicKey{"x": a.public}, [2]string{"x", "y"}, []string{"x/trusted"}},
+		{"one is not listed, without keys", map[string]ed25519.PublicKey{"x": nil}, [2]string{"x", "y"}, []string{"x/trusted"}},
+		{"another key", map[string]ed25519.PublicKey{"x": b.public}, [2]string{"x", ""}, []string{"x/trusted"}},
+		{"the listed one came second", map[string]ed25519.PublicKey{"x": b.public}, [2]string{"x", "x"}, []string{"x/trusted"}},
 		{"without a key the first one has it", map[string]ed25519.PublicKey{"x": nil}, [2]string{"x", "x"}, []string{"x/trusted", "x/held"}},
 		{"a listed key under another name", map[string]ed25519.PublicKey{"x": a.public, "y": nil}, [2]string{"y", ""}, []string{"y/held"}},
 		{"a listed key under another's name", map[string]ed25519.PublicKey{"x": a.public, "y": b.public}, [2]string{"y", "y"}, []string{"y/held", "y/trusted"}},
@@ -56,7 +56,8 @@ func TestRosterStanding(t *testing.T) {
 				}
 				for i, h := range []host{a, b} {
 					if test.says[i] != "" {
-						offer(t, table, h.profile(t, at(now(), 1), test.says[i]), Newer)
+						// How many are kept shows in the view.
+						table.Offer(h.profile(t, at(now(), 1), test.says[i]).Encoded)
 					}
 				}
 				if late {
@@ -134,11 +135,79 @@ func TestTrustAgainstTheRoster(t *testing.T) {
 	a, b := newHost(0), newHost(1)
 	table := openAs(t, newHost(9), "")
 	setRoster(t, table, listed(map[string]ed25519.PublicKey{"x": a.public}))
-	offer(t, table, b.profile(t, at(now(), 1), "x"), Newer)
+	offer(t, table, b.profile(t, at(now(), 1), "x"), Outside)
 	if err := table.Trust(b.id); err == nil || !strings.Contains(err.Error(), "roster") {
 		t.Errorf("got %v", err)
 	}
-	wantStanding(t, table, b, Held)
+	wantStanding(t, table, b, "")
+}
+
+// Whoever is excluded is neither kept nor on disk: not another key under a name that has one, nor an unlisted name, nor whoever has
+// not told a name; nor those that were there before the roster was. A few are remembered for people to see.
+func TestFaultT5ExcludedAreNotKept(t *testing.T) {
+	dir, self, a, b := t.TempDir(), newHost(9), newHost(0), newHost(1)
+	table := openAs(t, self, dir)
+	const crowd = 500
+	for n := range crowd {
+		offer(t, table, newHost(100+n).profile(t, at(now(), 1), fmt.Sprint("made-up-", n)), Newer)
+		offer(t, table, newHost(100+n).sign(t, "node", at(now(), 1), strings.Repeat("x", 4000)), Newer)
+	}
+	offer(t, table, a.profile(t, at(now(), 1), "a"), Newer)
+	offer(t, table, a.sign(t, "node", at(now(), 1), "x"), Newer)
+	if err := table.disk.lockedFlush(); err != nil {
+		t.Fatal(err)
+	}
+	if got := table.Stats().LogBytes; got < crowd*4000 {
+		t.Fatalf("the log has %d bytes: this shows nothing", got)
+	}
+	roster := listed(map[string]ed25519.PublicKey{"a": a.public, "b": nil, "self": nil})
+	setRoster(t, table, roster)
+	for n := range 2 * crowd {
+		h := newHost(100 + n)
+		offer(t, table, h.profile(t, at(now()+1, 1), "a"), Outside)
+		offer(t, table, h.profile(t, at(now()+1, 1), fmt.Sprint("made-up-", n)), Outside)
+		offer(t, table, h.sign(t, "node", at(now()+1, 1), "x"), Outside)
+		if table.Takes(Head{ID: h.id, Section: "node", Stamp: at(now()+1, 1)}) {
+			t.Fatal("it would be asked for")
+		}
+	}
+	offer(t, table, b.sign(t, "node", at(now(), 1), "before its name"), Outside)
+	offer(t, table, b.profile(t, at(now(), 1), "b"), Newer)
+	offer(t, table, b.sign(t, "node", at(now(), 1), "x"), Newer)
+	wantStanding(t, table, a, Trusted)
+	wantStanding(t, table, b, Trusted)
+	if err := table.disk.lockedFlush(); err != nil {
+		t.Fatal(err)
+	}
+	if got := table.Stats(); got.Members != 2 || got.Records != 4 || got.LogBytes > 4096 {
+		t.Errorf("kept: %+v", got)
+	}
+	if got := len(table.View().Members); got != 3 { // and this host's name, of which there is no record yet
+		t.Errorf("%d members are shown: %v", got, stands(table))
+	}
+	if got := len(table.outside); got == 0 || got > maxOutside {
+		t.Errorf("%d are remembered, want 1 to %d", got, maxOutside)
+	}
+	mustClose(t, table)
+	table = openAs(t, self, dir)
+	if got := table.Stats(); got.Members != 2 || len(table.pins.byID) != 2 || len(table.known) != 2 {
+		t.Errorf("on disk: %+v, %d pins, %d known", got, len(table.pins.byID), len(table.known))
+	}
+}
+
+// A roster with a key under every name: nothing of anybody else is asked for, whatever its section.
+func TestFaultT5NothingIsAskedFor(t *testing.T) {
+	a, b := newHost(0), newHost(1)
+	table := openAs(t, newHost(9), "")
+	setRoster(t, table, listed(map[string]ed25519.PublicKey{"a": a.public}))
+	for section, h := range map[string]host{SectionMember: b, "node": b} {
+		if table.Takes(Head{ID: h.id, Section: section, Stamp: at(now(), 1)}) {
+			t.Errorf("section %s of one that is excluded would be asked for", section)
+		}
+		if !table.Takes(Head{ID: a.id, Section: section, Stamp: at(now(), 1)}) {
+			t.Errorf("section %s of one that is listed would not be asked for", section)
+		}
+	}
 }
 
 func TestRosterForgotten(t *testing.T) {

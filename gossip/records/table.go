@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	"golang.org/x/time/rate"
 
 	"github.com/daemonsetd/daemonsetd/gossip/record"
 )
@@ -46,6 +47,17 @@ type Table struct {
 	records int
 	bytes   int
 	pins    pins
+	// named is how many members call themselves by each name, closed are the names that nobody gets by coming first, since two
+	// have claimed them at a time.
+	named  map[string]int
+	closed map[string]bool
+	// known is what is remembered of every identity that has a record or a pin.
+	known map[record.ID]known
+	// outside are some of those that the roster excludes, for people to see; nothing else is kept of them.
+	outside outside
+	// admission limits how many new identities are taken; refused is when it last refused one.
+	admission *rate.Limiter
+	refused   time.Time
 	// sections holds one string of each of the usual names of sections, instead of one in every record.
 	sections map[string]string
 	// tombstones: up to which generation a member is forgotten, for ever.
@@ -54,6 +66,8 @@ type Table struct {
 	// generation is that of the next own record.
 	generation uint64
 	dirty      dirty
+	// loading: the file is being read.
+	loading bool
 }
 
 // Open makes the table from what is on disk. Only a wrong Config is an error: when the disk cannot be read or written, the
@@ -69,7 +83,9 @@ func open(c Config, sys system) *Table {
 	t := &Table{
 		cluster: c.Cluster, self: c.Self, limits: c.Limits.withDefaults(), log: c.Logger, verify: c.Verify, keep: c.Keep,
 		pins: newPins(), roster: noRoster(), sections: map[string]string{}, tombstones: map[record.ID]uint64{},
+		named: map[string]int{}, closed: map[string]bool{}, known: map[record.ID]known{}, outside: outside{},
 	}
+	t.admission = rate.NewLimiter(rate.Limit(t.limits.NewPerSecond), t.limits.NewAtOnce)
 	if t.verify == nil {
 		t.verify = record.Record.Verify
 	}

@@ -7,6 +7,9 @@ package fleetsim
 
 import (
 	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	crand "crypto/rand"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -29,6 +32,7 @@ import (
 	"github.com/daemonsetd/daemonsetd/agent/config"
 	"github.com/daemonsetd/daemonsetd/agent/systemd"
 	"github.com/daemonsetd/daemonsetd/gossip"
+	"github.com/daemonsetd/daemonsetd/gossip/identity"
 	"github.com/daemonsetd/daemonsetd/gossip/memnet"
 	"github.com/daemonsetd/daemonsetd/gossip/record"
 	"github.com/daemonsetd/daemonsetd/internal/base/logfield"
@@ -49,6 +53,8 @@ type Config struct {
 	Scan time.Duration
 	// RunningAge is kubeletsim.Options.RunningAge.
 	RunningAge time.Duration
+	// MembersFile: every host has a members file that lists all of them with their keys.
+	MembersFile bool
 	// Log gets what the agents log; nil: nobody does.
 	Log io.Writer
 }
@@ -129,7 +135,48 @@ func New(t testing.TB, cfg Config) *Fleet {
 	for i := range cfg.Hosts {
 		f.Hosts = append(f.Hosts, f.host(i))
 	}
+	if cfg.MembersFile {
+		f.enroll()
+	}
 	return f
+}
+
+// enroll gives every host its key, and a members file with the keys of all.
+func (f *Fleet) enroll() {
+	f.t.Helper()
+	text := "members:\n"
+	for _, h := range f.Hosts {
+		dir := filepath.Join(h.dir, "state", "gossip")
+		f.must(os.MkdirAll(dir, 0o700))
+		id, err := identity.Load(dir)
+		f.must(err)
+		text += fmt.Sprintf("- {name: %s, key: %s}\n", h.Name, api.MemberKey(id.Public()))
+	}
+	for _, h := range f.Hosts {
+		h.cfg.MembersFile = filepath.Join(h.dir, "members.yaml")
+		f.must(os.WriteFile(h.cfg.MembersFile, []byte(text), 0o600))
+	}
+}
+
+// gossipKey is the key of all hosts.
+const gossipKey = "0123456789abcdefghijklmnopqrstuv"
+
+// Inject sends a host one of gossip's frames in a packet, as somebody does who has the gossip key and is no member.
+func (f *Fleet) Inject(from *memnet.Transport, to *Host, frame []byte) {
+	f.t.Helper()
+	label := to.cfg.Cluster
+	block, err := aes.NewCipher([]byte(gossipKey))
+	f.must(err)
+	aead, err := cipher.NewGCM(block)
+	f.must(err)
+	packet := append([]byte{244, byte(len(label))}, label...) // memberlist's label, then its encryption of version 1
+	nonce := make([]byte, 13)
+	nonce[0] = 1
+	_, _ = crand.Read(nonce[1:])
+	packet = append(packet, nonce...)
+	packet = aead.Seal(packet, nonce[1:], append([]byte{8}, frame...), []byte(label)) // 8: a user message
+	_, err = from.WriteTo(packet, to.Addr.String())
+	f.must(err)
 }
 
 // memoryDir is a directory in memory, where there is one.
@@ -160,7 +207,7 @@ func (f *Fleet) host(i int) *Host {
 	for _, d := range []string{"specs.d", "manifests", "state", "run"} {
 		f.must(os.MkdirAll(filepath.Join(h.dir, d), 0o755)) //nolint:gosec // a test's directory
 	}
-	key := base64.StdEncoding.EncodeToString([]byte("0123456789abcdefghijklmnopqrstuv"))
+	key := base64.StdEncoding.EncodeToString([]byte(gossipKey))
 	f.must(os.WriteFile(filepath.Join(h.dir, "gossip.key"), []byte(key+"\n"), 0o600))
 	var err error
 	h.Kubelet, err = kubeletsim.New(kubeletsim.Options{
