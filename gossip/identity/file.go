@@ -4,11 +4,12 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"syscall"
+
+	"github.com/daemonsetd/daemonsetd/internal/base/atomicfile"
+	"github.com/daemonsetd/daemonsetd/internal/base/files"
 )
 
 // Errors of Load, for errors.Is.
@@ -52,33 +53,23 @@ func read(path string) (Identity, error) {
 
 // readFile reads a regular file that nobody else can read or write.
 func readFile(path string) ([]byte, error) {
-	// Without O_NONBLOCK the open of a pipe would wait for a writer.
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
+	data, _, err := files.ReadWith(path, files.ReadOptions{
+		Limit: maxFile, Check: func(st fs.FileInfo) error { return checkFile(path, st) },
+	})
+	if e, ok := errors.AsType[*files.IrregularError](err); ok {
+		return nil, fmt.Errorf("%w: %q is not a regular file but %s: move it away", ErrDamaged, path, e.Mode.Type())
+	}
+	if _, ok := errors.AsType[*fs.PathError](err); ok {
 		return nil, fmt.Errorf("identity key: %w: make it readable for the agent, or put a copy of it back", err)
 	}
-	defer f.Close()
-	st, err := f.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("identity key: %w", err)
-	}
-	if err := checkFile(path, st); err != nil {
-		return nil, err
-	}
-	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err != nil {
-		return nil, fmt.Errorf("identity key: %w", err)
-	}
-	return data, nil
+	return data, err
 }
 
 func checkFile(path string, st fs.FileInfo) error {
 	switch {
-	case !st.Mode().IsRegular():
-		return fmt.Errorf("%w: %q is not a regular file but %s: move it away", ErrDamaged, path, st.Mode().Type())
 	case st.Mode().Perm()&0o077 != 0:
-		return fmt.Errorf("%w: %q has mode %04o, want 0600: run chmod 0600 on it; if somebody may have read it, move it away, and this host becomes a new member",
-			ErrExposed, path, st.Mode().Perm())
+		return fmt.Errorf("%w: %q has mode %04o, want 0600: run chmod 0600 on it; if somebody may have read it, move it away, "+
+			"and this host becomes a new member", ErrExposed, path, st.Mode().Perm())
 	case st.Size() > maxFile:
 		return fmt.Errorf("%w: %q has %d bytes, want at most %d: put a copy of the key back", ErrDamaged, path, st.Size(), maxFile)
 	}
@@ -90,7 +81,7 @@ func create(dir, path string) (Identity, error) {
 	if err != nil {
 		return Identity{}, err
 	}
-	err = system().place(dir, path, format(identity))
+	err = atomicfile.Create(path, format(identity), 0o600)
 	if errors.Is(err, fs.ErrExist) {
 		// Somebody was faster, and may not have come to the directory's fsync yet.
 		return adopt(dir, path)
@@ -103,7 +94,7 @@ func create(dir, path string) (Identity, error) {
 
 // adopt reads a key that another one has just made.
 func adopt(dir, path string) (Identity, error) {
-	if err := syncDir(dir); err != nil {
+	if err := atomicfile.SyncDir(dir); err != nil {
 		return Identity{}, fmt.Errorf("identity key %q: %w", path, err)
 	}
 	return read(path)

@@ -167,83 +167,12 @@ func TestLoadAtOnce(t *testing.T) {
 	}
 }
 
-// TestFailingStep stops the making of the file at each step. Afterwards there is no file, or the whole one, and nothing else.
-func TestFailingStep(t *testing.T) {
-	full := syscall.ENOSPC
-	fails := func(string, string) error { return full }
-	tests := map[string]struct {
-		fail func(*steps)
-		want []string
-	}{
-		"write": {func(s *steps) {
-			s.write = func(f *os.File, data []byte) error { _, _ = f.Write(data[:10]); return full }
-		}, nil},
-		"fsync":                  {func(s *steps) { s.sync = func(*os.File) error { return full } }, nil},
-		"link and rename":        {func(s *steps) { s.link, s.rename = fails, fails }, nil},
-		"fsync of the directory": {func(s *steps) { s.syncDir = func(string) error { return full } }, []string{FileName}},
-	}
-	for name, tt := range tests {
-		t.Run(name, func(t *testing.T) {
-			dir := t.TempDir()
-			s := system()
-			tt.fail(&s)
-			if err := s.place(dir, filepath.Join(dir, FileName), format(generate(t, 1))); !errors.Is(err, full) {
-				t.Errorf("got %v, want %v", err, full)
-			}
-			if diff := cmp.Diff(tt.want, names(t, dir)); diff != "" {
-				t.Errorf("directory (-want +got):\n%s", diff)
-			}
-			// The next start finds it, or makes another.
-			load(t, dir)
-		})
-	}
-}
-
-// TestWithoutLinks: a file system that knows no hard links gets the file by rename.
-func TestWithoutLinks(t *testing.T) {
-	dir := t.TempDir()
-	s := system()
-	s.link = func(string, string) error { return syscall.EPERM }
-	want := generate(t, 1)
-	if err := s.place(dir, filepath.Join(dir, FileName), format(want)); err != nil {
-		t.Fatal(err)
-	}
-	if got := load(t, dir); got.ID != want.ID || got.Created {
-		t.Errorf("got %v, want %v", got, want)
-	}
-	if diff := cmp.Diff([]string{FileName}, names(t, dir)); diff != "" {
-		t.Errorf("directory (-want +got):\n%s", diff)
-	}
-}
-
-// TestPlaceKeepsWhatIsThere: a key is never replaced.
-func TestPlaceKeepsWhatIsThere(t *testing.T) {
+// TestCreateKeepsWhatIsThere: a key is never replaced.
+func TestCreateKeepsWhatIsThere(t *testing.T) {
 	dir := t.TempDir()
 	want := load(t, dir)
-	if err := system().place(dir, filepath.Join(dir, FileName), format(generate(t, 1))); !errors.Is(err, fs.ErrExist) {
-		t.Errorf("got %v, want %v", err, fs.ErrExist)
-	}
-	if got := load(t, dir); got.ID != want.ID {
-		t.Errorf("got %v, want %v", got, want)
-	}
-}
-
-// TestOrder: bytes that have a name before they are on disk may be lost to a power cut.
-func TestOrder(t *testing.T) {
-	var got []string
-	real := system()
-	s := steps{
-		write:   func(f *os.File, data []byte) error { got = append(got, "write"); return real.write(f, data) },
-		sync:    func(f *os.File) error { got = append(got, "sync"); return real.sync(f) },
-		link:    func(from, to string) error { got = append(got, "link"); return real.link(from, to) },
-		rename:  func(from, to string) error { got = append(got, "rename"); return real.rename(from, to) },
-		syncDir: func(dir string) error { got = append(got, "syncDir"); return real.syncDir(dir) },
-	}
-	dir := t.TempDir()
-	if err := s.place(dir, filepath.Join(dir, FileName), format(generate(t, 1))); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff([]string{"write", "sync", "link", "syncDir"}, got); diff != "" {
-		t.Errorf("steps (-want +got):\n%s", diff)
+	got, err := create(dir, filepath.Join(dir, FileName))
+	if err != nil || got.ID != want.ID || got.Created {
+		t.Errorf("got %v, %v, want the key that is there, %v", got, err, want)
 	}
 }

@@ -63,13 +63,15 @@ func RemoveTemps(dir string) error {
 	return errors.Join(errs...)
 }
 
-// IsTemp says whether a base name is one that TempName makes, or that os.CreateTemp made for former versions, which
-// took digits. It is strict, as what it knows is removed: others may have files that are hidden and temporary too.
+// IsTemp says whether a base name is one that TempName makes, or that former versions made, which had other prefixes for
+// keys and the digits of os.CreateTemp. It is strict, as what it knows is removed: others have hidden temporary files too.
 func IsTemp(name string) bool {
-	random, ok := strings.CutPrefix(name, tempPrefix)
-	if !ok {
-		// Keys of members were written so.
-		random, ok = strings.CutPrefix(name, ".identity-")
+	var random string
+	ok := false
+	for _, prefix := range []string{tempPrefix, ".identity-", ".gossip-key-"} {
+		if !ok {
+			random, ok = strings.CutPrefix(name, prefix)
+		}
 	}
 	random, suffix := strings.CutSuffix(random, tempSuffix)
 	if !ok || !suffix || random == "" {

@@ -1,6 +1,7 @@
 package atomicfile
 
 import (
+	"crypto/rand"
 	"errors"
 	"io/fs"
 	"os"
@@ -174,7 +175,7 @@ func TestOrder(t *testing.T) {
 func TestRemoveTemps(t *testing.T) {
 	dir := t.TempDir()
 	for _, name := range []string{
-		TempName(), ".daemonsetd-3141592653.tmp", ".identity-271828.tmp", // ours
+		TempName(), ".daemonsetd-3141592653.tmp", ".identity-271828.tmp", ".gossip-key-" + rand.Text() + ".tmp", // ours
 		".daemonsetd-ABC", ".other.tmp", "daemonsetd-a.tmp", "a.yaml", // not ours
 		".daemonsetd-ABC.tmp", ".daemonsetd-.tmp", ".daemonsetd-31415926535.tmp", ".daemonsetd-3a.tmp", ".identity-key.tmp",
 	} {
@@ -293,6 +294,22 @@ func TestCreateFailingStep(t *testing.T) {
 				t.Error("the file is not whole")
 			}
 		})
+	}
+}
+
+func TestCreateOrder(t *testing.T) {
+	var got []string
+	s := system()
+	real := s
+	s.write = func(f *os.File, data []byte) error { got = append(got, "write"); return real.write(f, data) }
+	s.sync = func(f *os.File) error { got = append(got, "sync"); return real.sync(f) }
+	s.link = func(from, to string) error { got = append(got, "link"); return real.link(from, to) }
+	s.syncDir = func(dir string) error { got = append(got, "syncDir"); return real.syncDir(dir) }
+	if err := s.create(filepath.Join(t.TempDir(), "f"), []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"write", "sync", "link", "syncDir"}, got); diff != "" {
+		t.Errorf("steps (-want +got):\n%s", diff)
 	}
 }
 

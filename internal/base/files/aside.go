@@ -36,6 +36,18 @@ func CopyAside(path string, data []byte, now time.Time) (string, error) {
 	return setAside(path, now, func(aside string) error { return atomicfile.Create(aside, data, 0o600) })
 }
 
+// LinkAside is CopyAside for a file that may be large: it gets a second name. On a file system that knows no links it has
+// only the new one afterwards.
+func LinkAside(path string, now time.Time) (string, error) {
+	return setAside(path, now, func(aside string) error {
+		err := os.Link(path, aside)
+		if err == nil || errors.Is(err, fs.ErrExist) || errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		return renameNew(path, aside)
+	})
+}
+
 func setAside(path string, now time.Time, place func(aside string) error) (string, error) {
 	at := now.Unix()
 	before, err := versions(path)

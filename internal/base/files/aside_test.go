@@ -39,8 +39,14 @@ func TestSetAside(t *testing.T) {
 	if aside, err = CopyAside(path, []byte("stays"), now); err != nil || aside != path+".bad-1700000002" {
 		t.Errorf("got %q, %v", aside, err)
 	}
-	if data, err := os.ReadFile(path); string(data) != "stays" || err != nil {
-		t.Errorf("%q, %v", data, err)
+	linked, err := LinkAside(path, now)
+	if err != nil || linked != path+".bad-1700000003" {
+		t.Errorf("got %q, %v", linked, err)
+	}
+	for _, p := range []string{path, aside, linked} {
+		if data, err := os.ReadFile(p); string(data) != "stays" || err != nil {
+			t.Errorf("%s: %q, %v", p, data, err)
+		}
 	}
 	if st, err := os.Stat(aside); err != nil || st.Mode() != 0o600 {
 		t.Errorf("mode %v, %v", st.Mode(), err)

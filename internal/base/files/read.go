@@ -92,38 +92,56 @@ func Head(path string, n int64) ([]byte, error) {
 
 // ReadWith is Read with options; it gives the ID that the file had when it was read to its end.
 func ReadWith(path string, o ReadOptions) ([]byte, ID, error) {
-	flags := os.O_RDONLY | syscall.O_NONBLOCK // without it, opening a FIFO waits for a writer
+	flags := os.O_RDONLY
 	if o.NoFollow {
 		flags |= syscall.O_NOFOLLOW
 	}
-	f, err := os.OpenFile(path, flags, 0)
-	switch {
-	case o.ID != ID{} && (errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ELOOP)):
+	f, info, err := open(path, flags)
+	if _, irregular := errors.AsType[*IrregularError](err); o.ID != (ID{}) && (irregular || errors.Is(err, fs.ErrNotExist)) {
 		return nil, ID{}, ErrChanged
-	case o.NoFollow && errors.Is(err, syscall.ELOOP):
-		return nil, ID{}, &IrregularError{path, fs.ModeSymlink}
-	case errors.Is(err, syscall.ENXIO):
-		return nil, ID{}, &IrregularError{path, fs.ModeSocket}
-	case err != nil:
-		return nil, ID{}, err
 	}
-	defer func() { _ = f.Close() }()
-	return read(f, path, o)
-}
-
-func read(f *os.File, path string, o ReadOptions) ([]byte, ID, error) {
-	info, err := f.Stat()
 	if err != nil {
 		return nil, ID{}, err
 	}
-	switch id := IDOf(info); {
-	case o.ID != ID{} && id != o.ID:
+	defer func() { _ = f.Close() }()
+	return read(f, info, path, o)
+}
+
+// Open opens a regular file that is there, as os.OpenFile does with flags, for those who do not read it whole. What is
+// none is an *IrregularError and does not block.
+func Open(path string, flags int) (*os.File, error) {
+	f, _, err := open(path, flags)
+	return f, err
+}
+
+func open(path string, flags int) (*os.File, fs.FileInfo, error) {
+	// Without O_NONBLOCK, opening a FIFO waits for somebody at its other end.
+	f, err := os.OpenFile(path, flags|syscall.O_NONBLOCK, 0)
+	switch {
+	case flags&syscall.O_NOFOLLOW != 0 && errors.Is(err, syscall.ELOOP):
+		return nil, nil, &IrregularError{path, fs.ModeSymlink}
+	case errors.Is(err, syscall.ENXIO):
+		return nil, nil, &IrregularError{path, fs.ModeSocket}
+	case err != nil:
+		return nil, nil, err
+	}
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = &IrregularError{path, info.Mode()}
+	}
+	if err != nil {
+		return nil, nil, errors.Join(err, f.Close())
+	}
+	return f, info, nil
+}
+
+func read(f *os.File, info fs.FileInfo, path string, o ReadOptions) ([]byte, ID, error) {
+	if id := IDOf(info); o.ID != (ID{}) && id != o.ID {
 		return nil, id, ErrChanged
-	case !info.Mode().IsRegular():
-		return nil, id, &IrregularError{path, info.Mode()}
-	case o.Check != nil:
+	}
+	if o.Check != nil {
 		if err := o.Check(info); err != nil {
-			return nil, id, err
+			return nil, IDOf(info), err
 		}
 	}
 	if info.Size() > o.Limit && !o.Head {
@@ -140,10 +158,11 @@ func read(f *os.File, path string, o ReadOptions) ([]byte, ID, error) {
 	if int64(len(data)) > o.Limit && o.ID == (ID{}) {
 		return nil, IDOf(info), &TooLargeError{Path: path, Limit: o.Limit}
 	}
-	if info, err = f.Stat(); err != nil {
+	then, err := f.Stat()
+	if err != nil {
 		return nil, ID{}, err
 	}
-	after := IDOf(info)
+	after := IDOf(then)
 	if o.ID != (ID{}) && (after != o.ID || !o.Head && int64(len(data)) != after.Size) {
 		return nil, after, ErrChanged
 	}

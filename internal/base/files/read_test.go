@@ -63,6 +63,32 @@ func TestRead(t *testing.T) {
 	}
 }
 
+func TestOpen(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "f")
+	write(t, path, "12345")
+	f, err := Open(path, os.O_RDWR|os.O_APPEND)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteString("6"); err != nil {
+		t.Error(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Error(err)
+	}
+	if data, err := Read(path, 6); err != nil || string(data) != "123456" {
+		t.Errorf("%q, %v", data, err)
+	}
+	if err := errors.Join(os.Remove(path), syscall.Mkfifo(path, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	for _, flags := range []int{os.O_RDONLY, os.O_RDWR, os.O_WRONLY} {
+		if _, err := Open(path, flags); err == nil {
+			t.Errorf("a pipe was opened with %x", flags)
+		}
+	}
+}
+
 // TestReadProc: files of the kernel claim to be empty, and are bounded all the same.
 func TestReadProc(t *testing.T) {
 	if data, err := Head("/proc/self/status", 5); err != nil || string(data) != "Name:" {
