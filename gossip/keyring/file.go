@@ -3,11 +3,13 @@ package keyring
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
+
+	"github.com/daemonsetd/daemonsetd/internal/base/atomicfile"
+	"github.com/daemonsetd/daemonsetd/internal/base/files"
 )
 
 // DefaultPath is where the key file is looked for.
@@ -29,34 +31,20 @@ func Read(path string) (*Ring, error) {
 	return Parse(path, data)
 }
 
-func readFile(path string) (data []byte, err error) {
-	// Without O_NONBLOCK, opening a named pipe waits for a writer.
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = f.Close() }()
-	// The open file is asked, so that what was checked is what is read.
-	info, err := f.Stat()
-	if err != nil {
-		return nil, err
-	}
-	if err := checkPrivate(path, info); err != nil {
-		return nil, err
-	}
-	return io.ReadAll(io.LimitReader(f, MaxBytes+1))
+// readFile reads one byte more than a file may have, which Parse reports.
+func readFile(path string) ([]byte, error) {
+	data, _, err := files.ReadWith(path, files.ReadOptions{
+		Limit: MaxBytes + 1, Head: true, Check: func(info fs.FileInfo) error { return checkPrivate(path, info) },
+	})
+	return data, err
 }
 
 func checkPrivate(path string, info fs.FileInfo) error {
-	if !info.Mode().IsRegular() {
-		return fmt.Errorf("%q is no regular file", path)
-	}
 	if mode := info.Mode().Perm(); mode&tooOpen != 0 {
 		return fmt.Errorf("%w: permissions %04o of %q are too open, want 0600: run chmod 600 %s", ErrTooOpen, mode, path, path)
 	}
-	st, ok := info.Sys().(*syscall.Stat_t)
-	if ok && st.Uid != 0 && int(st.Uid) != os.Geteuid() {
-		return fmt.Errorf("%w: %q belongs to user %d, want root or the user that runs this: run chown", ErrTooOpen, path, st.Uid)
+	if uid, _, ok := files.Owner(info); ok && uid != 0 && uid != os.Geteuid() {
+		return fmt.Errorf("%w: %q belongs to user %d, want root or the user that runs this: run chown", ErrTooOpen, path, uid)
 	}
 	return nil
 }
@@ -73,6 +61,10 @@ func Edit(path string, change func(*Ring) (bool, error)) error {
 		return fmt.Errorf("editing the gossip keys: %w", err)
 	}
 	defer unlock()
+	// What a crash left of a former edit has keys in it.
+	if err := atomicfile.RemoveTemps(filepath.Dir(path)); err != nil {
+		return fmt.Errorf("editing the gossip keys: %w", err)
+	}
 	r, err := readForEdit(path)
 	if err != nil {
 		return err
@@ -100,7 +92,7 @@ func Write(path string, r *Ring) error {
 	}
 	path, err := target(path)
 	if err == nil {
-		err = replace(path, data)
+		err = atomicfile.WriteFile(path, data, 0o600)
 	}
 	if err != nil {
 		return fmt.Errorf("writing the gossip keys: %w", err)

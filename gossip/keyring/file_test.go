@@ -1,6 +1,7 @@
 package keyring
 
 import (
+	"crypto/rand"
 	"errors"
 	"io/fs"
 	"os"
@@ -11,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/daemonsetd/daemonsetd/internal/base/atomicfile"
 )
 
 func write(t *testing.T, path, text string, mode fs.FileMode) {
@@ -65,7 +68,7 @@ func TestReadRefusesWhatIsNoFile(t *testing.T) {
 	if _, err := Read(filepath.Join(dir, "none")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no file: %v", err)
 	}
-	if _, err := Read(dir); err == nil || !strings.Contains(err.Error(), "no regular file") {
+	if _, err := Read(dir); err == nil || !strings.Contains(err.Error(), "wanted a regular file") {
 		t.Errorf("a directory: %v", err)
 	}
 	// Opening a pipe that nobody writes to must not wait.
@@ -73,7 +76,7 @@ func TestReadRefusesWhatIsNoFile(t *testing.T) {
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Read(pipe); err == nil || !strings.Contains(err.Error(), "no regular file") {
+	if _, err := Read(pipe); err == nil || !strings.Contains(err.Error(), "wanted a regular file") {
 		t.Errorf("a pipe: %v", err)
 	}
 	large := filepath.Join(dir, "large")
@@ -205,5 +208,26 @@ func TestEditsWaitForEachOther(t *testing.T) {
 	r, err := Read(path)
 	if err != nil || len(r.Keys()) != MaxKeys {
 		t.Errorf("%v, %v; want %d keys", r, err, MaxKeys)
+	}
+}
+
+// TestFaultK15EditRemovesLeftovers: what a crash left of a former edit has keys in it, and goes under the lock.
+func TestFaultK15EditRemovesLeftovers(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "gossip.key")
+	gone := []string{atomicfile.TempName(), ".gossip-key-" + rand.Text() + ".tmp"}
+	for _, name := range append(gone, ".other.tmp") {
+		write(t, filepath.Join(dir, name), "keys", 0o600)
+	}
+	if err := Edit(path, func(*Ring) (bool, error) { return false, nil }); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range gone {
+		if _, err := os.Lstat(filepath.Join(dir, name)); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s is still there: %v", name, err)
+		}
+	}
+	if _, err := os.Lstat(filepath.Join(dir, ".other.tmp")); err != nil {
+		t.Errorf("another program's file went too: %v", err)
 	}
 }
