@@ -11,9 +11,8 @@ import (
 
 // Names in the directory.
 const (
-	logName     = "members.log"
-	tempName    = ".members.log.tmp"
-	damagedName = "members.log.damaged"
+	logName  = "members.log"
+	tempName = ".members.log.tmp"
 )
 
 const (

@@ -36,6 +36,6 @@
 // File members.log in Config.Dir: what changed is appended, and the file is replaced by a compact one when it is more than
 // twice as long as it has to be. Own records, tombstones and moved pins are on disk before the call returns; what came from
 // others follows within two seconds, pins with an fsync. A torn end is cut. Damage in the middle costs only the frames that it
-// hit; the damaged file is set aside as members.log.damaged. Whatever is wrong with the disk, the table goes on in memory and
+// hit; the damaged file is set aside as members.log.bad-TIME. Whatever is wrong with the disk, the table goes on in memory and
 // Problem says so.
 package records

@@ -116,12 +116,16 @@ func (d *disk) cut(s logState) {
 	}
 }
 
-// setAside keeps the file under another name and begins a new one.
+// setAside keeps the file under another name and begins a new one. One that cannot be kept is not replaced: it would be lost.
 func (d *disk) setAside(why string, s logState) {
-	aside := d.path(damagedName)
-	err := d.sys.remove(aside)
-	if err == nil || errors.Is(err, fs.ErrNotExist) {
-		err = d.sys.link(d.path(logName), aside)
+	aside, err := d.sys.setAside(d.path(logName))
+	if aside == "" {
+		// Another attempt follows with the next thing that is to be written.
+		d.stale, d.unread = true, true
+		_ = d.file.Close()
+		d.file = nil
+		_ = d.failed("set aside", logName, err) // Problem says it
+		return
 	}
 	d.aside.Store(&aside)
 	d.table.log.Warn().AnErr(logfield.Error, errors.Join(s.err, err)).Str(logfield.File, aside).Int(logfield.Count, s.frames).Msg(why)

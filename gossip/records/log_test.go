@@ -302,6 +302,38 @@ func TestLogOfAnotherCluster(t *testing.T) {
 	mustClose(t, table)
 }
 
+// A file that cannot be set aside is not replaced, as what is in it would be lost; the table goes on, and sets it aside as
+// soon as it can.
+func TestLogThatCannotBeSetAside(t *testing.T) {
+	data, _ := story(t)
+	disk := newMemDisk()
+	disk.put(memLog, slices.Clone(data))
+	disk.fail = func(call string) error {
+		if call == "setAside" {
+			return syscall.EIO
+		}
+		return nil
+	}
+	table := open(Config{Cluster: "another", Self: newHost(9).id, Dir: memDir}, disk)
+	if err := table.Problem(); !errors.Is(err, syscall.EIO) {
+		t.Errorf("problem %v", err)
+	}
+	if err := table.Forget(newHost(1).id); err == nil {
+		t.Error("a promise was made that is not on the disk")
+	}
+	if !bytes.Equal(disk.content(memLog), data) {
+		t.Error("the file was replaced without a copy")
+	}
+	disk.locked(func() { disk.fail = nil })
+	if err := table.Forget(newHost(2).id); err != nil || table.Problem() != nil {
+		t.Errorf("got %v, problem %v", err, table.Problem())
+	}
+	if !bytes.Equal(disk.content(memDir+"/"+damagedName), data) {
+		t.Error("the file was not set aside")
+	}
+	mustClose(t, table)
+}
+
 func TestLogOfAnotherVersion(t *testing.T) {
 	header := appendHeader(nil, newMarker())
 	header[len(magic)-1]++

@@ -1,10 +1,12 @@
 package records
 
 import (
-	"errors"
 	"io"
 	"os"
-	"syscall"
+	"time"
+
+	"github.com/daemonsetd/daemonsetd/internal/base/atomicfile"
+	"github.com/daemonsetd/daemonsetd/internal/base/files"
 )
 
 // system is every call that is made on the disk, one method a call, so that a test can stop it at each of them.
@@ -14,7 +16,8 @@ type system interface {
 	open(path string, write bool) (logFile, error)
 	// create makes an empty file of mode 0600, in place of one that is there.
 	create(path string) (logFile, error)
-	link(from, to string) error
+	// setAside keeps a file under another name too, which it gives; empty: it could not.
+	setAside(path string) (string, error)
 	rename(from, to string) error
 	remove(path string) error
 	syncDir(dir string) error
@@ -38,29 +41,24 @@ const (
 func (linux) mkdirAll(dir string) error { return os.MkdirAll(dir, dirMode) }
 
 func (linux) open(path string, write bool) (logFile, error) {
-	if !write {
-		return os.Open(path)
+	flags := os.O_RDONLY
+	if write {
+		flags = os.O_RDWR | os.O_APPEND
 	}
-	return os.OpenFile(path, os.O_RDWR|os.O_APPEND, 0)
+	f, err := files.Open(path, flags)
+	if err != nil {
+		// No file in an interface that is not nil.
+		return nil, err
+	}
+	return f, nil
 }
+
+func (linux) setAside(path string) (string, error) { return files.LinkAside(path, time.Now()) }
 
 func (linux) create(path string) (logFile, error) {
 	return os.OpenFile(path, os.O_RDWR|os.O_APPEND|os.O_CREATE|os.O_TRUNC, fileMode)
 }
 
-func (linux) link(from, to string) error   { return os.Link(from, to) }
 func (linux) rename(from, to string) error { return os.Rename(from, to) }
 func (linux) remove(path string) error     { return os.Remove(path) }
-
-// syncDir makes a rename durable. A file system that cannot sync a directory is no error: nothing more can be done.
-func (linux) syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	err = d.Sync()
-	if errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) {
-		err = nil
-	}
-	return errors.Join(err, d.Close())
-}
+func (linux) syncDir(dir string) error     { return atomicfile.SyncDir(dir) }
