@@ -22,11 +22,12 @@ import (
 // after the agent; its configuration file is looked at again in every round, and a change starts a new poller. Only the
 // loop uses a host, but for poller.Latest.
 type host struct {
-	cfg      config.Config
-	log      zerolog.Logger
-	set      kubelet.Settings
-	problems diag.List
-	identity fileIdentity
+	cfg config.Config
+	log zerolog.Logger
+	// discovery follows the kubelet's configuration; set and problems are what it gave last.
+	discovery *kubelet.Discovery
+	set       kubelet.Settings
+	problems  diag.List
 	// transport is a simulation's; nil: the network.
 	transport http.RoundTripper
 	client    *kubelet.Client
@@ -55,29 +56,37 @@ func identify(path string) fileIdentity {
 }
 
 func newHost(cfg config.Config, log zerolog.Logger, sim *Simulation) *host {
-	h := &host{cfg: cfg, log: log, identity: identify(cfg.Kubelet.Config)}
+	h := &host{cfg: cfg, log: log, discovery: discovery(cfg)}
 	if sim != nil {
 		h.transport = sim.Kubelet
 	}
-	h.set, h.problems = h.discover()
+	h.set, h.problems, _ = h.discover(true)
 	h.makePoller()
 	return h
 }
 
-func (h *host) discover() (kubelet.Settings, diag.List) {
-	k := h.cfg.Kubelet
-	set, problems := kubelet.Discover(kubelet.Options{
-		ConfigFile: k.Config, URL: k.URL, HealthzURL: k.HealthzURL, ManifestsDir: h.cfg.ManifestsDir, CAFile: k.CAFile,
+func discovery(cfg config.Config) *kubelet.Discovery {
+	k := cfg.Kubelet
+	return kubelet.NewDiscovery(kubelet.Options{
+		ConfigFile: k.Config, URL: k.URL, HealthzURL: k.HealthzURL, ManifestsDir: cfg.ManifestsDir, CAFile: k.CAFile,
 		ClientCertFile: k.ClientCertFile, ClientKeyFile: k.ClientKeyFile, TokenFile: k.TokenFile, Insecure: k.InsecureSkipVerify,
 		RootDir: k.RootDir, ServingCertFile: k.ServingCertFile,
 	})
+}
+
+// discover gives the settings, if there may be others than before or force is set; else fresh is false.
+func (h *host) discover(force bool) (set kubelet.Settings, problems diag.List, fresh bool) {
+	set, problems, fresh = h.discovery.Look(time.Now(), force)
+	if !fresh {
+		return set, nil, false
+	}
 	if _, err := parseThresholds(set); err != nil {
 		problems = append(problems, diag.Problem{
 			Severity: diag.Error, File: set.ConfigFile, Hint: "the kubelet's defaults are used",
 			Message: fmt.Sprintf("the eviction thresholds cannot be used: %v", err),
 		})
 	}
-	return set, problems
+	return set, problems, true
 }
 
 func (h *host) makePoller() {
@@ -135,12 +144,10 @@ func (h *host) stop() {
 
 // refresh reads the kubelet's configuration again where it has changed, and says whether the settings did.
 func (h *host) refresh(ctx context.Context, force bool) bool {
-	id := identify(h.cfg.Kubelet.Config)
-	if id == h.identity && !force {
+	set, problems, fresh := h.discover(force)
+	if !fresh {
 		return false
 	}
-	h.identity = id
-	set, problems := h.discover()
 	h.problems = problems
 	if reflect.DeepEqual(set, h.set) {
 		return false

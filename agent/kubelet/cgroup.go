@@ -3,11 +3,12 @@ package kubelet
 import (
 	"bytes"
 	"errors"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"github.com/daemonsetd/daemonsetd/internal/base/files"
 )
 
 // Limits on what is read of a cgroup.
@@ -103,12 +104,7 @@ func (g Cgroup) Populated() (bool, error) {
 }
 
 func readSome(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxCgroupFile))
+	data, err := files.Head(path, maxCgroupFile)
 	if gone(err) {
 		return nil, fs.ErrNotExist
 	}

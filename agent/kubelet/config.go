@@ -4,9 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
-	"os"
 	"strings"
 
 	yamlv3 "gopkg.in/yaml.v3"
@@ -15,6 +12,7 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"github.com/daemonsetd/daemonsetd/internal/base/diag"
+	"github.com/daemonsetd/daemonsetd/internal/base/files"
 )
 
 const (
@@ -26,31 +24,32 @@ const (
 	maxUnknown = 10
 )
 
-// readConfig reads the kubelet's configuration. The configuration is never nil; read says whether it is that of the file.
-func readConfig(file string) (cfg *kubeletconfigv1beta1.KubeletConfiguration, read bool, problems diag.List) {
-	cfg = &kubeletconfigv1beta1.KubeletConfiguration{}
-	data, err := readBounded(file, maxConfig)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		severity := diag.Warning
-		if file == DefaultConfigFile {
-			severity = diag.Info
-		}
-		return cfg, false, diag.List{{
-			Severity: severity, File: file, Message: "there is no kubelet configuration here, the kubelet's defaults are assumed",
-			Hint: "set kubelet.config to the file that the kubelet is started with (--config)",
-		}}
-	case err != nil:
-		return cfg, false, diag.List{{
-			Severity: diag.Error, File: file, Message: fmt.Sprintf("the kubelet's configuration cannot be read: %v", err),
-			Hint: "the kubelet's defaults are assumed until it can be",
-		}}
+// newConfigFile follows the kubelet's configuration.
+func newConfigFile(path string) *files.File[*kubeletconfigv1beta1.KubeletConfiguration] {
+	return files.NewFile(path, files.Kind[*kubeletconfigv1beta1.KubeletConfiguration]{
+		Rules: files.Rules{Limit: maxConfig, ByInode: true},
+		Parse: func(path string, data []byte, _ files.ID) (*kubeletconfigv1beta1.KubeletConfiguration, diag.List) {
+			return parseConfig(path, data)
+		},
+		Explain: func(path string, err error) diag.Problem {
+			return diag.Problem{
+				Severity: diag.Error, File: path, Message: fmt.Sprintf("the kubelet's configuration cannot be read: %v", err),
+				Hint: "what it said before, or else the kubelet's defaults, are assumed until it can be",
+			}
+		},
+	})
+}
+
+// noConfig is what is said of a file that is not there.
+func noConfig(file string) diag.List {
+	severity := diag.Warning
+	if file == DefaultConfigFile {
+		severity = diag.Info
 	}
-	parsed, problems := parseConfig(file, data)
-	if parsed == nil {
-		return cfg, false, problems
-	}
-	return parsed, true, problems
+	return diag.List{{
+		Severity: severity, File: file, Message: "there is no kubelet configuration here, the kubelet's defaults are assumed",
+		Hint: "set kubelet.config to the file that the kubelet is started with (--config)",
+	}}
 }
 
 // parseConfig decodes a KubeletConfiguration. Fields that this version does not know are warnings, because kubelets are
@@ -126,30 +125,6 @@ func place(data []byte, key string) (line, column int) {
 		}
 	}
 	return 0, 0
-}
-
-// readBounded reads a regular file of at most limit bytes.
-func readBounded(file string, limit int64) ([]byte, error) {
-	info, err := os.Stat(file)
-	if err != nil {
-		return nil, err
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a regular file", file)
-	}
-	f, err := os.Open(file)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err != nil {
-		return nil, err
-	}
-	if int64(len(data)) > limit {
-		return nil, fmt.Errorf("%s is larger than %d bytes", file, limit)
-	}
-	return data, nil
 }
 
 func oneLine(err error) string { return strings.Join(strings.Fields(err.Error()), " ") }

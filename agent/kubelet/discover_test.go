@@ -160,7 +160,7 @@ func TestDiscoverProblems(t *testing.T) {
 		{name: "no port", config: configHead + "staticPodPath: /x\nreadOnlyPort: 99999\n", want: []diag.Severity{diag.Error}, message: "99999 is not a port", line: 4},
 		{name: "not YAML", config: "\t{", want: []diag.Severity{diag.Error}, message: "not YAML"},
 		{name: "empty", config: "", want: []diag.Severity{diag.Error}, message: `kind is ""`},
-		{name: "too large", config: configHead + "# " + strings.Repeat("x", maxConfig), want: []diag.Severity{diag.Error}, message: "larger than"},
+		{name: "too large", config: configHead + "# " + strings.Repeat("x", maxConfig), want: []diag.Severity{diag.Error}, message: "more than the 1048576 allowed"},
 		{name: "no server", config: configHead + "staticPodPath: /x\nenableServer: false\n", want: []diag.Severity{diag.Warning}, message: "server is turned off"},
 		{name: "insecure", config: configHead + "staticPodPath: /x\n", opts: Options{Insecure: true}, want: []diag.Severity{diag.Warning}, message: "impostor"},
 		{name: "bad option", config: configHead + "staticPodPath: /x\n", opts: Options{URL: "10250"}, want: []diag.Severity{diag.Error}, message: `"10250" is not an address`},

@@ -1,9 +1,13 @@
 package kubelet
 
 import (
+	"slices"
 	"time"
 
+	kubeletconfigv1beta1 "k8s.io/kubelet/config/v1beta1"
+
 	"github.com/daemonsetd/daemonsetd/internal/base/diag"
+	"github.com/daemonsetd/daemonsetd/internal/base/files"
 )
 
 // Defaults that hold where neither the kubelet's configuration nor the agent's says otherwise. The ports, the addresses
@@ -98,18 +102,59 @@ const (
 // is missing or bad, the options and the kubelet's defaults hold and the list says so. An error in the list means that
 // the kubelet may well be set up otherwise than the settings say.
 func Discover(opts Options) (Settings, diag.List) {
-	file := pick(opts.ConfigFile, DefaultConfigFile)
-	cfg, read, problems := readConfig(file)
-	d := discovery{opts: opts, cfg: cfg, problems: problems, set: Settings{ConfigFile: file, From: map[string]string{}}}
-	if read {
-		d.file = file
+	set, problems, _ := NewDiscovery(opts).Look(time.Now(), true)
+	return set, problems
+}
+
+// Discovery is Discover again and again: it follows the kubelet's configuration. While the file is being written, and
+// when it is bad, what it said before holds. It belongs to one goroutine.
+type Discovery struct {
+	opts Options
+	file *files.File[*kubeletconfigv1beta1.KubeletConfiguration]
+	// gone says that the last look found no file.
+	gone bool
+}
+
+// NewDiscovery reads nothing yet.
+func NewDiscovery(opts Options) *Discovery {
+	return &Discovery{opts: opts, file: newConfigFile(pick(opts.ConfigFile, DefaultConfigFile))}
+}
+
+// Look gives the settings as Discover does, if there may be something new in the file, or if force is set, which also
+// takes the file for whole; else fresh is false.
+func (f *Discovery) Look(now time.Time, force bool) (set Settings, problems diag.List, fresh bool) {
+	look := f.file.Look
+	if force {
+		look = f.file.Force
 	}
+	r := look(now)
+	absent := r.State == files.Gone || force && r.State == files.Away
+	fresh = r.State == files.Fresh || r.State == files.Refused || absent && !f.gone
+	if r.State == files.Same || r.State == files.Fresh || r.State == files.Refused || absent {
+		f.gone = absent
+	}
+	if !fresh && !force {
+		return Settings{}, nil, false
+	}
+	d := discovery{
+		opts: f.opts, cfg: &kubeletconfigv1beta1.KubeletConfiguration{}, problems: r.Problems,
+		set: Settings{ConfigFile: f.file.Path(), From: map[string]string{}},
+	}
+	switch {
+	case absent:
+		// The kubelet runs with its defaults, or not at all. There is no copy that could fail to go.
+		_ = f.file.Forget()
+		d.problems = noConfig(f.file.Path())
+	case r.Known:
+		d.cfg, d.file = r.Value, f.file.Path()
+	}
+	d.problems = slices.Clone(d.problems)
 	d.paths()
 	d.addresses()
 	d.trust()
 	d.thresholds()
 	d.warn()
-	return d.set, d.problems
+	return d.set, d.problems, true
 }
 
 // pick returns the first that is not empty.

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/daemonsetd/daemonsetd/internal/base/files"
 )
 
 // errUntrusted marks the handshakes that failed because the other side is not known to be the kubelet.
@@ -88,7 +90,7 @@ func verifyCA(file, host string, state tls.ConnectionState) error {
 // readCertificates returns the certificates of a PEM file, of which there is at least one. Keys in it are skipped: the
 // kubelet keeps key and certificate in one file when it has rotated them.
 func readCertificates(file string) (certs []*x509.Certificate, err error) {
-	data, err := readBounded(file, maxCertFile)
+	data, err := files.Read(file, maxCertFile)
 	if err != nil {
 		return nil, fmt.Errorf("read the certificate: %w", err)
 	}
@@ -109,11 +111,11 @@ func readCertificates(file string) (certs []*x509.Certificate, err error) {
 }
 
 func clientCertificate(certFile, keyFile string) (*tls.Certificate, error) {
-	cert, err := readBounded(certFile, maxCertFile)
+	cert, err := files.Read(certFile, maxCertFile)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errCredentials, err)
 	}
-	key, err := readBounded(pick(keyFile, certFile), maxCertFile)
+	key, err := files.Read(pick(keyFile, certFile), maxCertFile)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errCredentials, err)
 	}
@@ -127,7 +129,7 @@ func clientCertificate(certFile, keyFile string) (*tls.Certificate, error) {
 // readToken returns the bearer token. It is read for each question: a rotated token works at once, and the file is
 // small and in the page cache.
 func readToken(file string) (string, error) {
-	data, err := readBounded(file, maxToken)
+	data, err := files.Read(file, maxToken)
 	if err != nil {
 		return "", fmt.Errorf("%w: %w", errCredentials, err)
 	}
