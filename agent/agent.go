@@ -167,6 +167,9 @@ func (a *Agent) openDirs() error {
 		return err
 	}
 	a.onStop("state lock", func(context.Context) error { return lock.Close() })
+	if err := removeLeftovers(a.cfg.StateDir); err != nil {
+		a.log.Warn().Err(err).Msg("what a crash left in the state directory could not be removed")
+	}
 	var problem error
 	if a.memories, problem = loadMemories(a.cfg.StateDir); problem != nil {
 		a.log.Error().Err(problem).Msg("the state of pods was lost")

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -19,6 +21,7 @@ import (
 	"github.com/daemonsetd/daemonsetd/agent/api"
 	"github.com/daemonsetd/daemonsetd/agent/api/client"
 	"github.com/daemonsetd/daemonsetd/agent/config"
+	"github.com/daemonsetd/daemonsetd/internal/base/atomicfile"
 	"github.com/daemonsetd/daemonsetd/test/kubeletsim"
 )
 
@@ -451,6 +454,38 @@ func TestDamagedStateIsSetAside(t *testing.T) {
 		}
 		if !found {
 			t.Error("the damaged file is not kept")
+		}
+	})
+}
+
+// TestFaultK15LeftoversGoAtStart: a process that is killed while it replaces a file leaves a temporary one, which could have
+// a key in it.
+func TestFaultK15LeftoversGoAtStart(t *testing.T) {
+	virtually(t, func(t *testing.T) {
+		b := newBed(t, kubeletsim.Options{})
+		gone := []string{
+			"state/" + atomicfile.TempName(), "state/gossip/" + atomicfile.TempName(), "state/gossip/.identity-271828.tmp",
+			"state/last-good/" + atomicfile.TempName(), "state/revisions/default/logger/" + atomicfile.TempName(),
+		}
+		stay := []string{"state/.swp.tmp", "state/gossip/.daemonsetd-notes.tmp"}
+		for _, name := range slices.Concat(gone, stay) {
+			if err := os.MkdirAll(filepath.Dir(b.path(name)), 0o700); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(b.path(name), []byte("half"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		b.run()
+		for _, name := range gone {
+			if _, err := os.Lstat(b.path(name)); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("%s is still there: %v", name, err)
+			}
+		}
+		for _, name := range stay {
+			if _, err := os.Lstat(b.path(name)); err != nil {
+				t.Errorf("%s, which is not ours, went too: %v", name, err)
+			}
 		}
 	})
 }

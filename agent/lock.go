@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/daemonsetd/daemonsetd/internal/base/atomicfile"
 )
 
 // lockDir makes sure that one agent works on a state directory. The lock goes with the process, however that ends.
@@ -27,19 +29,16 @@ func lockDir(dir string) (io.Closer, error) {
 	return f, nil
 }
 
-// readBounded reads a file of ours that may not be larger than limit bytes.
-func readBounded(path string, limit int64) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
+// removeLeftovers removes the temporary files that a crash left in the state directory, one of which could have a key in it.
+// It needs the lock. Packages with directories of their own below it look after those themselves.
+func removeLeftovers(dir string) error {
+	dirs := []string{dir, filepath.Join(dir, "gossip")}
+	revisions, err := filepath.Glob(filepath.Join(dir, "revisions", "*", "*"))
+	errs := []error{err}
+	for _, d := range append(dirs, revisions...) {
+		if err := atomicfile.RemoveTemps(d); !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
 	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err != nil {
-		return nil, fmt.Errorf("%q: %w", path, err)
-	}
-	if int64(len(data)) > limit {
-		return nil, &fs.PathError{Op: "read", Path: path, Err: fmt.Errorf("larger than %d bytes", limit)}
-	}
-	return data, nil
+	return errors.Join(errs...)
 }

@@ -6,12 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/daemonsetd/daemonsetd/agent/plan"
 	"github.com/daemonsetd/daemonsetd/internal/base/atomicfile"
+	"github.com/daemonsetd/daemonsetd/internal/base/files"
 )
 
 // maxMemoryBytes bounds the memory file; an entry is a few hundred bytes and there are as many as DaemonSets.
@@ -35,7 +35,7 @@ type memories struct {
 // reported: without it a pod whose manifest had just been removed is known only from the kubelet.
 func loadMemories(dir string) (*memories, error) {
 	m := &memories{path: filepath.Join(dir, "pods.json"), now: map[string]plan.Memory{}}
-	data, err := readBounded(m.path, maxMemoryBytes)
+	data, err := files.Read(m.path, maxMemoryBytes)
 	if errors.Is(err, fs.ErrNotExist) {
 		return m, nil
 	}
@@ -44,8 +44,8 @@ func loadMemories(dir string) (*memories, error) {
 		f, err = decodeMemories(data)
 	}
 	if err != nil {
-		aside := fmt.Sprintf("%s.bad-%d", m.path, time.Now().Unix())
-		return m, errors.Join(fmt.Errorf("%q cannot be used, set aside as %q: %w", m.path, aside, err), os.Rename(m.path, aside))
+		aside, asideErr := files.SetAside(m.path, time.Now())
+		return m, errors.Join(fmt.Errorf("%q cannot be used, set aside as %q: %w", m.path, aside, err), asideErr)
 	}
 	m.now, m.saved = f.DaemonSets, data
 	return m, nil

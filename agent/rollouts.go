@@ -7,13 +7,13 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"os"
 	"path/filepath"
 	"slices"
 	"time"
 
 	"github.com/daemonsetd/daemonsetd/agent/rollout"
 	"github.com/daemonsetd/daemonsetd/internal/base/atomicfile"
+	"github.com/daemonsetd/daemonsetd/internal/base/files"
 )
 
 // rolloutFile is the on-disk form of what rollouts keeps.
@@ -69,7 +69,7 @@ func loadRollouts(dir string) (*rollouts, error) {
 		decisions: map[string]rollout.Decision{}, peers: map[string][]rollout.Peer{}, requested: map[string]bool{},
 		unsure: true,
 	}
-	data, err := readBounded(r.path, maxMemoryBytes)
+	data, err := files.Read(r.path, maxMemoryBytes)
 	if errors.Is(err, fs.ErrNotExist) {
 		return r, nil
 	}
@@ -78,8 +78,8 @@ func loadRollouts(dir string) (*rollouts, error) {
 		f, err = decodeRollouts(data)
 	}
 	if err != nil {
-		aside := fmt.Sprintf("%s.bad-%d", r.path, time.Now().Unix())
-		return r, errors.Join(fmt.Errorf("%q cannot be used, set aside as %q: %w", r.path, aside, err), os.Rename(r.path, aside))
+		aside, asideErr := files.SetAside(r.path, time.Now())
+		return r, errors.Join(fmt.Errorf("%q cannot be used, set aside as %q: %w", r.path, aside, err), asideErr)
 	}
 	r.states, r.fleets, r.took, r.saved = f.States, f.Fleets, f.Took, data
 	r.onDisk = maps.Clone(f.States)
