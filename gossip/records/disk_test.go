@@ -53,7 +53,8 @@ func TestFlushInTime(t *testing.T) {
 func TestSyncedBeforeReturn(t *testing.T) {
 	disk, self, h := newMemDisk(), newHost(9), newHost(0)
 	table := openOn(t, disk)
-	offer(t, table, h.profile(t, at(now()-9, 1), "web"), Newer)
+	before := at(now()-9, 1)
+	offer(t, table, h.profile(t, before, "web"), Newer)
 	rec := self.publish(t, table, "node", "x")
 	cut := openOn(t, disk.powerCut(false))
 	if e := cut.member(self.id).entry("node"); e == nil || e.stamp != rec.Stamp {
@@ -64,7 +65,7 @@ func TestSyncedBeforeReturn(t *testing.T) {
 		t.Fatal(err)
 	}
 	cut = openOn(t, disk.powerCut(false))
-	offer(t, cut, h.profile(t, at(now()-9, 1), "web"), Forgotten)
+	offer(t, cut, h.profile(t, before, "web"), Forgotten)
 	mustClose(t, cut)
 	mustClose(t, table)
 }
@@ -287,6 +288,7 @@ func TestCompaction(t *testing.T) {
 	disk, h, self := newMemDisk(), newHost(0), newHost(9)
 	table := openOn(t, disk)
 	offer(t, table, h.profile(t, at(now(), 1), "web"), Newer)
+	forgotten := now()
 	if err := table.Forget(newHost(1).id); err != nil {
 		t.Fatal(err)
 	}
@@ -308,7 +310,7 @@ func TestCompaction(t *testing.T) {
 	}
 	after := openOn(t, disk.powerCut(true))
 	sameView(t, table, after)
-	offer(t, after, newHost(1).sign(t, "node", at(now()-9, 1), "x"), Forgotten)
+	offer(t, after, newHost(1).sign(t, "node", at(forgotten-9, 1), "x"), Forgotten)
 	mustClose(t, after)
 	mustClose(t, table)
 }
