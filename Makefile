@@ -49,6 +49,7 @@ lint: lint-go lint-dead lint-modules lint-scripts lint-commits ## run every chec
 
 lint-go: ## run the linters and the formatters' check over every module
 	$(GOLANGCI) run ./...
+	$(GOLANGCI) run --build-tags manpages --disable unused ./cmd/... ./packaging/...
 	@for m in $(MODULES); do echo "lint $$m"; (cd $$m && $(GOLANGCI) run --config $(CURDIR)/.golangci.yml ./...) || exit 1; done
 
 lint-dead: ## find functions that nothing calls, or nothing but tests

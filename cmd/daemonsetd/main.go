@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -45,17 +44,6 @@ EXIT STATUS
   0  stopped by SIGTERM or SIGINT
   1  failed; the reason is on standard error
   2  the command line or the configuration cannot be used`
-
-// gcPercent keeps the heap small: the agent lives on every host and has nothing to hurry for.
-const gcPercent = 50
-
-func main() {
-	started := time.Now()
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-	}
-	os.Exit(run(os.Args[1:], started, os.Stdout, os.Stderr))
-}
 
 func run(args []string, started time.Time, stdout io.Writer, stderr *os.File) int {
 	code := exitOK

@@ -2,22 +2,10 @@
 // changes what the agent of this host does. There is one file for each verb; exit.go has the exit codes.
 package main
 
-import (
-	"context"
-	"os"
-	"os/signal"
-	"syscall"
-)
+import "context"
 
 // version is set by the build.
 var version = ""
-
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args[1:], osStreams(), os.Getenv)
-	stop()
-	os.Exit(code)
-}
 
 // run is the whole program: arguments in, exit code out.
 func run(ctx context.Context, args []string, s streams, getenv func(string) string) int {

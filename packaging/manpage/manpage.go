@@ -1,11 +1,13 @@
 // Package manpage makes man pages: from the commands of a program and their help, and from pages written in Markdown. Both come
 // from the one place where a text stands, so that the manual says what the program says.
 //
-// Only tests and the package build use it; neither program imports it.
+// It is in neither program. Each has a second main, built with the tag manpages, that writes its pages instead of being the
+// program; packaging/build runs both. All of it runs on the goroutine of main.
 package manpage
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -46,6 +48,31 @@ func BuildFromEnvironment(getenv func(string) string) (Build, error) {
 		b.Date = time.Unix(seconds, 0).UTC()
 	}
 	return b, nil
+}
+
+// Main is the main function of a program that writes pages into the directory that its only argument names. The environment is that
+// of BuildFromEnvironment. It returns the exit code: 0, 1 for pages that cannot be made or written, 2 for wrong arguments.
+func Main(args []string, getenv func(string) string, stderr io.Writer, pages func() ([]Page, error)) int {
+	if len(args) != 1 {
+		fmt.Fprintf(stderr, "manpages: %d arguments, want one: the directory to write the pages into\n", len(args))
+		return 2
+	}
+	err := func() error {
+		build, err := BuildFromEnvironment(getenv)
+		if err != nil {
+			return err
+		}
+		all, err := pages()
+		if err != nil {
+			return err
+		}
+		return build.Write(args[0], all)
+	}()
+	if err != nil {
+		fmt.Fprintf(stderr, "manpages: error: %v\n", err)
+		return 1
+	}
+	return 0
 }
 
 // FileName is the page's base name.

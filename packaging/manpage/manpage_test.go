@@ -1,6 +1,9 @@
 package manpage
 
 import (
+	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -63,5 +66,41 @@ func TestBuild(t *testing.T) {
 	env["SOURCE_DATE_EPOCH"] = "yesterday"
 	if _, err := BuildFromEnvironment(func(key string) string { return env[key] }); err == nil || !strings.Contains(err.Error(), "yesterday") {
 		t.Errorf("error %v", err)
+	}
+}
+
+func TestMainFunction(t *testing.T) {
+	page := func() ([]Page, error) { return []Page{{Name: "tool", Section: 1, Markdown: "# NAME\ntool - x\n"}}, nil }
+	dir := filepath.Join(t.TempDir(), "man")
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, tt := range map[string]struct {
+		args  []string
+		epoch string
+		pages func() ([]Page, error)
+		code  int
+		said  string
+	}{
+		"written":      {[]string{dir}, "", page, 0, ""},
+		"no directory": {nil, "", page, 2, "0 arguments, want one"},
+		"no pages":     {[]string{dir}, "", func() ([]Page, error) { return nil, errors.New("no text") }, 1, "no text"},
+		"wrong date":   {[]string{dir}, "yesterday", page, 1, "yesterday"},
+		"a file":       {[]string{file}, "", page, 1, file},
+	} {
+		t.Run(name, func(t *testing.T) {
+			env := map[string]string{"SOURCE_DATE_EPOCH": tt.epoch}
+			var stderr strings.Builder
+			if got := Main(tt.args, func(key string) string { return env[key] }, &stderr, tt.pages); got != tt.code {
+				t.Errorf("exit %d, want %d", got, tt.code)
+			}
+			if !strings.Contains(stderr.String(), tt.said) || tt.said == "" && stderr.Len() > 0 {
+				t.Errorf("said %q, want %q", stderr.String(), tt.said)
+			}
+		})
+	}
+	if text, err := os.ReadFile(filepath.Join(dir, "tool.1")); err != nil || !strings.Contains(string(text), ".SH NAME") {
+		t.Errorf("page %q, %v", text, err)
 	}
 }
