@@ -12,84 +12,45 @@ import (
 // maxMemberName is how long the name or id of a member may be: the longest name of a node.
 const maxMemberName = 253
 
-// serveMembers lists the members, or watches them with watch=1: first every one as ADDED, then a
-// BOOKMARK, then what changes.
+// serveMembers lists the members, or watches them with watch=1: without a resourceVersion first every one as ADDED,
+// then a BOOKMARK, then what changes; with that of a list what has changed since.
 func (s *Server) serveMembers(w http.ResponseWriter, r *http.Request) error {
 	q := r.URL.Query()
-	watch, err := watchQuery(q, "member")
+	req, err := watchQuery(q, "member")
 	if err != nil {
 		return err
 	}
 	name := q.Get("member")
-	if watch {
-		return serveItems(s, w, r, itemSource[Member]{changed: s.cfg.Backend.FleetChanged, list: func(ctx context.Context) ([]Member, error) {
-			list, err := s.members(ctx, name)
-			return list.Items, err
-		}})
-	}
-	list, err := s.members(r.Context(), name)
-	if err != nil {
-		return err
-	}
-	extendWrite(w, requestTimeout)
-	return respond(w, &list)
-}
-
-// members are those of a name or an id, which may be none; of an empty one all.
-func (s *Server) members(ctx context.Context, name string) (MemberList, error) {
-	got, err := s.cfg.Backend.Members(ctx)
-	if err != nil {
-		return MemberList{}, err
-	}
-	list := *got
-	list.Items = notNil(list.Items)
-	if name == "" {
-		return list, nil
-	}
-	list.Items = []Member{}
-	for _, m := range got.Items {
-		if m.Name == name || m.ID == name {
-			list.Items = append(list.Items, m)
-		}
-	}
-	return list, nil
+	wants := func(m Member) bool { return name == "" || m.Name == name || m.ID == name }
+	of := asked[MemberList, Member]{list: s.cfg.Backend.Members, wants: wants}
+	return serveItems(s, w, r, req, s.sources.members, of)
 }
 
 // serveSpecs lists the spec files of all hosts, or watches the files with watch=1 as serveMembers does.
 func (s *Server) serveSpecs(w http.ResponseWriter, r *http.Request) error {
-	watch, err := watchQuery(r.URL.Query())
+	req, err := watchQuery(r.URL.Query())
 	if err != nil {
 		return err
 	}
-	if watch {
-		return serveItems(s, w, r, itemSource[SpecFile]{changed: s.cfg.Backend.FleetChanged, list: func(ctx context.Context) ([]SpecFile, error) {
-			list, err := s.specs(ctx)
-			return list.Items, err
-		}})
-	}
-	list, err := s.specs(r.Context())
-	if err != nil {
-		return err
-	}
-	extendWrite(w, requestTimeout)
-	return respond(w, &list)
+	of := asked[SpecFileList, SpecFile]{list: s.specs, wants: func(SpecFile) bool { return true }}
+	return serveItems(s, w, r, req, s.sources.specs, of)
 }
 
-func (s *Server) specs(ctx context.Context) (SpecFileList, error) {
+func (s *Server) specs(ctx context.Context) (*SpecFileList, error) {
 	got, err := s.cfg.Backend.Specs(ctx)
 	if err != nil {
-		return SpecFileList{}, err
+		return nil, err
 	}
 	list := *got
-	list.Items, list.Hosts = notNil(list.Items), notNil(list.Hosts)
-	return list, nil
+	list.Hosts = notNil(list.Hosts)
+	return &list, nil
 }
 
-func watchQuery(q url.Values, known ...string) (bool, error) {
-	if err := checkQuery(q, append(known, "watch")...); err != nil {
-		return false, err
+func watchQuery(q url.Values, known ...string) (watchRequest, error) {
+	if err := checkQuery(q, append(known, watchParams...)...); err != nil {
+		return watchRequest{}, err
 	}
-	return parseFlag(q, "watch")
+	return parseWatch(q)
 }
 
 func (s *Server) serveForget(w http.ResponseWriter, r *http.Request) error {

@@ -25,33 +25,19 @@ func (s *Server) serveRollouts(w http.ResponseWriter, r *http.Request) error {
 	if req.Hosts, err = parseFlag(q, "hosts"); err != nil {
 		return err
 	}
+	from := s.sources.rollouts
+	if req.Hosts {
+		from = s.sources.hosts
+	}
+	of := asked[RolloutList, Rollout]{wants: func(Rollout) bool { return true }}
 	if req.DaemonSet != "" {
 		if err := checkDaemonSet(req.DaemonSet); err != nil {
 			return err
 		}
+		of.part = true
 	}
-	if watch {
-		return serveItems(s, w, r, itemSource[Rollout]{changed: s.cfg.Backend.RolloutsChanged, list: func(ctx context.Context) ([]Rollout, error) {
-			list, err := s.rollouts(ctx, req)
-			return list.Items, err
-		}})
-	}
-	list, err := s.rollouts(r.Context(), req)
-	if err != nil {
-		return err
-	}
-	extendWrite(w, requestTimeout)
-	return respond(w, &list)
-}
-
-func (s *Server) rollouts(ctx context.Context, req RolloutRequest) (RolloutList, error) {
-	got, err := s.cfg.Backend.Rollouts(ctx, req)
-	if err != nil {
-		return RolloutList{}, err
-	}
-	list := *got
-	list.Items = notNil(list.Items)
-	return list, nil
+	of.list = func(ctx context.Context) (*RolloutList, error) { return s.cfg.Backend.Rollouts(ctx, req) }
+	return serveItems(s, w, r, watch, from, of)
 }
 
 func (s *Server) serveRevisions(w http.ResponseWriter, r *http.Request) error {

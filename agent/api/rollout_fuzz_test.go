@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+
+	"github.com/daemonsetd/daemonsetd/agent/registry"
 )
 
 func (b readOnly) Rollouts(context.Context, RolloutRequest) (*RolloutList, error) {
@@ -44,7 +46,7 @@ func FuzzRolloutQuery(f *testing.F) {
 	for _, q := range []string{"daemonset=a/b&hosts=1", "daemonset=a&revision=3", "daemonset=a&to=18446744073709551615", "to=-1", "hosts=x", "daemonset=%0a", "a=b&a=c", ""} {
 		f.Add(q)
 	}
-	s := New(Config{Backend: readOnly{}})
+	s := New(Config{Backend: readOnly{reg: registry.New(registry.Config{})}})
 	f.Fuzz(func(t *testing.T, query string) {
 		if q, err := url.ParseQuery(query); err != nil || q.Has("watch") {
 			return

@@ -51,6 +51,7 @@ type Server struct {
 	routes  routes
 	policy  policy
 	watches chan struct{}
+	sources sources
 	counts  counters
 	// closing ends when Shutdown begins; watches end with it.
 	closing context.Context
@@ -72,6 +73,7 @@ func New(cfg Config) *Server {
 		cfg:     cfg,
 		policy:  policy{ownUID: uint32(os.Geteuid())},
 		watches: make(chan struct{}, cfg.MaxWatches),
+		sources: newSources(cfg.Backend),
 	}
 	s.closing, s.close = context.WithCancel(context.Background())
 	s.routes = s.table()

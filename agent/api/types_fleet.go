@@ -96,6 +96,8 @@ type MemberRecord struct {
 // MemberList answers GET /v1/members.
 type MemberList struct {
 	metav1.TypeMeta `json:",inline"`
+	// ListMeta has the resource version from which a watch misses nothing.
+	metav1.ListMeta `json:"metadata,omitzero"`
 	// Cluster is the label that members of one fleet share; empty for the default one.
 	Cluster string `json:"cluster,omitempty"`
 	// Settled is unset while this host has just started and may still lack much of what the others know.

@@ -124,6 +124,8 @@ type RolloutHold struct {
 // RolloutList answers GET /v1/rollouts.
 type RolloutList struct {
 	metav1.TypeMeta `json:",inline"`
+	// ListMeta has the resource version from which a watch misses nothing.
+	metav1.ListMeta `json:"metadata,omitzero"`
 	// Fleet is unset while gossip is off, so that this host is the only one.
 	Fleet bool `json:"fleet"`
 	// Settled is as in MemberList.

@@ -10,6 +10,8 @@ import (
 // SpecFileList answers GET /v1/specs: what every trusted host has in its specs directory, held against the others.
 type SpecFileList struct {
 	metav1.TypeMeta `json:",inline"`
+	// ListMeta has the resource version from which a watch misses nothing.
+	metav1.ListMeta `json:"metadata,omitzero"`
 	// Told is how many hosts have told of their files.
 	Told int `json:"told"`
 	// Items are sorted by file, Hosts by name and id.

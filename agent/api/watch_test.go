@@ -155,6 +155,25 @@ func TestWatchWithoutAVersionBeginsWithWhatThereIs(t *testing.T) {
 	}
 }
 
+// With bookmarks the client hears when it has everything, and from which version it may go on.
+func TestBookmarksAreSentWhereTheyAreWanted(t *testing.T) {
+	r := start(t, nil)
+	_, lines := r.openWatch("/v1/daemonsets?watch=1&allowWatchBookmarks=true&namespace=default")
+	if got := readEvent(t, lines); got != "ADDED DaemonSet web" {
+		t.Errorf("got %q", got)
+	}
+	line, err := lines.ReadString('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, version := r.backend.Reg.List(registry.DaemonSets)
+	want := fmt.Sprintf(`{"type":"BOOKMARK","object":{"kind":"DaemonSet","apiVersion":"apps/v1","metadata":{"resourceVersion":"%d",`+
+		`"annotations":{"k8s.io/initial-events-end":"true"}}}}`+"\n", version)
+	if diff := cmp.Diff(want, line); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+}
+
 func TestShutdownEndsWatches(t *testing.T) {
 	r := start(t, nil)
 	_, lines := r.openWatch("/v1/events?watch=1")

@@ -55,15 +55,13 @@ func (r *Registry) Record(in EventInput) {
 	in.Message = truncate(in.Message, maxMessage)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	before, now := r.version, time.Now()
-	event := r.events.note(in, now)
+	event := r.events.note(in, time.Now())
 	event.Source = corev1.EventSource{Component: r.cfg.Component, Host: r.cfg.Host}
 	t := r.tables[Events]
-	r.version = t.put(event, r.version, now)
+	t.Patch([]Object{event})
 	for r.events.order.Len() > r.cfg.EventLimit {
-		r.version = t.remove(r.events.drop(), r.version)
+		t.Patch(nil, r.events.drop())
 	}
-	r.wake(before)
 }
 
 // note returns the event as it is now. The table has copies: what is returned may be changed by the next note.
@@ -106,13 +104,13 @@ func (rec *recorder) newEvent(in EventInput, stamp metav1.Time) *corev1.Event {
 }
 
 // drop forgets the event that occurred longest ago and returns its key in the table.
-func (rec *recorder) drop() key {
+func (rec *recorder) drop() string {
 	el := rec.order.Front()
 	rec.order.Remove(el)
 	rec.dropped++
 	held, ok := el.Value.(recorded)
 	if !ok {
-		return key{}
+		return ""
 	}
 	delete(rec.byKey, held.key)
 	return keyOf(held.event)

@@ -11,6 +11,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/watch"
 	"pgregory.net/rapid"
+
+	"github.com/daemonsetd/daemonsetd/agent/versions"
 )
 
 // state is what a reader holds: name to resource version.
@@ -61,6 +63,8 @@ func TestReplayReachesTheList(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		limit := rapid.IntRange(1, 20).Draw(t, "history")
 		r := New(Config{FirstVersion: 1, HistoryLimit: limit, EventLimit: 3})
+		// all has the same changes and forgets none.
+		all := New(Config{FirstVersion: 1, HistoryLimit: 1 << 20, EventLimit: 3})
 		type snapshot struct {
 			s  state
 			rv uint64
@@ -75,9 +79,13 @@ func TestReplayReachesTheList(t *testing.T) {
 		remember()
 		for range rapid.IntRange(0, 30).Draw(t, "steps") {
 			if rapid.Bool().Draw(t, "event") {
-				r.Record(input("o", "R", fmt.Sprint(rapid.IntRange(0, 5).Draw(t, "message"))))
+				in := input("o", "R", fmt.Sprint(rapid.IntRange(0, 5).Draw(t, "message")))
+				r.Record(in)
+				all.Record(in)
 			} else {
-				r.SetPods(drawPods(t))
+				pods := drawPods(t)
+				r.SetPods(pods)
+				all.SetPods(pods)
 			}
 			remember()
 		}
@@ -88,8 +96,8 @@ func TestReplayReachesTheList(t *testing.T) {
 				if err == nil {
 					err = replay(t, w, old.s)
 				}
-				if errors.Is(err, ErrGone) {
-					checkGone(t, r, res, old.rv, limit)
+				if errors.Is(err, versions.ErrGone) {
+					checkGone(t, all, res, old.rv, limit)
 					continue
 				}
 				if err != nil {
@@ -112,13 +120,20 @@ func drawPods(t *rapid.T) []*corev1.Pod {
 	return out
 }
 
-// checkGone fails when the history could have answered.
-func checkGone(t *rapid.T, r *Registry, res Resource, since uint64, limit int) {
+// checkGone fails when a history of limit changes could have answered.
+func checkGone(t *rapid.T, all *Registry, res Resource, since uint64, limit int) {
+	w, err := all.Watch(res, since)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
 	after := 0
-	for _, c := range r.tables[res].history {
-		if c.Version > since {
-			after++
+	for _, err := range w.All(ctx) {
+		if err != nil {
+			break
 		}
+		after++
 	}
 	if after < limit {
 		t.Fatalf("%s from %d is gone, and the history holds only %d changes after it", res, since, after)

@@ -1,20 +1,23 @@
 // Package registry is the versioned store of what the agent's API lists and watches: the Kubernetes objects Node,
 // DaemonSet, Pod and Event as this host sees them. It is filled level-triggered: the agent hands over everything that is
-// true now, and the registry finds out what that changes. Each change gets a resource version of its own, and the latest
-// changes of each resource are kept, so that a reader that lists and then watches misses nothing.
-//
-// Readers pull. A watcher holds a place in the history and nothing else, so that a slow or forgotten one costs no memory
-// and never blocks a writer: when the history has moved past its place it is told ErrGone and lists again.
+// true now, and the registry finds out what that changes. Each change gets a resource version of its own; how they are kept,
+// listed and watched is that of package versions.
 package registry
 
 import (
+	"errors"
+	"fmt"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+
+	"github.com/daemonsetd/daemonsetd/agent/versions"
 )
+
+// ErrUnknownResource is returned for a Resource that the registry does not have.
+var ErrUnknownResource = errors.New("unknown resource")
 
 // Resource names one kind of object as it stands in the API's paths.
 type Resource string
@@ -32,7 +35,7 @@ func Resources() []Resource { return []Resource{DaemonSets, Events, Nodes, Pods}
 
 const (
 	// DefaultHistoryLimit is how many changes of a resource are kept.
-	DefaultHistoryLimit = 1024
+	DefaultHistoryLimit = versions.DefaultLimit
 	// DefaultEventLimit is how many events are kept.
 	DefaultEventLimit = 1000
 )
@@ -43,9 +46,7 @@ type Config struct {
 	HistoryLimit int
 	// EventLimit is how many events are kept, the one that occurred longest ago going first; 0 means DefaultEventLimit.
 	EventLimit int
-	// FirstVersion is the resource version before the first change; 0 means the milliseconds of the Unix time. With the
-	// clock a version that an earlier process gave out is always older than the history, and so is answered with ErrGone
-	// and not with the wrong changes.
+	// FirstVersion is the resource version before the first change; 0 means the milliseconds of the Unix time.
 	FirstVersion uint64
 	// Component is the source of recorded events; empty means "daemonsetd".
 	Component string
@@ -55,16 +56,13 @@ type Config struct {
 
 // Registry holds the objects. Its methods may be called from several goroutines.
 type Registry struct {
-	cfg Config
+	cfg     Config
+	counter *versions.Counter
+	tables  map[Resource]*versions.Table[Object]
 
-	mu      sync.RWMutex
-	version uint64
-	tables  map[Resource]*table
-	events  recorder
-	// changed is closed and replaced when something changes.
-	changed chan struct{}
-
-	gone atomic.Uint64
+	// mu is for events, and held until the table has them, so that their order is the same.
+	mu     sync.Mutex
+	events recorder
 }
 
 // New makes an empty registry.
@@ -72,13 +70,12 @@ func New(cfg Config) *Registry {
 	cfg = withDefaults(cfg)
 	r := &Registry{
 		cfg:     cfg,
-		version: cfg.FirstVersion,
-		tables:  make(map[Resource]*table),
+		counter: versions.NewCounter(cfg.FirstVersion),
+		tables:  make(map[Resource]*versions.Table[Object]),
 		events:  newRecorder(),
-		changed: make(chan struct{}),
 	}
 	for _, res := range Resources() {
-		r.tables[res] = newTable(res, cfg.HistoryLimit, cfg.FirstVersion)
+		r.tables[res] = newTable(res, r.counter, cfg.HistoryLimit)
 	}
 	return r
 }
@@ -102,30 +99,25 @@ func withDefaults(cfg Config) Config {
 // SetNodes makes the given nodes all the nodes there are. An object that differs from what is held, its resource version
 // apart, becomes a change; one that is held and not given is deleted. The arguments are copied. An object without a
 // creationTimestamp gets the time at which it was first seen. The same holds for SetDaemonSets and SetPods.
-func (r *Registry) SetNodes(nodes []*corev1.Node) { r.replace(Nodes, asObjects(nodes)) }
+func (r *Registry) SetNodes(nodes []*corev1.Node) { r.tables[Nodes].Replace(asObjects(nodes)) }
 
 // PatchNodes puts the given nodes and removes those of the given names; all others stay as they are. It costs as much as what
 // it changes, and is for fleets of thousands.
 func (r *Registry) PatchNodes(changed []*corev1.Node, gone []string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	before, now, t := r.version, time.Now(), r.tables[Nodes]
-	for _, name := range gone {
-		if k := (key{"", name}); t.items[k] != nil {
-			r.version = t.remove(k, r.version)
-		}
+	keys := make([]string, len(gone))
+	for i, name := range gone {
+		keys[i] = key("", name)
 	}
-	for _, n := range changed {
-		r.version = t.put(n, r.version, now)
-	}
-	r.wake(before)
+	r.tables[Nodes].Patch(asObjects(changed), keys...)
 }
 
 // SetDaemonSets makes the given DaemonSets all the DaemonSets there are; see SetNodes.
-func (r *Registry) SetDaemonSets(sets []*appsv1.DaemonSet) { r.replace(DaemonSets, asObjects(sets)) }
+func (r *Registry) SetDaemonSets(sets []*appsv1.DaemonSet) {
+	r.tables[DaemonSets].Replace(asObjects(sets))
+}
 
 // SetPods makes the given pods all the pods there are; see SetNodes.
-func (r *Registry) SetPods(pods []*corev1.Pod) { r.replace(Pods, asObjects(pods)) }
+func (r *Registry) SetPods(pods []*corev1.Pod) { r.tables[Pods].Replace(asObjects(pods)) }
 
 func asObjects[T Object](in []T) []Object {
 	out := make([]Object, len(in))
@@ -135,34 +127,29 @@ func asObjects[T Object](in []T) []Object {
 	return out
 }
 
-func (r *Registry) replace(res Resource, objects []Object) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	before := r.version
-	r.version = r.tables[res].replace(objects, r.version, time.Now())
-	r.wake(before)
-}
-
-// wake tells the watchers when the version has moved since before. The caller holds mu.
-func (r *Registry) wake(before uint64) {
-	if r.version == before {
-		return
-	}
-	close(r.changed)
-	r.changed = make(chan struct{})
-}
+// Counter gives out the resource versions. Who keeps a table of its own beside the registry takes them from there, so that no
+// version stands for two changes.
+func (r *Registry) Counter() *versions.Counter { return r.counter }
 
 // List returns the objects of a resource, sorted by namespace and name, and the resource version at which this is the
 // whole truth: a Watch from there misses nothing. The objects are shared and must not be changed. An unknown resource
 // has no objects.
 func (r *Registry) List(res Resource) ([]Object, uint64) {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
 	t, ok := r.tables[res]
 	if !ok {
-		return nil, r.version
+		return nil, r.counter.Now()
 	}
-	return t.list(), r.version
+	return t.List()
+}
+
+// Watch starts to watch a resource from the given version on, which List or an earlier change gave out. With 0 it first
+// gives an Added for every object that there is, as Kubernetes does. The error is versions.ErrGone or ErrUnknownResource.
+func (r *Registry) Watch(res Resource, since uint64) (*Watcher, error) {
+	t, ok := r.tables[res]
+	if !ok {
+		return nil, fmt.Errorf("watching %q: %w", res, ErrUnknownResource)
+	}
+	return t.Watch(since)
 }
 
 // Stats counts what the registry holds and what it had to drop.
@@ -179,16 +166,13 @@ type Stats struct {
 
 // Stats returns the counts.
 func (r *Registry) Stats() Stats {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	s := Stats{
-		Version:       r.version,
-		Objects:       make(map[Resource]int, len(r.tables)),
-		WatchersGone:  r.gone.Load(),
-		EventsDropped: r.events.dropped,
-	}
+	s := Stats{Version: r.counter.Now(), Objects: make(map[Resource]int, len(r.tables))}
 	for res, t := range r.tables {
-		s.Objects[res] = len(t.items)
+		s.Objects[res] = t.Len()
+		s.WatchersGone += t.Gone()
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s.EventsDropped = r.events.dropped
 	return s
 }

@@ -14,6 +14,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
+
+	"github.com/daemonsetd/daemonsetd/agent/versions"
 )
 
 func pod(namespace, name, image string) *corev1.Pod {
@@ -169,7 +171,7 @@ func TestWatchRefusesWhatIsNotInTheHistory(t *testing.T) {
 	}
 	for since, gone := range map[uint64]bool{9: true, 10: true, 11: true, 12: false, 13: false, 14: false, 15: true} {
 		_, err := r.Watch(Pods, since)
-		if got := errors.Is(err, ErrGone); got != gone {
+		if got := errors.Is(err, versions.ErrGone); got != gone {
 			t.Errorf("from %d: %v, want gone %v", since, err, gone)
 		}
 	}
@@ -194,7 +196,7 @@ func TestSlowWatcherIsToldAndBlocksNobody(t *testing.T) {
 	for i := range 10 {
 		r.SetPods([]*corev1.Pod{pod("a", "x", strings.Repeat("i", i+1))})
 	}
-	if _, err := w.Next(t.Context()); !errors.Is(err, ErrGone) {
+	if _, err := w.Next(t.Context()); !errors.Is(err, versions.ErrGone) {
 		t.Errorf("got %v, want ErrGone", err)
 	}
 	if n := r.Stats().WatchersGone; n != 1 {
@@ -246,7 +248,7 @@ func TestVersionsOfAnEarlierProcessAreGone(t *testing.T) {
 		_, rv := first.List(Pods)
 		<-time.After(time.Second)
 		second := New(Config{})
-		if _, err := second.Watch(Pods, rv); !errors.Is(err, ErrGone) {
+		if _, err := second.Watch(Pods, rv); !errors.Is(err, versions.ErrGone) {
 			t.Errorf("version %d of the first process gave %v in the second, want ErrGone", rv, err)
 		}
 	})

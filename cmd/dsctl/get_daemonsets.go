@@ -199,13 +199,14 @@ func (l *daemonSetLister) watch(ctx context.Context, list *appsv1.DaemonSetList)
 	if err != nil {
 		return err
 	}
-	w := objectWatch[appsv1.DaemonSet, *appsv1.DaemonSet]{client: l.client, resource: registry.DaemonSets, selection: l.selection, wants: l.wants, out: out}
-	w.list = func(ctx context.Context) ([]appsv1.DaemonSet, string, error) {
+	w := watchObjects(l.client, registry.DaemonSets, l.selection, out)
+	w.wants = func(ds *appsv1.DaemonSet) bool { return l.wants(ds.Name) }
+	w.list = func(ctx context.Context) (itemList[appsv1.DaemonSet], error) {
 		list, _, err := l.list(ctx)
 		if err != nil {
-			return nil, "", err
+			return itemList[appsv1.DaemonSet]{}, err
 		}
-		return list.Items, list.ResourceVersion, nil
+		return itemList[appsv1.DaemonSet]{list.Items, list.ResourceVersion}, nil
 	}
-	return w.run(ctx, list.Items, list.ResourceVersion)
+	return w.run(ctx, itemList[appsv1.DaemonSet]{list.Items, list.ResourceVersion})
 }

@@ -124,15 +124,16 @@ func (n *nodeLister) watch(ctx context.Context, list *corev1.NodeList) error {
 	if err != nil {
 		return err
 	}
-	w := objectWatch[corev1.Node, *corev1.Node]{client: n.client, resource: registry.Nodes, selection: n.selection, wants: n.wants, out: out}
-	w.list = func(ctx context.Context) ([]corev1.Node, string, error) {
+	w := watchObjects(n.client, registry.Nodes, n.selection, out)
+	w.wants = func(node *corev1.Node) bool { return n.wants(node.Name) }
+	w.list = func(ctx context.Context) (itemList[corev1.Node], error) {
 		list, _, err := n.list(ctx)
 		if err != nil {
-			return nil, "", err
+			return itemList[corev1.Node]{}, err
 		}
-		return list.Items, list.ResourceVersion, nil
+		return itemList[corev1.Node]{list.Items, list.ResourceVersion}, nil
 	}
-	return w.run(ctx, list.Items, list.ResourceVersion)
+	return w.run(ctx, itemList[corev1.Node]{list.Items, list.ResourceVersion})
 }
 
 // nodeListing has kubectl's columns. A node that a watch no longer has is Deleted, where kubectl would show it as it last

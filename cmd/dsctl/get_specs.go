@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
 
 	"github.com/daemonsetd/daemonsetd/agent/api"
@@ -47,8 +49,9 @@ func (d *deps) runGetSpecs(ctx context.Context, follow bool) error {
 	}
 	l := specListing(d.output == formatWide)
 	if follow {
-		return followItems(ctx, d, l, list.Items, client.WatchSpecs(ctx, c))
+		return d.watchSpecs(ctx, c, l, list)
 	}
+	list.ListMeta = metav1.ListMeta{} // as with kubectl: printed, it would differ each time
 	v := l.view(list, list.Items)
 	files := v.text
 	v.text = func(p page) error {
@@ -58,6 +61,26 @@ func (d *deps) runGetSpecs(ctx context.Context, follow bool) error {
 		return printHostSpecs(p, list)
 	}
 	return d.print(v)
+}
+
+// watchSpecs prints the files and then what changes.
+func (d *deps) watchSpecs(ctx context.Context, c *client.Client, l listing[api.SpecFile], list *api.SpecFileList) error {
+	out, err := newLive(d, l)
+	if err != nil {
+		return err
+	}
+	w := watchItems(out)
+	w.events = func(ctx context.Context, version string) iter.Seq2[client.WatchEvent[api.SpecFile], error] {
+		return client.WatchSpecs(ctx, c, version)
+	}
+	w.list = func(ctx context.Context) (itemList[api.SpecFile], error) {
+		list, err := c.Specs(ctx)
+		if err != nil {
+			return itemList[api.SpecFile]{}, err
+		}
+		return itemList[api.SpecFile]{list.Items, list.ResourceVersion}, nil
+	}
+	return w.run(ctx, itemList[api.SpecFile]{list.Items, list.ResourceVersion})
 }
 
 func specListing(wide bool) listing[api.SpecFile] {

@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"iter"
-	"maps"
-	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -145,78 +142,6 @@ func (t *liveTable) line(row []string) string {
 		b.WriteString(strings.Repeat(" ", t.widths[i]-utf8.RuneCountInString(cell)+2))
 	}
 	return strings.TrimRight(b.String(), " ")
-}
-
-// watched is what can be held against what was printed of it before.
-type watched[T any] interface {
-	WatchKey() string
-	SameAs(o T) bool
-}
-
-// followItems prints the items, and then every one that changes. A watch begins with all that there are, so that nothing
-// is missed between the list and the watch: what is the same is not printed twice, and what is not there is gone.
-func followItems[T watched[T]](
-	ctx context.Context, d *deps, l listing[T], items []T, events iter.Seq2[client.WatchEvent[T], error],
-) error {
-	out, err := newLive(d, l)
-	if err != nil {
-		return err
-	}
-	if err := out.show(watch.Added, items...); err != nil {
-		return err
-	}
-	f := follower[T]{printed: map[string]T{}, unseen: map[string]bool{}}
-	for _, it := range items {
-		f.printed[it.WatchKey()], f.unseen[it.WatchKey()] = it, true
-	}
-	for ev, err := range events {
-		if err != nil {
-			return err
-		}
-		for _, ev := range f.news(ev) {
-			if err := out.show(ev.Type, ev.Object); err != nil {
-				return err
-			}
-		}
-	}
-	return ended(ctx)
-}
-
-// follower is what was printed last of everything.
-type follower[T watched[T]] struct {
-	printed map[string]T
-	// unseen are those that the watch has not given yet; it is nil when the watch has given all that there are.
-	unseen map[string]bool
-}
-
-// news is what there is to print of an event.
-func (f *follower[T]) news(ev client.WatchEvent[T]) []client.WatchEvent[T] {
-	if ev.Type == watch.Bookmark {
-		return f.gone()
-	}
-	key := ev.Object.WatchKey()
-	delete(f.unseen, key)
-	old, known := f.printed[key]
-	if ev.Type == watch.Deleted {
-		delete(f.printed, key)
-	} else {
-		f.printed[key] = ev.Object
-	}
-	if known && ev.Type != watch.Deleted && old.SameAs(ev.Object) {
-		return nil
-	}
-	return []client.WatchEvent[T]{ev}
-}
-
-// gone is what was there before the watch began, and is no more.
-func (f *follower[T]) gone() []client.WatchEvent[T] {
-	var out []client.WatchEvent[T]
-	for _, key := range slices.Sorted(maps.Keys(f.unseen)) {
-		out = append(out, client.WatchEvent[T]{Type: watch.Deleted, Object: f.printed[key]})
-		delete(f.printed, key)
-	}
-	f.unseen = nil
-	return out
 }
 
 // unlessDone is the error, unless it comes of who watches having had enough.

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"bytes"
+	"context"
+	"iter"
 	"strings"
 	"testing"
 
@@ -36,28 +39,61 @@ func TestLiveTable(t *testing.T) {
 	}
 }
 
-// What was listed is not printed again when the watch begins with it; what has gone between the two is.
-func TestFollowerHasOnlyNews(t *testing.T) {
-	f := follower[api.SpecFile]{printed: map[string]api.SpecFile{}, unseen: map[string]bool{}}
-	for _, name := range []string{"a", "b", "c"} {
-		f.printed[name], f.unseen[name] = api.SpecFile{File: name}, true
+// What was printed is not printed again where a watch begins with it, as that of an earlier agent does; and when a watch has to
+// begin anew, what has changed, come or gone in between is printed.
+func TestAWatchPrintsOnlyNews(t *testing.T) {
+	file := func(name string, have int) api.SpecFile { return api.SpecFile{File: name, Have: have} }
+	added := func(name string, have int) client.WatchEvent[api.SpecFile] {
+		return client.WatchEvent[api.SpecFile]{Type: watch.Added, Object: file(name, have)}
 	}
-	var got []string
-	for _, ev := range []client.WatchEvent[api.SpecFile]{
-		{Type: watch.Added, Object: api.SpecFile{File: "a"}},
-		{Type: watch.Added, Object: api.SpecFile{File: "b", Have: 1}},
-		{Type: watch.Added, Object: api.SpecFile{File: "d"}},
-		{Type: watch.Bookmark},
-		{Type: watch.Modified, Object: api.SpecFile{File: "a", Have: 2}},
-		{Type: watch.Deleted, Object: api.SpecFile{File: "a", Have: 2}},
-		{Type: watch.Added, Object: api.SpecFile{File: "a", Have: 2}},
-		{Type: watch.Added, Object: api.SpecFile{File: "c"}},
-	} {
-		for _, news := range f.news(ev) {
-			got = append(got, string(news.Type)+" "+news.Object.File)
+	var out bytes.Buffer
+	d := &deps{streams: streams{out: &out}, output: "custom-columns=FILE:.file,HAVE:.have"}
+	l, err := newLive(d, specListing(false))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := watchItems(l)
+	watches := map[string][]client.WatchEvent[api.SpecFile]{
+		"1": {
+			added("a", 0), added("b", 1), added("d", 0),
+			{Type: watch.Bookmark},
+			{Type: watch.Modified, Object: file("a", 2)},
+			{Type: watch.Deleted, Object: file("a", 2)},
+			added("a", 2), added("c", 0),
+		},
+		"2": {{Type: watch.Deleted, Object: file("e", 0)}},
+	}
+	w.events = func(_ context.Context, version string) iter.Seq2[client.WatchEvent[api.SpecFile], error] {
+		return func(yield func(client.WatchEvent[api.SpecFile], error) bool) {
+			for _, ev := range watches[version] {
+				if !yield(ev, nil) {
+					return
+				}
+			}
+			if version == "1" {
+				yield(client.WatchEvent[api.SpecFile]{}, client.ErrGone)
+			}
 		}
 	}
-	want := []string{"ADDED b", "ADDED d", "DELETED c", "MODIFIED a", "DELETED a", "ADDED a", "ADDED c"}
+	w.list = func(context.Context) (itemList[api.SpecFile], error) {
+		return itemList[api.SpecFile]{[]api.SpecFile{file("a", 2), file("b", 3), file("e", 0)}, "2"}, nil
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	begin := itemList[api.SpecFile]{[]api.SpecFile{file("a", 0), file("b", 0), file("c", 0)}, "1"}
+	if err := w.run(ctx, begin); err != nil {
+		t.Fatal(err)
+	}
+	want := []string{
+		"FILE HAVE", "a 0", "b 0", "c 0", // the list
+		"b 1", "d 0", "a 2", "a 2", "a 2", // the first watch: b, d, a that changed, went and came
+		"b 3", "e 0", "c 0", "d 0", // what became of them before the second list, c and d being gone
+		"e 0", // the second watch
+	}
+	var got []string
+	for line := range strings.Lines(out.String()) {
+		got = append(got, strings.Join(strings.Fields(line), " "))
+	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}

@@ -4,10 +4,12 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"iter"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/watch"
 
 	"github.com/daemonsetd/daemonsetd/agent/api"
@@ -57,8 +59,9 @@ func (d *deps) runMembers(ctx context.Context, follow bool, args []string) error
 	}
 	l := memberListing(d.output == formatWide)
 	if follow {
-		return followItems(ctx, d, l, list.Items, client.WatchMembers(ctx, c, member))
+		return d.watchMembers(ctx, c, l, member, list)
 	}
+	list.ListMeta = metav1.ListMeta{} // as with kubectl: printed, it would differ each time
 	if err := d.print(l.view(list, list.Items)); err != nil {
 		return err
 	}
@@ -66,6 +69,28 @@ func (d *deps) runMembers(ctx context.Context, follow bool, args []string) error
 		d.notef("this host has just started, and others may know more members")
 	}
 	return nil
+}
+
+// watchMembers prints the members and then what changes.
+func (d *deps) watchMembers(
+	ctx context.Context, c *client.Client, l listing[api.Member], member string, list *api.MemberList,
+) error {
+	out, err := newLive(d, l)
+	if err != nil {
+		return err
+	}
+	w := watchItems(out)
+	w.events = func(ctx context.Context, version string) iter.Seq2[client.WatchEvent[api.Member], error] {
+		return client.WatchMembers(ctx, c, member, version)
+	}
+	w.list = func(ctx context.Context) (itemList[api.Member], error) {
+		list, err := c.Members(ctx, member)
+		if err != nil {
+			return itemList[api.Member]{}, err
+		}
+		return itemList[api.Member]{list.Items, list.ResourceVersion}, nil
+	}
+	return w.run(ctx, itemList[api.Member]{list.Items, list.ResourceVersion})
 }
 
 func memberListing(wide bool) listing[api.Member] {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"time"
 
 	"k8s.io/apimachinery/pkg/watch"
@@ -18,16 +19,16 @@ const onDeleteStrategy = "OnDelete"
 // errTimedOut is kubectl's.
 var errTimedOut = errors.New("timed out waiting for the condition")
 
-// rolloutAs is one rollout as it is now.
-func rolloutAs(ctx context.Context, c *client.Client, req api.RolloutRequest) (*api.Rollout, error) {
+// rolloutAt is one rollout as it is now, with the version from which a watch goes on.
+func rolloutAt(ctx context.Context, c *client.Client, req api.RolloutRequest) (now *api.Rollout, version string, err error) {
 	list, err := c.Rollouts(ctx, req)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if len(list.Items) != 1 {
-		return nil, fmt.Errorf("the agent told of %s named %q", count(len(list.Items), "DaemonSet"), req.DaemonSet)
+		return nil, "", fmt.Errorf("the agent told of %s named %q", count(len(list.Items), "DaemonSet"), req.DaemonSet)
 	}
-	return &list.Items[0], nil
+	return &list.Items[0], list.ResourceVersion, nil
 }
 
 // followRollout shows a rollout and what becomes of it until show says that this is enough. A timeout of 0 means none.
@@ -56,27 +57,63 @@ func followRollout(
 
 // follow is what is followed.
 type follow struct {
-	// now is the rollout as it was last shown.
+	// now is the rollout as it was last shown, version the one from which a watch goes on.
 	now     *api.Rollout
+	version string
 	hosts   bool
 	timeout time.Duration
 }
 
+// eachRollout shows the rollout each time that it changes. When the agent has dropped what comes next, it goes on from what there
+// is.
 func eachRollout(ctx context.Context, c *client.Client, f follow, show func(*api.Rollout) (bool, error)) error {
-	last := *f.now
-	for ev, err := range client.WatchRollouts(ctx, c, api.RolloutRequest{DaemonSet: last.DaemonSet, Hosts: f.hosts}) {
+	req := api.RolloutRequest{DaemonSet: f.now.DaemonSet, Hosts: f.hosts}
+	for {
+		enough, err := f.changes(client.WatchRollouts(ctx, c, req, f.version), show)
 		switch {
-		case err != nil:
+		case enough:
 			return err
-		case ev.Type == watch.Bookmark, ev.Object.SameAs(last):
-			continue
-		case ev.Type == watch.Deleted:
-			return errors.New("object has been deleted")
+		case err == nil:
+			return ended(ctx)
+		case !errors.Is(err, client.ErrGone):
+			return err
 		}
-		last = ev.Object
-		if enough, err := show(&ev.Object); enough || err != nil {
+		now, version, err := rolloutAt(ctx, c, req)
+		if err != nil {
+			return unlessDone(ctx, err)
+		}
+		f.version = version
+		if enough, err := f.change(now, show); enough || err != nil {
 			return err
 		}
 	}
-	return ended(ctx)
+}
+
+// changes shows what a watch gives until it ends.
+func (f *follow) changes(
+	events iter.Seq2[client.WatchEvent[api.Rollout], error], show func(*api.Rollout) (bool, error),
+) (enough bool, err error) {
+	for ev, err := range events {
+		switch {
+		case err != nil:
+			return false, err
+		case ev.Type == watch.Bookmark:
+			continue
+		case ev.Type == watch.Deleted:
+			return false, errors.New("object has been deleted")
+		}
+		if enough, err := f.change(&ev.Object, show); enough || err != nil {
+			return enough, err
+		}
+	}
+	return false, nil
+}
+
+// change shows a rollout that is not as it was last shown.
+func (f *follow) change(now *api.Rollout, show func(*api.Rollout) (bool, error)) (enough bool, err error) {
+	if now.SameAs(*f.now) {
+		return false, nil
+	}
+	f.now = now
+	return show(now)
 }

@@ -66,7 +66,7 @@ func (d *deps) runRolloutStatus(ctx context.Context, o statusOptions, args []str
 	c := d.client()
 	defer c.Close()
 	req := api.RolloutRequest{DaemonSet: name, Hosts: d.output != formatText}
-	now, err := rolloutAs(ctx, c, req)
+	now, version, err := rolloutAt(ctx, c, req)
 	if err != nil {
 		return err
 	}
@@ -80,7 +80,7 @@ func (d *deps) runRolloutStatus(ctx context.Context, o statusOptions, args []str
 			hint: "--watch=false shows how it stands; dsctl rollout replace on a host replaces the pod there",
 		}
 	}
-	f := follow{now: now, hosts: req.Hosts, timeout: o.timeout}
+	f := follow{now: now, version: version, hosts: req.Hosts, timeout: o.timeout}
 	return followRollout(ctx, c, f, func(r *api.Rollout) (bool, error) {
 		if err := out.print(r); err != nil || !r.Done {
 			return false, err

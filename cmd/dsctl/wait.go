@@ -56,12 +56,13 @@ func (d *deps) runWait(ctx context.Context, o waitOptions, args []string) error 
 	}
 	c := d.client()
 	defer c.Close()
-	now, err := rolloutAs(ctx, c, api.RolloutRequest{DaemonSet: name})
+	now, version, err := rolloutAt(ctx, c, api.RolloutRequest{DaemonSet: name})
 	if err != nil {
 		return err
 	}
 	if o.timeout > 0 {
-		err = followRollout(ctx, c, follow{now: now, timeout: o.timeout}, func(r *api.Rollout) (bool, error) { now = r; return r.Done, nil })
+		f := follow{now: now, version: version, timeout: o.timeout}
+		err = followRollout(ctx, c, f, func(r *api.Rollout) (bool, error) { now = r; return r.Done, nil })
 		if err != nil && !errors.Is(err, errTimedOut) {
 			return err
 		}

@@ -262,7 +262,7 @@ func TestMembersAndSpecsAreWatched(t *testing.T) {
 	b.SetSpecs(api.SpecFile{File: "a.yaml"})
 	c := dial(t, apitest.Serve(t, b, nil))
 	var got []string
-	for ev, err := range client.WatchMembers(t.Context(), c, "bbb") {
+	for ev, err := range client.WatchMembers(t.Context(), c, "bbb", "") {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -274,7 +274,7 @@ func TestMembersAndSpecsAreWatched(t *testing.T) {
 			break
 		}
 	}
-	for ev, err := range client.WatchSpecs(t.Context(), c) {
+	for ev, err := range client.WatchSpecs(t.Context(), c, "") {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -288,7 +288,7 @@ func TestMembersAndSpecsAreWatched(t *testing.T) {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
 	b.Err = api.Errorf(api.CodeUnavailable, "gossip is off")
-	for _, err := range client.WatchMembers(t.Context(), c, "") {
+	for _, err := range client.WatchMembers(t.Context(), c, "", "") {
 		if p, ok := errors.AsType[*api.Error](err); !ok || p.Code != api.CodeUnavailable {
 			t.Errorf("with gossip off: %v", err)
 		}

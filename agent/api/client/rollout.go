@@ -24,8 +24,10 @@ func (c *Client) Rollouts(ctx context.Context, req api.RolloutRequest) (*api.Rol
 }
 
 // WatchRollouts gives rollouts as WatchMembers gives the members.
-func WatchRollouts(ctx context.Context, c *Client, req api.RolloutRequest) iter.Seq2[WatchEvent[api.Rollout], error] {
-	return watchPath[api.Rollout](ctx, c, "/v1/rollouts", rolloutQuery(req))
+func WatchRollouts(
+	ctx context.Context, c *Client, req api.RolloutRequest, version string,
+) iter.Seq2[WatchEvent[api.Rollout], error] {
+	return watchPath[api.Rollout](ctx, c, "/v1/rollouts", since(version, rolloutQuery(req)))
 }
 
 // Revisions asks for the history of a DaemonSet on this host, or for one revision of it.

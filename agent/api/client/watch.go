@@ -23,8 +23,8 @@ const maxLine = 16 << 20
 
 // WatchEvent is one change of an object of type T.
 type WatchEvent[T any] struct {
-	// Type is Added, Modified or Deleted; of members and spec files also Bookmark, with no object, when all that there were
-	// at first have been given.
+	// Type is Added, Modified or Deleted; of members, spec files and rollouts also Bookmark, with no object, when all that there
+	// were at first have been given.
 	Type watch.EventType
 	// Object is the object after the change; for Deleted, as it last was.
 	Object T
@@ -36,22 +36,25 @@ type WatchEvent[T any] struct {
 func Watch[T any](
 	ctx context.Context, c *Client, res registry.Resource, sel Selection, version string,
 ) iter.Seq2[WatchEvent[T], error] {
-	q := sel.values()
-	if version != "" {
-		q.Set("resourceVersion", version)
-	}
-	return watchPath[T](ctx, c, "/v1/"+string(res), q)
+	return watchPath[T](ctx, c, "/v1/"+string(res), since(version, sel.values()))
 }
 
-// WatchMembers gives every member, or those of a name or an id, as Added, a Bookmark, and then what becomes of them, but for
-// times, round trips and records. Changes of about a second come together. It ends as Watch does.
-func WatchMembers(ctx context.Context, c *Client, member string) iter.Seq2[WatchEvent[api.Member], error] {
-	return watchPath[api.Member](ctx, c, "/v1/members", memberQuery(member))
+// WatchMembers gives the changes of members, or of those of a name or an id, as Watch does; but for times, round trips and
+// records. With an empty version a Bookmark comes after all that there are. Changes of about a second come together.
+func WatchMembers(ctx context.Context, c *Client, member, version string) iter.Seq2[WatchEvent[api.Member], error] {
+	return watchPath[api.Member](ctx, c, "/v1/members", since(version, memberQuery(member)))
 }
 
 // WatchSpecs gives the spec files of the fleet as WatchMembers gives the members.
-func WatchSpecs(ctx context.Context, c *Client) iter.Seq2[WatchEvent[api.SpecFile], error] {
-	return watchPath[api.SpecFile](ctx, c, "/v1/specs", url.Values{})
+func WatchSpecs(ctx context.Context, c *Client, version string) iter.Seq2[WatchEvent[api.SpecFile], error] {
+	return watchPath[api.SpecFile](ctx, c, "/v1/specs", since(version, url.Values{}))
+}
+
+func since(version string, q url.Values) url.Values {
+	if version != "" {
+		q.Set("resourceVersion", version)
+	}
+	return q
 }
 
 func watchPath[T any](ctx context.Context, c *Client, path string, q url.Values) iter.Seq2[WatchEvent[T], error] {

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/http/httptest"
@@ -14,49 +15,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"k8s.io/apimachinery/pkg/watch"
-	"pgregory.net/rapid"
 
 	"github.com/daemonsetd/daemonsetd/agent/registry"
 )
-
-// thing is an item whose note is nothing to speak of.
-type thing struct{ Key, Value, Note string }
-
-func (x thing) WatchKey() string    { return x.Key }
-func (x thing) SameAs(o thing) bool { return x.Key == o.Key && x.Value == o.Value }
-
-// Whatever the lists, the events lead from one to the next: who applies them has the same, but for the notes.
-func TestItemChangesLeadToTheItems(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		sent, client := map[string]thing{}, map[string]thing{}
-		for range rapid.IntRange(1, 6).Draw(t, "lists") {
-			items := rapid.SliceOfNDistinct(rapid.Custom(func(t *rapid.T) thing {
-				return thing{rapid.SampledFrom([]string{"a", "b", "c", "d"}).Draw(t, "key"), rapid.SampledFrom([]string{"x", "y"}).Draw(t, "value"), rapid.String().Draw(t, "note")}
-			}), 0, 4, thing.WatchKey).Draw(t, "items")
-			for _, ev := range itemChanges(sent, items) {
-				it := ev.Object.(thing)
-				old, known := client[it.Key]
-				switch {
-				case ev.Type == watch.Added && !known, ev.Type == watch.Modified && known && !old.SameAs(it):
-					client[it.Key] = it
-				case ev.Type == watch.Deleted && known:
-					delete(client, it.Key)
-				default:
-					t.Fatalf("%v of %v, the client has %v", ev.Type, it, old)
-				}
-			}
-			if len(client) != len(items) {
-				t.Fatalf("the client has %v, there are %v", client, items)
-			}
-			for _, it := range items {
-				if !client[it.Key].SameAs(it) {
-					t.Fatalf("the client has %v for %v", client[it.Key], it)
-				}
-			}
-		}
-	})
-}
 
 // changing is a backend whose members a test changes.
 type changing struct {
@@ -190,4 +151,99 @@ func set(t *testing.T, v reflect.Value) {
 	default:
 		t.Fatalf("no other value for %s", v.Type())
 	}
+}
+
+// A list has a version, and a watch from there gives what has changed since, and nothing else.
+func TestAWatchGoesOnFromAList(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &changing{readOnly: readOnly{reg: registry.New(registry.Config{})}, changed: make(chan struct{})}
+		b.set(nil, Member{Name: "a", ID: "1"}, Member{Name: "b", ID: "2"})
+		s := New(Config{Backend: b})
+		list := b.list(t, s)
+		if len(list.Items) != 2 || list.ResourceVersion == "" {
+			t.Fatalf("%+v", list)
+		}
+		b.set(nil, Member{Name: "a", ID: "1", State: MemberFailed, LastHeard: time.Unix(1, 0)}, Member{Name: "c", ID: "3"})
+		got := b.watch(t, s, "&resourceVersion="+list.ResourceVersion)
+		if diff := cmp.Diff([]string{"DELETED b", "MODIFIED a", "ADDED c"}, got); diff != "" {
+			t.Errorf("(-want +got)\n%s", diff)
+		}
+		if again := b.list(t, s); again.ResourceVersion == list.ResourceVersion {
+			t.Error("what changed has the version of before")
+		}
+		last := b.list(t, s)
+		b.set(nil, Member{Name: "a", ID: "1"})
+		if diff := cmp.Diff([]string{"MODIFIED a"}, b.watch(t, s, "&member=a&resourceVersion="+last.ResourceVersion)); diff != "" {
+			t.Errorf("(-want +got)\n%s", diff)
+		}
+	})
+}
+
+// What was listed is given back a minute after the last reader, and whoever comes later with its version lists again.
+func TestWhatWasListedIsForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &changing{readOnly: readOnly{reg: registry.New(registry.Config{})}, changed: make(chan struct{})}
+		b.set(nil, Member{Name: "a", ID: "1"})
+		s := New(Config{Backend: b})
+		first := b.list(t, s)
+		time.Sleep(keepListed / 2)
+		synctest.Wait()
+		second := b.list(t, s)
+		time.Sleep(keepListed * 3 / 4)
+		synctest.Wait()
+		if first.ResourceVersion != second.ResourceVersion || s.sources.members.table.Len() != 1 {
+			t.Errorf("versions %s and %s, %d members kept", first.ResourceVersion, second.ResourceVersion, s.sources.members.table.Len())
+		}
+		time.Sleep(keepListed)
+		synctest.Wait()
+		if n := s.sources.members.table.Len(); n != 0 {
+			t.Errorf("%d members are kept for nobody", n)
+		}
+		w := b.do(t, s, "?watch=1&resourceVersion="+second.ResourceVersion)
+		if w.Code != http.StatusGone || !strings.Contains(w.Body.String(), "list again") {
+			t.Errorf("%d %s", w.Code, w.Body)
+		}
+	})
+}
+
+// do asks for members until everything has been still for a while.
+func (b *changing) do(t *testing.T, s *Server, query string) *httptest.ResponseRecorder {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.WithValue(t.Context(), peerKey{}, peerResult{}))
+	w := httptest.NewRecorder()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		s.ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodGet, "http://daemonsetd/v1/members"+query, nil))
+	}()
+	time.Sleep(3 * watchPause)
+	synctest.Wait()
+	cancel()
+	<-ended
+	return w
+}
+
+func (b *changing) list(t *testing.T, s *Server) (list MemberList) {
+	t.Helper()
+	if err := json.Unmarshal(b.do(t, s, "").Body.Bytes(), &list); err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+// watch gives the events of a watch with their members.
+func (b *changing) watch(t *testing.T, s *Server, query string) []string {
+	t.Helper()
+	var events []string
+	for line := range strings.Lines(b.do(t, s, "?watch=1"+query).Body.String()) {
+		var ev struct {
+			Type   string
+			Object Member
+		}
+		if err := json.Unmarshal([]byte(line), &ev); err != nil {
+			t.Fatalf("%v in %s", err, line)
+		}
+		events = append(events, ev.Type+" "+ev.Object.Name)
+	}
+	return events
 }
