@@ -24,6 +24,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/daemonsetd/daemonsetd/agent/api"
+	"github.com/daemonsetd/daemonsetd/agent/catalog"
 	"github.com/daemonsetd/daemonsetd/agent/config"
 	"github.com/daemonsetd/daemonsetd/agent/health"
 	"github.com/daemonsetd/daemonsetd/agent/kubelet"
@@ -87,6 +88,7 @@ type Agent struct {
 	nodes    *node.Manager
 	store    *manifestdir.Store
 	trees    *trees.Store
+	history  *history.Store
 	kubelet  *host
 	fleet    *fleetPart
 	server   *api.Server
@@ -104,17 +106,14 @@ type Agent struct {
 	// The rest belongs to the loop.
 	memories  *memories
 	rollouts  *rollouts
-	revisions *revisions
+	catalog   *catalog.Catalog
 	peerCache peerCache
-	rendered  map[*spec.DaemonSet]*rendered
 	phases    map[string]plan.Phase
 	acting    acting
 	stopped   stopwatch
-	// laid has the pods whose files of volumes were brought on disk in this round; false: they could not be.
-	laid  map[treeOwner]bool
-	ready bool
-	line  string
-	first time.Time
+	ready     bool
+	line      string
+	first     time.Time
 }
 
 // stop is one step of the teardown.
@@ -132,7 +131,7 @@ func New(opts Options) (_ *Agent, err error) {
 		opts.StartedAt = time.Now()
 	}
 	a := &Agent{
-		opts: opts, cfg: opts.Config, log: opts.Logger, requests: make(chan request), ended: make(chan struct{}), rendered: map[*spec.DaemonSet]*rendered{}, fleet: &fleetPart{},
+		opts: opts, cfg: opts.Config, log: opts.Logger, requests: make(chan request), ended: make(chan struct{}), fleet: &fleetPart{},
 		phases: map[string]plan.Phase{}, stopped: stopwatch{pods: map[string]watched{}},
 	}
 	defer func() {
@@ -177,7 +176,7 @@ func (a *Agent) openDirs() error {
 	if a.rollouts, problem = loadRollouts(a.cfg.StateDir); problem != nil {
 		a.log.Error().Err(problem).Msg("the state of rollouts was lost")
 	}
-	a.revisions = openRevisions(history.Config{Dir: filepath.Join(a.cfg.StateDir, "revisions"), Logger: a.log})
+	a.history = history.New(history.Config{Dir: filepath.Join(a.cfg.StateDir, "revisions"), Logger: a.log})
 	return nil
 }
 
@@ -190,6 +189,7 @@ func (a *Agent) openInputs() error {
 	if a.trees, err = trees.New(trees.Config{Dir: layout.Dir(), SecretDir: layout.SecretDir(), Logger: a.log}); err != nil {
 		return err
 	}
+	a.catalog = catalog.New(catalog.Config{Node: a.cfg.NodeName, SpecsDir: a.cfg.SpecsDir, Trees: a.trees, History: a.history})
 	a.kubelet = newHost(a.cfg, a.log, a.opts.Simulation)
 	if a.nodes, err = node.New(a.nodeConfig()); err != nil {
 		return fmt.Errorf("node: %w", err)

@@ -339,9 +339,10 @@ func (b backend) Plan(ctx context.Context, req api.PlanRequest) (*api.PlanResult
 		s := b.a.look()
 		overlay, problems := spec.Overlay(s.Specs, b.a.cfg.SpecsDir, files)
 		res.Valid, res.Problems = !problems.HasErrors(), api.Problems(problems)
-		s.Items = b.a.whatIf(s, overlay)
-		res.DaemonSets = b.a.planned(s.Input(), daemonSetsByKey(overlay.DaemonSets))
-		b.a.planFleet(s, overlay, res.DaemonSets)
+		next, sets := b.a.catalog.With(overlay), daemonSetsByKey(overlay.DaemonSets)
+		s.Items = b.a.items(s, next, overlay.DaemonSets)
+		res.DaemonSets = b.a.planned(s.Input(), sets)
+		b.a.planFleet(s, next, sets, res.DaemonSets)
 	})
 	if err != nil {
 		return nil, unavailable(err)

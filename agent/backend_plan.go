@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/daemonsetd/daemonsetd/agent/api"
+	"github.com/daemonsetd/daemonsetd/agent/catalog"
 	"github.com/daemonsetd/daemonsetd/agent/fleet"
 	"github.com/daemonsetd/daemonsetd/agent/placement"
 	"github.com/daemonsetd/daemonsetd/agent/reconcile"
@@ -19,16 +20,19 @@ type fleetPlanner struct {
 	s     *reconcile.Snapshot
 	view  *fleet.View
 	peers peers
-	next  spec.Objects
+	// next makes what is planned.
+	next *catalog.Maker
+	// declared and planned are the DaemonSets by key, as they are and as they would be.
+	declared, planned map[string]*spec.DaemonSet
 }
 
 // planFleet adds to the plans what would come of them on other hosts; nothing while gossip is off.
-func (a *Agent) planFleet(s *reconcile.Snapshot, next spec.Objects, plans []api.DaemonSetPlan) {
+func (a *Agent) planFleet(s *reconcile.Snapshot, next *catalog.Maker, sets map[string]*spec.DaemonSet, plans []api.DaemonSetPlan) {
 	view := a.fleet.look()
 	if view == nil {
 		return
 	}
-	p := fleetPlanner{a: a, s: s, view: view, peers: a.peersOf(view), next: next}
+	p := fleetPlanner{a: a, s: s, view: view, peers: a.peersOf(view), next: next, declared: daemonSetsByKey(s.Specs.DaemonSets), planned: sets}
 	for i := range plans {
 		plans[i].Fleet = p.plan(plans[i].DaemonSet)
 	}
@@ -52,7 +56,7 @@ type setPlan struct {
 // plan is nil where nothing changes.
 func (f *fleetPlanner) plan(key string) *api.FleetPlan {
 	p := &setPlan{
-		fleetPlanner: f, key: key, old: daemonSetsByKey(f.s.Specs.DaemonSets)[key], new: daemonSetsByKey(f.next.DaemonSets)[key],
+		fleetPlanner: f, key: key, old: f.declared[key], new: f.planned[key],
 		replace: map[string]bool{}, canaries: map[string]bool{},
 	}
 	own := f.a.rollouts.states[key]
@@ -76,13 +80,12 @@ func (p *setPlan) changes() bool {
 		return p.old != nil
 	}
 	p.strategy, _ = strategy.Parse(p.new.Object)
-	r := p.a.render(p.new, p.s, p.a.assembler(p.next, p.s.Node))
+	r := p.next.File(p.new)
 	p.fleet = r.Fleet
 	if r.Blocked != "" {
 		p.out.Holds = append(p.out.Holds, r.Blocked)
 	}
-	now := p.a.rendered[p.old]
-	return p.old != p.new || now == nil || now.Fleet != r.Fleet
+	return p.old != p.new || p.a.catalog.File(p.old).Fleet != r.Fleet
 }
 
 // sort says of each host what would become of its pod.

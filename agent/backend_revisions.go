@@ -58,7 +58,7 @@ type pastOf struct {
 
 func (b backend) historyOf(it *reconcile.Item) *pastOf {
 	ds := it.DS
-	h := &pastOf{store: b.a.revisions.store, ds: ds, state: it.State}
+	h := &pastOf{store: b.a.history, ds: ds, state: it.State}
 	var err error
 	if h.list, err = h.store.List(ds.Object.Namespace, ds.Object.Name); err != nil {
 		h.warnings = append(h.warnings, fmt.Sprintf("a revision cannot be shown: %v", err))

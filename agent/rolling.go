@@ -108,9 +108,7 @@ func (a *Agent) applyRollouts(s *reconcile.Snapshot, saveErr error) {
 		case !d.Replace:
 			it.Hold = cmp.Or(d.Blockers.String(), "it is not this host's turn")
 		}
-		if st := a.rollouts.states[it.Key]; !d.Target.IsZero() && d.Target.Local != it.File.Manifest.Revision && st.Rejected.Generation != 0 {
-			a.goBack(s, it, d.Target)
-		}
+		a.aim(s, a.catalog.Maker, it)
 		if it.Hold != "" || it.Blocked != "" {
 			it.Older = a.older(s, it)
 		}
@@ -136,7 +134,7 @@ func (a *Agent) observe(s *reconcile.Snapshot, it *reconcile.Item, view *fleet.V
 		// A pod that only stays, as where the node is tainted or not ready, would have no successor.
 		Answers: it.Decision.ShouldRun && (s.Kubelet.AssumeReady || s.Kubelet.Healthy && s.Kubelet.HealthErr == nil && s.Kubelet.PodsErr == nil),
 		Alone:   a.fleet.alone(), Settled: a.fleet.alone() || settledEnough(view) && !a.rollouts.unsure,
-		Requested: a.rollouts.requested[it.Key], LastGood: a.lastGood(s, it),
+		Requested: a.rollouts.requested[it.Key], LastGood: func(fleet string) rollout.Revision { return a.catalog.LastGood(it.DS, fleet) },
 	}
 	if it.FileBlocked == "" && !s.Specs.Undecided(it.DS.Source.File) {
 		o.Wanted = rollout.Revision{Fleet: it.File.Fleet, Local: it.File.Manifest.Revision}

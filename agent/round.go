@@ -9,6 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/daemonsetd/daemonsetd/agent/catalog"
 	"github.com/daemonsetd/daemonsetd/agent/health"
 	"github.com/daemonsetd/daemonsetd/agent/kubelet"
 	"github.com/daemonsetd/daemonsetd/agent/placement"
@@ -50,10 +51,9 @@ func (a *Agent) round(ctx context.Context) time.Duration {
 			again = time.Millisecond
 		}
 	}
-	a.forgetRendered(s.Specs)
 	a.dropConfigs(s, out)
 	a.recordRevisions(s)
-	a.forgetEarlier(s.Now)
+	a.catalog.Forget()
 	a.publish(s, out)
 	err := errors.Join(a.loader.Persist(), a.nodes.Persist())
 	a.board.When(err != nil, health.LastGoodNotSaved, errorText(err), a.cfg.StateDir)
@@ -87,7 +87,6 @@ func (a *Agent) refreshFiles(ctx context.Context) {
 // read reads everything that a plan depends on.
 func (a *Agent) read(now time.Time) (*reconcile.Snapshot, time.Duration) {
 	s := &reconcile.Snapshot{Host: a.cfg.NodeName, Now: now, Kubelet: a.kubeletState(), Memories: a.memories.now}
-	a.laid = map[treeOwner]bool{}
 	var again time.Duration
 	s.Specs, again = a.loader.Load()
 	_, next := a.nodes.Update(now, a.nodeInputs(s.Kubelet))
@@ -104,56 +103,43 @@ func (a *Agent) read(now time.Time) (*reconcile.Snapshot, time.Duration) {
 			Renamed: e.PodName != render.PodName(e.DaemonSet, e.Revision),
 		})
 	}
-	s.Items = a.items(s, s.Specs.Objects)
+	a.catalog.Begin(catalog.Facts{Now: now, Specs: s.Specs, Node: s.Node})
+	s.Items = a.items(s, a.catalog.Maker, s.Specs.DaemonSets)
 	return s, again
 }
 
 // items decides every declared DaemonSet for this node.
-func (a *Agent) items(s *reconcile.Snapshot, objects spec.Objects) []*reconcile.Item {
-	from := a.assembler(objects, s.Node)
+func (a *Agent) items(s *reconcile.Snapshot, from *catalog.Maker, sets []*spec.DaemonSet) []*reconcile.Item {
 	present := map[string][]plan.Present{}
 	for _, p := range s.Present {
 		present[p.Key] = append(present[p.Key], p)
 	}
-	items := make([]*reconcile.Item, 0, len(objects.DaemonSets))
-	for _, ds := range objects.DaemonSets {
-		r := a.rendered[ds]
-		if r == nil || r.stale(s) {
-			r = a.render(ds, s, from)
-			a.rendered[ds] = r
-		}
-		it := &reconcile.Item{Key: ds.Key(), DS: ds, File: &r.Made, Want: &r.Made, Present: present[ds.Key()], Memory: s.Memories[ds.Key()]}
+	items := make([]*reconcile.Item, 0, len(sets))
+	for _, ds := range sets {
+		it := &reconcile.Item{Key: ds.Key(), DS: ds, File: from.File(ds), Present: present[ds.Key()], Memory: s.Memories[ds.Key()]}
 		it.Strategy, _ = strategy.Parse(ds.Object)
-		a.place(s, it)
+		it.FileBlocked = cmp.Or(it.File.Blocked, conflict(s.Listing.Foreign, it.File.Manifest))
+		a.aim(s, from, it)
+		it.Memory.Eviction = placement.NextEviction(it.Memory.Eviction, it.Want.Compiled, s.Node, s.Now)
+		it.Evicted = it.Memory.Eviction.Evicted(s.Now)
 		items = append(items, it)
 	}
 	return items
 }
 
-// forgetRendered drops what was computed for DaemonSets that are no more.
-func (a *Agent) forgetRendered(specs *spec.Snapshot) {
-	if len(a.rendered) == len(specs.DaemonSets) {
-		return
+// aim decides which revision shall run, from where the rollout stands, and whether it belongs on this node.
+func (a *Agent) aim(s *reconcile.Snapshot, from *catalog.Maker, it *reconcile.Item) {
+	st := a.rollouts.states[it.Key]
+	usable := it.FileBlocked == "" && !s.Specs.Undecided(it.DS.Source.File)
+	c := from.Choose(it.DS, usable, catalog.Goal{Target: st.Target.Revision, Rejected: st.Rejected})
+	it.Want, it.Blocked = c.Made, c.Blocked
+	switch {
+	case !c.Back:
+		it.Blocked = it.FileBlocked
+	case c.Blocked == "":
+		it.Blocked = conflict(s.Listing.Foreign, c.Made.Manifest)
 	}
-	known := make(map[*spec.DaemonSet]*rendered, len(specs.DaemonSets))
-	for _, ds := range specs.DaemonSets {
-		if r := a.rendered[ds]; r != nil {
-			known[ds] = r
-		}
-	}
-	a.rendered = known
-}
-
-// place decides whether the pod belongs on this node, and whether what the file asks for may be written.
-func (a *Agent) place(s *reconcile.Snapshot, it *reconcile.Item) {
-	compiled := it.File.Compiled
-	if e := a.backTo(s, it); e != nil {
-		compiled = e.Compiled
-	}
-	it.Memory.Eviction = placement.NextEviction(it.Memory.Eviction, compiled, s.Node, s.Now)
-	it.Decision, it.Evicted = compiled.Decide(s.Node), it.Memory.Eviction.Evicted(s.Now)
-	it.FileBlocked = cmp.Or(it.File.Blocked, conflict(s.Listing.Foreign, it.File.Manifest))
-	it.Blocked = it.FileBlocked
+	it.Decision = c.Made.Compiled.Decide(s.Node)
 }
 
 // conflict says which foreign file is in the way of a manifest: one of the same name, or one that declares the same pod.

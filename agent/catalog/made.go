@@ -1,9 +1,13 @@
-// Package catalog says what a DaemonSet's files make of it on this host.
 package catalog
 
 import (
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+
 	"github.com/daemonsetd/daemonsetd/agent/placement"
 	"github.com/daemonsetd/daemonsetd/manifests/render"
+	"github.com/daemonsetd/daemonsetd/manifests/spec"
 	"github.com/daemonsetd/daemonsetd/manifests/trees"
 )
 
@@ -19,4 +23,49 @@ type Made struct {
 	Trees []trees.Tree
 	// Blocked says why the manifest may not be written; empty: it may.
 	Blocked string
+}
+
+// made is what a file asks for, with what it depends on: the loader gives the same pointer as long as the DaemonSet is
+// the same, and one that refers to other objects, or to facts about the node, is made again when those may have
+// changed.
+type made struct {
+	Made
+	basis
+}
+
+// basis is what something was made from; refers is set where that matters.
+type basis struct {
+	refers bool
+	specs  *spec.Snapshot
+	node   *corev1.Node
+}
+
+func (b basis) stale(now Facts) bool { return b.refers && (b.specs != now.Specs || b.node != now.Node) }
+
+// File is what the file of a DaemonSet asks for.
+func (m *Maker) File(ds *spec.DaemonSet) *Made {
+	known := m.made[ds]
+	if known == nil || known.stale(m.facts) {
+		known = m.make(ds)
+		m.made[ds] = known
+	}
+	return &known.Made
+}
+
+// make makes the manifest of a DaemonSet and the files of its volumes.
+func (m *Maker) make(ds *spec.DaemonSet) *made {
+	a, err := m.assembler().Assemble(ds)
+	out := &made{
+		Made:  Made{Compiled: placement.Compile(ds.Object), Manifest: a.Manifest, Fleet: a.Fleet, Trees: a.Trees},
+		basis: basis{refers: a.Refers, specs: m.facts.Specs, node: m.facts.Node},
+	}
+	out.Manifest.Revision = a.Revision
+	switch {
+	case len(a.Missing) > 0:
+		out.Blocked = fmt.Sprintf("%s; declare it in a file of %s (the DaemonSet is declared in %s)",
+			a.Missing[0], m.cfg.SpecsDir, ds.Source.File)
+	case err != nil:
+		out.Blocked = err.Error()
+	}
+	return out
 }

@@ -20,7 +20,7 @@ var layers = []struct {
 	{"manifests/resolve", []string{"manifests/spec", "manifests/manifestdir", "manifests/trees", "internal/base/atomicfile", "manifests/assemble"}, "resolve is pure"},
 	{"agent", []string{"services", "kubeapi", "cmd"}, "DNS, proxy and API are programs of their own, which read the agent's socket"},
 	{"agent/placement", []string{"manifests", "gossip", "agent/node", "agent/kubelet", "agent/config", "agent/api"}, "placement is pure"},
-	{"agent/catalog", []string{"gossip", "agent/fleet", "agent/reconcile", "agent/api"}, "the catalog knows of files and this node, and of no rollout"},
+	{"agent/catalog", []string{"gossip", "agent/fleet", "agent/reconcile", "agent/api"}, "the catalog knows of files and of this node, and of no other host"},
 	{"agent/plan", []string{"manifests/spec", "manifests/manifestdir", "gossip", "agent/node", "agent/kubelet", "agent/config", "agent/api"}, "plan is pure"},
 	{"agent/health", []string{"manifests", "agent/node", "agent/kubelet", "agent/config", "agent/plan", "agent/rollout", "agent/fleet"}, "every part of the agent reports to health, which knows none of them"},
 	{"agent/rollout", []string{"manifests/spec", "manifests/manifestdir", "gossip", "agent/node", "agent/kubelet", "agent/config", "agent/api"}, "rollout is pure"},
