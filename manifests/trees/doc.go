@@ -55,12 +55,15 @@ type Store struct {
 	pending map[string]struct{}
 	// swept is set once leftovers of a crash have been removed, and unset by every failure.
 	swept bool
-	// foreign is what the last look at the directories found that is not ours.
-	foreign map[string]struct{}
 	// memos has the trees of the last Apply that were as they are to be.
 	memos map[place]memo
 	// racy is files.RacyWindow, another one in tests.
 	racy time.Duration
+
+	// telling is for foreign, which is what the last look at the directories found that is not ours. Nobody reads or
+	// writes a file under it.
+	telling sync.Mutex
+	foreign map[string]struct{}
 }
 
 // root is one of the two directories.

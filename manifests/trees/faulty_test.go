@@ -28,6 +28,8 @@ type faulty struct {
 	steps []string
 	// reads counts the files that were read.
 	reads int
+	// beforeRead, where not nil, is called before a file is read.
+	beforeRead func(path string)
 }
 
 var errCrash = errors.New("the process is gone")
@@ -59,6 +61,9 @@ func (f *faulty) inMemory(path string) (bool, error) {
 
 func (f *faulty) read(path string, limit int64) ([]byte, error) {
 	f.reads++
+	if f.beforeRead != nil {
+		f.beforeRead(path)
+	}
 	return f.linux.read(path, limit)
 }
 

@@ -42,11 +42,11 @@ type ListedFile struct {
 	SHA256 string
 }
 
-// List gives every tree on disk, sorted by namespace, DaemonSet, revision and volume. What cannot be read is left out, and the
-// error, of type Errors, tells of it.
+// List gives every tree on disk, sorted by namespace, DaemonSet, revision and volume. What cannot be read is left out,
+// and the error, of type Errors, tells of it; what is being made or removed is left out too. List reads and hashes
+// everything, and takes no lock: nobody who brings files on disk waits for it, and each tree is given as it was at one
+// moment.
 func (s *Store) List() ([]Listed, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	var all []Listed
 	var errs Errors
 	for _, r := range s.roots() {
@@ -56,12 +56,11 @@ func (s *Store) List() ([]Listed, error) {
 			if !t.exists {
 				continue
 			}
-			l, err := s.describe(t)
-			if err != nil {
-				errs.add("read", t.identity, t.path, err)
-				continue
+			l, there, err := s.describe(t)
+			errs.add("read", t.identity, t.path, err)
+			if there {
+				all = append(all, l)
 			}
-			all = append(all, l)
 		}
 	}
 	slices.SortFunc(all, func(a, b Listed) int {
@@ -71,27 +70,48 @@ func (s *Store) List() ([]Listed, error) {
 	return all, errs.orNil()
 }
 
-// describe reads a tree. A version that goes away meanwhile is none of ours, as the lock is held: that is an error.
-func (s *Store) describe(t found) (Listed, error) {
-	l := Listed{
-		Namespace: t.Namespace, DaemonSet: t.DaemonSet, Revision: t.Revision, Volume: t.Volume,
-		Secret: t.mark.Secret, Path: t.path, Sources: t.mark.Sources,
+// lookAgain is how often a tree is looked at whose content changes all the time.
+const lookAgain = 5
+
+// describe reads a tree; it is not there where it is being made or removed. A version that goes away while it is read has
+// been replaced by a newer one: then the tree is looked at again.
+func (s *Store) describe(t found) (l Listed, there bool, err error) {
+	for range lookAgain {
+		version, versionErr := s.current(t.path)
+		if version == "" {
+			return Listed{}, false, cmp.Or(versionErr, s.unled(t.path))
+		}
+		l = Listed{
+			Namespace: t.Namespace, DaemonSet: t.DaemonSet, Revision: t.Revision, Volume: t.Volume,
+			Secret: t.mark.Secret, Path: t.path, Sources: t.mark.Sources,
+		}
+		l.Version, _ = versionTime(version)
+		left := int64(MaxTreeSize)
+		if err = s.describeDir(filepath.Join(t.path, version), "", &l.Files, &left); err == nil {
+			return l, true, nil
+		}
+		if now, _ := s.current(t.path); now == version {
+			break
+		}
 	}
-	version, err := s.current(t.path)
-	if err != nil {
-		return l, err
-	}
-	if version == "" {
-		return l, fmt.Errorf("%q leads to no version", filepath.Join(t.path, dataLink))
-	}
-	l.Version, _ = versionTime(version)
-	left := int64(MaxTreeSize)
-	err = s.describeDir(filepath.Join(t.path, version), "", &l.Files, &left)
-	return l, err
+	return Listed{}, false, err
 }
 
-// describeDir reads the files of a directory; left is how many bytes all that follow may have. The depth is bounded by the
-// length of paths.
+// unled is the error of a tree that leads to no version, unless that is because it is being made or removed.
+func (s *Store) unled(path string) error {
+	if !s.mu.TryLock() {
+		return nil
+	}
+	s.mu.Unlock() // Nobody was at it; what has begun since shows in a moment.
+	_, err := s.sys.lstat(path)
+	if version, _ := s.current(path); err != nil || version != "" {
+		return ignoreMissing(err)
+	}
+	return fmt.Errorf("%q leads to no version", filepath.Join(path, dataLink))
+}
+
+// describeDir reads the files of a directory; left is how many bytes all that follow may have. The depth is bounded by
+// the length of paths.
 func (s *Store) describeDir(dir, below string, list *[]ListedFile, left *int64) error {
 	names, err := s.sys.names(dir, MaxFiles)
 	if err != nil {

@@ -34,6 +34,7 @@ type findings struct {
 }
 
 // walk looks at everything below one of the directories. What cannot be read it leaves out and tells; it gives the rest.
+// It needs no lock: marks are replaced by rename, and what goes away meanwhile is as if it had never been.
 func (s *Store) walk(r root) (findings, error) {
 	var f findings
 	err := s.descend(r, identity{}, r.dir, 0, &f)
@@ -151,6 +152,8 @@ func (s *Store) strangers(path string, m mark, f *findings) error {
 
 // tellForeign logs what is new since the last look.
 func (s *Store) tellForeign(r root, now []string) {
+	s.telling.Lock()
+	defer s.telling.Unlock()
 	fresh := map[string]struct{}{}
 	for _, path := range now {
 		fresh[path] = struct{}{}
