@@ -48,16 +48,23 @@ func New(c Config) *Store { return &Store{dir: c.Dir, log: c.Logger, swept: map[
 // List gives the revisions of a DaemonSet without their templates, the lowest number first; none where it has no history.
 // A file that cannot be used is set aside under another name and is in the error; the other revisions are given with it.
 func (s *Store) List(namespace, name string) ([]Revision, error) {
+	// Files are replaced by rename, so that who reads needs no lock, and the API never holds up who records.
+	if list, err := s.list(namespace, name, peek); err == nil {
+		return list, nil
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.list(namespace, name)
+	return s.list(namespace, name, s.load)
 }
 
 // Get gives one revision, whole. The error is ErrNotFound where there is none, also where its file could not be used.
 func (s *Store) Get(namespace, name, fleet string) (Revision, error) {
+	if r, err := s.get(namespace, name, fleet, peek); err == nil || errors.Is(err, ErrNotFound) {
+		return r, err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.get(namespace, name, fleet)
+	return s.get(namespace, name, fleet, s.load)
 }
 
 // Entry is a revision that is the target now, for Record.
@@ -118,7 +125,7 @@ func (s *Store) write(e Entry) error {
 		return err
 	}
 	r.ChangeCause = shortened(r.ChangeCause)
-	before, err := s.get(e.Namespace, e.Name, r.Fleet)
+	before, err := s.get(e.Namespace, e.Name, r.Fleet, s.load)
 	if err == nil {
 		r.First = before.First
 	}
@@ -146,7 +153,7 @@ func shortened(cause string) string {
 // prune removes the oldest that are more than the limit. The one that is the target does not count, and live ones count and
 // stay (cleanupHistory in pkg/controller/daemon/update.go).
 func (s *Store) prune(e Entry) error {
-	list, err := s.list(e.Namespace, e.Name)
+	list, err := s.list(e.Namespace, e.Name, s.load)
 	if err != nil {
 		return err
 	}
@@ -176,7 +183,10 @@ func (s *Store) prune(e Entry) error {
 	return errors.Join(errs...)
 }
 
-func (s *Store) list(namespace, name string) ([]Revision, error) {
+// loader reads a file of the history, which has a revision of that name.
+type loader func(path, fleet string) (Revision, error)
+
+func (s *Store) list(namespace, name string, load loader) ([]Revision, error) {
 	dir, err := s.dirOf(namespace, name)
 	if err != nil {
 		return nil, err
@@ -192,7 +202,7 @@ func (s *Store) list(namespace, name string) ([]Revision, error) {
 		if !ok || !render.IsRevision(fleet) {
 			continue
 		}
-		r, err := s.load(filepath.Join(dir, n), fleet)
+		r, err := load(filepath.Join(dir, n), fleet)
 		if err != nil {
 			errs = append(errs, err)
 			continue
@@ -206,21 +216,20 @@ func (s *Store) list(namespace, name string) ([]Revision, error) {
 	return out, errors.Join(errs...)
 }
 
-func (s *Store) get(namespace, name, fleet string) (Revision, error) {
+func (s *Store) get(namespace, name, fleet string, load loader) (Revision, error) {
 	path, err := s.path(namespace, name, fleet)
 	if err != nil {
 		return Revision{}, err
 	}
-	r, err := s.load(path, fleet)
+	r, err := load(path, fleet)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Revision{}, fmt.Errorf("revision %q of DaemonSet %q: %w", fleet, namespace+"/"+name, ErrNotFound)
 	}
 	return r, err
 }
 
-// load reads a file, and sets one aside that cannot be used, so that it is told once and stays to be looked at. A file that
-// cannot be read for another reason stays where it is.
-func (s *Store) load(path, fleet string) (Revision, error) {
+// peek reads a file and leaves it where it is.
+func peek(path, fleet string) (Revision, error) {
 	data, err := read(path)
 	if err != nil && !errors.Is(err, errFormat) {
 		return Revision{}, fmt.Errorf("read a revision: %w", err)
@@ -232,16 +241,32 @@ func (s *Store) load(path, fleet string) (Revision, error) {
 	if err == nil && r.Fleet != fleet {
 		err = fmt.Errorf("it has the revision %q", r.Fleet)
 	}
-	if err == nil {
-		return r, nil
+	if err != nil {
+		return Revision{}, unusableError{err}
+	}
+	return r, nil
+}
+
+// load reads a file, and sets one aside that cannot be used, so that it is told once and stays to be looked at. A file that
+// cannot be read for another reason stays where it is.
+func (s *Store) load(path, fleet string) (Revision, error) {
+	r, err := peek(path, fleet)
+	if _, bad := errors.AsType[unusableError](err); !bad {
+		return r, err
 	}
 	aside, asideErr := files.SetAside(path, time.Now())
 	if asideErr != nil {
 		return Revision{}, fmt.Errorf("%q cannot be used: %w: %w", path, err, asideErr)
 	}
-	s.log.Error().Str(logfield.File, path).Str(logfield.To, aside).AnErr(logfield.Error, err).Msg("a revision of the history cannot be used and was set aside")
+	s.log.Error().Str(logfield.File, path).Str(logfield.To, aside).AnErr(logfield.Error, err).
+		Msg("a revision of the history cannot be used and was set aside")
 	return Revision{}, fmt.Errorf("%w: %q cannot be used, set aside as %q: %w", ErrNotFound, path, aside, err)
 }
+
+// unusableError is the error of a file that was read and is no revision, or not the one of its name.
+type unusableError struct{ error }
+
+func (e unusableError) Unwrap() error { return e.error }
 
 // names are those of a directory's entries, as many as are looked at.
 func names(dir string) ([]string, error) {
