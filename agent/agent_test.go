@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -490,16 +491,29 @@ func TestFaultK15LeftoversGoAtStart(t *testing.T) {
 	})
 }
 
+// TestPacerSpacesAStorm: a burst of rounds costs no time, those that follow are spaced, and a rested pacer has its whole burst again.
 func TestPacerSpacesAStorm(t *testing.T) {
-	p := pacer{last: time.Now()}
-	for range burst {
-		if err := p.wait(t.Context()); err != nil {
-			t.Fatal(err)
+	synctest.Test(t, func(t *testing.T) {
+		p := newPacer()
+		took := func(rounds int) time.Duration {
+			begin := time.Now()
+			for range rounds {
+				if err := p.Wait(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+			}
+			return time.Since(begin).Round(time.Millisecond)
 		}
-	}
-	if p.used < burst-1 {
-		t.Errorf("%d tokens used after %d rounds at once", p.used, burst)
-	}
+		for range 2 {
+			if got := took(burst); got != 0 {
+				t.Errorf("a burst took %s", got)
+			}
+			if got := took(10); got != 10*spacing {
+				t.Errorf("10 rounds more took %s, want %s", got, 10*spacing)
+			}
+			time.Sleep(burst * spacing)
+		}
+	})
 }
 
 func TestMetricsOnTCPOnlyWhenAsked(t *testing.T) {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
 const (
@@ -53,7 +55,7 @@ func (a *Agent) loop(ctx context.Context) error {
 	defer a.kubelet.stop()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	pace := pacer{}
+	pace := newPacer()
 	var waiting []request
 	for {
 		select {
@@ -70,7 +72,7 @@ func (a *Agent) loop(ctx context.Context) error {
 		case <-timer.C:
 		}
 		if len(waiting) == 0 {
-			if err := pace.wait(ctx); err != nil {
+			if err := pace.Wait(ctx); err != nil {
 				return nil
 			}
 		}
@@ -84,30 +86,8 @@ func (a *Agent) loop(ctx context.Context) error {
 	}
 }
 
-// pacer lets a burst of rounds through and spaces what comes after. Its tokens come back with time.
-type pacer struct {
-	used int
-	last time.Time
-}
-
-func (p *pacer) wait(ctx context.Context) error {
-	now := time.Now()
-	p.used = max(p.used-int(now.Sub(p.last)/spacing), 0)
-	p.last = now
-	if p.used < burst {
-		p.used++
-		return nil
-	}
-	t := time.NewTimer(spacing)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		p.last = time.Now()
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
+// newPacer lets a burst of rounds through and spaces what comes after.
+func newPacer() *rate.Limiter { return rate.NewLimiter(rate.Every(spacing), burst) }
 
 // nextRound is when the loop goes round again by itself: when a part asked for it, and never later than resync or than
 // the watchdog wants to hear of it.
