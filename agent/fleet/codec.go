@@ -6,6 +6,8 @@ import (
 	"sync"
 
 	"github.com/fxamacker/cbor/v2"
+
+	"github.com/daemonsetd/daemonsetd/internal/base/sectionwire"
 )
 
 // ErrMalformed is in every error about a section that another host told and that cannot be used.
@@ -18,34 +20,14 @@ func malformed(format string, args ...any) error {
 }
 
 // codec reads and writes the wire format.
-type codec struct {
-	enc cbor.EncMode
-	// strict stops at keys that are not known, lenient skips them.
-	strict, lenient cbor.DecMode
-}
+type codec struct{ sectionwire.Codec }
 
 // theCodec is made once; its options are constants, and the error is for the case that the library refuses them.
 var theCodec = sync.OnceValues(newCodec)
 
 func newCodec() (codec, error) {
-	enc, err := cbor.CoreDetEncOptions().EncMode()
-	if err != nil {
-		return codec{}, fmt.Errorf("cbor encoder: %w", err)
-	}
-	opts := cbor.DecOptions{
-		DupMapKey: cbor.DupMapKeyEnforcedAPF, IndefLength: cbor.IndefLengthForbidden, TagsMd: cbor.TagsForbidden,
-		MaxArrayElements: maxElements, MaxMapPairs: maxElements, MaxNestedLevels: maxNesting,
-	}
-	lenient, err := opts.DecMode()
-	if err != nil {
-		return codec{}, fmt.Errorf("cbor decoder: %w", err)
-	}
-	opts.ExtraReturnErrors = cbor.ExtraDecErrorUnknownField
-	strict, err := opts.DecMode()
-	if err != nil {
-		return codec{}, fmt.Errorf("cbor decoder: %w", err)
-	}
-	return codec{enc, strict, lenient}, nil
+	c, err := sectionwire.New(sectionwire.Limits{Elements: maxElements, Pairs: maxElements, Nesting: maxNesting})
+	return codec{c}, err
 }
 
 // decode reads body as the wire form T and returns how many keys it has that are not in known.
@@ -57,11 +39,11 @@ func decode[T any](body []byte, known func() shape) (wire T, unknown int, err er
 	if err != nil {
 		return wire, 0, err
 	}
-	err = c.strict.Unmarshal(body, &wire)
+	err = c.Strict.Unmarshal(body, &wire)
 	if _, ok := errors.AsType[*cbor.UnknownFieldError](err); ok {
 		unknown = c.countUnknown(body, known())
 		wire = *new(T)
-		err = c.lenient.Unmarshal(body, &wire)
+		err = c.Dec.Unmarshal(body, &wire)
 	}
 	if err != nil {
 		return wire, 0, malformed("%v", err)
@@ -74,7 +56,7 @@ type shape map[uint64]shape
 
 func (c codec) countUnknown(body []byte, known shape) int {
 	var all any
-	if err := c.lenient.Unmarshal(body, &all); err != nil {
+	if err := c.Dec.Unmarshal(body, &all); err != nil {
 		return 1 // at least that one: something unknown has a form that does not fit any Go value
 	}
 	return known.unknown(all)

@@ -22,7 +22,7 @@ func FromNode(n *corev1.Node, x Extras) ([]byte, LeftOut, error) {
 	if err != nil {
 		return nil, LeftOut{}, err
 	}
-	t := teller{enc: c.enc}
+	t := teller{enc: c.Enc}
 	wire := wireNode{
 		Unschedulable: n.Spec.Unschedulable,
 		Info:          t.info(n.Status.NodeInfo),
@@ -37,7 +37,7 @@ func FromNode(n *corev1.Node, x Extras) ([]byte, LeftOut, error) {
 	wire.Labels = t.labels(n.Labels)
 	wire.Annotations = t.annotations(n.Annotations)
 	wire.LeftOut = t.left.Counts()
-	body, err := c.enc.Marshal(wire)
+	body, err := c.Enc.Marshal(wire)
 	if err == nil {
 		err = t.err
 	}

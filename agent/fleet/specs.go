@@ -89,7 +89,7 @@ func EncodeSpecs(files []SpecFile, unreadable bool) (body []byte, left []string,
 	if err != nil {
 		return nil, nil, err
 	}
-	t := teller{enc: c.enc, room: MaxSection - roomHeads}
+	t := teller{enc: c.Enc, room: MaxSection - roomHeads}
 	wire := wireSpecs{Digest: DigestOfFiles(files).wire(), Unreadable: unreadable}
 	full := false
 	for _, f := range sortedFiles(files) {
@@ -104,7 +104,7 @@ func EncodeSpecs(files []SpecFile, unreadable bool) (body []byte, left []string,
 		wire.Files = append(wire.Files, w)
 	}
 	wire.LeftOut = number(left)
-	body, err = c.enc.Marshal(wire)
+	body, err = c.Enc.Marshal(wire)
 	if err = cmp.Or(err, t.err); err != nil {
 		return nil, nil, fmt.Errorf("encode the specs section: %w", err)
 	}

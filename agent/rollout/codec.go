@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/fxamacker/cbor/v2"
+
+	"github.com/daemonsetd/daemonsetd/internal/base/sectionwire"
 )
 
 const (
@@ -86,18 +88,8 @@ type codec struct {
 
 // theCodec is made once; its options are constants, and the error is for the case that the library refuses them.
 var theCodec = sync.OnceValues(func() (codec, error) {
-	enc, err := cbor.CoreDetEncOptions().EncMode()
-	if err != nil {
-		return codec{}, fmt.Errorf("cbor encoder: %w", err)
-	}
-	dec, err := cbor.DecOptions{
-		DupMapKey: cbor.DupMapKeyEnforcedAPF, IndefLength: cbor.IndefLengthForbidden, TagsMd: cbor.TagsForbidden,
-		MaxArrayElements: MaxDaemonSets, MaxMapPairs: 16, MaxNestedLevels: 8,
-	}.DecMode()
-	if err != nil {
-		return codec{}, fmt.Errorf("cbor decoder: %w", err)
-	}
-	return codec{enc, dec}, nil
+	c, err := sectionwire.New(sectionwire.Limits{Elements: MaxDaemonSets, Pairs: 16, Nesting: 8})
+	return codec{c.Enc, c.Dec}, err
 })
 
 // Encode makes a section of at most MaxSection bytes. The same states give the same bytes. Where there is no room for all,

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"net/netip"
 
-	"github.com/fxamacker/cbor/v2"
+	"github.com/daemonsetd/daemonsetd/internal/base/sectionwire"
 )
 
 // SectionMember is the section in which a member says who and where it is. Its body is a Profile.
@@ -46,11 +46,11 @@ func EncodeProfile(p Profile) ([]byte, error) {
 	if p.Address.IsValid() {
 		w.Address = p.Address.String()
 	}
-	mode, err := cbor.CoreDetEncOptions().EncMode()
+	codec, err := sectionwire.New(profileLimits())
 	if err != nil {
 		return nil, fmt.Errorf("encode the member's profile: %w", err)
 	}
-	body, err := mode.Marshal(w)
+	body, err := codec.Enc.Marshal(w)
 	if err != nil {
 		return nil, fmt.Errorf("encode the member's profile: %w", err)
 	}
@@ -63,9 +63,9 @@ func DecodeProfile(body []byte) (Profile, error) {
 		return Profile{}, fmt.Errorf("decode a member's profile: %d bytes, at most %d are possible", len(body), MaxProfile)
 	}
 	var w profileWire
-	mode, err := profileOptions().DecMode()
+	codec, err := sectionwire.New(profileLimits())
 	if err == nil {
-		err = mode.Unmarshal(body, &w)
+		err = codec.Dec.Unmarshal(body, &w)
 	}
 	if err != nil {
 		return Profile{}, fmt.Errorf("decode a member's profile: %w", err)
@@ -82,12 +82,9 @@ func DecodeProfile(body []byte) (Profile, error) {
 	return p, nil
 }
 
-// profileOptions allow what EncodeProfile writes and flat fields of later versions.
-func profileOptions() cbor.DecOptions {
-	return cbor.DecOptions{
-		DupMapKey: cbor.DupMapKeyEnforcedAPF, IndefLength: cbor.IndefLengthForbidden, TagsMd: cbor.TagsForbidden,
-		MaxNestedLevels: 4, MaxArrayElements: 64, MaxMapPairs: 64,
-	}
+// profileLimits allow what EncodeProfile writes and flat fields of later versions.
+func profileLimits() sectionwire.Limits {
+	return sectionwire.Limits{Elements: 64, Pairs: 64, Nesting: 4}
 }
 
 func (p Profile) check() error {
