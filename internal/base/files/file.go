@@ -78,7 +78,8 @@ func (f *File[T]) Path() string { return f.path }
 // Look looks at the file. It is read only when it changed, and only once it is whole.
 //
 // A file that is gone changes nothing by itself: where its removal is the operator's word, the caller calls Forget. One of
-// which nothing is known, no copy either where copies are kept, is gone at once.
+// which nothing is known, no copy either where copies are kept, is gone at once. While one that was never read is being
+// written, its copy is in effect.
 func (f *File[T]) Look(now time.Time) Reading[T] {
 	return f.came(f.whole.Look(f.path, now, f.kind.Rules, nil))
 }
@@ -96,6 +97,11 @@ func (f *File[T]) came(look Look) Reading[T] {
 		f.parse(look.Data, look.ID)
 	case Refused:
 		f.refuse(look.Err)
+	case Settling:
+		// What was kept is better than waiting for somebody to finish.
+		if !f.known {
+			f.recall()
+		}
 	case Away:
 		// A file of which nothing is known is not waited for.
 		if f.kind.Copy != "" && !f.known && !f.recall() {

@@ -106,6 +106,29 @@ func TestFile(t *testing.T) {
 	}
 }
 
+// TestFileThatIsBeingWrittenAtTheStart: what was kept is in effect until it is whole.
+func TestFileThatIsBeingWrittenAtTheStart(t *testing.T) {
+	dir := t.TempDir()
+	path, kept, now := filepath.Join(dir, "f"), filepath.Join(dir, "kept"), time.Now()
+	hold, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = hold.Close() }()
+	wantReading(t, NewFile(path, kind(kept)).Look(now), "settling ")
+	write(t, kept, "=1=")
+	f := NewFile(path, kind(kept))
+	wantReading(t, f.Look(now), "settling =1= known changed")
+	if _, err := hold.WriteString("=2="); err != nil {
+		t.Fatal(err)
+	}
+	wantReading(t, f.Look(now), "settling =1= known")
+	if err := hold.Close(); err != nil {
+		t.Fatal(err)
+	}
+	wantReading(t, f.Look(now), "fresh =2= known current changed")
+}
+
 func TestFileThatIsRequired(t *testing.T) {
 	dir := t.TempDir()
 	path, kept, now := filepath.Join(dir, "f"), filepath.Join(dir, "kept"), time.Now()

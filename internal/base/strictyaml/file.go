@@ -2,11 +2,9 @@ package strictyaml
 
 import (
 	"fmt"
-	"io"
-	"os"
-	"syscall"
 
 	"github.com/daemonsetd/daemonsetd/internal/base/diag"
+	"github.com/daemonsetd/daemonsetd/internal/base/files"
 )
 
 // DecodeFile reads a file of one document into a pointer to a struct. The error is set when the file could not be read:
@@ -35,35 +33,10 @@ func DecodeBytes(path string, data []byte, lim Limits, into any) diag.List {
 }
 
 // ReadFile reads a regular file, and at most one byte more than the limit, which Parse then reports with the file's name.
-func ReadFile(path string, limit int64) (data []byte, err error) {
-	// Without O_NONBLOCK, opening a named pipe waits for a writer.
-	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+func ReadFile(path string, limit int64) ([]byte, error) {
+	data, err := files.Head(path, limit+1)
 	if err != nil {
-		return nil, fmt.Errorf("opening: %w", err)
-	}
-	defer func() { _ = f.Close() }()
-	info, err := f.Stat()
-	if err != nil {
-		return nil, fmt.Errorf("reading: %w", err)
-	}
-	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("reading %s: a %s, wanted a regular file", path, kindOf(info.Mode()))
-	}
-	if data, err = io.ReadAll(io.LimitReader(f, limit+1)); err != nil {
 		return nil, fmt.Errorf("reading: %w", err)
 	}
 	return data, nil
-}
-
-func kindOf(m os.FileMode) string {
-	switch {
-	case m.IsDir():
-		return "directory"
-	case m&os.ModeNamedPipe != 0:
-		return "named pipe"
-	case m&os.ModeSocket != 0:
-		return "socket"
-	default:
-		return "device"
-	}
 }
