@@ -5,6 +5,7 @@ import (
 
 	"github.com/daemonsetd/daemonsetd/gossip/records"
 	"github.com/daemonsetd/daemonsetd/internal/base/diag"
+	"github.com/daemonsetd/daemonsetd/internal/base/files"
 	"github.com/daemonsetd/daemonsetd/internal/base/strictyaml"
 )
 
@@ -43,6 +44,19 @@ func Read(path string) (*records.Roster, diag.List, error) {
 	}
 	r, problems := Parse(path, data)
 	return r, problems, nil
+}
+
+// Follow follows the file: a new list is taken once it is whole, and kept at keep for a restart that finds the file bad.
+// Where required is set the file has to be there; else one that is gone is the operator's word.
+func Follow(path, keep string, required bool) *files.File[*records.Roster] {
+	return files.NewFile(path, files.Kind[*records.Roster]{
+		Rules: files.Rules{Limit: MaxBytes, ByInode: true},
+		Parse: func(path string, data []byte, _ files.ID) (*records.Roster, diag.List) { return Parse(path, data) },
+		Copy:  keep, Required: required,
+		Explain: func(path string, err error) diag.Problem {
+			return diag.Problem{Severity: diag.Error, File: path, Message: fmt.Sprintf("reading the members file: %v", err)}
+		},
+	})
 }
 
 // Parse is Read for bytes that were read already; path is for messages alone.

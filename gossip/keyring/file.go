@@ -9,6 +9,7 @@ import (
 	"syscall"
 
 	"github.com/daemonsetd/daemonsetd/internal/base/atomicfile"
+	"github.com/daemonsetd/daemonsetd/internal/base/diag"
 	"github.com/daemonsetd/daemonsetd/internal/base/files"
 )
 
@@ -29,6 +30,26 @@ func Read(path string) (*Ring, error) {
 		return nil, fmt.Errorf("reading the gossip keys: %w", err)
 	}
 	return Parse(path, data)
+}
+
+// Follow follows the key file: a new one is taken once it is whole, and refused as Read refuses it. It has to be there.
+func Follow(path string) *files.File[*Ring] {
+	return files.NewFile(path, files.Kind[*Ring]{
+		Rules: files.Rules{
+			Limit: MaxBytes, ByInode: true, Check: func(info fs.FileInfo) error { return checkPrivate(path, info) },
+		},
+		Required: true,
+		Explain: func(path string, err error) diag.Problem {
+			return diag.Problem{Severity: diag.Error, File: path, Message: fmt.Sprintf("reading the gossip keys: %v", err)}
+		},
+		Parse: func(path string, data []byte, _ files.ID) (*Ring, diag.List) {
+			r, err := Parse(path, data)
+			if err != nil {
+				return nil, diag.List{{Severity: diag.Error, File: path, Message: err.Error()}}
+			}
+			return r, nil
+		},
+	})
 }
 
 // readFile reads one byte more than a file may have, which Parse reports.
