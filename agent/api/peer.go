@@ -11,6 +11,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/daemonsetd/daemonsetd/internal/base/files"
 )
 
 // Peer is who is at the other end of a connection.
@@ -100,8 +102,8 @@ func groupOf(l net.Listener) *uint32 {
 	if err != nil {
 		return nil
 	}
-	if st, ok := info.Sys().(*syscall.Stat_t); ok {
-		return &st.Gid
+	if _, gid, ok := files.Owner(info); ok {
+		return new(uint32(gid))
 	}
 	return nil
 }

@@ -3,37 +3,32 @@ package node
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/daemonsetd/daemonsetd/internal/base/files"
 )
 
 // listDir returns the names in a directory that accept takes, sorted; none when the directory does not exist. An error
 // means that nothing is known of what is in it.
 func listDir(dir string, accept func(name string) bool, limit int) ([]string, error) {
-	f, err := os.Open(dir)
+	all, err := files.Names(dir, maxDirEntries)
+	if _, ok := errors.AsType[*files.TooManyError](err); ok {
+		return nil, fmt.Errorf("more than %d entries", maxDirEntries)
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	all, err := f.Readdirnames(maxDirEntries + 1)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, err
-	}
-	if len(all) > maxDirEntries {
-		return nil, fmt.Errorf("more than %d entries", maxDirEntries)
-	}
 	names := slices.DeleteFunc(all, func(name string) bool { return !accept(name) })
 	if len(names) > limit {
 		return nil, fmt.Errorf("%d files, more than the %d allowed", len(names), limit)
 	}
-	slices.Sort(names)
 	return names, nil
 }
 

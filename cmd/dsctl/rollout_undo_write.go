@@ -10,13 +10,13 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"syscall"
 
 	appsv1 "k8s.io/api/apps/v1"
 
 	"github.com/daemonsetd/daemonsetd/agent/api"
 	"github.com/daemonsetd/daemonsetd/internal/base/atomicfile"
 	"github.com/daemonsetd/daemonsetd/internal/base/diag"
+	"github.com/daemonsetd/daemonsetd/internal/base/files"
 	"github.com/daemonsetd/daemonsetd/manifests/history"
 	"github.com/daemonsetd/daemonsetd/manifests/resolve"
 	"github.com/daemonsetd/daemonsetd/manifests/spec"
@@ -31,7 +31,7 @@ func writeUndo(res *api.UndoResult) error {
 	if !info.Mode().IsRegular() {
 		return fmt.Errorf("%s is no regular file, and is not replaced: something else keeps it", res.Source)
 	}
-	data, err := readPath(res.Source)
+	data, err := files.Read(res.Source, spec.MaxFileBytes)
 	if err != nil {
 		return err
 	}
@@ -47,11 +47,11 @@ func writeUndo(res *api.UndoResult) error {
 
 // keepOwner gives a file that was replaced the owner of the one before.
 func keepOwner(path string, before os.FileInfo) error {
-	st, ok := before.Sys().(*syscall.Stat_t)
-	if !ok || int(st.Uid) == os.Geteuid() && int(st.Gid) == os.Getegid() {
+	uid, gid, ok := files.Owner(before)
+	if !ok || uid == os.Geteuid() && gid == os.Getegid() {
 		return nil
 	}
-	return os.Lchown(path, int(st.Uid), int(st.Gid))
+	return os.Lchown(path, uid, gid)
 }
 
 // replaceDocument is the file's content with the DaemonSet's document exchanged. It is an error where anything else would

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -270,16 +269,8 @@ func (e unusableError) Unwrap() error { return e.error }
 
 // names are those of a directory's entries, as many as are looked at.
 func names(dir string) ([]string, error) {
-	d, err := os.Open(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	defer d.Close()
-	list, err := d.Readdirnames(maxEntries)
-	if errors.Is(err, io.EOF) {
+	list, err := files.Names(dir, maxEntries)
+	if _, ok := errors.AsType[*files.TooManyError](err); ok || errors.Is(err, fs.ErrNotExist) {
 		err = nil
 	}
 	return list, err

@@ -77,16 +77,16 @@ func (s *Store) scan() (Listing, error) {
 
 func (s *Store) list() ([]string, error) {
 	names, err := s.sys.names(s.dir, MaxFiles)
+	if _, ok := errors.AsType[*files.TooManyError](err); ok {
+		return nil, fmt.Errorf("more than %d entries: is this the kubelet's staticPodPath?", MaxFiles)
+	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, ErrMissing
-	case errors.Is(err, errTooMany):
-		return nil, fmt.Errorf("more than %d entries: is this the kubelet's staticPodPath?", MaxFiles)
 	case err != nil:
 		return nil, err
 	}
 	s.existed = true
-	slices.Sort(names)
 	return names, nil
 }
 

@@ -215,7 +215,7 @@ func TestScanHasALimit(t *testing.T) {
 	if names, err := (linux{}).names(dir, 3); len(names) != 3 || err != nil {
 		t.Errorf("3 of at most 3: %v, %v", names, err)
 	}
-	if _, err := (linux{}).names(dir, 2); !errors.Is(err, errTooMany) {
+	if _, err := (linux{}).names(dir, 2); !tooMany(err) {
 		t.Errorf("3 of at most 2: %v", err)
 	}
 	s := newStore(t, dir)
@@ -229,7 +229,14 @@ func TestScanHasALimit(t *testing.T) {
 
 type crowded struct{ linux }
 
-func (crowded) names(string, int) ([]string, error) { return nil, errTooMany }
+func (crowded) names(dir string, limit int) ([]string, error) {
+	return nil, &files.TooManyError{Dir: dir, Limit: limit}
+}
+
+func tooMany(err error) bool {
+	_, ok := errors.AsType[*files.TooManyError](err)
+	return ok
+}
 
 func scanError(s *Store) error {
 	_, err := s.Scan()

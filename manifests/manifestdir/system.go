@@ -1,8 +1,6 @@
 package manifestdir
 
 import (
-	"errors"
-	"io"
 	"io/fs"
 	"os"
 
@@ -13,7 +11,7 @@ import (
 
 // system is every call that the store makes on the disk, one method a call, so that a test can stop it at each of them.
 type system interface {
-	// names lists the directory, sorted; with more than limit entries it fails.
+	// names lists the directory, sorted; with more than limit entries it is a *files.TooManyError.
 	names(dir string, limit int) ([]string, error)
 	lstat(path string) (fs.FileInfo, error)
 	stat(path string) (fs.FileInfo, error)
@@ -38,23 +36,7 @@ type tempFile interface {
 // linux is the real thing.
 type linux struct{}
 
-var errTooMany = errors.New("the directory has too many entries")
-
-func (linux) names(dir string, limit int) ([]string, error) {
-	f, err := os.Open(dir)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	names, err := f.Readdirnames(limit + 1)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, err
-	}
-	if len(names) > limit {
-		return nil, errTooMany
-	}
-	return names, nil
-}
+func (linux) names(dir string, limit int) ([]string, error) { return files.Names(dir, limit) }
 
 func (linux) lstat(path string) (fs.FileInfo, error) { return os.Lstat(path) }
 func (linux) stat(path string) (fs.FileInfo, error)  { return os.Stat(path) }

@@ -3,10 +3,8 @@ package trees
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
-	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -66,20 +64,11 @@ func (linux) lstat(path string) (fs.FileInfo, error) { return os.Lstat(path) }
 func (linux) readlink(path string) (string, error)   { return os.Readlink(path) }
 
 func (linux) names(dir string, limit int) ([]string, error) {
-	f, err := os.Open(dir)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	names, err := f.Readdirnames(limit + 1)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, err
-	}
-	if len(names) > limit {
+	names, err := files.Names(dir, limit)
+	if _, ok := errors.AsType[*files.TooManyError](err); ok {
 		return nil, fmt.Errorf("%w: the directory %q has more than %d entries", ErrTooLarge, dir, limit)
 	}
-	slices.Sort(names)
-	return names, nil
+	return names, err
 }
 
 func (linux) read(path string, limit int64) ([]byte, error) {
