@@ -14,8 +14,8 @@ import (
 	"github.com/daemonsetd/daemonsetd/internal/base/logfield"
 )
 
-// Board has the problems of this host at this moment, at most one of each code. It is locked: every part reports to it, from
-// whatever goroutine. Make one with NewBoard.
+// Board has the problems of this host at this moment, at most one of each code. It is locked: every part reports to
+// it, from whatever goroutine. Make one with NewBoard.
 type Board struct {
 	log    zerolog.Logger
 	events *Events
@@ -29,9 +29,9 @@ func NewBoard(log zerolog.Logger, events *Events) *Board {
 	return &Board{log: log, events: events, items: map[Code]api.HealthItem{}}
 }
 
-// Report puts a problem on the board, in the place of what was said of that code before. Text says what is wrong; about has
-// what the code's remedy leaves open, one for each %s in it. It is logged and becomes an event when it is new or says
-// something else.
+// Report puts a problem on the board, in the place of what was said of that code before. Text says what is wrong;
+// about has what the code's remedy leaves open, one for each %s in it. It is logged and becomes an event when it is
+// new or says something else.
 func (b *Board) Report(code Code, text string, about ...any) {
 	item := api.HealthItem{
 		Code: code.String(), Severity: code.Severity(), Text: text, Remedy: fmt.Sprintf(code.Remedy(), about...),

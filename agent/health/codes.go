@@ -2,8 +2,8 @@ package health
 
 import "github.com/daemonsetd/daemonsetd/agent/api"
 
-// Code names a problem that an operator can be told of. The name is the same in the API, in the log (field reason), as the
-// reason of an event, and in docs/journal.md; alerts are made of it, so that it is never changed.
+// Code names a problem that an operator can be told of. The name is the same in the API, in the log (field reason),
+// as the reason of an event, and in docs/journal.md; alerts are made of it, so that it is never changed.
 //
 // To add one: a constant here, its row in the table below, and its name in docs/journal.md.
 type Code int

@@ -9,8 +9,8 @@ import (
 	"github.com/daemonsetd/daemonsetd/agent/registry"
 )
 
-// Events records what happens to this host's DaemonSets and to its node, counted by type. It holds nothing that changes, and
-// may be used by several goroutines, as its registry and its counter may.
+// Events records what happens to this host's DaemonSets and to its node, counted by type. It holds nothing that
+// changes, and may be used by several goroutines, as its registry and its counter may.
 type Events struct {
 	registry *registry.Registry
 	counter  *prometheus.CounterVec
@@ -22,8 +22,8 @@ func NewEvents(r *registry.Registry, counter *prometheus.CounterVec, node string
 	return &Events{registry: r, counter: counter, node: node}
 }
 
-// OfDaemonSet records something that happened to the DaemonSet with this key (namespace/name). Kind is corev1.EventTypeNormal
-// or EventTypeWarning, reason one CamelCase word.
+// OfDaemonSet records something that happened to the DaemonSet with this key (namespace/name). Kind is
+// corev1.EventTypeNormal or EventTypeWarning, reason one CamelCase word.
 func (e *Events) OfDaemonSet(key, kind, reason, message string) {
 	namespace, name, _ := strings.Cut(key, "/")
 	e.record(registry.EventInput{

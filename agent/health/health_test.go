@@ -27,7 +27,7 @@ type rig struct {
 
 func newRig() *rig {
 	r := &rig{registry: registry.New(registry.Config{Host: "h1"})}
-	counter := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "events_total"}, []string{"type"})
+	counter := prometheus.NewCounterVec(prometheus.CounterOpts{Name: "events_total", Help: "Events."}, []string{"type"})
 	r.Board = NewBoard(zerolog.New(&r.log), NewEvents(r.registry, counter, "h1"))
 	return r
 }
