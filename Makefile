@@ -15,7 +15,7 @@ GOLANGCI   = $(TOOL) golangci-lint
 BENCHSTAT  = $(TOOL) benchstat
 
 # The packages in which goroutines meet.
-CONCURRENT = ./agent/... ./gossip/... ./manifests/history/... ./manifests/manifestdir/... ./manifests/spec/... ./manifests/trees/...
+CONCURRENT = ./agent/... ./gossip/... ./internal/base/signal/... ./manifests/history/... ./manifests/manifestdir/... ./manifests/spec/... ./manifests/trees/...
 # Packages that only tests use, and those of the build.
 FORTESTS   = test agent/api/apitest agent/placement/placementtest gossip/memnet packaging
 # Every build tag, so that what looks at all files sees all files. .golangci.yml has them too.

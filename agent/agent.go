@@ -28,6 +28,7 @@ import (
 	"github.com/daemonsetd/daemonsetd/agent/config"
 	"github.com/daemonsetd/daemonsetd/agent/health"
 	"github.com/daemonsetd/daemonsetd/agent/kubelet"
+	"github.com/daemonsetd/daemonsetd/agent/member"
 	"github.com/daemonsetd/daemonsetd/agent/metrics"
 	"github.com/daemonsetd/daemonsetd/agent/node"
 	"github.com/daemonsetd/daemonsetd/agent/plan"
@@ -90,7 +91,7 @@ type Agent struct {
 	trees    *trees.Store
 	history  *history.Store
 	kubelet  *host
-	fleet    *fleetPart
+	member   *member.Member
 	server   *api.Server
 	listener net.Listener
 	tcp      *http.Server
@@ -131,7 +132,7 @@ func New(opts Options) (_ *Agent, err error) {
 		opts.StartedAt = time.Now()
 	}
 	a := &Agent{
-		opts: opts, cfg: opts.Config, log: opts.Logger, requests: make(chan request), ended: make(chan struct{}), fleet: &fleetPart{},
+		opts: opts, cfg: opts.Config, log: opts.Logger, requests: make(chan request), ended: make(chan struct{}),
 		phases: map[string]plan.Phase{}, stopped: stopwatch{pods: map[string]watched{}},
 	}
 	defer func() {
@@ -139,7 +140,7 @@ func New(opts Options) (_ *Agent, err error) {
 			err = errors.Join(err, a.teardown())
 		}
 	}()
-	for _, step := range []func() error{a.openDirs, a.openInputs, a.openStore, a.openGossip, a.openAPI} {
+	for _, step := range []func() error{a.openDirs, a.openInputs, a.openStore, a.openMember, a.openAPI} {
 		if err := step(); err != nil {
 			return nil, err
 		}
@@ -198,6 +199,21 @@ func (a *Agent) openInputs() error {
 	a.registry = registry.New(registry.Config{Host: a.cfg.NodeName})
 	a.events = health.NewEvents(a.registry, a.metrics.Events, a.cfg.NodeName)
 	a.board = health.NewBoard(a.log, a.events)
+	return nil
+}
+
+// openMember makes the member of the fleet that this agent is, where the configuration wants one.
+func (a *Agent) openMember() error {
+	cfg := member.Config{
+		Name: a.cfg.NodeName, Cluster: a.cfg.Cluster, StateDir: a.cfg.StateDir, MembersFile: a.cfg.MembersFile, Gossip: a.cfg.Gossip,
+		AgentVersion: a.opts.Version.Version, StartedAt: a.opts.StartedAt,
+		Log: a.log, Board: a.board, Metrics: a.metrics.Registry(), Nodes: a.registry,
+	}
+	if sim := a.opts.Simulation; sim != nil {
+		cfg.Transport, cfg.Verify = sim.Gossip, sim.Verify
+	}
+	a.member = member.New(cfg)
+	a.onStop("gossip", func(context.Context) error { return a.member.Close() })
 	return nil
 }
 
@@ -289,7 +305,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	if a.opts.Simulation == nil {
 		a.watch(ctx, group)
 	}
-	group.Go(func() error { return a.fleet.run(ctx) })
+	group.Go(func() error { return a.member.Run(ctx) })
 	group.Go(func() error { return a.loop(ctx) })
 	err := errors.Join(group.Wait(), a.teardown())
 	if err != nil {

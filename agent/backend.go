@@ -25,7 +25,12 @@ var _ api.Backend = backend{}
 
 func (b backend) Registry() *registry.Registry { return b.a.registry }
 
-func (b backend) Reads(res registry.Resource) func() { return b.a.readsNodes(res) }
+func (b backend) Reads(res registry.Resource) func() {
+	if res != registry.Nodes {
+		return func() {}
+	}
+	return b.a.member.ReadsNodes()
+}
 
 func (b backend) Metrics() http.Handler    { return b.a.metrics.Handler() }
 func (b backend) Version() api.VersionInfo { return b.a.opts.Version }
@@ -56,7 +61,7 @@ func (b backend) Status(context.Context) (*api.Status, error) {
 			Config: a.opts.ConfigFile, Specs: a.cfg.SpecsDir, NodeFile: a.cfg.NodeFile, NodeDir: a.cfg.NodeDir(), Manifests: a.store.Dir(),
 			State: a.cfg.StateDir, Runtime: a.cfg.RuntimeDir, Socket: a.cfg.Socket, Conditions: filepath.Join(a.cfg.RuntimeDir, "conditions.d"),
 		},
-		Gossip:    a.fleet.status(),
+		Gossip:    a.gossipStatus(),
 		NodeFiles: []api.FileStatus{}, SpecFiles: []api.FileStatus{}, DaemonSets: []api.DaemonSetStatus{}, Manifests: []api.ManifestStatus{}, Health: []api.HealthItem{},
 	}
 	v := a.view.Load()

@@ -15,32 +15,30 @@ import (
 
 // fleetView is the fleet as it is now; an error that says why where there is none.
 func (b backend) fleetView() (*fleet.View, error) {
-	if v := b.a.fleet.look(); v != nil {
+	if v := b.a.member.View(); v != nil {
 		return v, nil
 	}
-	st := b.a.fleet.status()
+	st := b.a.gossipStatus()
 	return nil, api.Errorf(api.CodeUnavailable, "gossip is off: %s", st.Reason).
 		WithRemedy("dsctl keyring generate makes a key; copy it to every host, set gossip.join, then dsctl reload")
 }
 
-// status is how this host stands in the fleet.
-func (f *fleetPart) status() *api.GossipStatus {
-	v := f.look()
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	st := &api.GossipStatus{State: api.GossipOff, Reason: f.mode.Why, Cluster: f.a.cfg.Cluster}
-	if f.off != nil {
-		st.Reason = f.off.Error()
+// gossipStatus is how this host stands in the fleet.
+func (a *Agent) gossipStatus() *api.GossipStatus {
+	v, now := a.member.View(), a.member.Status()
+	st := &api.GossipStatus{State: api.GossipOff, Reason: now.Mode.Why, Cluster: a.cfg.Cluster}
+	if now.Off != nil {
+		st.Reason = now.Off.Error()
 	}
 	if v == nil {
 		return st
 	}
 	st.State, st.Reason = api.GossipOn, ""
-	if !f.mode.Keyed {
-		st.State, st.Reason = api.GossipLoopback, f.mode.Why
+	if !now.Mode.Keyed {
+		st.State, st.Reason = api.GossipLoopback, now.Mode.Why
 	}
 	members := apiMembers(v, time.Now())
-	st.ID, st.Bind, st.GossipKeys, st.Settled, st.Roster = v.Self.String(), f.bind.String(), f.keys, v.Settled, f.rosterFile
+	st.ID, st.Bind, st.GossipKeys, st.Settled, st.Roster = v.Self.String(), now.Bind.String(), now.Keys, v.Settled, now.RosterFile
 	st.Members = api.CountMembers(members)
 	for _, m := range members {
 		if m.Self {
@@ -197,13 +195,12 @@ func (b backend) Forget(_ context.Context, req api.ForgetRequest) (*api.ForgetRe
 		return nil, api.Errorf(api.CodeConflict, "%s (%s) is alive and would be back at once", m.Name, m.ID).WithRemedy("stop its agent first, or use --force")
 	}
 	res := &api.ForgetResult{Forgotten: apiMember(m, nil, time.Now()), Roster: b.a.cfg.MembersFile}
-	if err := b.a.fleet.node.Load().Forget(m.ID); err != nil {
+	if err := b.a.member.Forget(m.ID); err != nil {
 		if !errors.Is(err, records.ErrNotSaved) {
 			return nil, err
 		}
 		res.Warnings = append(res.Warnings, err.Error())
 	}
-	b.a.fleet.show()
 	return res, nil
 }
 
@@ -234,13 +231,12 @@ func (b backend) Trust(_ context.Context, req api.TrustRequest) (*api.TrustResul
 		res.Old = new(pinnedKey(old))
 	}
 	res.Changed = true
-	if err := b.a.fleet.node.Load().Trust(m.ID); err != nil {
+	if err := b.a.member.Trust(m.ID); err != nil {
 		if !errors.Is(err, records.ErrNotSaved) {
 			return nil, api.Errorf(api.CodeConflict, "%v", err)
 		}
 		res.Warnings = append(res.Warnings, err.Error())
 	}
-	b.a.fleet.show()
 	return res, nil
 }
 
@@ -267,7 +263,7 @@ func (b backend) Leave(ctx context.Context, req api.LeaveRequest) (*api.LeaveRes
 		return nil, api.Errorf(api.CodeConflict, "%s still has pods of %s, which nobody would count any more", res.Name, strings.Join(res.Pods, ", ")).
 			WithRemedy("remove their spec files first, or use --force")
 	}
-	if err := b.a.fleet.node.Load().Leave(ctx); err != nil {
+	if err := b.a.member.Leave(ctx); err != nil {
 		return nil, err
 	}
 	b.a.log.Warn().Msg("this host has told the fleet that it left for good; a restart takes it back")
@@ -289,14 +285,7 @@ func pinnedKey(m fleet.Member) api.PinnedKey {
 }
 
 // FleetChanged implements api.Backend.
-func (b backend) FleetChanged() <-chan struct{} {
-	if b.a.fleet.node.Load() == nil {
-		return nil
-	}
-	b.a.fleet.mu.Lock()
-	defer b.a.fleet.mu.Unlock()
-	return b.a.fleet.changed
-}
+func (b backend) FleetChanged() <-chan struct{} { return b.a.member.Changed() }
 
 // lookupError turns an error of the fleet's view into what the client is told.
 func lookupError(err error) error {

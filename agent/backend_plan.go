@@ -28,7 +28,7 @@ type fleetPlanner struct {
 
 // planFleet adds to the plans what would come of them on other hosts; nothing while gossip is off.
 func (a *Agent) planFleet(s *reconcile.Snapshot, next *catalog.Maker, sets map[string]*spec.DaemonSet, plans []api.DaemonSetPlan) {
-	view := a.fleet.look()
+	view := a.member.Look()
 	if view == nil {
 		return
 	}
@@ -60,7 +60,7 @@ func (f *fleetPlanner) plan(key string) *api.FleetPlan {
 		replace: map[string]bool{}, canaries: map[string]bool{},
 	}
 	own := f.a.rollouts.states[key]
-	p.members = append([]rollout.Peer{{ID: f.a.fleet.self(), Name: f.a.cfg.NodeName, State: &own}}, f.peers.of(key, nil)...)
+	p.members = append([]rollout.Peer{{ID: f.a.member.Self(), Name: f.a.cfg.NodeName, State: &own}}, f.peers.of(key, nil)...)
 	if !p.changes() {
 		return nil
 	}

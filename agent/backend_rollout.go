@@ -32,7 +32,7 @@ func (b backend) Rollouts(_ context.Context, req api.RolloutRequest) (*api.Rollo
 		items = []*reconcile.Item{it}
 	}
 	out := &api.RolloutList{Settled: true, Items: make([]api.Rollout, 0, len(items))}
-	if fleetNow := b.a.fleet.look(); fleetNow != nil {
+	if fleetNow := b.a.member.View(); fleetNow != nil {
 		out.Fleet, out.Settled = true, fleetNow.Settled
 	}
 	for _, it := range items {
@@ -43,7 +43,7 @@ func (b backend) Rollouts(_ context.Context, req api.RolloutRequest) (*api.Rollo
 }
 
 // RolloutsChanged implements api.Backend.
-func (b backend) RolloutsChanged() <-chan struct{} { return b.a.rollouts.changed.next() }
+func (b backend) RolloutsChanged() <-chan struct{} { return b.a.rollouts.changed.Next() }
 
 // declared is the DaemonSet that a request means.
 func (b backend) declared(v *reconcile.Snapshot, name string) (*reconcile.Item, error) {
@@ -65,7 +65,7 @@ type fleetRollout struct {
 }
 
 func (b backend) rolloutOf(it *reconcile.Item) *fleetRollout {
-	r := &fleetRollout{key: it.Key, self: b.a.fleet.self(), item: *it, strategy: it.Strategy}
+	r := &fleetRollout{key: it.Key, self: b.a.member.Self(), item: *it, strategy: it.Strategy}
 	r.members = r.item.Members(r.self, b.a.cfg.NodeName)
 	r.latest = rollout.Latest(r.members)
 	return r

@@ -183,8 +183,8 @@ func (b *bed) ageRollouts() {
 func TestRolloutOverTheFleet(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		net, key := network(), keyring.Generate()
-		a := member(t, net, "a", 1, key)
-		b := member(t, net, "b", 2, key, a)
+		a := newMember(t, net, "a", 1, key)
+		b := newMember(t, net, "b", 2, key, a)
 		stopA, stopB := a.run(), b.run()
 		for _, h := range []*bed{a, b} {
 			h.lay("specs.d/logger.yaml", logger("logger:1"))

@@ -33,7 +33,7 @@ func TestFaultT14Sure(t *testing.T) {
 			self, other(gossip.StateAlive, records.Excluded), other(gossip.StateFailed, records.Trusted),
 		}, true, false},
 	} {
-		a := inFleet(true)
+		a := inFleet()
 		a.rollouts.unsure = true
 		if got := sure(&fleet.View{Members: c.members, Settled: c.settled}); got != c.want {
 			t.Errorf("%s: sure %t, want %t", name, got, c.want)
@@ -46,7 +46,7 @@ func TestFaultT14Fallen(t *testing.T) {
 	self := &gossip.Member{Name: "a", Self: true, State: gossip.StateAlive}
 	member := &gossip.Member{ID: record.ID{1}, Name: "b", State: gossip.StateAlive, Standing: records.Trusted}
 	view := &fleet.View{Settled: true, Members: []fleet.Member{{Member: self}, {Member: member}}}
-	a := inFleet(true)
+	a := inFleet()
 	var seq uint64
 	for _, c := range []struct {
 		name   string

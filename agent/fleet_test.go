@@ -18,8 +18,8 @@ func network() *memnet.Network {
 	return memnet.New(memnet.Config{Seed: 1, Faults: memnet.Faults{DelayMin: time.Millisecond, DelayMax: 2 * time.Millisecond}})
 }
 
-// member makes a host that gossips on an address of its own, 10.0.0.N, with a key that all have.
-func member(t *testing.T, net *memnet.Network, name string, n byte, key keyring.Key, join ...*bed) *bed {
+// newMember makes a host that gossips on an address of its own, 10.0.0.N, with a key that all have.
+func newMember(t *testing.T, net *memnet.Network, name string, n byte, key keyring.Key, join ...*bed) *bed {
 	t.Helper()
 	b := newBed(t, kubeletsim.Options{NodeName: name})
 	b.net = net
@@ -48,8 +48,8 @@ func (b *bed) writeKey(key keyring.Key) {
 func TestFleet(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		net, key := network(), keyring.Generate()
-		a := member(t, net, "a", 1, key)
-		b := member(t, net, "b", 2, key, a)
+		a := newMember(t, net, "a", 1, key)
+		b := newMember(t, net, "b", 2, key, a)
 		a.run()
 		stop := b.run()
 		a.eventually("b is alive", func() bool {
@@ -99,8 +99,8 @@ func TestMembersOnMachines(t *testing.T) {
 func TestLeave(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		net, key := network(), keyring.Generate()
-		a := member(t, net, "a", 1, key)
-		b := member(t, net, "b", 2, key, a)
+		a := newMember(t, net, "a", 1, key)
+		b := newMember(t, net, "b", 2, key, a)
 		a.run()
 		stop := b.run()
 		state := func(want string) func() bool {
@@ -127,7 +127,7 @@ func TestLeave(t *testing.T) {
 // TestLeaveWithPods: it is refused while somebody counts on what runs here.
 func TestLeaveWithPods(t *testing.T) {
 	virtually(t, func(t *testing.T) {
-		a := member(t, network(), "a", 1, keyring.Generate())
+		a := newMember(t, network(), "a", 1, keyring.Generate())
 		a.lay("specs.d/logger.yaml", logger("logger:1"))
 		a.run()
 		a.phase(api.PhaseAvailable)
@@ -144,7 +144,7 @@ func TestLeaveWithPods(t *testing.T) {
 // what it said before stays in effect, and one that this host cannot use is neither shown nor kept.
 func TestBadMembersFile(t *testing.T) {
 	virtually(t, func(t *testing.T) {
-		a := member(t, network(), "a", 1, keyring.Generate())
+		a := newMember(t, network(), "a", 1, keyring.Generate())
 		a.cfg.MembersFile = a.path("members.yaml")
 		a.lay("members.yaml", "members: [{nme: a}]\n")
 		stop := a.run()

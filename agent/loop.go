@@ -68,7 +68,7 @@ func (a *Agent) loop(ctx context.Context) error {
 		case <-a.nodes.Wake():
 		case <-a.store.Wake():
 		case <-a.kubelet.poller.Wake():
-		case <-a.fleet.wake:
+		case <-a.member.Wake():
 		case <-timer.C:
 		}
 		if len(waiting) == 0 {

@@ -92,7 +92,7 @@ func (a *Agent) reread() (config.Config, diag.List, error) {
 
 // takeOver is the part of a reload that the loop does.
 func (a *Agent) takeOver(ctx context.Context, next config.Config, problems diag.List, res *api.ReloadResult) {
-	if a.fleet.node.Load() == nil {
+	if a.member.SetGossip(next.Gossip) {
 		a.cfg.Gossip = next.Gossip // it begins with the new ones
 	}
 	for _, key := range config.Changed(a.cfg, next) {
@@ -112,7 +112,7 @@ func (a *Agent) takeOver(ctx context.Context, next config.Config, problems diag.
 	if a.kubelet.refresh(ctx, true) {
 		res.Changed = append(res.Changed, "the kubelet's settings")
 	}
-	changed, found := a.fleet.refresh(true)
+	changed, found := a.member.Refresh(true)
 	res.Changed = append(res.Changed, changed...)
 	a.opts.ConfigProblems = append(slices.Clone(problems), found...)
 	a.nodes.Reload()

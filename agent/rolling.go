@@ -53,9 +53,9 @@ func (a *Agent) roll(s *reconcile.Snapshot) {
 		a.applyRollouts(s, s.ScanErr) // nothing is known of what stands
 		return
 	}
-	view := a.fleet.look()
+	view := a.member.Look()
 	a.recoverRollouts(view, s.Now)
-	a.holdAll(s.Now)
+	a.holdAll(a.member.Alone(), s.Now)
 	peers := a.peersOf(view)
 	declared := map[string]bool{}
 	for _, it := range s.Items {
@@ -128,12 +128,12 @@ func (a *Agent) observe(s *reconcile.Snapshot, it *reconcile.Item, view *fleet.V
 	}
 	state := a.rollouts.states[it.Key]
 	o := rollout.Observation{
-		Now: s.Now, ID: a.fleet.self(),
+		Now: s.Now, ID: a.member.Self(),
 		Placed: !it.Evicted && (it.Decision.ShouldRun || it.Decision.ShouldContinueRunning && (running != nil || state.Phase.Taken())),
 		Canary: it.Strategy.Canary != nil && it.Strategy.Canary.Matches(labels.Set(s.Node.Labels)),
 		// A pod that only stays, as where the node is tainted or not ready, would have no successor.
 		Answers: it.Decision.ShouldRun && (s.Kubelet.AssumeReady || s.Kubelet.Healthy && s.Kubelet.HealthErr == nil && s.Kubelet.PodsErr == nil),
-		Alone:   a.fleet.alone(), Settled: a.fleet.alone() || settledEnough(view) && !a.rollouts.unsure,
+		Alone:   a.member.Alone(), Settled: a.member.Alone() || settledEnough(view) && !a.rollouts.unsure,
 		Requested: a.rollouts.requested[it.Key], LastGood: func(fleet string) rollout.Revision { return a.catalog.LastGood(it.DS, fleet) },
 	}
 	if it.FileBlocked == "" && !s.Specs.Undecided(it.DS.Source.File) {
@@ -360,12 +360,14 @@ func (p *peerOf) of(key string) (peer rollout.Peer, member bool) {
 // restored: its tickets may not fall. Nothing is told after a start before that is certain: it would be newer than what was told
 // before, and take its place.
 func (a *Agent) recoverRollouts(view *fleet.View, now time.Time) {
-	node := a.fleet.node.Load()
-	if node == nil {
+	if !a.member.On() {
 		return
 	}
-	if body, ok := node.TakeReturned(sectionRollout); ok {
-		a.restoreRollouts(body, now)
+	if a.member.Created() {
+		a.rollouts.unsure = false // a new member has told nothing
+	}
+	if body, ok := a.member.TakeReturned(sectionRollout); ok {
+		a.restoreRollouts(a.member.Self(), body, now)
 	}
 	if !a.rollouts.unsure || view == nil {
 		return
@@ -373,7 +375,7 @@ func (a *Agent) recoverRollouts(view *fleet.View, now time.Time) {
 	// What was told lies beside the records of the others, too, where rollouts.json alone was lost.
 	for _, m := range view.Members {
 		if told, ok := m.Sections[sectionRollout]; ok && m.Self {
-			a.restoreRollouts(told.Body, now)
+			a.restoreRollouts(a.member.Self(), told.Body, now)
 		}
 	}
 	a.rollouts.unsure = !sure(view)
@@ -404,8 +406,8 @@ func others(view *fleet.View) (known, alive int) {
 	return known, alive
 }
 
-func (a *Agent) restoreRollouts(body []byte, now time.Time) {
-	section, err := rollout.Decode(a.fleet.self(), body)
+func (a *Agent) restoreRollouts(self string, body []byte, now time.Time) {
+	section, err := rollout.Decode(self, body)
 	if err != nil {
 		a.log.Error().Err(err).Msg("what this host told of its rollouts cannot be read")
 		return
@@ -419,8 +421,7 @@ func (a *Agent) restoreRollouts(body []byte, now time.Time) {
 
 // holdAll has everything that was placed wait as if it had been placed now. It is called when gossip was off and is on: those who
 // are met now have not heard of this host.
-func (a *Agent) holdAll(now time.Time) {
-	alone := a.fleet.alone()
+func (a *Agent) holdAll(alone bool, now time.Time) {
 	if a.rollouts.alone && !alone {
 		for key, st := range a.rollouts.states {
 			if st.Phase != rollout.PhaseNotPlaced {
@@ -435,7 +436,7 @@ func (a *Agent) holdAll(now time.Time) {
 // publishRollouts tells the others. States of what is not declared and has no pod are kept, and not told: this host is no
 // member of such a DaemonSet.
 func (a *Agent) publishRollouts(declared map[string]bool) {
-	if a.fleet.node.Load() == nil || a.rollouts.unsure {
+	if !a.member.On() || a.rollouts.unsure {
 		return
 	}
 	var states []rollout.State
@@ -445,7 +446,7 @@ func (a *Agent) publishRollouts(declared map[string]bool) {
 		}
 	}
 	body, section, err := rollout.Encode(states)
-	a.fleet.put(sectionRollout, body, err)
+	a.member.Put(sectionRollout, body, err)
 	a.board.When(section.Omitted > 0, health.TooManyDaemonSets, fmt.Sprintf(
 		"other hosts cannot be told of %s, and wait for this host where they replace those", count(section.Omitted, "DaemonSet")))
 }

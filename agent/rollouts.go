@@ -14,6 +14,7 @@ import (
 	"github.com/daemonsetd/daemonsetd/agent/rollout"
 	"github.com/daemonsetd/daemonsetd/internal/base/atomicfile"
 	"github.com/daemonsetd/daemonsetd/internal/base/files"
+	"github.com/daemonsetd/daemonsetd/internal/base/signal"
 )
 
 // rolloutFile is the on-disk form of what rollouts keeps.
@@ -52,7 +53,7 @@ type rollouts struct {
 	peers     map[string][]rollout.Peer
 	requested map[string]bool
 	// changed fires when a round is over. Unlike the rest, it does not belong to the loop.
-	changed signal
+	changed signal.Signal
 }
 
 // step is what one step of a rollout came to.

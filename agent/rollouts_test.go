@@ -10,7 +10,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/daemonsetd/daemonsetd/agent/config"
 	"github.com/daemonsetd/daemonsetd/agent/fleet"
 	"github.com/daemonsetd/daemonsetd/agent/rollout"
 	"github.com/daemonsetd/daemonsetd/gossip"
@@ -128,30 +127,25 @@ func TestBadRolloutsAreSetAside(t *testing.T) {
 }
 
 // inFleet is an agent of which only what stands with its rollouts is there.
-func inFleet(on bool) *Agent {
-	a := &Agent{fleet: &fleetPart{mode: config.GossipMode{On: on}}, rollouts: &rollouts{states: map[string]rollout.State{}}}
-	a.fleet.a, a.cfg.NodeName = a, "node-1"
-	return a
-}
+func inFleet() *Agent { return &Agent{rollouts: &rollouts{states: map[string]rollout.State{}}} }
 
 // When gossip is switched on, those who are met have not heard of this host: what is placed waits as if it had been placed now.
 func TestMeetingAFleetHolds(t *testing.T) {
-	a := inFleet(false)
+	a := inFleet()
 	a.rollouts.states["a/b"] = rolled(1, rollout.PhaseAvailable)
 	a.rollouts.states["a/c"] = rolled(1, rollout.PhaseNotPlaced)
-	a.holdAll(lately)
+	a.holdAll(true, lately)
 	if got := a.rollouts.states["a/b"].HeldUntil; !a.rollouts.alone || !got.IsZero() {
 		t.Fatalf("alone %t, held until %s", a.rollouts.alone, got)
 	}
-	a.fleet.mode.On = true
-	a.holdAll(lately)
+	a.holdAll(false, lately)
 	if got := a.rollouts.states["a/b"].HeldUntil; !got.Equal(lately.Add(rollout.HoldDown)) {
 		t.Errorf("what is placed is held until %s", got)
 	}
 	if got := a.rollouts.states["a/c"].HeldUntil; !got.IsZero() {
 		t.Errorf("what is not placed is held until %s", got)
 	}
-	a.holdAll(lately.Add(time.Minute))
+	a.holdAll(false, lately.Add(time.Minute))
 	if got := a.rollouts.states["a/b"].HeldUntil; !got.Equal(lately.Add(rollout.HoldDown)) {
 		t.Errorf("it is held once more, until %s", got)
 	}
@@ -185,18 +179,18 @@ func TestToldStatesComeBack(t *testing.T) {
 		"an older target":  {[]rollout.State{own(5, 4)}, 5, true},
 		"not what is told": {[]rollout.State{{Key: "a/c"}}, 5, true},
 	} {
-		a := inFleet(true)
+		a := inFleet()
 		for _, s := range c.own {
 			a.rollouts.states[s.Key] = s
 		}
-		a.restoreRollouts(body, lately)
+		a.restoreRollouts("node-1", body, lately)
 		s := a.rollouts.states["a/b"]
 		if s.Ticket.Generation != c.want || s.Sick != c.sick || c.sick && !s.HeldUntil.Equal(lately.Add(rollout.HoldDown)) {
 			t.Errorf("%s: ticket %+v, sick %t, held until %s", name, s.Ticket, s.Sick, s.HeldUntil)
 		}
 	}
-	a := inFleet(true)
-	a.restoreRollouts([]byte("no section"), lately)
+	a := inFleet()
+	a.restoreRollouts("node-1", []byte("no section"), lately)
 	if len(a.rollouts.states) != 0 {
 		t.Errorf("states of nothing: %v", a.rollouts.states)
 	}
@@ -219,19 +213,11 @@ func TestFleetRevisions(t *testing.T) {
 	}
 }
 
-// TestUntold: one code stands for all sections that could not be made, and says which.
-func TestUntold(t *testing.T) {
-	got := untold(map[string]error{"specs": errors.New("too long"), "node": errors.New("no name")})
-	if want := "other hosts cannot be told of the node: no name; other hosts cannot be told of the specs: too long"; got != want {
-		t.Errorf("%q, want %q", got, want)
-	}
-}
-
 // A member that left without a word of what it runs blocks; one that told it and left does not count; a host that has left itself replaces nothing.
 func TestThoseWhoLeft(t *testing.T) {
 	self, left := &gossip.Member{Name: "a", Self: true, State: gossip.StateAlive}, &gossip.Member{Name: "b", State: gossip.StateLeft, Standing: records.Trusted}
 	view := &fleet.View{Settled: true, Members: []fleet.Member{{Member: self}, {Member: left}}}
-	a := inFleet(true)
+	a := inFleet()
 	if ps := a.peersOf(view); len(ps) != 1 || ps[0].trouble != rollout.TroubleLeft {
 		t.Errorf("left without a word: %+v", ps)
 	}
@@ -297,7 +283,7 @@ func TestFaultT3ContestedName(t *testing.T) {
 			member(3, gossip.Member{Name: "b", Standing: records.Excluded, Sections: sections}),
 		}, []rollout.Trouble{rollout.TroubleNone}},
 	} {
-		a := inFleet(true)
+		a := inFleet()
 		var got []rollout.Trouble
 		for _, p := range a.peersOf(&fleet.View{Settled: true, Members: c.members}).of(state.Key, nil) {
 			got = append(got, p.Trouble)

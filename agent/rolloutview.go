@@ -201,11 +201,11 @@ func troubleText(t rollout.Trouble) string {
 
 // fleetCounts are the counts of every DaemonSet over the fleet; nil while gossip is off.
 func (a *Agent) fleetCounts(v *reconcile.Snapshot) map[string]rollout.Counts {
-	if a.fleet.node.Load() == nil {
+	if !a.member.On() {
 		return nil
 	}
 	out := make(map[string]rollout.Counts, len(v.Items))
-	id := a.fleet.self()
+	id := a.member.Self()
 	for _, it := range v.Items {
 		if it.State.Key == "" {
 			continue

@@ -64,7 +64,7 @@ func (a *Agent) round(ctx context.Context) time.Duration {
 	a.metrics.Reconciles.Inc()
 	a.metrics.ReconcileSeconds.Observe(now.Sub(begin).Seconds())
 	if !acted {
-		a.fleet.lastRound.Store(int64(now.Sub(begin)))
+		a.member.RoundTook(now.Sub(begin))
 	}
 	a.settle(s)
 	waits := []time.Duration{again}
@@ -79,7 +79,7 @@ func (a *Agent) round(ctx context.Context) time.Duration {
 // refreshFiles takes over a changed kubelet configuration, key file or list of members.
 func (a *Agent) refreshFiles(ctx context.Context) {
 	a.kubelet.refresh(ctx, false)
-	if changed, _ := a.fleet.refresh(false); len(changed) > 0 {
+	if changed, _ := a.member.Refresh(false); len(changed) > 0 {
 		a.log.Info().Strs(logfield.Detail, changed).Msg("taken over from files")
 	}
 }

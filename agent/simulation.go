@@ -33,12 +33,7 @@ func ownUser(net.Conn) (api.Peer, error) {
 }
 
 // Wake has everything read again, as a watch would.
-func (a *Agent) Wake() {
-	select {
-	case a.fleet.wake <- struct{}{}:
-	default:
-	}
-}
+func (a *Agent) Wake() { a.member.Poke() }
 
 // Rollout says in one line where this host stands with a DaemonSet, for a simulation that has failed.
 func (a *Agent) Rollout(key string) string {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/daemonsetd/daemonsetd/agent/health"
 	"github.com/daemonsetd/daemonsetd/agent/kubelet"
+	"github.com/daemonsetd/daemonsetd/agent/member"
 	"github.com/daemonsetd/daemonsetd/agent/metrics"
 	"github.com/daemonsetd/daemonsetd/agent/plan"
 	"github.com/daemonsetd/daemonsetd/agent/reconcile"
@@ -30,8 +31,8 @@ func (a *Agent) publish(s *reconcile.Snapshot, out plan.Output) {
 	s.Settings, s.Line = a.kubelet.settings(), statusLine(s)
 	s.Counts = a.fleetCounts(s)
 	old := a.view.Swap(s)
-	a.rollouts.changed.fire()
-	a.fleet.note(s)
+	a.rollouts.changed.Fire()
+	a.member.Tell(member.Facts{Node: s.Node, Specs: s.Specs, Kubelet: kubeletStatus(s).State})
 	a.publishObjects(old, s)
 	a.publishMetrics(s)
 	a.publishConditions(old, s)
@@ -40,7 +41,7 @@ func (a *Agent) publish(s *reconcile.Snapshot, out plan.Output) {
 // publishObjects brings the registry up to date, looking only at what can have changed.
 func (a *Agent) publishObjects(old, v *reconcile.Snapshot) {
 	if old == nil || old.Node != v.Node {
-		a.showNodes()
+		a.member.ShowOwn(v.Node)
 	}
 	if old == nil || old.Specs != v.Specs || !samePods(old.Kubelet.Pods, v.Kubelet.Pods) {
 		a.registry.SetPods(pods(v))
@@ -129,13 +130,13 @@ func (a *Agent) checkHealth(s *reconcile.Snapshot, node diag.List) {
 		}
 		if f.Bad {
 			if bad++; firstBad == "" {
-				firstBad = firstError(f.Problems)
+				firstBad = f.Problems.FirstError()
 			}
 		}
 	}
 	a.board.When(bad > 0, health.BadSpecFile, fmt.Sprintf("%s cannot be used; what came from %s before stays in effect: %s",
 		count(bad, "spec file"), itOrThem(bad), firstBad), a.cfg.SpecsDir)
-	nodeProblem := firstError(node)
+	nodeProblem := node.FirstError()
 	a.board.When(nodeProblem != "", health.BadNodeFile, "a node file cannot be used; what it said before stays in effect: "+nodeProblem)
 	a.checkKubelet(s.Kubelet)
 	a.checkDirectory(s)
@@ -154,7 +155,7 @@ func (a *Agent) checkKubelet(k *kubelet.Snapshot) {
 		}
 	}
 	a.board.When(text != "", health.KubeletPodsUnknown, text+"; replacing a pod waits for its grace period instead of asking", remedy)
-	problem := firstError(a.kubelet.problems)
+	problem := a.kubelet.problems.FirstError()
 	a.board.When(problem != "", health.KubeletConfiguration, problem)
 	a.board.When(a.cfg.Kubelet.InsecureSkipVerify, health.KubeletInsecure,
 		"kubelet.insecureSkipVerify is set: whoever answers on the kubelet's port is believed")
@@ -175,15 +176,6 @@ func (a *Agent) checkDirectory(s *reconcile.Snapshot) {
 	}
 	a.board.When(len(drifted) > 0, health.Drift, "edited by hand: "+strings.Join(drifted, ", "))
 	a.board.When(len(problems) > 0, health.ManifestsDirectoryContent, strings.Join(problems, "; "), a.store.Dir())
-}
-
-func firstError(list diag.List) string {
-	for _, p := range list {
-		if p.Severity == diag.Error {
-			return p.String()
-		}
-	}
-	return ""
 }
 
 func count(n int, noun string) string {

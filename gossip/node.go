@@ -357,6 +357,9 @@ func (n *Node) SetKeys(keys [][]byte) error {
 	return nil
 }
 
+// Problem says why what this member knows is not kept on disk at this moment; nil: it is.
+func (n *Node) Problem() error { return n.table.Problem() }
+
 // Changed gets a value when View has something new; several changes may be one value.
 func (n *Node) Changed() <-chan struct{} { return n.change }
 

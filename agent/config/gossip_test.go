@@ -133,7 +133,7 @@ func TestGossipMode(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := Default()
 			c.Gossip = Gossip{Bind: tt.bind, Join: tt.join, KeyFile: tt.keyFile}
-			got, err := c.GossipMode()
+			got, err := c.Gossip.Mode()
 			if tt.err != "" {
 				if err == nil || !strings.Contains(err.Error(), tt.err) || got.On {
 					t.Errorf("%+v, %v; want an error with %q", got, err, tt.err)
@@ -157,7 +157,7 @@ func TestGossipMode(t *testing.T) {
 // A host on which nothing was set up is alone: the default key file is looked for and may be missing.
 func TestGossipIsOffByDefault(t *testing.T) {
 	c := Default()
-	got, err := c.GossipMode()
+	got, err := c.Gossip.Mode()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,33 +23,33 @@ type GossipMode struct {
 // ErrNoKey is wrapped when gossip is wanted on a network and there is no key.
 var ErrNoKey = errors.New("no gossip key")
 
-// GossipMode looks whether there is a key file and says what follows from that and from a valid configuration. The file
+// Mode looks whether there is a key file and says what follows from that and from a valid configuration. The file
 // is not read. It is an error to want gossip on other addresses than loopback without a key, and to name a key file that
 // is not there; only the default one may be missing.
-func (c *Config) GossipMode() (GossipMode, error) {
-	keyed, err := c.hasKeyFile()
+func (g Gossip) Mode() (GossipMode, error) {
+	keyed, err := g.hasKeyFile()
 	if err != nil {
 		return GossipMode{}, err
 	}
 	if keyed {
 		return GossipMode{On: true, Keyed: true}, nil
 	}
-	if len(c.Gossip.Join) == 0 {
-		return GossipMode{Why: c.noKey() + ", and no host to join (gossip.join): this host is alone"}, nil
+	if len(g.Join) == 0 {
+		return GossipMode{Why: g.noKey() + ", and no host to join (gossip.join): this host is alone"}, nil
 	}
-	bind, err := c.Gossip.BindAddress()
+	bind, err := g.BindAddress()
 	if err != nil {
 		return GossipMode{}, err
 	}
 	if !bind.Addr().IsLoopback() {
 		return GossipMode{}, fmt.Errorf("%w: gossip.join is set, but %s, and without a key only a loopback address may be bound, not gossip.bind %q: "+
-			"make a key for all hosts with dsctl keyring generate, or bind 127.0.0.1", ErrNoKey, c.noKey(), c.Gossip.Bind)
+			"make a key for all hosts with dsctl keyring generate, or bind 127.0.0.1", ErrNoKey, g.noKey(), g.Bind)
 	}
-	return GossipMode{On: true, Why: c.noKey() + ": only a loopback address is bound, and nothing is encrypted"}, nil
+	return GossipMode{On: true, Why: g.noKey() + ": only a loopback address is bound, and nothing is encrypted"}, nil
 }
 
-func (c *Config) hasKeyFile() (bool, error) {
-	path := c.Gossip.KeyFile
+func (g Gossip) hasKeyFile() (bool, error) {
+	path := g.KeyFile
 	if path == "" {
 		return false, nil
 	}
@@ -66,9 +66,9 @@ func (c *Config) hasKeyFile() (bool, error) {
 }
 
 // noKey says why there is no key.
-func (c *Config) noKey() string {
-	if c.Gossip.KeyFile == "" {
+func (g Gossip) noKey() string {
+	if g.KeyFile == "" {
 		return "gossip.keyFile is empty"
 	}
-	return fmt.Sprintf("there is no key file %q", c.Gossip.KeyFile)
+	return fmt.Sprintf("there is no key file %q", g.KeyFile)
 }

@@ -41,6 +41,8 @@ const (
 	GossipKeys
 	NobodyJoined
 	MembersFile
+	MembersFileNotKept
+	MembersNotKept
 	NotTold
 	NodeTooLarge
 	TooManyDaemonSets
@@ -107,8 +109,10 @@ var entries = [end]entry{
 		"NobodyJoined", api.SeverityWarning,
 		"check gossip.join, that agents run there with the same key and cluster, and that port 7947 is open on both sides, UDP and TCP",
 	},
-	MembersFile: {"MembersFile", api.SeverityError, "correct the file, then: dsctl reload"},
-	NotTold:     {"NotTold", api.SeverityWarning, ""},
+	MembersFile:        {"MembersFile", api.SeverityError, "correct the file, then: dsctl reload"},
+	MembersFileNotKept: {"MembersFileNotKept", api.SeverityWarning, freeSpace},
+	MembersNotKept:     {"MembersNotKept", api.SeverityWarning, ""},
+	NotTold:            {"NotTold", api.SeverityWarning, ""},
 	NodeTooLarge: {
 		"NodeTooLarge", api.SeverityWarning, "use fewer or shorter labels, annotations and taints",
 	},

@@ -49,6 +49,16 @@ func (l List) Errors() List {
 	return out
 }
 
+// FirstError is the first error in a sentence; empty: there is none.
+func (l List) FirstError() string {
+	for _, p := range l {
+		if p.Severity == Error {
+			return p.String()
+		}
+	}
+	return ""
+}
+
 // Count is the number of problems of one severity.
 func (l List) Count(sev Severity) int {
 	n := 0
