@@ -2,8 +2,12 @@
 // directory until it is as declared.
 //
 // Watches only wake the loop; what it does follows from what it reads, and it reads everything every 15 seconds whether
-// woken or not. All changes are made by the one goroutine of Run, so there is nothing to lock; the API reads a view that
-// the loop publishes and hands it work through a channel.
+// woken or not.
+//
+// Whatever decides about pods and changes files belongs to the goroutine of Run. Three other kinds of goroutine meet it:
+// those of the watches and of the kubelet's poller, which only wake it and leave their newest answer; those of gossip, whose
+// member and health board have locks of their own; and those of the API, which read the Snapshot that a round publishes,
+// never changed once it is out, and hand the loop work through a channel.
 //
 // Stopping the agent stops no pod.
 package agent

@@ -4,7 +4,7 @@
 //
 //   - record: one signed record, its identity and its order.
 //   - identity: the key that makes a member who it is, on disk.
-//   - store: all records of all members on one host, the merge laws, digests for anti-entropy, the disk log, pins.
+//   - records: all records of all members on one host, the merge laws, digests for anti-entropy, the disk log, pins.
 //   - wire: the frames that members send each other.
 //   - broadcast: the queue of what is pushed with memberlist's packets.
 //   - transport: packets and streams of a real network; memnet the same, simulated with faults.

@@ -1,7 +1,8 @@
 // Package config is the agent's configuration: one table of settings, each of which is a flag and a key of
 // /etc/daemonsetd/daemonsetd.yaml. A flag wins over the file, the file over the default.
 //
-// The shipped file is all comments and never changes with an upgrade; the defaults live here.
+// The shipped file is all comments, so that an upgrade changes nothing that is in effect; the defaults live here. A Config
+// is a value: whoever has one may read it from any goroutine, and a reload makes another.
 package config
 
 import (

@@ -1,7 +1,7 @@
 // Package assemble makes everything that is laid on a host for a DaemonSet: the manifest of its static pod, and the files of
 // its ConfigMap, Secret and projected volumes. The agent writes what it gives, and dsctl shows it, so that both are the same.
 //
-// It brings packages resolve, render and trees together and, like them, reads no disk: what a DaemonSet refers to comes from
+// It brings packages resolve, render and trees together. It reads no disk and keeps nothing: what a DaemonSet refers to comes from
 // objects that were read before, facts about the node from whoever knows it.
 package assemble
 

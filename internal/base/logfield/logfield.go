@@ -1,5 +1,5 @@
 // Package logfield holds the names of the log fields. A name that stands here is spelt one way in every message, in the
-// journal (where it becomes an upper-case journal field) and in the documents. A lint rule forbids any other name.
+// journal (where it becomes an upper-case journal field) and in the documents. test/repo refuses any other name.
 package logfield
 
 const (
