@@ -52,7 +52,7 @@ func TestForgedRecordSealed(t *testing.T) {
 		good := sign(t, a.id, "test", "test", record.Stamp{Generation: 1, Version: 1}, make([]byte, 8))
 		foreign := sign(t, identityOf(3_000_000), "prod", "test", record.Stamp{Generation: 1, Version: 1}, nil)
 		future := sign(t, a.id, "test", "future", record.Stamp{Generation: 1 << 60, Version: 1}, nil)
-		a.frame(host, a.sealer().Seal(wire.Bulk, host.id.ID, wire.BulkPayload([][]byte{
+		a.frame(host, a.sealed(wire.Bulk, host.id.ID, wire.BulkPayload([][]byte{
 			forge(t, victim.id), foreign.Encoded, []byte("no record"), future.Encoded, good.Encoded,
 		})))
 		c.pass(time.Second)
@@ -84,7 +84,7 @@ func TestWrongFrames(t *testing.T) {
 		sent := 0
 		for kind, list := range payloads {
 			for _, p := range list {
-				a.frame(host, a.sealer().Seal(kind, host.id.ID, p))
+				a.frame(host, a.sealed(kind, host.id.ID, p))
 				sent++
 			}
 		}
@@ -92,15 +92,15 @@ func TestWrongFrames(t *testing.T) {
 		wantDropped(t, host, "malformed", sent)
 		c.wantComplaints(host, a.id.ID, sent)
 
-		elsewhere := a.sealer().Seal(wire.Want, c.hosts[1].id.ID, nil)
+		elsewhere := a.sealed(wire.Want, c.hosts[1].id.ID, nil)
 		a.frame(host, elsewhere)
-		broken := a.sealer().Seal(wire.Want, host.id.ID, nil)
+		broken := a.sealed(wire.Want, host.id.ID, nil)
 		broken[len(broken)-1] ^= 1
 		a.frame(host, broken)
 		a.frame(host, []byte{99, 1, 2, 3})
 		a.stream(host, userMessage(wire.MaxFrame+1, make([]byte, wire.MaxFrame+1)))
 		nobody := wire.NewSealer("test", identityOf(4_000_000).Private)
-		a.frame(host, nobody.Seal(wire.Want, host.id.ID, nil))
+		a.frame(host, nobody.Seal(wire.Want, host.id.ID, record.Stamp{Generation: 1, Version: 1}, nil))
 		c.pass(time.Second)
 		for _, reason := range []string{"not-for-me", "forged", "unknown-kind", "misshapen", "no-address"} {
 			wantDropped(t, host, reason, 1)
@@ -171,7 +171,7 @@ func TestReplayedRecords(t *testing.T) {
 		}
 		for range 20 {
 			for _, h := range c.hosts {
-				a.frame(h, a.sealer().Seal(wire.Bulk, h.id.ID, wire.BulkPayload(old)))
+				a.frame(h, a.sealed(wire.Bulk, h.id.ID, wire.BulkPayload(old)))
 				a.packet(h, pushed(wire.PushFrame(old[c.rng.IntN(len(old))])))
 			}
 			c.pass(100 * time.Millisecond)
@@ -186,16 +186,23 @@ func TestReplayedRecords(t *testing.T) {
 	})
 }
 
-// TestReplayedFrames: frames are not bound to a time, so that whoever has kept some can send them again. It costs the receiver
-// a verification each, and the member whose seal it is a share of what it may ask; the fleet goes on.
-func TestReplayedFrames(t *testing.T) {
+// TestFaultT9ReplayedFrames: whoever has kept a sealed frame can send it again, and it is taken once. The member whose seal it is
+// loses nothing: its own frames are taken all the while, as many as it may send.
+func TestFaultT9ReplayedFrames(t *testing.T) {
 	attacked(t, 5, 26, func(t *testing.T, c *cluster) {
+		// The victim's own count goes on from that of its frames, so that the one that was kept is one that it has sent.
 		a, victim, host := c.attack(1, keyOf(7)), c.hosts[1], c.hosts[0]
 		var refs []wire.Ref
 		for _, h := range c.hosts {
 			refs = append(refs, wire.Ref{ID: h.id.ID, Section: "test"})
 		}
-		kept := wire.NewSealer("test", victim.id.Private).Seal(wire.Want, host.id.ID, wire.WantPayload(refs))
+		m, _ := victim.node.View().Member(victim.id.ID)
+		stamp := record.Stamp{Generation: m.Sections["test"].Stamp.Generation, Version: 400}
+		seal := func() []byte {
+			stamp.Version++
+			return wire.NewSealer("test", victim.id.Private).Seal(wire.Want, host.id.ID, stamp, wire.WantPayload(refs))
+		}
+		kept := seal()
 		sent := counted(t, host, "daemonsetd_gossip_frames_total", "sent bulk")
 		const seconds = 60
 		for second := range seconds {
@@ -203,17 +210,41 @@ func TestReplayedFrames(t *testing.T) {
 				a.frame(host, kept)
 			}
 			c.pass(time.Second)
+			a.frame(host, seal()) // as the victim does
 			if second%20 == 10 {
 				c.unharmed(c.hosts...)
 			}
 		}
-		wantDropped(t, host, "too-many", 100*seconds-64-20*seconds)
-		if got := counted(t, host, "daemonsetd_gossip_frames_total", "sent bulk") - sent; got > 64+20*seconds || got < 64 {
-			t.Errorf("%d answers, at most %d are allowed", got, 64+20*seconds)
+		c.pass(time.Second)
+		wantDropped(t, host, "replayed", 100*seconds-1)
+		if got := dropped(t, host, "too-many"); got != 0 {
+			t.Errorf("%d frames were taken for too many", got)
 		}
-		if lines := logs(host, "somebody who repeats them"); len(lines) == 0 || len(lines) > 3 {
+		if got := counted(t, host, "daemonsetd_gossip_frames_total", "sent bulk") - sent; got < seconds+1 {
+			t.Errorf("%d answers, want one for each of the %d frames", got, seconds+1)
+		}
+		c.wantComplaints(host, victim.id.ID, 0)
+	})
+}
+
+// TestTooManyFrames: a member that seals more frames than one needs is told of; those above the rate are dropped.
+func TestTooManyFrames(t *testing.T) {
+	attacked(t, 3, 26, func(t *testing.T, c *cluster) {
+		a, host := c.attack(1, keyOf(7)), c.hosts[0]
+		a.join(host)
+		c.pass(time.Second)
+		const seconds = 30
+		for range seconds {
+			for range 100 {
+				a.frame(host, a.sealed(wire.Want, host.id.ID, nil))
+			}
+			c.pass(time.Second)
+		}
+		wantDropped(t, host, "too-many", 100*seconds-64-20*seconds)
+		if lines := logs(host, "more frames come under its seal"); len(lines) != 1 {
 			t.Errorf("told %d times in %d s: %q", len(lines), seconds, lines)
 		}
+		c.unharmed(c.hosts...)
 	})
 }
 

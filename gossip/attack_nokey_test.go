@@ -94,7 +94,7 @@ func TestOtherCluster(t *testing.T) {
 		a, victim := c.attack(1, keyOf(7)), c.hosts[0]
 		a.label = "prod"
 		a.packet(victim, aliveMessage(a.id.ID, a.net.Addr(), 1))
-		a.frame(victim, a.sealer().Seal(wire.Want, victim.id.ID, nil))
+		a.frame(victim, a.sealed(wire.Want, victim.id.ID, nil))
 		c.pass(time.Second)
 		wantDropped(t, victim, "other-cluster", 2)
 		if lines := logs(victim, "another cluster", a.net.Addr().String()); len(lines) != 1 {

@@ -30,6 +30,8 @@ type attacker struct {
 	id  identity.Identity
 	// key is the gossip key; nil: it has none.
 	key []byte
+	// sent counts the frames that it has sealed.
+	sent uint64
 	// label is the cluster that it writes to.
 	label string
 }
@@ -164,8 +166,11 @@ func (a *attacker) join(to *host) *memberlist.Memberlist {
 	return list
 }
 
-// sealer seals the attacker's frames.
-func (a *attacker) sealer() wire.Sealer { return wire.NewSealer("test", a.id.Private) }
+// sealed is a frame under the attacker's seal, each with a count of its own.
+func (a *attacker) sealed(kind wire.Kind, to record.ID, payload []byte) []byte {
+	a.sent++
+	return wire.NewSealer("test", a.id.Private).Seal(kind, to, record.Stamp{Generation: 1, Version: a.sent}, payload)
+}
 
 // sign makes a record of an identity.
 func sign(t *testing.T, id identity.Identity, cluster, section string, stamp record.Stamp, body []byte) record.Record {

@@ -4,6 +4,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"github.com/daemonsetd/daemonsetd/gossip/record"
 	"github.com/daemonsetd/daemonsetd/internal/base/logfield"
 )
@@ -26,44 +28,40 @@ const (
 type blames struct {
 	mu      sync.Mutex
 	senders map[record.ID]*sender
-	// all is what may be sent to anybody.
-	all bucket
+	// all is how many bytes may be sent to anybody.
+	all *rate.Limiter
 }
 
 type sender struct {
-	// frames may come from it, bytes may be sent to it.
-	frames, bytes bucket
+	// frames may come from it, bytes may be sent to it; at is when either was asked for last, reminded when it was told of its own
+	// records because it had lost count.
+	frames, bytes *rate.Limiter
+	at, reminded  time.Time
 	// count and last are of the complaints.
 	count int
 	last  time.Time
 }
 
-// bucket is a token bucket.
-type bucket struct {
-	tokens float64
-	at     time.Time
-}
-
-// fill adds what the time since has brought.
-func (b *bucket) fill(now time.Time, most, perSecond float64) {
-	b.tokens = min(most, b.tokens+now.Sub(b.at).Seconds()*perSecond)
-	b.at = now
-}
-
 func newBlames() *blames {
-	return &blames{senders: map[record.ID]*sender{}, all: bucket{tokens: allBytes}}
+	return &blames{senders: map[record.ID]*sender{}, all: rate.NewLimiter(allBytesPerSecond, allBytes)}
 }
 
 // admits says whether a sender may have one more frame looked at: a token bucket.
 func (b *blames) admits(id record.ID, now time.Time) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	return b.get(id, now).frames.AllowN(now, 1)
+}
+
+// reminds says whether a sender may be told of its own records once more.
+func (b *blames) reminds(id record.ID, now time.Time) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	s := b.get(id, now)
-	s.frames.fill(now, burst, perSecond)
-	if s.frames.tokens < 1 {
+	if !s.reminded.IsZero() && now.Sub(s.reminded) < remind {
 		return false
 	}
-	s.frames.tokens--
+	s.reminded = now
 	return true
 }
 
@@ -71,15 +69,11 @@ func (b *blames) admits(id record.ID, now time.Time) bool {
 func (b *blames) allows(id record.ID, size int, now time.Time) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	s, n := b.get(id, now), float64(size)
-	s.bytes.fill(now, burstBytes, bytesPerSecond)
-	b.all.fill(now, allBytes, allBytesPerSecond)
-	if s.bytes.tokens < n || b.all.tokens < n {
+	s := b.get(id, now)
+	if s.bytes.TokensAt(now) < float64(size) {
 		return false
 	}
-	s.bytes.tokens -= n
-	b.all.tokens -= n
-	return true
+	return b.all.AllowN(now, size) && s.bytes.AllowN(now, size)
 }
 
 // allows is blames.allows, counted.
@@ -94,19 +88,20 @@ func (n *Node) allows(id record.ID, size int) bool {
 // get finds or makes a sender; mu is held.
 func (b *blames) get(id record.ID, now time.Time) *sender {
 	if s := b.senders[id]; s != nil {
+		s.at = now
 		return s
 	}
 	if len(b.senders) >= maxBlamed {
 		var oldest record.ID
 		var at time.Time
 		for id, s := range b.senders {
-			if at.IsZero() || s.frames.at.Before(at) {
-				oldest, at = id, s.frames.at
+			if at.IsZero() || s.at.Before(at) {
+				oldest, at = id, s.at
 			}
 		}
 		delete(b.senders, oldest)
 	}
-	s := &sender{frames: bucket{burst, now}, bytes: bucket{burstBytes, now}}
+	s := &sender{frames: rate.NewLimiter(perSecond, burst), bytes: rate.NewLimiter(bytesPerSecond, burstBytes), at: now}
 	b.senders[id] = s
 	return s
 }

@@ -241,7 +241,7 @@ func TestCallbacksReturn(t *testing.T) {
 		}
 		peer := &memberlist.Node{Name: other.ID.String(), Addr: net.IPv4(127, 0, 0, 2), Port: DefaultPort}
 		elsewhere := &memberlist.Node{Name: peer.Name, Addr: net.IPv4(127, 0, 0, 3), Port: DefaultPort}
-		frame := wire.NewSealer("test", other.Private).Seal(wire.Vector, record.ID{}, wire.VectorPayload([wire.Buckets]uint64{1}))
+		frame := wire.NewSealer("test", other.Private).Seal(wire.Vector, record.ID{}, record.Stamp{Generation: 1, Version: 1}, wire.VectorPayload([wire.Buckets]uint64{1}))
 		for range 2 * maxInbox {
 			d.NotifyMsg([]byte{byte(wire.Push), 1, 2, 3})
 			d.NotifyMsg(frame)

@@ -41,7 +41,7 @@ func (d *delegate) GetBroadcasts(overhead, limit int) [][]byte { return d.queue.
 
 // LocalState is a Vector for whoever asks: the size does not grow with the fleet.
 func (d *delegate) LocalState(bool) []byte {
-	return d.sealer.Seal(wire.Vector, record.ID{}, wire.VectorPayload(d.table.Vector()))
+	return d.sealer.Seal(wire.Vector, record.ID{}, d.count.next(), wire.VectorPayload(d.table.Vector()))
 }
 
 // MergeRemoteState gets the other's Vector.

@@ -59,6 +59,8 @@ func FuzzNode(f *testing.F) {
 	f.Add([]byte{byte(wire.Want)}, wire.WantPayload([]wire.Ref{{ID: peer.ID, Section: "test"}}))
 	f.Add([]byte{byte(wire.Bulk)}, wire.BulkPayload([][]byte{r.Encoded}))
 	sealer, d := wire.NewSealer("test", peer.Private), (*delegate)(n)
+	sent := record.Stamp{Generation: 1}
+	count := func() record.Stamp { sent = sent.Next(); return sent }
 	other := &memberlist.Node{Name: peer.ID.String(), Addr: net.IPv4(10, 0, 0, 2), Port: 7947}
 	f.Fuzz(func(t *testing.T, kind, payload []byte) {
 		n.blames = newBlames() // or what is sealed would soon be more than a member may send
@@ -67,8 +69,8 @@ func FuzzNode(f *testing.F) {
 		d.NotifyPingComplete(other, time.Millisecond, payload)
 		_ = d.NotifyAlive(&memberlist.Node{Name: string(payload)})
 		if len(kind) > 0 {
-			d.NotifyMsg(sealer.Seal(wire.Kind(kind[0]), record.ID{}, payload))
-			d.NotifyMsg(sealer.Seal(wire.Kind(kind[0]), n.cfg.Identity.ID, payload))
+			d.NotifyMsg(sealer.Seal(wire.Kind(kind[0]), record.ID{}, count(), payload))
+			d.NotifyMsg(sealer.Seal(wire.Kind(kind[0]), n.cfg.Identity.ID, count(), payload))
 		}
 		takeAll(n)
 		n.fetch.due(time.Now())

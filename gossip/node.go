@@ -31,6 +31,7 @@ type Node struct {
 	log    zerolog.Logger
 	signer record.Signer
 	sealer wire.Sealer
+	count  *frameCount
 	table  *records.Table
 	queue  *broadcast.Queue
 	swim   *swim
@@ -98,7 +99,7 @@ func New(cfg Config) (*Node, error) {
 	if err != nil {
 		return nil, fmt.Errorf("gossip: %w", err)
 	}
-	n.table = table
+	n.table, n.count = table, &frameCount{table: table}
 	if err := n.table.SetRoster(cfg.Roster); err != nil {
 		return nil, errors.Join(fmt.Errorf("gossip: %w", err), table.Close())
 	}

@@ -160,7 +160,7 @@ func (n *Node) send(out outgoing) error {
 		out.payload = n.bulk(out.refs)
 	}
 	to := &memberlist.Node{Name: out.to.String(), Addr: p.addr.Addr().AsSlice(), Port: p.addr.Port()}
-	if err := n.list.Load().SendReliable(to, n.sealer.Seal(out.kind, out.to, out.payload)); err != nil {
+	if err := n.list.Load().SendReliable(to, n.sealer.Seal(out.kind, out.to, n.count.next(), out.payload)); err != nil {
 		n.log.Debug().Err(err).Stringer(logfield.Member, out.to).Msg("a frame could not be sent")
 		return err
 	}

@@ -235,6 +235,7 @@ func leave(c *cluster) {
 	}
 	gone.stop()
 	c.wantState(gone, gossip.StateLeft, noticed)
+	c.pass(3 * time.Second) // now it is on disk
 	rest := c.running()
 	c.kill(rest...)
 	for _, h := range rest {

@@ -50,6 +50,8 @@ type peer struct {
 	rtt   time.Duration
 	// answers: it has answered a probe of this host, or sealed a frame, in this run.
 	answers bool
+	// window is which of its sealed frames were taken; nil: none.
+	window *window
 	// elsewhere is another address that claimed the same ID, elsewhereAt when.
 	elsewhere   netip.AddrPort
 	elsewhereAt time.Time
@@ -169,15 +171,6 @@ func (s *swim) heardOf(id record.ID, now time.Time, rtt time.Duration) {
 		if rtt > 0 {
 			p.rtt, p.answers, s.answer = rtt, true, now
 		}
-	}
-}
-
-// sealed notes that a frame came from a member.
-func (s *swim) sealed(id record.ID) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if p := s.peers[id]; p != nil {
-		p.answers = true
 	}
 }
 

@@ -88,17 +88,24 @@ func (n *Node) takeFrame(data []byte) {
 		n.counts.dropped("no-address")
 		return
 	}
+	if fresh, older := n.swim.untaken(f.From, f.Count); !fresh {
+		n.replayed(f, older)
+		return
+	}
 	if err := f.Verify(n.cfg.Cluster); err != nil {
 		n.counts.dropped("forged")
 		return
 	}
+	if !n.swim.took(f.From, f.Count) {
+		n.replayed(f, false)
+		return
+	}
 	if !n.blames.admits(f.From, time.Now()) {
 		n.counts.dropped("too-many")
-		n.blame(f.From, "more frames come under its seal than a member sends: from it, or from somebody who repeats them")
+		n.blame(f.From, "more frames come under its seal than a member sends")
 		return
 	}
 	n.counts.frames.WithLabelValues(f.Kind.String(), "received").Inc()
-	n.swim.sealed(f.From)
 	n.table.Seen(f.From)
 	switch f.Kind {
 	case wire.Vector:
@@ -114,6 +121,24 @@ func (n *Node) takeFrame(data []byte) {
 		n.counts.dropped("malformed")
 		n.blame(f.From, err.Error())
 	}
+}
+
+// remind is how often a member is told of its own records because its frames come under an older count.
+const remind = 10 * time.Second
+
+// replayed drops a frame that was taken before, or may have been: nobody but its sender could have sealed it, but anybody with the
+// gossip key can send it again. Where it is of an older run, the sender may have lost count with its disk: it gets its own records,
+// above which it counts then.
+func (n *Node) replayed(f wire.Frame, older bool) {
+	n.counts.dropped("replayed")
+	if !older || !n.blames.reminds(f.From, time.Now()) {
+		return
+	}
+	var refs []wire.Ref
+	for _, section := range n.table.Sections(f.From) {
+		refs = append(refs, wire.Ref{ID: f.From, Section: section})
+	}
+	n.give(f.From, refs)
 }
 
 // reasonOf names an error of wire.Open for the metrics.

@@ -112,6 +112,25 @@ func (t *Table) raise(s record.Stamp) {
 	}
 }
 
+// Generation is that of this run. It rises when others show newer records of this host than it had, and never falls.
+func (t *Table) Generation() uint64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.generation
+}
+
+// Sections are the sections of a member of which there is a record.
+func (t *Table) Sections(id record.ID) (sections []string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if m := t.member(id); m != nil {
+		for i := range m.entries {
+			sections = append(sections, m.entries[i].section)
+		}
+	}
+	return sections
+}
+
 // NextStamp is the stamp that the next own record of a section has to have: above the last one, above every one that was
 // used before this run, and above every one of this host's that others have shown. It stays the same until Put or Offer
 // bring something newer; the caller sees to it that one Put follows another.

@@ -9,13 +9,14 @@ import (
 )
 
 // domain begins everything that a seal covers.
-const domain = "daemonsetd gossip frame 1\x00"
+const domain = "daemonsetd gossip frame 2\x00"
 
-// Places in a sealed frame: kind, the sender's key, the receiver's ID, the payload, the signature.
+// Places in a sealed frame: kind, the sender's key, the receiver's ID, the sender's count of its frames, the payload, the signature.
 const (
 	keyAt     = 1
 	toAt      = keyAt + ed25519.PublicKeySize
-	payloadAt = toAt + len(record.ID{})
+	countAt   = toAt + len(record.ID{})
+	payloadAt = countAt + 16
 	sealed    = payloadAt + ed25519.SignatureSize
 )
 
@@ -30,12 +31,15 @@ func NewSealer(cluster string, key ed25519.PrivateKey) Sealer {
 	return Sealer{cluster: cluster, key: key}
 }
 
-// Seal makes a frame for one receiver, or for whoever it meets where to is zero.
-func (s Sealer) Seal(kind Kind, to record.ID, payload []byte) []byte {
+// Seal makes a frame for one receiver, or for whoever it meets where to is zero. Count is higher than that of every frame that the
+// sender has sealed before, in this run and in earlier ones: a receiver takes no frame twice.
+func (s Sealer) Seal(kind Kind, to record.ID, count record.Stamp, payload []byte) []byte {
 	frame := make([]byte, 0, sealed+len(payload))
 	frame = append(frame, byte(kind))
 	frame = append(frame, s.key[len(s.key)-ed25519.PublicKeySize:]...)
 	frame = append(frame, to[:]...)
+	frame = binary.BigEndian.AppendUint64(frame, count.Generation)
+	frame = binary.BigEndian.AppendUint64(frame, count.Version)
 	frame = append(frame, payload...)
 	return append(frame, ed25519.Sign(s.key, covered(s.cluster, frame))...)
 }
@@ -55,6 +59,8 @@ type Frame struct {
 	Kind Kind
 	// From is the sender, and To the receiver that it meant, zero for anybody. Both are zero for what is not sealed.
 	From, To record.ID
+	// Count is the sender's count of its frames; zero for what is not sealed.
+	Count record.Stamp
 	// Payload aliases what was opened.
 	Payload []byte
 	data    []byte
@@ -73,7 +79,8 @@ func Open(data []byte) (Frame, error) {
 			return Frame{}, fmt.Errorf("%w: %s of %d bytes, want %d or more", ErrMalformed, kind, len(data), sealed)
 		}
 		return Frame{
-			Kind: kind, From: record.IDOf(ed25519.PublicKey(data[keyAt:toAt])), To: record.ID(data[toAt:payloadAt]),
+			Kind: kind, From: record.IDOf(ed25519.PublicKey(data[keyAt:toAt])), To: record.ID(data[toAt:countAt]),
+			Count:   record.Stamp{Generation: binary.BigEndian.Uint64(data[countAt:]), Version: binary.BigEndian.Uint64(data[countAt+8:])},
 			Payload: data[payloadAt : len(data)-ed25519.SignatureSize], data: data,
 		}, nil
 	default:

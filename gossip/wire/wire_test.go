@@ -75,13 +75,13 @@ func TestRoundTrip(t *testing.T) {
 
 // TestSeal: a frame is its sender's, for its receiver, in its cluster, byte for byte.
 func TestSeal(t *testing.T) {
-	k, to := key(1), idOf(key(2))
-	data := NewSealer("prod", k).Seal(Want, to, []byte("payload"))
+	k, to, stamp := key(1), idOf(key(2)), record.Stamp{Generation: 3, Version: 1 << 40}
+	data := NewSealer("prod", k).Seal(Want, to, stamp, []byte("payload"))
 	f, err := Open(data)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if f.From != idOf(k) || f.To != to || f.Kind != Want || string(f.Payload) != "payload" {
+	if f.From != idOf(k) || f.To != to || f.Kind != Want || f.Count != stamp || string(f.Payload) != "payload" {
 		t.Errorf("opened as %+v", f)
 	}
 	if err := f.Verify("prod"); err != nil {
@@ -183,17 +183,17 @@ func fourth[T, U, V any](_ T, _ U, _ V, err error) error { return err }
 
 // FuzzFrame: no bytes make a decoder panic, and what it takes it can write again.
 func FuzzFrame(f *testing.F) {
-	sealer := NewSealer("prod", key(1))
+	sealer, stamp := NewSealer("prod", key(1)), record.Stamp{Generation: 1, Version: 2}
 	var vector [Buckets]uint64
 	var set records.BucketSet
 	set.Add(3)
 	head := records.Head{ID: record.ID{1}, Section: "node", Stamp: record.Stamp{Generation: 1, Version: 2}}
 	f.Add(PushFrame([]byte("record")))
 	f.Add(HintFrame(record.ID{2}, head))
-	f.Add(sealer.Seal(Vector, record.ID{}, VectorPayload(vector)))
-	f.Add(sealer.Seal(Heads, record.ID{}, HeadsPayload(set, true, []records.Head{head})))
-	f.Add(sealer.Seal(Want, record.ID{}, WantPayload([]Ref{{ID: head.ID, Section: head.Section}})))
-	f.Add(sealer.Seal(Bulk, record.ID{}, BulkPayload([][]byte{[]byte("record")})))
+	f.Add(sealer.Seal(Vector, record.ID{}, stamp, VectorPayload(vector)))
+	f.Add(sealer.Seal(Heads, record.ID{}, stamp, HeadsPayload(set, true, []records.Head{head})))
+	f.Add(sealer.Seal(Want, record.ID{}, stamp, WantPayload([]Ref{{ID: head.ID, Section: head.Section}})))
+	f.Add(sealer.Seal(Bulk, record.ID{}, stamp, BulkPayload([][]byte{[]byte("record")})))
 	f.Add(PushesFrame([][]byte{PushFrame([]byte("record")), HintFrame(record.ID{2}, head)}))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		frame, err := Open(data)
