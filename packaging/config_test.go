@@ -108,3 +108,16 @@ func defaultValue(f *pflag.Flag) string {
 		return f.DefValue
 	}
 }
+
+// TestFaultT12Unit: whatever happens to the agent does not happen to the host, and no core file has keys in it.
+func TestFaultT12Unit(t *testing.T) {
+	unit, err := os.ReadFile("systemd/daemonsetd.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"MemoryHigh=", "MemoryMax=", "TasksMax=", "LimitCORE=0\n"} {
+		if !strings.Contains(string(unit), "\n"+want) {
+			t.Errorf("the unit has no %q", want)
+		}
+	}
+}
