@@ -274,10 +274,11 @@ func (a *Agent) openTCP() error {
 	if a.cfg.MetricsAddress == "" {
 		return nil
 	}
-	var err error
-	if a.tcpLis, err = net.Listen("tcp", a.cfg.MetricsAddress); err != nil {
+	lis, err := net.Listen("tcp", a.cfg.MetricsAddress)
+	if err != nil {
 		return fmt.Errorf("metrics address: %w", err)
 	}
+	a.tcpLis = a.server.LimitTCP(lis)
 	a.tcp = &http.Server{Handler: api.MetricsHandler(backend{a}), ReadHeaderTimeout: stopTimeout, ReadTimeout: stopTimeout, WriteTimeout: time.Minute, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
 	a.onStop("metrics listener", func(context.Context) error { return ignoreClosed(a.tcpLis.Close()) })
 	return nil

@@ -16,10 +16,11 @@ const (
 	DefaultPacketQueue    = 1024
 	DefaultReadBuffer     = 1 << 20
 	DefaultMaxStreams     = 32
-	DefaultPeerStreams    = 16
+	DefaultPeerStreams    = 8
 	DefaultPeerRate       = 20
 	DefaultStreamTimeout  = 10 * time.Second
 	DefaultMaxStreamBytes = 4 << 20
+	DefaultMaxOpenBytes   = 24 << 20
 )
 
 // maxUDP is the largest payload of a UDP packet over IPv4, in bytes.
@@ -39,13 +40,16 @@ type Config struct {
 	// net.core.rmem_max; Stats shows what it gave.
 	ReadBuffer int
 	// MaxStreams is how many accepted streams are open at a time (default 32), PeerStreams how many of one address (default
-	// 16), PeerRate how many of one address are accepted in a second (default 20, twice as many at once after a pause).
+	// 8; 2 of one that is no member's), PeerRate how many of one address are accepted in a second (default 20, twice as many at once after a pause).
 	MaxStreams, PeerStreams, PeerRate int
 	// StreamTimeout is how long a stream lives, dialed or accepted (default 10 s, memberlist's TCPTimeout).
 	StreamTimeout time.Duration
 	// MaxStreamBytes is how much is read from an accepted stream (default 4 MiB). A push/pull has about 150 bytes for each
-	// member. It bounds what peers can make memberlist hold: MaxStreams times this.
+	// member.
 	MaxStreamBytes int64
+	// MaxOpenBytes is how much is read from all accepted streams that are open together (default 24 MiB): it bounds what peers can make
+	// memberlist hold. One address has half of it at most, and all that are no members' a quarter together.
+	MaxOpenBytes int64
 	// Logger receives when streams cannot be accepted any more, and when they can again.
 	Logger zerolog.Logger
 }
@@ -59,6 +63,7 @@ func (c Config) withDefaults() Config {
 	c.PeerRate = cmp.Or(c.PeerRate, DefaultPeerRate)
 	c.StreamTimeout = cmp.Or(c.StreamTimeout, DefaultStreamTimeout)
 	c.MaxStreamBytes = cmp.Or(c.MaxStreamBytes, DefaultMaxStreamBytes)
+	c.MaxOpenBytes = cmp.Or(c.MaxOpenBytes, max(DefaultMaxOpenBytes, 2*c.MaxStreamBytes))
 	return c
 }
 
@@ -83,6 +88,7 @@ func (c Config) validate() error {
 		{"rate of streams of one peer", int64(c.PeerRate)},
 		{"stream timeout", int64(c.StreamTimeout)},
 		{"bytes of a stream", c.MaxStreamBytes},
+		{"bytes of all open streams", c.MaxOpenBytes},
 	} {
 		if n.value < 0 {
 			errs = append(errs, fmt.Errorf("%s %d is negative: leave it 0 for the default", n.name, n.value))

@@ -33,6 +33,8 @@ type gate struct {
 	// with a stream but hold it.
 	known     func(netip.Addr) bool
 	strangers int
+	// bytes is what was read of open streams, strangeBytes that of strangers'; maxBytes is how much that may be.
+	bytes, strangeBytes, maxBytes int64
 }
 
 // peer is what the gate remembers of one address.
@@ -41,6 +43,8 @@ type peer struct {
 	refused uint64
 	// strange is how many of the open ones came while the address was no member's.
 	strange int
+	// bytes is what was read of the open ones.
+	bytes int64
 	// tokens is how many streams were allowed at once at the time.
 	tokens float64
 	at     time.Time
@@ -48,7 +52,7 @@ type peer struct {
 
 func newGate(c Config) gate {
 	return gate{
-		max: c.MaxStreams, perPeer: c.PeerStreams,
+		max: c.MaxStreams, perPeer: c.PeerStreams, maxBytes: c.MaxOpenBytes,
 		rate: float64(c.PeerRate), burst: 2 * float64(c.PeerRate),
 		peers: map[netip.Addr]*peer{},
 	}
@@ -62,7 +66,11 @@ func (g *gate) enter(from netip.Addr, now time.Time) refusal {
 	}
 	stranger := g.known != nil && !g.known(from)
 	why := g.refuses(p, now)
-	if why == admitted && stranger && g.strangers >= (g.max+1)/2 {
+	switch {
+	case why != admitted || !stranger:
+	case p.open >= max(g.perPeer/4, 1):
+		why = tooManyOfPeer
+	case g.strangers >= (g.max+1)/2:
 		why = tooMany
 	}
 	if why != admitted {
@@ -99,6 +107,33 @@ func (g *gate) tokens(p *peer, now time.Time) float64 {
 	return min(g.burst, p.tokens+max(now.Sub(p.at).Seconds(), 0)*g.rate)
 }
 
+// reads says how many of n bytes may be read from a stream of the address now, and counts them as read; held is what was counted for
+// the stream so far. What was not there to be read is given back with a negative n.
+func (g *gate) reads(from netip.Addr, n int64, held *held) int64 {
+	p := g.peers[from]
+	if n > 0 {
+		room := min(g.maxBytes-g.bytes, g.maxBytes/2-p.bytes)
+		if p.strange > 0 {
+			room = min(room, g.maxBytes/4-g.strangeBytes, g.maxBytes/8-p.bytes)
+		}
+		n = max(min(n, room), 0)
+	}
+	g.bytes, p.bytes, held.bytes = g.bytes+n, p.bytes+n, held.bytes+n
+	if p.strange > 0 && !held.known || held.strange {
+		g.strangeBytes += n
+		held.strange = true
+	} else {
+		held.known = true
+	}
+	return n
+}
+
+// held is what was counted for one stream, and whether for a stranger, which is decided by its first bytes.
+type held struct {
+	bytes          int64
+	strange, known bool
+}
+
 func (g *gate) leave(from netip.Addr) {
 	p := g.peers[from]
 	g.open--
@@ -108,6 +143,9 @@ func (g *gate) leave(from netip.Addr) {
 		g.strangers--
 	}
 }
+
+// free gives back what was counted for a stream.
+func (g *gate) free(from netip.Addr, held *held) { g.reads(from, -held.bytes, held) }
 
 // peer finds or makes the memory of an address; nil when there is no room for another.
 func (g *gate) peer(from netip.Addr, now time.Time) *peer {

@@ -179,3 +179,68 @@ func TestGateKeepsPlacesForMembers(t *testing.T) {
 		t.Errorf("%d are open, %d of them strangers'", g.open, g.strangers)
 	}
 }
+
+// TestFaultT10OneAddress: one address that is no member's has few places, also of those for strangers, and one of a member not all.
+func TestFaultT10OneAddress(t *testing.T) {
+	g := newGate(Config{}.withDefaults())
+	g.known = func(a netip.Addr) bool { return a == host(1) }
+	now := time.Unix(1000, 0)
+	enter := func(from netip.Addr) (n int) {
+		for range 16 {
+			if g.enter(from, now) == admitted {
+				n++
+			}
+		}
+		return n
+	}
+	var got []int
+	for _, from := range []int{100, 101, 1, 102} {
+		got = append(got, enter(host(from)))
+	}
+	if diff := cmp.Diff([]int{2, 2, 8, 2}, got); diff != "" {
+		t.Errorf("places of addresses (-want +got):\n%s", diff)
+	}
+}
+
+// TestFaultT10Bytes: what is read of all open streams is bounded, for one address and for all strangers together; it is free again when they
+// are closed.
+func TestFaultT10Bytes(t *testing.T) {
+	const all = 1 << 20
+	g := newGate(Config{MaxStreams: 100, PeerStreams: 100, PeerRate: 1000, MaxOpenBytes: all})
+	member := func(a netip.Addr) bool { return a == host(1) || a == host(2) || a == host(3) }
+	g.known = member
+	now := time.Unix(1000, 0)
+	var streams []*held
+	var froms []netip.Addr
+	got := map[netip.Addr]int64{}
+	for round := range 40 {
+		for _, from := range []netip.Addr{host(100), host(101), host(102), host(1), host(2), host(3)} {
+			if round < 10 && member(from) {
+				continue // strangers first
+			}
+			if why := g.enter(from, now); why != admitted {
+				continue
+			}
+			h := &held{}
+			n := g.reads(from, all/16, h)
+			g.reads(from, -n/2, h) // half of it was not there
+			got[from] += h.bytes
+			streams, froms = append(streams, h), append(froms, from)
+		}
+	}
+	strangers := got[host(100)] + got[host(101)] + got[host(102)]
+	if strangers > all/4 || got[host(100)] > all/8 || got[host(1)] > all/2 || strangers+got[host(1)]+got[host(2)]+got[host(3)] > all {
+		t.Errorf("read: %v", got)
+	}
+	if strangers < all/8 || got[host(1)] < all/8 {
+		t.Errorf("read: %v, which is less than may be", got)
+	}
+	g.known = func(netip.Addr) bool { return true } // what was counted for strangers is given back for strangers
+	for i, h := range streams {
+		g.free(froms[i], h)
+		g.leave(froms[i])
+	}
+	if g.bytes != 0 || g.strangeBytes != 0 || g.open != 0 || g.strangers != 0 || g.peers[host(1)].bytes != 0 {
+		t.Errorf("%d bytes, %d of strangers are counted for nobody", g.bytes, g.strangeBytes)
+	}
+}

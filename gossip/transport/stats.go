@@ -14,8 +14,9 @@ type Stats struct {
 	// buffer; it is known only once a later packet has arrived.
 	PacketsQueueFull, PacketsTooLong, PacketsEmpty, PacketsUnsent, PacketsOverflow uint64
 	// StreamsTooMany came while Config.MaxStreams were open, StreamsTooManyOfPeer while Config.PeerStreams of their address
-	// were, StreamsTooFast faster than Config.PeerRate. StreamsTooLong gave more than Config.MaxStreamBytes.
-	StreamsTooMany, StreamsTooManyOfPeer, StreamsTooFast, StreamsTooLong uint64
+	// were, StreamsTooFast faster than Config.PeerRate. StreamsTooLong gave more than Config.MaxStreamBytes, StreamsTooMuch
+	// met the limit of Config.MaxOpenBytes.
+	StreamsTooMany, StreamsTooManyOfPeer, StreamsTooFast, StreamsTooLong, StreamsTooMuch uint64
 	// StreamWriteErrors are writes that failed, by their deadline or because the peer was gone; DialErrors are streams that
 	// could not be opened; AcceptErrors and ReadErrors are failures of the sockets themselves.
 	StreamWriteErrors, DialErrors, AcceptErrors, ReadErrors uint64
@@ -29,7 +30,7 @@ type Stats struct {
 type drops struct {
 	queueFull, tooLong, empty, unsent, kernel         atomic.Uint64
 	refused                                           [refusals]atomic.Uint64
-	streamTooLong                                     atomic.Uint64
+	streamTooLong, streamBytes                        atomic.Uint64
 	writeErrors, dialErrors, acceptErrors, readErrors atomic.Uint64
 }
 
@@ -47,6 +48,7 @@ func (t *Transport) Stats() Stats {
 		StreamsTooManyOfPeer: d.refused[tooManyOfPeer].Load(),
 		StreamsTooFast:       d.refused[tooFast].Load(),
 		StreamsTooLong:       d.streamTooLong.Load(),
+		StreamsTooMuch:       d.streamBytes.Load(),
 		StreamWriteErrors:    d.writeErrors.Load(), DialErrors: d.dialErrors.Load(),
 		AcceptErrors: d.acceptErrors.Load(), ReadErrors: d.readErrors.Load(),
 		StreamsOpen: open, QueuedPackets: len(t.packets),

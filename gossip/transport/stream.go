@@ -13,6 +13,9 @@ import (
 // ErrStreamTooLong is a peer that sent more than Config.MaxStreamBytes over one stream.
 var ErrStreamTooLong = errors.New("stream is too long")
 
+// ErrStreamsTooLong are peers that sent more than Config.MaxOpenBytes over all streams that are open, or one of them more than its share.
+var ErrStreamsTooLong = errors.New("open streams have too much in them")
+
 // stream is a TCP connection that cannot outlive its limit, in time and bytes.
 type stream struct {
 	// Conn is the TCP connection; as an interface, so that none of its methods goes around the limits.
@@ -25,6 +28,8 @@ type stream struct {
 	inbound bool
 	peer    netip.Addr
 	left    atomic.Int64
+	// held is what the gate counts for it; the Transport's mutex guards it.
+	held held
 
 	once sync.Once
 	err  error
@@ -44,7 +49,14 @@ func (s *stream) Read(p []byte) (int, error) {
 		s.t.drops.streamTooLong.Add(1)
 		return 0, fmt.Errorf("read from %s: %w: at most %d bytes", s.peer, ErrStreamTooLong, s.t.conf.MaxStreamBytes)
 	}
-	n, err := s.Conn.Read(p[:min(int64(len(p)), max(left, 0))])
+	want := min(int64(len(p)), max(left, 0))
+	may := s.t.mayRead(s, want)
+	if may == 0 && want > 0 {
+		s.t.drops.streamBytes.Add(1)
+		return 0, fmt.Errorf("read from %s: %w", s.peer, ErrStreamsTooLong)
+	}
+	n, err := s.Conn.Read(p[:may])
+	s.t.mayRead(s, int64(n)-may)
 	s.left.Add(int64(-n))
 	s.t.meter.StreamReceived(n)
 	return n, err

@@ -81,8 +81,19 @@ func (t *Transport) forget(s *stream) {
 	defer t.mu.Unlock()
 	delete(t.open, s)
 	if s.inbound {
+		t.gate.free(s.peer, &s.held)
 		t.gate.leave(s.peer)
 	}
+}
+
+// mayRead is gate.reads; nothing is counted for a stream that is closed.
+func (t *Transport) mayRead(s *stream, n int64) int64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if _, open := t.open[s]; !open {
+		return max(n, 0)
+	}
+	return t.gate.reads(s.peer, n, &s.held)
 }
 
 // SetKnown says which addresses are members'. It must be quick. Before it is called all are taken for that; afterwards the others have half of

@@ -318,3 +318,33 @@ func (b *syncBuffer) bytes() []byte {
 	defer b.mu.Unlock()
 	return bytes.Clone(b.buf.Bytes())
 }
+
+// TestFaultT10OpenBytes: streams that say nothing to the end do not add up to more than there is room for, whoever sends them.
+func TestFaultT10OpenBytes(t *testing.T) {
+	ours := start(t, Config{MaxStreams: 8, PeerRate: 1000, MaxStreamBytes: 1 << 20, MaxOpenBytes: 2 << 20})
+	ours.SetKnown(func(a netip.Addr) bool { return a != netip.MustParseAddr("127.0.0.9") })
+	read := func(from string) int64 {
+		c := dialTCP(t, from, ours.Addr())
+		s := next(t, ours.StreamCh())
+		go func() { _, _ = c.Write(make([]byte, 1<<20-1)) }()
+		n, _ := io.CopyN(io.Discard, s, 1<<20-1)
+		return n
+	}
+	for i, c := range []struct {
+		from string
+		want int64
+	}{
+		{"127.0.0.9", 256 << 10},           // a stranger
+		{"127.0.0.2", 1<<20 - 1},           // a member
+		{"127.0.0.2", 1},                   // the same one
+		{"127.0.0.3", (1 << 20) - 256<<10}, // what is left
+		{"127.0.0.4", 0},
+	} {
+		if got := read(c.from); got != c.want {
+			t.Errorf("stream %d: %d bytes were read, wanted %d", i, got, c.want)
+		}
+	}
+	if got := ours.Stats().StreamsTooMuch; got != 4 {
+		t.Errorf("%d streams met the limit, wanted 4", got)
+	}
+}
