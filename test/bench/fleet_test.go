@@ -55,7 +55,11 @@ func measureFleet(b *testing.B, members int) {
 	if err := os.WriteFile(keys, []byte(key.Encode()+"\n"), 0o600); err != nil {
 		b.Fatal(err)
 	}
-	cmd := r.process(build(b), "--cluster", swarmCluster, "--gossip-bind", addr.String(), "--gossip-join", s.addr.String(), "--gossip-key-file", keys)
+	roster := filepath.Join(r.dir, "members.yaml")
+	if err := os.WriteFile(roster, []byte(s.roster("bench")), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	cmd := r.process(build(b), "--cluster", swarmCluster, "--members-file", roster, "--gossip-bind", addr.String(), "--gossip-join", s.addr.String(), "--gossip-key-file", keys)
 	s.await()
 	<-time.After(30 * time.Second) // what it took of memory to get there is given back, and it counts as settled
 	const period = 20 * time.Second

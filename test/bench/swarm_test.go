@@ -16,6 +16,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"github.com/daemonsetd/daemonsetd/agent/api"
 	"github.com/daemonsetd/daemonsetd/agent/fleet"
 	"github.com/daemonsetd/daemonsetd/agent/rollout"
 	"github.com/daemonsetd/daemonsetd/gossip/keyring"
@@ -43,6 +44,8 @@ type swarm struct {
 	probed atomic.Int64
 	// dialing bounds the streams to the agent, which takes twenty a second from one address.
 	dialing sync.Mutex
+	// sent counts the frames that were sealed.
+	sent atomic.Uint64
 	work    sync.WaitGroup
 }
 
@@ -60,7 +63,9 @@ func newSwarm(b *testing.B, members int, agent netip.AddrPort, key keyring.Key) 
 	if s.tcp, err = net.ListenTCP("tcp", net.TCPAddrFromAddrPort(s.addr)); err != nil {
 		b.Fatal(err)
 	}
-	if s.table, err = records.Open(records.Config{Cluster: swarmCluster, Self: record.ID{1}}); err != nil {
+	if s.table, err = records.Open(records.Config{
+		Cluster: swarmCluster, Self: record.ID{1}, Limits: records.Limits{NewAtOnce: records.DefaultMaxMembers},
+	}); err != nil {
 		b.Fatal(err)
 	}
 	for i := range members {
@@ -82,7 +87,7 @@ func (s *swarm) add(i int) {
 	key := ed25519.NewKeyFromSeed(seed)
 	id := record.IDOf(key.Public().(ed25519.PublicKey))
 	s.keys[id], s.ids = key, append(s.ids, id)
-	name := fmt.Sprintf("node-%05d.rack-%03d.site.example.com", i, i/40)
+	name := swarmName(i)
 	member, err := records.EncodeProfile(records.Profile{Name: name, Address: s.addr})
 	node, _, nodeErr := fleet.FromNode(exampleNode(name, i), fleet.Extras{AgentVersion: "v1.0.0", Kubelet: "Healthy", Started: time.Unix(1_700_000_000, 0)})
 	specs, _, specsErr := fleet.EncodeSpecs(exampleFiles(), false)
@@ -220,9 +225,26 @@ func (s *swarm) stream(conn net.Conn, plain []byte) {
 	}
 }
 
+// count is that of the next frame.
+func (s *swarm) count() record.Stamp {
+	return record.Stamp{Generation: 1_700_000_000, Version: s.sent.Add(1)}
+}
+
+// roster is a members file that lists all of them and the agent: without one a fleet of this size takes minutes to be known.
+func (s *swarm) roster(agent string) string {
+	text := strings.Builder{}
+	fmt.Fprintf(&text, "members:\n- name: %s\n", agent)
+	for i, id := range s.ids {
+		fmt.Fprintf(&text, "- name: %s\n  key: %s\n", swarmName(i), api.MemberKey(s.keys[id].Public().(ed25519.PublicKey)))
+	}
+	return text.String()
+}
+
+func swarmName(i int) string { return fmt.Sprintf("node-%05d.rack-%03d.site.example.com", i, i/40) }
+
 // pushPull is the list of all members, and a vector that the first of them has sealed.
 func (s *swarm) pushPull() []byte {
-	vector := wire.NewSealer(swarmCluster, s.keys[s.ids[0]]).Seal(wire.Vector, record.ID{}, wire.VectorPayload(s.table.Vector()))
+	vector := wire.NewSealer(swarmCluster, s.keys[s.ids[0]]).Seal(wire.Vector, record.ID{}, s.count(), wire.VectorPayload(s.table.Vector()))
 	b := pack(msgPushPull, "Nodes", uint64(len(s.ids)), "UserStateLen", uint64(len(vector)), "Join", false)
 	for _, id := range s.ids {
 		b = append(b, pack(0, "Name", id.String(), "Addr", s.addr.Addr().AsSlice(), "Port", uint64(s.addr.Port()),
@@ -305,7 +327,7 @@ func (s *swarm) say(from, to record.ID, kind wire.Kind, payload []byte) {
 	if !ok {
 		key = s.keys[s.ids[0]]
 	}
-	frame := wire.NewSealer(swarmCluster, key).Seal(kind, to, payload)
+	frame := wire.NewSealer(swarmCluster, key).Seal(kind, to, s.count(), payload)
 	s.dialing.Lock()
 	defer s.dialing.Unlock()
 	<-time.After(60 * time.Millisecond)
