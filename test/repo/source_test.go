@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -50,8 +51,37 @@ func root(t *testing.T) string {
 // files gives the path, relative to the root, of every file that is not built or Git's.
 func files(t *testing.T) []string {
 	t.Helper()
-	var paths []string
-	err := fs.WalkDir(os.DirFS(root(t)), ".", func(path string, entry fs.DirEntry, err error) error {
+	paths, err := listed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return paths
+}
+
+// sources gives every Go file, those of the other modules too. No test changes what it gets: all get the same.
+func sources(t *testing.T) []*source {
+	t.Helper()
+	all, err := parsed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(all) < 50 {
+		t.Fatalf("only %d Go files found: this looks at the wrong directory", len(all))
+	}
+	return all
+}
+
+// The tree is listed and parsed once for all tests, which costs seconds under the race detector.
+var (
+	listed = sync.OnceValues(list)
+	parsed = sync.OnceValues(parse)
+)
+
+// above is the repository's root as tests see it, which run in their package's directory.
+const above = "../.."
+
+func list() (paths []string, err error) {
+	err = fs.WalkDir(os.DirFS(above), ".", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -63,40 +93,35 @@ func files(t *testing.T) []string {
 		}
 		return nil
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return paths
+	return paths, err
 }
 
-// sources parses every Go file, those of the other modules too.
-func sources(t *testing.T) []*source {
-	t.Helper()
-	dir := root(t)
+func parse() ([]*source, error) {
+	paths, err := listed()
+	if err != nil {
+		return nil, err
+	}
 	var all []*source
-	for _, file := range files(t) {
+	for _, file := range paths {
 		if !strings.HasSuffix(file, ".go") || strings.Contains(file, "/testdata/") {
 			continue
 		}
 		fset := token.NewFileSet()
-		tree, err := parser.ParseFile(fset, filepath.Join(dir, file), nil, parser.ParseComments)
+		tree, err := parser.ParseFile(fset, filepath.Join(above, file), nil, parser.ParseComments)
 		if err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 		src := &source{path: file, ast: tree, fset: fset}
 		for _, spec := range tree.Imports {
 			name, err := strconv.Unquote(spec.Path.Value)
 			if err != nil {
-				t.Fatal(err)
+				return nil, err
 			}
 			src.imports = append(src.imports, name)
 		}
 		all = append(all, src)
 	}
-	if len(all) < 50 {
-		t.Fatalf("only %d Go files found: this looks at the wrong directory", len(all))
-	}
-	return all
+	return all, nil
 }
 
 // calls gives f every call of the file whose function is a selector, such as x.Name(...).
