@@ -23,6 +23,7 @@ import (
 	"github.com/daemonsetd/daemonsetd/agent/api/client"
 	"github.com/daemonsetd/daemonsetd/agent/config"
 	"github.com/daemonsetd/daemonsetd/internal/base/atomicfile"
+	"github.com/daemonsetd/daemonsetd/internal/base/files"
 	"github.com/daemonsetd/daemonsetd/test/kubeletsim"
 )
 
@@ -128,7 +129,11 @@ func TestBadFileAcrossRestart(t *testing.T) {
 func (b *bed) identity() map[string]string {
 	ids := map[string]string{}
 	for _, name := range b.manifests() {
-		ids[name] = fmt.Sprint(identify(b.path("manifests", name)))
+		id, err := files.StatID(b.path("manifests", name))
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		ids[name] = fmt.Sprint(id)
 	}
 	return ids
 }

@@ -4,9 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"os"
 	"reflect"
-	"syscall"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -34,25 +32,6 @@ type host struct {
 	poller    *kubelet.Poller
 	cancel    context.CancelFunc
 	done      chan struct{}
-}
-
-// fileIdentity tells a file that may have changed from one that has not.
-type fileIdentity struct {
-	ino         uint64
-	size        int64
-	mtim, ctime syscall.Timespec
-}
-
-func identify(path string) fileIdentity {
-	info, err := os.Stat(path)
-	if err != nil {
-		return fileIdentity{}
-	}
-	st, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
-		return fileIdentity{}
-	}
-	return fileIdentity{st.Ino, st.Size, st.Mtim, st.Ctim}
 }
 
 func newHost(cfg config.Config, log zerolog.Logger, sim *Simulation) *host {

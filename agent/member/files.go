@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -14,27 +13,43 @@ import (
 	"github.com/daemonsetd/daemonsetd/gossip"
 	"github.com/daemonsetd/daemonsetd/gossip/keyring"
 	"github.com/daemonsetd/daemonsetd/gossip/records"
-	"github.com/daemonsetd/daemonsetd/internal/base/atomicfile"
 	"github.com/daemonsetd/daemonsetd/internal/base/diag"
 	"github.com/daemonsetd/daemonsetd/internal/base/files"
 )
 
-// inputs is how the key file and the list of members were when they were last read. It belongs to who calls Refresh.
+// inputs are the key file and the list of members. They belong to who calls Refresh.
 type inputs struct {
 	// tried is when it was last tried to become a member.
-	tried            time.Time
-	rosterID, keysID files.ID
+	tried  time.Time
+	keys   *files.File[*keyring.Ring]
+	roster *files.File[*records.Roster]
 	// rosterBad and keysBad: the file could not be used when it was last read, though perhaps only for a moment.
 	rosterBad, keysBad bool
 }
 
-// identify tells a file that may have changed from one that has not; one that cannot be looked at has the zero ID.
-func identify(path string) files.ID {
-	id, err := files.StatID(path)
-	if err != nil {
-		return files.ID{}
+// keyFile is the key file at path, which a reload may move while gossip is off.
+func (m *Member) keyFile(path string) *files.File[*keyring.Ring] {
+	if m.inputs.keys == nil || m.inputs.keys.Path() != path {
+		m.inputs.keys = keyring.Follow(path)
 	}
-	return id
+	return m.inputs.keys
+}
+
+// rosterFile is the list of members. Only the default one may be missing: a slip in its name must not make everybody count.
+func (m *Member) rosterFile() *files.File[*records.Roster] {
+	if m.inputs.roster == nil {
+		path := m.cfg.MembersFile
+		m.inputs.roster = roster.Follow(path, filepath.Join(m.dir(), lastRoster), path != config.Default().MembersFile)
+	}
+	return m.inputs.roster
+}
+
+// look reads a file that has changed and is whole; with force it is taken for whole.
+func look[T any](f *files.File[T], force bool) files.Reading[T] {
+	if force {
+		return f.Force(time.Now())
+	}
+	return f.Look(time.Now())
 }
 
 // tryAgain is how often gossip that is wanted and not there is tried again by itself.
@@ -50,21 +65,21 @@ func (m *Member) Refresh(force bool) (changed []string, problems diag.List) {
 	}
 	m.reportNode(node)
 	settings := m.status.settings()
-	if path := settings.KeyFile; identify(path) != m.inputs.keysID || force && m.inputs.keysBad {
-		if err := m.refreshKeys(node, path); err != nil {
-			problems = append(problems, diag.Problem{File: path, Severity: diag.Error, Message: err.Error()})
-		} else {
-			changed = append(changed, "the gossip keys")
-		}
+	taken, err := m.refreshKeys(node, settings.KeyFile, force)
+	if taken {
+		changed = append(changed, "the gossip keys")
 	}
-	if identify(m.cfg.MembersFile) != m.inputs.rosterID || force && m.inputs.rosterBad {
-		found := m.refreshRoster(node)
-		if !found.HasErrors() {
-			changed = append(changed, "the list of members")
-		}
-		problems = append(problems, found...)
+	if err != nil {
+		problems = append(problems, diag.Problem{File: settings.KeyFile, Severity: diag.Error, Message: err.Error()})
 	}
-	return changed, problems
+	if m.cfg.MembersFile == "" {
+		return changed, problems
+	}
+	taken, found := m.refreshRoster(node, force)
+	if taken {
+		changed = append(changed, "the list of members")
+	}
+	return changed, append(problems, found...)
 }
 
 // tryAgain is Refresh while gossip is off.
@@ -72,10 +87,17 @@ func (m *Member) tryAgain(force bool) (changed []string) {
 	off := m.Status().Off
 	m.reportOff(off)
 	again := off != nil && time.Since(m.inputs.tried) >= tryAgain
-	if !force && !again && identify(m.status.settings().KeyFile) == m.inputs.keysID {
+	keys := m.keyFile(m.status.settings().KeyFile)
+	r := look(keys, force)
+	if r.State == files.Gone && r.Known {
+		// There is no copy that could fail to go.
+		_ = keys.Forget()
+		again = true
+	}
+	if !force && !again && !r.Changed {
 		return nil
 	}
-	if m.open(); m.On() {
+	if m.open(force); m.On() {
 		return []string{"gossip is on"}
 	}
 	return nil
@@ -96,106 +118,100 @@ func errorText(err error) string {
 	return err.Error()
 }
 
-// refreshKeys has what the key file says in use.
-func (m *Member) refreshKeys(node *gossip.Node, path string) error {
-	keys, prints, err := m.readKeys(path)
-	if err == nil {
-		err = node.SetKeys(keys)
-	}
-	if err == nil {
-		m.status.set(func(s *status) { s.now.Keys = prints })
+// refreshKeys has what the key file says in use, if that is new, and says whether it is.
+func (m *Member) refreshKeys(node *gossip.Node, path string, force bool) (taken bool, err error) {
+	r := look(m.keyFile(path), force)
+	switch {
+	case r.Problems.HasErrors():
+		err = errors.New(r.Problems.FirstError())
+	case r.Changed, r.Current && m.inputs.keysBad && (force || r.State == files.Fresh):
+		keys, prints := keysOf(r.Value)
+		if err = node.SetKeys(keys); err == nil {
+			m.status.set(func(s *status) { s.now.Keys = prints })
+			taken = true
+		}
+	default:
+		return false, nil
 	}
 	m.inputs.keysBad = err != nil
 	m.cfg.Board.When(err != nil, health.GossipKeys,
 		fmt.Sprintf("the gossip keys cannot be changed; the ones before stay in use: %v", err), path)
-	return err
+	return taken, err
 }
 
-// readKeys reads the key file; prints are the keys' fingerprints, for people.
-func (m *Member) readKeys(path string) (keys [][]byte, prints []string, err error) {
-	m.inputs.keysID = identify(path)
-	ring, err := keyring.Read(path)
-	if err != nil {
-		return nil, nil, err
+// readKeys gives the keys of the key file for a new node; prints are their fingerprints, for people.
+func (m *Member) readKeys(path string, force bool) (keys [][]byte, prints []string, err error) {
+	r := look(m.keyFile(path), force)
+	switch {
+	case r.Problems.HasErrors():
+		return nil, nil, errors.New(r.Problems.FirstError())
+	case r.State == files.Settling && !r.Known:
+		return nil, nil, fmt.Errorf("the gossip keys in %q are being written", path)
+	case !r.Known:
+		return nil, nil, fmt.Errorf("reading the gossip keys: %q: %w", path, fs.ErrNotExist)
 	}
+	keys, prints = keysOf(r.Value)
+	return keys, prints, nil
+}
+
+func keysOf(ring *keyring.Ring) (keys [][]byte, prints []string) {
 	for _, k := range ring.Keys() {
 		keys, prints = append(keys, k[:]), append(prints, k.Fingerprint())
 	}
-	return keys, prints, nil
+	return keys, prints
 }
 
 // lastRoster is the name in the member's directory of the list of members that was last good.
 const lastRoster = "members.yaml"
 
-// rosterRead is what the file that says who counts says, or said when it was last good.
-type rosterRead struct {
-	// roster is nil where everybody counts.
-	roster *records.Roster
-	// file is what is to be edited; empty: there is none.
-	file string
-	// old: the file has an error, and this is what it said before.
-	old      bool
-	problems diag.List
-	// usable is false where the file has an error and it is not known what it said before.
-	usable bool
-}
-
-func (m *Member) keptRoster() string { return filepath.Join(m.dir(), lastRoster) }
-
-// readRoster reads the file that says who counts. One with an error leaves in effect what it said before, also
-// across a restart.
-func (m *Member) readRoster() rosterRead {
-	path := m.cfg.MembersFile
-	m.inputs.rosterID = identify(path)
-	if path == "" {
-		return rosterRead{usable: true}
-	}
-	r, problems, err := roster.Read(path)
+// refreshRoster has what the list of members says in effect, if that is new, and says whether it is.
+func (m *Member) refreshRoster(node *gossip.Node, force bool) (taken bool, problems diag.List) {
+	r := look(m.rosterFile(), force)
+	gone := removed(r)
 	switch {
-	case errors.Is(err, fs.ErrNotExist) && path == config.Default().MembersFile:
-		// Only the default one may be missing: a slip in its name must not make everybody count.
-		return rosterRead{usable: true}
-	case err != nil:
-		problems = append(problems, diag.Problem{File: path, Severity: diag.Error, Message: err.Error()})
+	case r.Problems.HasErrors():
+		problems = r.Problems
+	case r.Changed, gone && r.Known, r.Current && m.inputs.rosterBad && (force || r.State == files.Fresh):
+		if err := node.SetRoster(inEffect(r)); err != nil {
+			problems = diag.List{{File: m.cfg.MembersFile, Severity: diag.Error, Message: err.Error()}}
+			break
+		}
+		m.tookRoster(gone)
+		taken, problems = true, r.Problems
+	case !gone || !m.inputs.rosterBad:
+		return false, nil
 	}
-	if !problems.HasErrors() {
-		return rosterRead{roster: r, file: path, problems: problems, usable: true}
-	}
-	last, lastProblems, err := roster.Read(m.keptRoster())
-	if err != nil || lastProblems.HasErrors() {
-		return rosterRead{problems: problems}
-	}
-	return rosterRead{roster: last, file: path, old: true, problems: problems, usable: true}
+	m.inputs.rosterBad = problems.HasErrors()
+	m.reportRoster(problems)
+	return taken, problems
 }
 
-// refreshRoster has what the list of members says in effect.
-func (m *Member) refreshRoster(node *gossip.Node) diag.List {
-	r := m.readRoster()
-	if r.usable {
-		if err := node.SetRoster(r.roster); err != nil {
-			r.problems = append(r.problems, diag.Problem{File: m.cfg.MembersFile, Severity: diag.Error, Message: err.Error()})
-		} else {
-			m.tookRoster(r)
-		}
+// removed says that the file is gone and that this is the operator's word.
+func removed(r files.Reading[*records.Roster]) bool {
+	return r.State == files.Gone && !r.Problems.HasErrors()
+}
+
+// inEffect is the list of members that counts; nil: everybody does.
+func inEffect(r files.Reading[*records.Roster]) *records.Roster {
+	if removed(r) {
+		return nil
 	}
-	m.inputs.rosterBad = r.problems.HasErrors()
-	m.reportRoster(r.problems)
-	return r.problems
+	return r.Value
 }
 
 // tookRoster notes which list is in effect now, and keeps a copy for a start with a file that has an error.
-func (m *Member) tookRoster(r rosterRead) {
-	var err error
-	switch {
-	case r.old:
-	case r.file == "":
-		err = ignoreMissing(os.Remove(m.keptRoster()))
-	default:
-		err = keep(m.keptRoster(), r.file)
+func (m *Member) tookRoster(gone bool) {
+	if m.cfg.MembersFile == "" {
+		return
 	}
+	file, settle := m.cfg.MembersFile, m.rosterFile().Keep
+	if gone {
+		file, settle = "", m.rosterFile().Forget
+	}
+	err := settle()
 	m.cfg.Board.When(err != nil, health.MembersFileNotKept, fmt.Sprintf(
 		"the list of members could not be copied; after a restart with a bad file it would be lost: %v", err), m.dir())
-	m.status.set(func(s *status) { s.now.RosterFile = r.file })
+	m.status.set(func(s *status) { s.now.RosterFile = file })
 }
 
 // reportRoster tells what is wrong with the file, if anything.
@@ -203,13 +219,4 @@ func (m *Member) reportRoster(problems diag.List) {
 	problem := problems.FirstError()
 	m.cfg.Board.When(problem != "", health.MembersFile,
 		"the list of members cannot be used; what it said before stays in effect: "+problem)
-}
-
-// keep copies a file that is good into the state directory.
-func keep(to, from string) error {
-	data, err := os.ReadFile(from)
-	if err != nil {
-		return err
-	}
-	return atomicfile.WriteFile(to, data, 0o600)
 }

@@ -1,6 +1,7 @@
 package member
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,20 +16,21 @@ import (
 	"github.com/daemonsetd/daemonsetd/agent/health"
 	"github.com/daemonsetd/daemonsetd/gossip"
 	"github.com/daemonsetd/daemonsetd/gossip/identity"
+	"github.com/daemonsetd/daemonsetd/gossip/records"
 	"github.com/daemonsetd/daemonsetd/gossip/transport"
+	"github.com/daemonsetd/daemonsetd/internal/base/files"
 )
 
 // open tries to become a member; Refresh calls it, and New.
-func (m *Member) open() {
+func (m *Member) open(force bool) {
 	settings := m.status.settings()
 	m.inputs.tried = time.Now()
-	m.inputs.keysID = identify(settings.KeyFile)
 	mode, err := settings.Mode()
 	var node *gossip.Node
 	switch {
 	case err != nil:
 	case mode.On:
-		node, err = m.newNode(settings, mode)
+		node, err = m.newNode(settings, mode, force)
 	default:
 		err = m.stray(mode)
 	}
@@ -70,28 +72,32 @@ func (m *Member) reportOff(err error) {
 }
 
 // newNode makes the gossip node.
-func (m *Member) newNode(settings config.Gossip, mode config.GossipMode) (*gossip.Node, error) {
-	r := m.readRoster()
-	if !r.usable {
-		return nil, fmt.Errorf("the list of members cannot be used, and what it said before is not known: %s",
-			r.problems.FirstError())
+func (m *Member) newNode(settings config.Gossip, mode config.GossipMode, force bool) (*gossip.Node, error) {
+	var r files.Reading[*records.Roster]
+	if m.cfg.MembersFile != "" {
+		r = look(m.rosterFile(), force)
+		if !r.Known && !removed(r) {
+			return nil, fmt.Errorf("the list of members cannot be used, and what it said before is not known: %s",
+				cmp.Or(r.Problems.FirstError(), fmt.Sprintf("%q is being written", m.cfg.MembersFile)))
+		}
 	}
-	cfg, err := m.nodeConfig(settings, mode)
+	cfg, err := m.nodeConfig(settings, mode, force)
 	if err != nil {
 		return nil, err
 	}
-	cfg.Roster = r.roster
+	cfg.Roster = inEffect(r)
 	node, err := gossip.New(cfg)
 	if err != nil {
 		return nil, errors.Join(err, cfg.Transport.Shutdown())
 	}
-	m.tookRoster(r)
-	m.reportRoster(r.problems)
+	m.tookRoster(removed(r))
+	m.inputs.rosterBad = r.Problems.HasErrors()
+	m.reportRoster(r.Problems)
 	return node, nil
 }
 
 // nodeConfig is what the gossip node is made of.
-func (m *Member) nodeConfig(settings config.Gossip, mode config.GossipMode) (gossip.Config, error) {
+func (m *Member) nodeConfig(settings config.Gossip, mode config.GossipMode, force bool) (gossip.Config, error) {
 	cfg := gossip.Config{Cluster: m.cfg.Cluster, Name: m.cfg.Name, Dir: m.dir(), Logger: m.cfg.Log}
 	seeds, err := settings.Seeds()
 	if err != nil {
@@ -102,7 +108,7 @@ func (m *Member) nodeConfig(settings config.Gossip, mode config.GossipMode) (gos
 	}
 	var prints []string
 	if mode.Keyed {
-		if cfg.Keys, prints, err = m.readKeys(settings.KeyFile); err != nil {
+		if cfg.Keys, prints, err = m.readKeys(settings.KeyFile, force); err != nil {
 			return cfg, err
 		}
 	}

@@ -81,7 +81,7 @@ func New(cfg Config) *Member {
 	m.sections = newSections(cfg.Board)
 	m.status.gossip = cfg.Gossip
 	m.list = newNodeList(cfg.Name, cfg.Nodes, m.Look)
-	m.open()
+	m.open(false)
 	return m
 }
 
