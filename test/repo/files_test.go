@@ -19,6 +19,7 @@ var byHand = map[string][]string{
 var mayByHand = []struct{ file, name, why string }{
 	{"agent/lock.go", "OpenFile", "the lock is a file that is held open, and nothing is read of it"},
 	{"agent/logging/logging.go", "Stat_t", "asks whether standard error is the stream of the journal"},
+	{"cmd/daemonsetd/manpages.go", "ReadFile", "a build's input"},
 	{"cmd/dsctl/files.go", "Open", "what an operator names may be a pipe of the shell"},
 	{"gossip/keyring/file.go", "Open", "a directory, to be locked"},
 	{"gossip/records/compact.go", "Sync", "the log is too large to be replaced from memory, and tests stop it at every call"},
