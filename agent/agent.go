@@ -38,9 +38,11 @@ import (
 	"github.com/daemonsetd/daemonsetd/agent/plan"
 	"github.com/daemonsetd/daemonsetd/agent/reconcile"
 	"github.com/daemonsetd/daemonsetd/agent/registry"
+	"github.com/daemonsetd/daemonsetd/agent/rollout/driver"
 	"github.com/daemonsetd/daemonsetd/agent/systemd"
 	"github.com/daemonsetd/daemonsetd/internal/base/diag"
 	"github.com/daemonsetd/daemonsetd/internal/base/logfield"
+	"github.com/daemonsetd/daemonsetd/internal/base/signal"
 	"github.com/daemonsetd/daemonsetd/manifests/assemble"
 	"github.com/daemonsetd/daemonsetd/manifests/history"
 	"github.com/daemonsetd/daemonsetd/manifests/manifestdir"
@@ -104,21 +106,22 @@ type Agent struct {
 	requests chan request
 	// ended is closed when the loop has ended.
 	ended chan struct{}
+	// changed fires when a round is over.
+	changed signal.Signal
 	// view is the last round.
 	view  atomic.Pointer[reconcile.Snapshot]
 	stops []stop
 
 	// The rest belongs to the loop.
-	memories  *memories
-	rollouts  *rollouts
-	catalog   *catalog.Catalog
-	peerCache peerCache
-	phases    map[string]plan.Phase
-	acting    acting
-	stopped   stopwatch
-	ready     bool
-	line      string
-	first     time.Time
+	memories *memories
+	turns    *driver.Turns
+	catalog  *catalog.Catalog
+	phases   map[string]plan.Phase
+	acting   acting
+	stopped  stopwatch
+	ready    bool
+	line     string
+	first    time.Time
 }
 
 // stop is one step of the teardown.
@@ -178,7 +181,7 @@ func (a *Agent) openDirs() error {
 	if a.memories, problem = loadMemories(a.cfg.StateDir); problem != nil {
 		a.log.Error().Err(problem).Msg("the state of pods was lost")
 	}
-	if a.rollouts, problem = loadRollouts(a.cfg.StateDir); problem != nil {
+	if a.turns, problem = driver.Load(driver.Config{Dir: a.cfg.StateDir, Now: time.Now(), Logger: a.log}); problem != nil {
 		a.log.Error().Err(problem).Msg("the state of rollouts was lost")
 	}
 	a.history = history.New(history.Config{Dir: filepath.Join(a.cfg.StateDir, "revisions"), Logger: a.log})

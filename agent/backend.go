@@ -288,7 +288,7 @@ func (b backend) Diff(ctx context.Context) ([]api.FileChange, error) {
 // look reads what a plan depends on without taking anything over; the specs and the node are the last round's.
 func (a *Agent) look() *reconcile.Snapshot {
 	s, _ := a.read(time.Now())
-	a.applyRollouts(s, nil)
+	a.takeTurns(s, nil)
 	return s
 }
 

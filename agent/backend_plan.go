@@ -9,6 +9,7 @@ import (
 	"github.com/daemonsetd/daemonsetd/agent/placement"
 	"github.com/daemonsetd/daemonsetd/agent/reconcile"
 	"github.com/daemonsetd/daemonsetd/agent/rollout"
+	"github.com/daemonsetd/daemonsetd/agent/rollout/driver"
 	"github.com/daemonsetd/daemonsetd/gossip"
 	"github.com/daemonsetd/daemonsetd/manifests/spec"
 	"github.com/daemonsetd/daemonsetd/manifests/strategy"
@@ -19,7 +20,7 @@ type fleetPlanner struct {
 	a     *Agent
 	s     *reconcile.Snapshot
 	view  *fleet.View
-	peers peers
+	peers driver.Peers
 	// next makes what is planned.
 	next *catalog.Maker
 	// declared and planned are the DaemonSets by key, as they are and as they would be.
@@ -32,7 +33,7 @@ func (a *Agent) planFleet(s *reconcile.Snapshot, next *catalog.Maker, sets map[s
 	if view == nil {
 		return
 	}
-	p := fleetPlanner{a: a, s: s, view: view, peers: a.peersOf(view), next: next, declared: daemonSetsByKey(s.Specs.DaemonSets), planned: sets}
+	p := fleetPlanner{a: a, s: s, view: view, peers: a.turns.PeersOf(view), next: next, declared: daemonSetsByKey(s.Specs.DaemonSets), planned: sets}
 	for i := range plans {
 		plans[i].Fleet = p.plan(plans[i].DaemonSet)
 	}
@@ -59,8 +60,8 @@ func (f *fleetPlanner) plan(key string) *api.FleetPlan {
 		fleetPlanner: f, key: key, old: f.declared[key], new: f.planned[key],
 		replace: map[string]bool{}, canaries: map[string]bool{},
 	}
-	own := f.a.rollouts.states[key]
-	p.members = append([]rollout.Peer{{ID: f.a.member.Self(), Name: f.a.cfg.NodeName, State: &own}}, f.peers.of(key, nil)...)
+	own := f.a.turns.Turn(key).State
+	p.members = append([]rollout.Peer{{ID: f.a.member.Self(), Name: f.a.cfg.NodeName, State: &own}}, f.peers.Of(key)...)
 	if !p.changes() {
 		return nil
 	}
@@ -164,7 +165,7 @@ func (p *setPlan) foresee() {
 	if own := p.members[0].State; p.replace[p.members[0].ID] && own.HeldUntil.After(p.s.Now) {
 		p.out.Holds = append(p.out.Holds, "this host: "+rollout.HoldNew.String())
 	}
-	if took := p.a.rollouts.took[p.key]; took > 0 {
+	if took := p.a.turns.Took(p.key); took > 0 {
 		p.out.ReplaceSeconds = took.Seconds()
 		p.out.EstimateSeconds = (took * time.Duration(len(f.Waves))).Seconds()
 	}

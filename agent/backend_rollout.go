@@ -43,7 +43,7 @@ func (b backend) Rollouts(_ context.Context, req api.RolloutRequest) (*api.Rollo
 }
 
 // RolloutsChanged implements api.Backend.
-func (b backend) RolloutsChanged() <-chan struct{} { return b.a.rollouts.changed.Next() }
+func (b backend) RolloutsChanged() <-chan struct{} { return b.a.changed.Next() }
 
 // declared is the DaemonSet that a request means.
 func (b backend) declared(v *reconcile.Snapshot, name string) (*reconcile.Item, error) {
@@ -85,7 +85,7 @@ func (b backend) Replace(ctx context.Context, req api.ReplaceRequest) (*api.Repl
 	if err := r.replaceable(); err != nil {
 		return nil, err
 	}
-	err = b.a.ask(ctx, func(context.Context) { b.a.rollouts.requested[r.key] = true })
+	err = b.a.ask(ctx, func(context.Context) { b.a.turns.Request(r.key) })
 	if err != nil {
 		return nil, unavailable(err)
 	}

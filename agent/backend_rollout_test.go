@@ -163,13 +163,20 @@ func (b *bed) ageRollouts() {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	f, err := decodeRollouts(data)
-	if err != nil {
+	var f map[string]json.RawMessage
+	var states map[string]rollout.State
+	if err := json.Unmarshal(data, &f); err != nil {
 		b.t.Fatal(err)
 	}
-	for key, st := range f.States {
+	if err := json.Unmarshal(f["daemonsets"], &states); err != nil {
+		b.t.Fatal(err)
+	}
+	for key, st := range states {
 		st.HeldUntil = time.Time{}
-		f.States[key] = st
+		states[key] = st
+	}
+	if f["daemonsets"], err = json.Marshal(states); err != nil {
+		b.t.Fatal(err)
 	}
 	if data, err = json.Marshal(f); err == nil {
 		err = atomicfile.WriteFile(path, data, 0o600)

@@ -12,7 +12,7 @@ func (a *Agent) olderTrees(it *reconcile.Item) []trees.Tree {
 	var out []trees.Tree
 	add := func(local string) {
 		if local != "" && local != it.Want.Manifest.Revision {
-			out = append(out, a.catalog.EarlierFiles(it.DS, a.rollouts.fleetOf(it.Key, local))...)
+			out = append(out, a.catalog.EarlierFiles(it.DS, a.turns.Revision(it.Key, local))...)
 		}
 	}
 	for i := range it.Present {
@@ -35,7 +35,7 @@ func (a *Agent) older(s *reconcile.Snapshot, it *reconcile.Item) *catalog.Made {
 	if local == "" || local == it.Want.Manifest.Revision {
 		return nil
 	}
-	e := a.catalog.Earlier(it.DS, a.rollouts.fleetOf(it.Key, local).Fleet)
+	e := a.catalog.Earlier(it.DS, a.turns.Revision(it.Key, local).Fleet)
 	if e.Reason() != "" || e.Manifest.Revision != local || conflict(s.Listing.Foreign, e.Manifest) != "" {
 		return nil
 	}

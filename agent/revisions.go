@@ -14,9 +14,8 @@ import (
 func (a *Agent) recordRevisions(s *reconcile.Snapshot) {
 	var errs []error
 	for _, it := range s.Items {
-		if st, ok := a.rollouts.states[it.Key]; ok {
-			errs = append(errs, a.catalog.Record(it.DS, st.Target, a.live(it, &st)))
-		}
+		st := a.turns.Turn(it.Key).State
+		errs = append(errs, a.catalog.Record(it.DS, st.Target, a.live(it, &st)))
 	}
 	err := errors.Join(errs...)
 	a.board.When(err != nil, health.RevisionNotRecorded, errorText(err), a.cfg.StateDir)
@@ -27,7 +26,7 @@ func (a *Agent) recordRevisions(s *reconcile.Snapshot) {
 func (a *Agent) live(it *reconcile.Item, st *rollout.State) []string {
 	live := []string{st.Target.Revision.Fleet, st.Running.Fleet, st.Good, st.GoodBefore, st.Rejected.Revision.Fleet}
 	for i := range it.Present {
-		live = append(live, a.rollouts.fleetOf(st.Key, it.Present[i].Revision).Fleet)
+		live = append(live, a.turns.Revision(it.Key, it.Present[i].Revision).Fleet)
 	}
 	return live
 }

@@ -68,7 +68,7 @@ func (a *Agent) round(ctx context.Context) time.Duration {
 	}
 	a.settle(s)
 	waits := []time.Duration{again}
-	for _, at := range []time.Time{out.Again, a.acting.until, a.evictionDue(now), a.rolloutDue()} {
+	for _, at := range []time.Time{out.Again, a.acting.until, a.evictionDue(now), a.turns.Due()} {
 		if at.After(now) {
 			waits = append(waits, max(at.Sub(now), time.Millisecond))
 		}
@@ -129,7 +129,7 @@ func (a *Agent) items(s *reconcile.Snapshot, from *catalog.Maker, sets []*spec.D
 
 // aim decides which revision shall run, from where the rollout stands, and whether it belongs on this node.
 func (a *Agent) aim(s *reconcile.Snapshot, from *catalog.Maker, it *reconcile.Item) {
-	st := a.rollouts.states[it.Key]
+	st := a.turns.Turn(it.Key).State
 	usable := it.FileBlocked == "" && !s.Specs.Undecided(it.DS.Source.File)
 	c := from.Choose(it.DS, usable, catalog.Goal{Target: st.Target.Revision, Rejected: st.Rejected})
 	it.Want, it.Blocked = c.Made, c.Blocked

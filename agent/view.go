@@ -31,7 +31,7 @@ func (a *Agent) publish(s *reconcile.Snapshot, out plan.Output) {
 	s.Settings, s.Line = a.kubelet.settings(), statusLine(s)
 	s.Counts = a.fleetCounts(s)
 	old := a.view.Swap(s)
-	a.rollouts.changed.Fire()
+	a.changed.Fire()
 	a.member.Tell(member.Facts{Node: s.Node, Specs: s.Specs, Kubelet: kubeletStatus(s).State})
 	a.publishObjects(old, s)
 	a.publishMetrics(s)

@@ -31,6 +31,9 @@ type Item struct {
 	Decision placement.Decision
 	Evicted  bool
 
+	// Good are the earlier revisions to which a step of the rollout may go back, as they would run here now.
+	Good []rollout.Revision
+
 	// Present are the DaemonSet's manifests in the kubelet's directory.
 	Present []plan.Present
 	// Memory is what was remembered of it.

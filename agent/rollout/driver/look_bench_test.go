@@ -1,4 +1,4 @@
-package agent
+package driver
 
 import (
 	"crypto/sha256"
@@ -21,7 +21,8 @@ import (
 // lookedAt is how many DaemonSets the hosts of BenchmarkLook have.
 const lookedAt = 20
 
-// toldOf is the rollout section of one host: every DaemonSet waits for its turn. Another version is another state of one of them.
+// toldOf is the rollout section of one host: every DaemonSet waits for its turn. Another version is another state of
+// one of them.
 func toldOf(b *testing.B, id string, version int) []byte {
 	b.Helper()
 	old, next := rollout.Revision{Fleet: "7f9c6d5b48", Local: "7f9c6d5b48"}, rollout.Revision{Fleet: "596mmntpxd", Local: "596mmntpxd"}
@@ -50,7 +51,7 @@ func membersTold(b *testing.B, n int) []gossip.Member {
 		m := &members[i]
 		copy(m.ID[:], sum[:])
 		m.Name, m.State, m.Standing = fmt.Sprintf("node-%05d", i), gossip.StateAlive, records.Trusted
-		m.Sections = map[string]records.Section{sectionRollout: {Stamp: record.Stamp{Generation: 1, Version: 1}, Body: toldOf(b, m.ID.String(), 1)}}
+		m.Sections = map[string]records.Section{Section: {Stamp: record.Stamp{Generation: 1, Version: 1}, Body: toldOf(b, m.ID.String(), 1)}}
 	}
 	return members
 }
@@ -64,19 +65,20 @@ func used() time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-// BenchmarkLook is what a host makes of news of one other member's pod during a rollout of all its 20 DaemonSets: it looks at the
-// fleet and asks the rule for each of them. One figure is how much of a core it takes where there is news all the time.
+// BenchmarkLook is what a host makes of news of one other member's pod during a rollout of all its 20 DaemonSets: it
+// looks at the fleet and asks the rule for each of them. One figure is how much of a core it takes where there is news
+// all the time.
 func BenchmarkLook(b *testing.B) {
 	for _, n := range []int{1000, 10_000} {
 		b.Run(fmt.Sprintf("members=%d", n), func(b *testing.B) {
-			a := &Agent{}
+			turns := newTurns(Config{})
 			var tracker fleet.Tracker
 			members := membersTold(b, n)
 			spec := strategy.Strategy{Budget: intstr.FromString("10%"), Deadline: strategy.DefaultDeadline}
 			own, others := make([]rollout.State, lookedAt), make([][]rollout.Peer, lookedAt)
 			now := time.Now()
 			step := func() {
-				ps := a.peersOf(tracker.Update(&gossip.View{Members: members, Settled: true}, now))
+				ps := turns.PeersOf(tracker.Update(&gossip.View{Members: members, Settled: true}, now))
 				for k := range own {
 					own[k].Key = fmt.Sprintf("monitoring/ds-%03d", k)
 					others[k] = ps.of(own[k].Key, others[k])
@@ -98,7 +100,7 @@ func BenchmarkLook(b *testing.B) {
 			begin := used()
 			for b.Loop() {
 				version++
-				members[7].Sections = map[string]records.Section{sectionRollout: {Stamp: record.Stamp{Generation: 1, Version: version}, Body: bodies[version%2]}}
+				members[7].Sections = map[string]records.Section{Section: {Stamp: record.Stamp{Generation: 1, Version: version}, Body: bodies[version%2]}}
 				step()
 			}
 			cost := (used() - begin) / time.Duration(b.N)

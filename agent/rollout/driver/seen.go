@@ -1,0 +1,151 @@
+package driver
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/daemonsetd/daemonsetd/agent/fleet"
+	"github.com/daemonsetd/daemonsetd/agent/rollout"
+	"github.com/daemonsetd/daemonsetd/gossip"
+	"github.com/daemonsetd/daemonsetd/gossip/records"
+	"github.com/daemonsetd/daemonsetd/manifests/strategy"
+)
+
+// Seen is one declared DaemonSet as this host sees it in one round. Revisions without a fleet name are those of this
+// host.
+type Seen struct {
+	// Key is namespace/name.
+	Key      string
+	Strategy strategy.Strategy
+	// ShouldRun and ShouldContinueRunning are what the DaemonSet controller would decide, before NoExecute timers;
+	// Evicted: such a timer has run out.
+	ShouldRun, ShouldContinueRunning, Evicted bool
+	// Canary: the node's labels are those of a canary.
+	Canary bool
+	// Answers: a pod would be started here now, and the kubelet answers.
+	Answers bool
+	// File is the revision that the file asks for; Wanted is the same where it is known for certain and can be run,
+	// otherwise zero.
+	File   string
+	Wanted rollout.Revision
+	// Good are the revisions of GoesBackTo as they would run here now; those are missing that cannot be run.
+	Good []rollout.Revision
+	// Stand are the pods whose manifests stand, in the order of the directory.
+	Stand []Stand
+	// Again is the revision that comes back after the kubelet gave its pod up; empty: none does.
+	Again string
+}
+
+// Stand is a pod whose manifest stands.
+type Stand struct {
+	// Revision is its manifest's.
+	Revision string
+	// Pod is what the kubelet says of it, Shown what others show of it and find it by.
+	Pod   rollout.Pod
+	Shown rollout.Shown
+}
+
+// observe is what this host sees of one DaemonSet, as package rollout has it.
+func (t *Turns) observe(seen *Seen, now time.Time) rollout.Observation {
+	state := t.states[seen.Key]
+	stand := make([]string, 0, len(seen.Stand)+1)
+	running := -1
+	for i := range seen.Stand {
+		stand = append(stand, seen.Stand[i].Revision)
+		// The older one during a surge.
+		if running < 0 || seen.Stand[running].Revision == seen.File {
+			running = i
+		}
+	}
+	if seen.Again != "" {
+		stand = append(stand, seen.Again)
+	}
+	t.noteFleets(seen.Key, stand, seen.Wanted, state.Target.Revision)
+	o := rollout.Observation{
+		Now: now, ID: t.heard.Self, Canary: seen.Canary, Answers: seen.Answers, Wanted: seen.Wanted,
+		Requested: t.requested[seen.Key],
+		Placed:    !seen.Evicted && (seen.ShouldRun || seen.ShouldContinueRunning && (running >= 0 || state.Phase.Taken())),
+		Alone:     t.heard.Alone, Settled: t.heard.Alone || settled(t.heard.View) && !t.unsure,
+		LastGood: func(fleet string) rollout.Revision {
+			i := slices.IndexFunc(seen.Good, func(r rollout.Revision) bool { return r.Fleet == fleet })
+			if i < 0 {
+				return rollout.Revision{}
+			}
+			return seen.Good[i]
+		},
+	}
+	for i, p := range seen.Stand {
+		if i != running && (o.Beside.IsZero() || p.Revision == state.Target.Revision.Local) {
+			o.Beside = t.Revision(seen.Key, p.Revision)
+		}
+	}
+	if running >= 0 {
+		p := &seen.Stand[running]
+		o.Running, o.Pod, o.Shown = t.Revision(seen.Key, p.Revision), p.Pod, p.Shown
+	}
+	return o
+}
+
+// Revision is a manifest's revision with the name that hosts share for it. One that was written before that was kept
+// is its own.
+func (t *Turns) Revision(key, local string) rollout.Revision {
+	if local == "" {
+		return rollout.Revision{}
+	}
+	if fleet, ok := t.fleets[key][local]; ok {
+		return rollout.Revision{Fleet: fleet, Local: local}
+	}
+	return rollout.Revision{Fleet: local, Local: local}
+}
+
+// noteFleets remembers the names that hosts share for some revisions of this one, and forgets those of manifests that
+// are gone.
+func (t *Turns) noteFleets(key string, stand []string, revs ...rollout.Revision) {
+	maps.DeleteFunc(t.fleets[key], func(local, _ string) bool { return !slices.Contains(stand, local) })
+	for _, rev := range revs {
+		if rev.Fleet == rev.Local || rev.Local == "" {
+			continue
+		}
+		if t.fleets[key] == nil {
+			t.fleets[key] = map[string]string{}
+		}
+		t.fleets[key][rev.Local] = rev.Fleet
+	}
+}
+
+// settled says whether this host has heard enough: since its start, and that somebody of those it knows answers now.
+func settled(view *fleet.View) bool {
+	if view == nil {
+		return false
+	}
+	if slices.ContainsFunc(view.Members, func(m fleet.Member) bool { return m.Self && m.State == gossip.StateLeft }) {
+		return false // nobody counts this host any more
+	}
+	return sure(view)
+}
+
+// sure says whether all that this host told before has been heard of: by an exchange in this run with at least one
+// that may have it, where anybody may.
+func sure(view *fleet.View) bool { return view.Settled && !lonely(view) }
+
+// lonely says that others are known and none of them answers: whatever they have of this host, nothing of it was heard
+// in this run.
+func lonely(view *fleet.View) bool {
+	known, alive := others(view)
+	return known > 0 && alive == 0
+}
+
+// others counts the other members that take part, and those of them that answer now.
+func others(view *fleet.View) (known, alive int) {
+	for _, m := range view.Members {
+		if m.Self || m.Standing == records.Excluded || m.State == gossip.StateLeft {
+			continue
+		}
+		known++
+		if m.State == gossip.StateAlive {
+			alive++
+		}
+	}
+	return known, alive
+}
