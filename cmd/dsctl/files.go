@@ -54,6 +54,12 @@ func (r *fileReader) read(arg string) error {
 		if err != nil {
 			return fmt.Errorf("reading the directory: %w", err)
 		}
+		if len(files) == 0 {
+			return &exitError{
+				code: exitFailed, err: fmt.Errorf("there is no spec file in %q", arg),
+				hint: "spec files end with .yaml, .yml or .json and do not begin with a dot; directories below it are not read",
+			}
+		}
 		for _, f := range files {
 			if r.first(f.Path) {
 				r.out = append(r.out, f)
