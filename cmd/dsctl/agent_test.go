@@ -142,7 +142,7 @@ func TestAgentVerbs(t *testing.T) {
 		{"plan-nothing", []string{"plan", "-f", spec}, exitOK, func(b *apitest.Backend) {
 			b.PlanAnswer = api.PlanResult{Node: "edge-1", Valid: true, DaemonSets: b.PlanAnswer.DaemonSets[1:]}
 		}, ""},
-		{"plan-invalid", []string{"plan", "-f", spec}, exitFailed, func(b *apitest.Backend) {
+		{"plan-invalid", []string{"plan", "-f", spec}, exitTrouble, func(b *apitest.Backend) {
 			b.PlanAnswer = api.PlanResult{Node: "edge-1", Problems: []api.Problem{{Severity: "error", Message: "bad"}}}
 		}, ""},
 		{"reload", []string{"reload"}, exitOK, nil, ""},

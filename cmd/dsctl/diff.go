@@ -15,9 +15,9 @@ func newDiffCommand(d *deps) *cobra.Command {
 		Use:   "diff",
 		Short: "Show what the agent would change in the manifests directory now",
 		Long: long(`Show as a unified diff what the agent would write, remove or restore in the kubelet's manifests directory if
-it acted now. Nothing is changed. On a host at rest there is nothing to show.`, online("there are differences, or it failed")),
+it acted now. Nothing is changed. On a host at rest there is nothing to show.`, comparing("there are differences", "")),
 		Args: cobra.NoArgs,
-		RunE: d.verb(d.runDiff),
+		RunE: d.compares(d.runDiff),
 	}
 }
 

@@ -19,6 +19,9 @@ const (
 	exitUsage       = 2
 	exitUnreachable = 3
 	exitForbidden   = 4
+	// exitTrouble is exitFailed for the verbs that compare, where 1 says that there are differences, as with kubectl diff.
+	exitTrouble = 5
+	exitDiffers = 1
 )
 
 // exitText is what the help says of each code, unless a verb says it better.
@@ -29,6 +32,7 @@ func exitText() map[int]string {
 		exitUsage:       "the command line was wrong",
 		exitUnreachable: "the agent could not be reached",
 		exitForbidden:   "this user may not do that",
+		exitTrouble:     "it failed",
 	}
 }
 
@@ -46,11 +50,18 @@ func online(failed string) exits {
 	return e
 }
 
+// comparing are the codes of a verb that asks the agent for differences. trouble says what exit code 5 means.
+func comparing(differs, trouble string) exits {
+	e := online(differs)
+	e[exitTrouble] = trouble
+	return e
+}
+
 // help is the EXIT STATUS block of a verb's help.
 func (e exits) help() string {
 	var b strings.Builder
 	b.WriteString("EXIT STATUS\n")
-	for code := range exitForbidden + 1 {
+	for code := range exitTrouble + 1 {
 		text, ok := e[code]
 		if !ok {
 			continue
@@ -82,7 +93,18 @@ func (e *exitError) Error() string {
 func (e *exitError) Unwrap() error { return e.err }
 
 // errDiffers ends with 1 and says nothing more: the output shows why.
-func errDiffers() error { return &exitError{code: exitFailed} }
+func errDiffers() error { return &exitError{code: exitDiffers} }
+
+// compares wraps the function of a verb that compares: it ends with 1 by errDiffers alone.
+func (d *deps) compares(f func(ctx context.Context, args []string) error) func(*cobra.Command, []string) error {
+	return d.verb(func(ctx context.Context, args []string) error {
+		err := f(ctx, args)
+		if e, ok := errors.AsType[*exitError](err); ok && e.err == nil || exitCode(err) != exitFailed {
+			return err
+		}
+		return &exitError{code: exitTrouble, err: err, hint: hintOf(err)}
+	})
+}
 
 func usagef(format string, args ...any) error {
 	return &exitError{code: exitUsage, err: fmt.Errorf(format, args...)}

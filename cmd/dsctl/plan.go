@@ -26,10 +26,10 @@ Nothing is changed.
 
 While gossip is on it is also said what would come of it were the files on every host: which hosts gain, lose or
 replace the pod, in which order and waves, how long that takes at the time that the latest replacement on this host
-took, and what would stand in the way now. With -o wide all hosts and waves are named.`, online("something would change, a file has an error, or it failed")),
+took, and what would stand in the way now. With -o wide all hosts and waves are named.`, comparing("something would change", "a file has an error, or it failed")),
 		Example: example("dsctl plan -f new/web.yaml", "dsctl plan -f new/ --brief"),
 		Args:    cobra.NoArgs,
-		RunE:    d.verb(func(ctx context.Context, _ []string) error { return d.runPlan(ctx, o) }),
+		RunE:    d.compares(func(ctx context.Context, _ []string) error { return d.runPlan(ctx, o) }),
 	}
 	addFileFlags(cmd, &o.files)
 	cmd.Flags().BoolVar(&o.brief, "brief", false, "leave out the manifests' differences")
@@ -48,9 +48,6 @@ func (d *deps) runPlan(ctx context.Context, o planOptions) error {
 	for _, f := range raw {
 		req.Files = append(req.Files, api.PlanFile{Name: f.Path, Data: f.Data})
 	}
-	if len(req.Files) == 0 {
-		return fmt.Errorf("there is no spec file in %s", strings.Join(o.files, ", "))
-	}
 	c := d.client()
 	defer c.Close()
 	res, err := c.Plan(ctx, req)
@@ -63,10 +60,10 @@ func (d *deps) runPlan(ctx context.Context, o planOptions) error {
 	return planOutcome(res)
 }
 
-// planOutcome is exit code 0 only for files that are good and change nothing.
+// planOutcome is exit code 0 only for files that are good and change nothing. What is wrong with a file has been printed.
 func planOutcome(res *api.PlanResult) error {
 	if !res.Valid {
-		return errDiffers()
+		return &exitError{code: exitTrouble}
 	}
 	for _, p := range res.DaemonSets {
 		if p.Action != api.PlanNone || p.Fleet.Changes() {

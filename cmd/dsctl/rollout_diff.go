@@ -32,10 +32,10 @@ func newRolloutDiffCommand(d *deps) *cobra.Command {
 latest, and without --from the one before --to. dsctl rollout history has the numbers.
 
 DAEMONSET is NAME, NAMESPACE/NAME or ds/NAME.`,
-			online("there are differences, there is no such DaemonSet or revision, or it failed")),
+			comparing("there are differences", "there is no such DaemonSet or revision, or it failed")),
 		Example: example("dsctl rollout diff kube-system/web", "dsctl rollout diff ds/web --from 3 --to 5"),
 		Args:    cobra.RangeArgs(1, 2),
-		RunE:    d.verb(func(ctx context.Context, args []string) error { return d.runRolloutDiff(ctx, o, args) }),
+		RunE:    d.compares(func(ctx context.Context, args []string) error { return d.runRolloutDiff(ctx, o, args) }),
 	}
 	cmd.ValidArgsFunction = d.completeDaemonSets
 	addNamespaceFlag(cmd, &o.namespace)

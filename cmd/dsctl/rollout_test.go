@@ -132,9 +132,9 @@ func TestRolloutVerbs(t *testing.T) {
 		{"diff-from", []string{"rollout", "diff", "kube-system/web", "--from", "2", "--to", "4"}, exitFailed, nil, ""},
 		{"diff-same", []string{"rollout", "diff", "kube-system/web", "--from", "2", "--to", "2"}, exitOK, nil, "dsctl: no differences\n"},
 		{"diff-path", []string{"rollout", "diff", "kube-system/web", "-o", "jsonpath={.from.number} {.to.number} {.differ}"}, exitFailed, nil, ""},
-		{"diff-first", []string{"rollout", "diff", "kube-system/web", "--to", "2"}, exitFailed, nil, "dsctl: error: the history of kube-system/web has no revision before 2 to compare with\n" +
+		{"diff-first", []string{"rollout", "diff", "kube-system/web", "--to", "2"}, exitTrouble, nil, "dsctl: error: the history of kube-system/web has no revision before 2 to compare with\n" +
 			"  hint: dsctl rollout history lists them; --from and --to choose\n"},
-		{"diff-missing", []string{"rollout", "diff", "kube-system/web", "--from", "3"}, exitFailed, nil, noRevision},
+		{"diff-missing", []string{"rollout", "diff", "kube-system/web", "--from", "3"}, exitTrouble, nil, noRevision},
 		{"undo", []string{"rollout", "undo", "kube-system/web"}, exitOK, nil, "dsctl: this is kube-system/web with the template of revision 4, for /etc/daemonsetd/specs.d/web.yaml on every host; comments are not in it\n"},
 		{"undo-path", []string{"rollout", "undo", "kube-system/web", "-o", "jsonpath={.to.number}"}, exitOK, nil, ""},
 		{"undo-same", []string{"rollout", "undo", "kube-system/web", "--to", "6", "--write"}, exitOK, func(b *apitest.Backend) { b.UndoAnswer.Same = true }, ""},
