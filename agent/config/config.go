@@ -1,8 +1,8 @@
 // Package config is the agent's configuration: one table of settings, each of which is a flag and a key of
 // /etc/daemonsetd/daemonsetd.yaml. A flag wins over the file, the file over the default.
 //
-// The shipped file is all comments, so that an upgrade changes nothing that is in effect; the defaults live here. A Config
-// is a value: whoever has one may read it from any goroutine, and a reload makes another.
+// The shipped file is all comments, so that an upgrade changes nothing that is in effect; the defaults live here. A
+// Config is a value: whoever has one may read it from any goroutine, and a reload makes another.
 package config
 
 import (
@@ -151,7 +151,8 @@ func (c *Config) Complete() error {
 		c.Socket = filepath.Join(c.RuntimeDir, "agent.sock")
 	}
 	for _, p := range []*string{
-		&c.SpecsDir, &c.NodeFile, &c.ManifestsDir, &c.StateDir, &c.RuntimeDir, &c.Socket, &c.MembersFile, &c.Gossip.KeyFile, &c.Kubelet.Config,
+		&c.SpecsDir, &c.NodeFile, &c.ManifestsDir, &c.StateDir, &c.RuntimeDir, &c.Socket, &c.MembersFile, &c.Gossip.KeyFile,
+		&c.Kubelet.Config,
 	} {
 		if *p == "" {
 			continue
@@ -173,7 +174,10 @@ func (c *Config) NodeDir() string {
 // Validate checks a completed configuration; every problem is told.
 func (c *Config) Validate() error {
 	var errs []error
-	required := map[string]string{"specsDir": c.SpecsDir, "nodeFile": c.NodeFile, "stateDir": c.StateDir, "runtimeDir": c.RuntimeDir}
+	required := map[string]string{
+		"specsDir": c.SpecsDir, "nodeFile": c.NodeFile, "stateDir": c.StateDir,
+		"runtimeDir": c.RuntimeDir,
+	}
 	for _, key := range []string{"specsDir", "nodeFile", "stateDir", "runtimeDir"} {
 		if required[key] == "" {
 			errs = append(errs, fmt.Errorf("%s is empty: want a path", key))
@@ -183,7 +187,8 @@ func (c *Config) Validate() error {
 		errs = append(errs, fmt.Errorf("nodeName %q: %s", c.NodeName, msgs[0]))
 	}
 	if len(c.Socket) > maxSocketPath {
-		errs = append(errs, fmt.Errorf("socket %q is %d bytes long: the kernel takes at most %d, choose a shorter path", c.Socket, len(c.Socket), maxSocketPath))
+		errs = append(errs, fmt.Errorf("socket %q is %d bytes long: the kernel takes at most %d, choose a shorter path",
+			c.Socket, len(c.Socket), maxSocketPath))
 	}
 	if _, err := zerolog.ParseLevel(c.Log.Level); err != nil || c.Log.Level == "" {
 		errs = append(errs, fmt.Errorf("log.level %q: want trace, debug, info, warn or error", c.Log.Level))

@@ -47,7 +47,8 @@ func (s Seed) String() string { return net.JoinHostPort(s.Host, strconv.Itoa(int
 func (g Gossip) BindAddress() (netip.AddrPort, error) {
 	a, err := parseAddress(g.Bind, DefaultGossipPort)
 	if err != nil {
-		return netip.AddrPort{}, fmt.Errorf("gossip.bind %q: want an IP address with a port, such as 0.0.0.0:%d: %w", g.Bind, DefaultGossipPort, err)
+		return netip.AddrPort{}, fmt.Errorf("gossip.bind %q: want an IP address with a port, such as 0.0.0.0:%d: %w", g.Bind,
+			DefaultGossipPort, err)
 	}
 	return a, nil
 }
@@ -63,7 +64,8 @@ func (g Gossip) AdvertiseAddress() (netip.AddrPort, error) {
 		err = errors.New("nobody can be reached there")
 	}
 	if err != nil {
-		return netip.AddrPort{}, fmt.Errorf("gossip.advertise %q: want the IP address at which others reach this host, such as 192.0.2.1: %w", g.Advertise, err)
+		return netip.AddrPort{}, fmt.Errorf("gossip.advertise %q: want the IP address at which others reach this host, "+
+			"such as 192.0.2.1: %w", g.Advertise, err)
 	}
 	return a, nil
 }
@@ -71,7 +73,8 @@ func (g Gossip) AdvertiseAddress() (netip.AddrPort, error) {
 // Seeds is Join as hosts and ports, in its order.
 func (g Gossip) Seeds() ([]Seed, error) {
 	if len(g.Join) > maxJoin {
-		return nil, fmt.Errorf("gossip.join has %d hosts, at most %d are taken: a few are enough, as members tell of each other", len(g.Join), maxJoin)
+		return nil, fmt.Errorf("gossip.join has %d hosts, at most %d are taken: a few are enough, as members tell of each "+
+			"other", len(g.Join), maxJoin)
 	}
 	var seeds []Seed
 	var errs []error
@@ -152,7 +155,8 @@ func checkHost(host string) error {
 
 func checkCluster(name string) error {
 	if name == "" || len(name) > maxCluster || len(validation.IsDNS1123Subdomain(strings.ToLower(name))) > 0 {
-		return fmt.Errorf("cluster %q: want 1 to %d letters, digits, dots and dashes, the same on every host of the fleet", name, maxCluster)
+		return fmt.Errorf("cluster %q: want 1 to %d letters, digits, dots and dashes, the same on every host of the fleet",
+			name, maxCluster)
 	}
 	return nil
 }

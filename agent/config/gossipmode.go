@@ -24,8 +24,8 @@ type GossipMode struct {
 var ErrNoKey = errors.New("no gossip key")
 
 // Mode looks whether there is a key file and says what follows from that and from a valid configuration. The file
-// is not read. It is an error to want gossip on other addresses than loopback without a key, and to name a key file that
-// is not there; only the default one may be missing.
+// is not read. It is an error to want gossip on other addresses than loopback without a key, and to name a key file
+// that is not there; only the default one may be missing.
 func (g Gossip) Mode() (GossipMode, error) {
 	keyed, err := g.hasKeyFile()
 	if err != nil {
@@ -42,7 +42,8 @@ func (g Gossip) Mode() (GossipMode, error) {
 		return GossipMode{}, err
 	}
 	if !bind.Addr().IsLoopback() {
-		return GossipMode{}, fmt.Errorf("%w: gossip.join is set, but %s, and without a key only a loopback address may be bound, not gossip.bind %q: "+
+		return GossipMode{}, fmt.Errorf("%w: gossip.join is set, but %s, and without a key only a loopback address may be "+
+			"bound, not gossip.bind %q: "+
 			"make a key for all hosts with dsctl keyring generate, or bind 127.0.0.1", ErrNoKey, g.noKey(), g.Bind)
 	}
 	return GossipMode{On: true, Why: g.noKey() + ": only a loopback address is bound, and nothing is encrypted"}, nil
@@ -60,7 +61,8 @@ func (g Gossip) hasKeyFile() (bool, error) {
 	case !errors.Is(err, fs.ErrNotExist):
 		return false, fmt.Errorf("looking for the gossip keys: %w", err)
 	case path != keyring.DefaultPath:
-		return false, fmt.Errorf("%w: gossip.keyFile is %q and there is no such file: make it with dsctl keyring generate --key-file %s, or correct the path", ErrNoKey, path, path)
+		return false, fmt.Errorf("%w: gossip.keyFile is %q and there is no such file: make it with dsctl keyring generate "+
+			"--key-file %s, or correct the path", ErrNoKey, path, path)
 	}
 	return false, nil
 }

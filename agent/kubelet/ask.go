@@ -61,7 +61,8 @@ func (c *Client) RunningPods(ctx context.Context) (*corev1.PodList, error) {
 // Summary returns the resource usage of the node and of its pods. Kubelets on machines that cadvisor cannot measure
 // answer 500, which is a BadAnswer.
 func (c *Client) Summary(ctx context.Context) (*statsv1alpha1.Summary, error) {
-	body, err := c.either(ctx, question{op: opSummary, limit: maxSummaryBody, timeout: c.cfg.SummaryTimeout}, "/stats/summary")
+	body, err := c.either(ctx, question{op: opSummary, limit: maxSummaryBody, timeout: c.cfg.SummaryTimeout},
+		"/stats/summary")
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +82,8 @@ func (c *Client) Configz(ctx context.Context) (*kubeletconfigv1beta1.KubeletConf
 // Version returns the kubelet's version (v1.37.2). It is found in /metrics, the only place that has it, which is long:
 // ask once.
 func (c *Client) Version(ctx context.Context) (string, error) {
-	body, err := c.either(ctx, question{op: opVersion, limit: maxMetricsBody, timeout: c.cfg.SummaryTimeout, cut: true}, "/metrics")
+	body, err := c.either(ctx, question{op: opVersion, limit: maxMetricsBody, timeout: c.cfg.SummaryTimeout, cut: true},
+		"/metrics")
 	if err != nil {
 		return "", err
 	}
@@ -134,7 +136,10 @@ func (c *Client) answer(op, path string) source {
 }
 
 func (s source) wrong(state State, err error) *Error {
-	e := &Error{Op: s.op, URL: s.url, State: state, Status: 200, Err: err, Remedy: "check that the address is the kubelet's"}
+	e := &Error{
+		Op: s.op, URL: s.url, State: state, Status: 200, Err: err,
+		Remedy: "check that the address is the kubelet's",
+	}
 	if state == WrongVersion {
 		e.Remedy = "use a kubelet of 1.28 or newer"
 	}
@@ -165,7 +170,8 @@ func decodeConfigz(s source, body []byte) (*kubeletconfigv1beta1.KubeletConfigur
 		return nil, s.wrong(WrongVersion, errors.New("the answer has no kubeletconfig"))
 	}
 	if v := out.Config.APIVersion; v != "" && v != configAPIVersion {
-		return nil, s.wrong(WrongVersion, fmt.Errorf("the configuration is of version %q, this agent reads %s", v, configAPIVersion))
+		return nil, s.wrong(WrongVersion, fmt.Errorf("the configuration is of version %q, this agent reads %s", v,
+			configAPIVersion))
 	}
 	return out.Config, nil
 }

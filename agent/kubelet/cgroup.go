@@ -17,8 +17,8 @@ const (
 	maxCgroupFile = 64 << 10
 )
 
-// Cgroups finds the cgroups of pods. The kernel knows at once when the last process of a pod has ended; the kubelet's list
-// of running pods says so up to RunningPodsStaleness later.
+// Cgroups finds the cgroups of pods. The kernel knows at once when the last process of a pod has ended; the kubelet's
+// list of running pods says so up to RunningPodsStaleness later.
 type Cgroups struct {
 	// Mount is where cgroups are mounted; empty: /sys/fs/cgroup. Both versions are understood.
 	Mount string
@@ -68,8 +68,8 @@ func find(base, uid string) (string, bool) {
 	return "", false
 }
 
-// Populated reports whether a process lives in the cgroup or below. A cgroup that is gone has none. The error is for what
-// cannot be told.
+// Populated reports whether a process lives in the cgroup or below. A cgroup that is gone has none. The error is for
+// what cannot be told.
 func (g Cgroup) Populated() (bool, error) {
 	if g.unified {
 		data, err := readSome(filepath.Join(g.path, "cgroup.events"))

@@ -134,7 +134,8 @@ func (c *Client) try(ctx context.Context, q question) ([]byte, *Error) {
 	body, err := io.ReadAll(io.LimitReader(resp.Body, q.limit+1))
 	if err != nil && resp.StatusCode == http.StatusOK {
 		return nil, &Error{
-			Op: q.op, URL: q.url, State: BadAnswer, Status: resp.StatusCode, Err: fmt.Errorf("the answer broke off after %d bytes: %w", len(body), err),
+			Op: q.op, URL: q.url, State: BadAnswer, Status: resp.StatusCode,
+			Err:    fmt.Errorf("the answer broke off after %d bytes: %w", len(body), err),
 			Remedy: "look at the kubelet's log; it is asked again by itself",
 		}
 	}
@@ -148,7 +149,8 @@ func (c *Client) try(ctx context.Context, q question) ([]byte, *Error) {
 	}
 	if large && !q.cut {
 		return nil, &Error{
-			Op: q.op, URL: q.url, State: BadAnswer, Status: resp.StatusCode, Err: fmt.Errorf("the answer is larger than %d bytes and was cut", q.limit),
+			Op: q.op, URL: q.url, State: BadAnswer, Status: resp.StatusCode,
+			Err:    fmt.Errorf("the answer is larger than %d bytes and was cut", q.limit),
 			Remedy: "check that the address is the kubelet's",
 		}
 	}
@@ -181,18 +183,22 @@ func (c *Client) failed(q question, err error, after time.Duration) *Error {
 	switch {
 	case errors.Is(err, errUntrusted):
 		e.State = Untrusted
-		e.Remedy = "set kubelet.caFile to the CA of the kubelet's serving certificate, or make " + c.set.ServingCertFile + " readable to the agent"
+		e.Remedy = "set kubelet.caFile to the CA of the kubelet's serving certificate, or make " + c.set.ServingCertFile +
+			" readable to the agent"
 		if c.set.CAFile != "" {
-			e.Remedy = "set kubelet.url to a name that the kubelet's serving certificate has, and kubelet.caFile to the CA that signed it"
+			e.Remedy = "set kubelet.url to a name that the kubelet's serving certificate has, and kubelet.caFile to the CA " +
+				"that signed it"
 		}
 	case errors.Is(err, errCredentials):
 		e.State = Unauthorised
-		e.Remedy = "set kubelet.clientCertFile and kubelet.clientKeyFile, or kubelet.tokenFile, to files that the agent can read"
+		e.Remedy = "set kubelet.clientCertFile and kubelet.clientKeyFile, or kubelet.tokenFile, to files that the agent " +
+			"can read"
 	case errors.Is(err, context.DeadlineExceeded):
 		e.Err = fmt.Errorf("no answer within %v: %w", after.Round(time.Millisecond), context.DeadlineExceeded)
 		e.Remedy = "see whether the kubelet is overloaded or stuck"
 	case q.op == opHealth:
-		e.Remedy = "start the kubelet; set kubelet.healthzURL if it answers elsewhere, or kubelet.assumeReady if it cannot be asked at all"
+		e.Remedy = "start the kubelet; set kubelet.healthzURL if it answers elsewhere, or kubelet.assumeReady if it cannot " +
+			"be asked at all"
 	default:
 		e.Remedy = "start the kubelet; set kubelet.url if it answers elsewhere"
 	}

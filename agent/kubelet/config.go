@@ -57,24 +57,33 @@ func noConfig(file string) diag.List {
 func parseConfig(file string, data []byte) (*kubeletconfigv1beta1.KubeletConfiguration, diag.List) {
 	bad := func(path, message, hint string) diag.List {
 		line, column := place(data, path)
-		return diag.List{{Severity: diag.Error, File: file, Path: path, Line: line, Column: column, Message: message, Hint: hint}}
+		return diag.List{{
+			Severity: diag.Error, File: file, Path: path, Line: line, Column: column, Message: message,
+			Hint: hint,
+		}}
 	}
 	head := struct{ APIVersion, Kind string }{}
 	if err := yaml.Unmarshal(data, &head); err != nil {
 		return nil, bad("", "the kubelet's configuration is not YAML: "+oneLine(err), "")
 	}
 	if head.Kind != configKind {
-		return nil, bad("kind", fmt.Sprintf("kind is %q, %s was wanted", head.Kind, configKind), "set kubelet.config to the file that the kubelet is started with (--config)")
+		return nil, bad("kind", fmt.Sprintf("kind is %q, %s was wanted", head.Kind, configKind),
+			"set kubelet.config to the file that the kubelet is started with (--config)")
 	}
 	if head.APIVersion != configAPIVersion {
-		return nil, bad("apiVersion", fmt.Sprintf("apiVersion is %q, this agent reads %s", head.APIVersion, configAPIVersion), "")
+		return nil, bad("apiVersion", fmt.Sprintf("apiVersion is %q, this agent reads %s", head.APIVersion, configAPIVersion),
+			"")
 	}
 	cfg := &kubeletconfigv1beta1.KubeletConfiguration{}
 	unknown, err := decodeStrict(data, cfg)
 	if err != nil {
-		return nil, bad("", "the kubelet's configuration cannot be decoded: "+oneLine(err), "the kubelet will not start with it either")
+		return nil, bad("", "the kubelet's configuration cannot be decoded: "+oneLine(err),
+			"the kubelet will not start with it either")
 	}
-	for field, port := range map[string]int32{"port": cfg.Port, "readOnlyPort": cfg.ReadOnlyPort, "healthzPort": healthzPort(cfg)} {
+	for field, port := range map[string]int32{
+		"port": cfg.Port, "readOnlyPort": cfg.ReadOnlyPort,
+		"healthzPort": healthzPort(cfg),
+	} {
 		if port < 0 || port > 65535 {
 			return nil, bad(field, fmt.Sprintf("%d is not a port", port), "")
 		}
@@ -82,8 +91,8 @@ func parseConfig(file string, data []byte) (*kubeletconfigv1beta1.KubeletConfigu
 	return cfg, unknownFields(file, data, unknown)
 }
 
-// decodeStrict decodes as the kubelet does, in which the case of a field's name counts. What a strict decoding objects to
-// is returned apart from what makes the decoding fail.
+// decodeStrict decodes as the kubelet does, in which the case of a field's name counts. What a strict decoding objects
+// to is returned apart from what makes the decoding fail.
 func decodeStrict(data []byte, cfg *kubeletconfigv1beta1.KubeletConfiguration) (unknown []error, err error) {
 	asJSON, err := yaml.YAMLToJSON(data)
 	if err != nil {
@@ -107,7 +116,10 @@ func unknownFields(file string, data []byte, unknown []error) (problems diag.Lis
 		problems = append(problems, p)
 	}
 	if dropped := len(unknown) - maxUnknown; dropped > 0 {
-		problems = append(problems, diag.Problem{Severity: diag.Warning, File: file, Message: fmt.Sprintf("%d more fields are not known", dropped)})
+		problems = append(problems, diag.Problem{
+			Severity: diag.Warning, File: file,
+			Message: fmt.Sprintf("%d more fields are not known", dropped),
+		})
 	}
 	return problems
 }

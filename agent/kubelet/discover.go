@@ -38,7 +38,10 @@ func (d *discovery) take(field, option, configured, fallback string) string {
 }
 
 func (d *discovery) add(severity diag.Severity, path, message, hint string) {
-	d.problems = append(d.problems, diag.Problem{Severity: severity, File: d.set.ConfigFile, Path: path, Message: message, Hint: hint})
+	d.problems = append(d.problems, diag.Problem{
+		Severity: severity, File: d.set.ConfigFile, Path: path, Message: message,
+		Hint: hint,
+	})
 }
 
 func (d *discovery) paths() {
@@ -85,7 +88,8 @@ func (d *discovery) trust() {
 	if d.cfg.ServerTLSBootstrap {
 		name = "kubelet-server-current.pem"
 	}
-	d.set.ServingCertFile = d.take("ServingCertFile", d.opts.ServingCertFile, d.cfg.TLSCertFile, filepath.Join(certDir, name))
+	d.set.ServingCertFile = d.take("ServingCertFile", d.opts.ServingCertFile, d.cfg.TLSCertFile,
+		filepath.Join(certDir, name))
 	d.set.CAFile = d.opts.CAFile
 	d.set.ClientCertFile, d.set.ClientKeyFile = d.opts.ClientCertFile, d.opts.ClientKeyFile
 	d.set.TokenFile = d.opts.TokenFile
@@ -94,7 +98,8 @@ func (d *discovery) trust() {
 
 func (d *discovery) thresholds() {
 	c := d.cfg
-	d.set.EvictionHard, d.set.EvictionSoft, d.set.EvictionMinimumReclaim = c.EvictionHard, c.EvictionSoft, c.EvictionMinimumReclaim
+	d.set.EvictionHard, d.set.EvictionSoft, d.set.EvictionMinimumReclaim = c.EvictionHard, c.EvictionSoft,
+		c.EvictionMinimumReclaim
 	d.set.EvictionSoftGracePeriod, d.set.EnforceNodeAllocatable = c.EvictionSoftGracePeriod, c.EnforceNodeAllocatable
 	d.set.MergeDefaultEvictionSettings = c.MergeDefaultEvictionSettings != nil && *c.MergeDefaultEvictionSettings
 	d.set.EvictionPressureTransitionPeriod = c.EvictionPressureTransitionPeriod.Duration
@@ -106,14 +111,16 @@ func (d *discovery) thresholds() {
 // warn adds what works, but perhaps not as the operator thinks.
 func (d *discovery) warn() {
 	if d.set.Insecure {
-		d.add(diag.Warning, "", "any serving certificate of the kubelet is accepted, so an impostor on its port would be believed",
+		d.add(diag.Warning, "", "any serving certificate of the kubelet is accepted, so an impostor on its port would be "+
+			"believed",
 			"unset kubelet.insecureSkipVerify; the kubelet's own certificate is then pinned, or set kubelet.caFile")
 	}
 	if d.file == "" {
 		return
 	}
 	if d.set.From["StaticPodPath"] == FromDefault {
-		d.add(diag.Warning, "staticPodPath", "the kubelet's configuration sets no staticPodPath, so that it reads no static pods unless a flag tells it to",
+		d.add(diag.Warning, "staticPodPath", "the kubelet's configuration sets no staticPodPath, so that it reads no "+
+			"static pods unless a flag tells it to",
 			"set staticPodPath in it, or manifestsDir of the agent to the directory of its flag --pod-manifest-path")
 	}
 	if d.set.URL == "" {

@@ -17,8 +17,8 @@ const (
 	Unauthorised State = "Unauthorised"
 	// WrongVersion means that the kubelet does not serve what was asked for, or in another version.
 	WrongVersion State = "WrongVersion"
-	// BadAnswer means that an answer came that cannot be used: an error status, a body that is cut, too large, or not what it
-	// should be.
+	// BadAnswer means that an answer came that cannot be used: an error status, a body that is cut, too large, or not what
+	// it should be.
 	BadAnswer State = "BadAnswer"
 )
 

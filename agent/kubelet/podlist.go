@@ -60,7 +60,8 @@ func decodeList(s source, body []byte) (*rawList, error) {
 		return nil, s.wrong(BadAnswer, fmt.Errorf("the answer is not a list of pods: %w%s", err, quoted(body)))
 	}
 	if raw.Kind != "PodList" || raw.APIVersion != "v1" {
-		return nil, s.wrong(WrongVersion, fmt.Errorf("the answer is of kind %q and apiVersion %q, PodList and v1 were wanted", raw.Kind, raw.APIVersion))
+		return nil, s.wrong(WrongVersion, fmt.Errorf("the answer is of kind %q and apiVersion %q, PodList and v1 were wanted",
+			raw.Kind, raw.APIVersion))
 	}
 	if len(raw.Items) > maxPods {
 		return nil, s.wrong(BadAnswer, fmt.Errorf("the answer lists %d pods, at most %d are read", len(raw.Items), maxPods))

@@ -49,8 +49,8 @@ func (p *Poller) checkHealth(ctx context.Context) {
 	}
 }
 
-// askPods asks for the pods and for the running ones. A failure that comes from the end of ctx is no news of the kubelet:
-// it changes nothing, and the pods stay due.
+// askPods asks for the pods and for the running ones. A failure that comes from the end of ctx is no news of the
+// kubelet: it changes nothing, and the pods stay due.
 func (p *Poller) askPods(ctx context.Context) {
 	before := p.Latest()
 	podsAt := time.Now()
@@ -125,7 +125,8 @@ func (p *Poller) askConfig(ctx context.Context) {
 
 // podsDiffer reports whether two snapshots differ in something of their pods that the agent acts on.
 func podsDiffer(a, b *Snapshot) bool {
-	if state(a.PodsErr) != state(b.PodsErr) || state(a.RunningErr) != state(b.RunningErr) || a.PodsAt.IsZero() != b.PodsAt.IsZero() {
+	if state(a.PodsErr) != state(b.PodsErr) || state(a.RunningErr) != state(b.RunningErr) ||
+		a.PodsAt.IsZero() != b.PodsAt.IsZero() {
 		return true
 	}
 	return !maps.Equal(digests(a.Pods), digests(b.Pods)) || !maps.Equal(digests(a.Running), digests(b.Running))

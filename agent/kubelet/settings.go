@@ -26,8 +26,8 @@ const (
 	DefaultTransitionPeriod = 5 * time.Minute
 )
 
-// Options says where to look for the kubelet. The zero value looks where most hosts have it. Every other field overrides
-// what the kubelet's configuration says.
+// Options says where to look for the kubelet. The zero value looks where most hosts have it. Every other field
+// overrides what the kubelet's configuration says.
 type Options struct {
 	// ConfigFile is the KubeletConfiguration file; empty: DefaultConfigFile.
 	ConfigFile string

@@ -10,9 +10,9 @@ import (
 	statsv1alpha1 "k8s.io/kubelet/pkg/apis/stats/v1alpha1"
 )
 
-// RunningPodsStaleness is how old the answer to RunningPods may be: the kubelet gives it from a copy that it renews when
-// it is older than this (pkg/kubelet/kubelet.go:runtimeCacheRefreshPeriod), and in its housekeeping every 2 s. The copy
-// only ever moves forward.
+// RunningPodsStaleness is how old the answer to RunningPods may be: the kubelet gives it from a copy that it renews
+// when it is older than this (pkg/kubelet/kubelet.go:runtimeCacheRefreshPeriod), and in its housekeeping every 2 s. The
+// copy only ever moves forward.
 const RunningPodsStaleness = 3 * time.Second
 
 // Snapshot is what is known of the kubelet at one moment. It is immutable, all that its pointers lead to included.
@@ -109,7 +109,9 @@ func has(pods []corev1.Pod, namespace, name string) bool {
 }
 
 // sight returns the sightings as of a new list of running pods that was asked for at now.
-func sight(seen map[types.NamespacedName]sighting, running []corev1.Pod, now time.Time) map[types.NamespacedName]sighting {
+func sight(seen map[types.NamespacedName]sighting, running []corev1.Pod,
+	now time.Time,
+) map[types.NamespacedName]sighting {
 	next := make(map[types.NamespacedName]sighting, len(running))
 	for i := range running[:min(len(running), maxSeen)] {
 		next[types.NamespacedName{Namespace: running[i].Namespace, Name: running[i].Name}] = sighting{listed: now}

@@ -25,8 +25,8 @@ const (
 // tlsConfig verifies the kubelet by its pinned certificate or by a CA. Both are read at each handshake, so that a
 // rotated certificate needs no restart; handshakes are rare, since one connection is kept.
 //
-// The verification of crypto/tls is turned off because it cannot be told to trust one exact certificate, nor to read its
-// CAs anew; VerifyConnection does the whole of it instead, for resumed connections too.
+// The verification of crypto/tls is turned off because it cannot be told to trust one exact certificate, nor to read
+// its CAs anew; VerifyConnection does the whole of it instead, for resumed connections too.
 func tlsConfig(s Settings, host string) *tls.Config {
 	cfg := &tls.Config{
 		MinVersion:         tls.VersionTLS12,

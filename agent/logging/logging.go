@@ -1,7 +1,7 @@
 // Package logging makes the agent's logger: the journal under systemd, a console on a terminal, JSON otherwise.
 //
-// Messages are constant; what varies stands in fields whose names are the constants of internal/base/logfield. Info is a change that a
-// person would want to know of once; nothing is logged in steady state.
+// Messages are constant; what varies stands in fields whose names are the constants of internal/base/logfield. Info is
+// a change that a person would want to know of once; nothing is logged in steady state.
 package logging
 
 import (

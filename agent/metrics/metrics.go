@@ -44,26 +44,40 @@ type Metrics struct {
 // New registers the metrics of an agent of the given version.
 func New(version string) *Metrics {
 	m := &Metrics{
-		registry:             prometheus.NewRegistry(),
-		Reconciles:           counter("daemonsetd_reconciles_total", "Rounds of the reconcile loop."),
-		ReconcileSeconds:     prometheus.NewHistogram(prometheus.HistogramOpts{Name: "daemonsetd_reconcile_duration_seconds", Help: "Time that one round of the reconcile loop takes.", Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14)}),
-		ManifestOps:          counterVec("daemonsetd_manifest_operations_total", "Changes made in the kubelet's directory, by operation.", "op"),
-		ManifestErrors:       counterVec("daemonsetd_manifest_errors_total", "Changes of the kubelet's directory that failed, by operation.", "op"),
-		Manifests:            gaugeVec("daemonsetd_manifests", "Files in the kubelet's directory: ours, drifted (ours, edited by hand), foreign.", "state"),
-		DaemonSets:           gaugeVec("daemonsetd_daemonsets", "DaemonSets by their phase on this node.", "phase"),
-		SpecFiles:            gaugeVec("daemonsetd_spec_files", "Spec files: good, bad, pending (still being written).", "state"),
-		Problems:             gaugeVec("daemonsetd_spec_problems", "Findings in spec and node files, by severity.", "severity"),
-		KubeletUp:            gauge("daemonsetd_kubelet_up", "1 while the kubelet's health endpoint says ok."),
-		NodeCondition:        gaugeVec("daemonsetd_node_condition", "1 for the status that a node condition has.", "condition", "status"),
-		Events:               counterVec("daemonsetd_events_total", "Events recorded, by type.", "type"),
-		ReloadSuccessful:     gauge("daemonsetd_config_last_reload_successful", "1 when the last reload found every file good."),
-		ReloadTimestamp:      gauge("daemonsetd_config_last_reload_success_timestamp_seconds", "When a reload last found every file good."),
-		FirstManifestSeconds: gauge("daemonsetd_first_manifest_seconds", "Time from the start of the process to the first manifest written; 0 before."),
+		registry:   prometheus.NewRegistry(),
+		Reconciles: counter("daemonsetd_reconciles_total", "Rounds of the reconcile loop."),
+		ReconcileSeconds: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "daemonsetd_reconcile_duration_seconds",
+			Help: "Time that one round of the reconcile loop takes.", Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14),
+		}),
+		ManifestOps: counterVec("daemonsetd_manifest_operations_total",
+			"Changes made in the kubelet's directory, by operation.", "op"),
+		ManifestErrors: counterVec("daemonsetd_manifest_errors_total",
+			"Changes of the kubelet's directory that failed, by operation.", "op"),
+		Manifests: gaugeVec("daemonsetd_manifests",
+			"Files in the kubelet's directory: ours, drifted (ours, edited by hand), foreign.", "state"),
+		DaemonSets: gaugeVec("daemonsetd_daemonsets", "DaemonSets by their phase on this node.", "phase"),
+		SpecFiles: gaugeVec("daemonsetd_spec_files", "Spec files: good, bad, pending (still being written).",
+			"state"),
+		Problems: gaugeVec("daemonsetd_spec_problems", "Findings in spec and node files, by severity.",
+			"severity"),
+		KubeletUp: gauge("daemonsetd_kubelet_up", "1 while the kubelet's health endpoint says ok."),
+		NodeCondition: gaugeVec("daemonsetd_node_condition", "1 for the status that a node condition has.",
+			"condition", "status"),
+		Events: counterVec("daemonsetd_events_total", "Events recorded, by type.", "type"),
+		ReloadSuccessful: gauge("daemonsetd_config_last_reload_successful",
+			"1 when the last reload found every file good."),
+		ReloadTimestamp: gauge("daemonsetd_config_last_reload_success_timestamp_seconds",
+			"When a reload last found every file good."),
+		FirstManifestSeconds: gauge("daemonsetd_first_manifest_seconds",
+			"Time from the start of the process to the first manifest written; 0 before."),
 	}
 	info := gaugeVec("daemonsetd_build_info", "Always 1; the labels say what runs.", "version", "goversion")
 	info.WithLabelValues(version, runtime.Version()).Set(1)
-	m.registry.MustRegister(info, m.Reconciles, m.ReconcileSeconds, m.ManifestOps, m.ManifestErrors, m.Manifests, m.DaemonSets,
-		m.SpecFiles, m.Problems, m.KubeletUp, m.NodeCondition, m.Events, m.ReloadSuccessful, m.ReloadTimestamp, m.FirstManifestSeconds,
+	m.registry.MustRegister(info, m.Reconciles, m.ReconcileSeconds, m.ManifestOps, m.ManifestErrors, m.Manifests,
+		m.DaemonSets,
+		m.SpecFiles, m.Problems, m.KubeletUp, m.NodeCondition, m.Events, m.ReloadSuccessful, m.ReloadTimestamp,
+		m.FirstManifestSeconds,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

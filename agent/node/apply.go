@@ -53,7 +53,10 @@ func apply(before runtimeState, p Patch, v view) (runtimeState, Result, error) {
 		c.refuse("the node would have %d runtime taints, more than the %d allowed", n, maxTaints)
 	}
 	if len(c.errs) > 0 {
-		return before, Result{}, &PatchError{Conflict: true, NeedsOverwrite: c.overwrites == len(c.errs), Err: errors.Join(c.errs...)}
+		return before, Result{}, &PatchError{
+			Conflict: true, NeedsOverwrite: c.overwrites == len(c.errs),
+			Err: errors.Join(c.errs...),
+		}
 	}
 	c.result.Changed = !c.after.equal(before)
 	c.result.Operation = c.operation()
@@ -142,7 +145,8 @@ func (c *change) cannotRemove(t sourcedTaint, removed bool) {
 	case removed:
 		c.shadow(Shadow{Kind: "taint", Key: taintID(t.taint), Effective: t.taint.Value, Origin: t.origin})
 	default:
-		c.refuse("taint %q is set at %s and has to be removed there", taintID(t.taint), strings.TrimPrefix(string(t.origin), "file:"))
+		c.refuse("taint %q is set at %s and has to be removed there", taintID(t.taint),
+			strings.TrimPrefix(string(t.origin), "file:"))
 	}
 }
 

@@ -78,7 +78,8 @@ func ParseTaintArgs(args []string) (Patch, error) {
 	for _, add := range p.Taints {
 		for _, remove := range p.RemoveTaints {
 			if removes(remove, add) {
-				return Patch{}, fmt.Errorf("can not both modify and remove the following taint(s) in the same command: %q", remove.ToString())
+				return Patch{}, fmt.Errorf("can not both modify and remove the following taint(s) in the same command: %q",
+					remove.ToString())
 			}
 		}
 	}
@@ -140,7 +141,10 @@ func checkCount(what string, args []string) error {
 }
 
 func effects() []string {
-	return []string{string(corev1.TaintEffectNoSchedule), string(corev1.TaintEffectPreferNoSchedule), string(corev1.TaintEffectNoExecute)}
+	return []string{
+		string(corev1.TaintEffectNoSchedule), string(corev1.TaintEffectPreferNoSchedule),
+		string(corev1.TaintEffectNoExecute),
+	}
 }
 
 func validEffect(e corev1.TaintEffect) bool {

@@ -43,9 +43,18 @@ type pressureWords struct {
 
 func pressureConditions() []pressureWords {
 	return []pressureWords{
-		{corev1.NodeMemoryPressure, "KubeletHasInsufficientMemory", "KubeletHasSufficientMemory", "kubelet has insufficient memory available", "kubelet has sufficient memory available"},
-		{corev1.NodeDiskPressure, "KubeletHasDiskPressure", "KubeletHasNoDiskPressure", "kubelet has disk pressure", "kubelet has no disk pressure"},
-		{corev1.NodePIDPressure, "KubeletHasInsufficientPID", "KubeletHasSufficientPID", "kubelet has insufficient PID available", "kubelet has sufficient PID available"},
+		{
+			corev1.NodeMemoryPressure, "KubeletHasInsufficientMemory", "KubeletHasSufficientMemory",
+			"kubelet has insufficient memory available", "kubelet has sufficient memory available",
+		},
+		{
+			corev1.NodeDiskPressure, "KubeletHasDiskPressure", "KubeletHasNoDiskPressure", "kubelet has disk pressure",
+			"kubelet has no disk pressure",
+		},
+		{
+			corev1.NodePIDPressure, "KubeletHasInsufficientPID", "KubeletHasSufficientPID",
+			"kubelet has insufficient PID available", "kubelet has sufficient PID available",
+		},
 	}
 }
 
@@ -75,9 +84,9 @@ func conditions(in Inputs, pressure State, th Thresholds, extra []dropIn, now ti
 	return all
 }
 
-// transition sets lastTransitionTime: that of before while the status is the same, else now. A time in the future counts
-// as now. The heartbeat stays empty: it would change the node every few seconds and say nothing that this agent, which
-// runs on the host itself, could be wrong about.
+// transition sets lastTransitionTime: that of before while the status is the same, else now. A time in the future
+// counts as now. The heartbeat stays empty: it would change the node every few seconds and say nothing that this agent,
+// which runs on the host itself, could be wrong about.
 func transition(before, after []corev1.NodeCondition, now time.Time) {
 	for i, c := range after {
 		after[i].LastTransitionTime = second(now)
@@ -91,7 +100,10 @@ func transition(before, after []corev1.NodeCondition, now time.Time) {
 // resume is the memory of pressure after a restart. A condition that was raised then is taken as met now, so that the
 // hold-down begins anew and is never cut short.
 func resume(before []corev1.NodeCondition, now time.Time) State {
-	s := State{LastMet: map[corev1.NodeConditionType]time.Time{}, Sampled: map[corev1.NodeConditionType]bool{}, Pressure: map[corev1.NodeConditionType]bool{}}
+	s := State{
+		LastMet: map[corev1.NodeConditionType]time.Time{}, Sampled: map[corev1.NodeConditionType]bool{},
+		Pressure: map[corev1.NodeConditionType]bool{},
+	}
 	for _, w := range pressureConditions() {
 		for _, c := range before {
 			if c.Type == w.kind && c.Status == corev1.ConditionTrue {

@@ -33,7 +33,8 @@ type Config struct {
 	Logger zerolog.Logger
 }
 
-// Sampler looks at the host's resources. The error says what is missing in the sample, which is to be used all the same.
+// Sampler looks at the host's resources. The error says what is missing in the sample, which is to be used all the
+// same.
 type Sampler interface {
 	Sample() (Sample, error)
 }

@@ -52,7 +52,8 @@ type dropInFile struct {
 // statusText takes True and False without quotes too, which in YAML are booleans, not text.
 type statusText string
 
-// UnmarshalJSON implements json.Unmarshaler. Empty text is refused here, so that an empty status means that there is none.
+// UnmarshalJSON implements json.Unmarshaler. Empty text is refused here, so that an empty status means that there is
+// none.
 func (s *statusText) UnmarshalJSON(data []byte) error {
 	switch string(data) {
 	case "true":
@@ -95,8 +96,9 @@ func parseDropIn(path string, data []byte, modified time.Time) (dropIn, diag.Lis
 	}
 	if len(docs) != 1 {
 		return d, append(problems, diag.Problem{
-			Severity: diag.Error, File: path, Line: 1, Column: 1, Message: fmt.Sprintf("the file has %d documents, wanted one with status, reason and message", len(docs)),
-			Hint: "remove the file to remove the condition",
+			Severity: diag.Error, File: path, Line: 1, Column: 1,
+			Message: fmt.Sprintf("the file has %d documents, wanted one with status, reason and message", len(docs)),
+			Hint:    "remove the file to remove the condition",
 		})
 	}
 	doc := docs[0]
@@ -150,16 +152,19 @@ func (in dropInFile) check(doc *strictyaml.Document) diag.List {
 			fail("", "the status is missing, wanted "+wantedStatus, "add a line such as status: \"True\"")
 		}
 	default:
-		fail("status", fmt.Sprintf("status is %q, wanted %s", in.Status, wantedStatus), didYouMean(string(in.Status), []string{"True", "False", "Unknown"}))
+		fail("status", fmt.Sprintf("status is %q, wanted %s", in.Status, wantedStatus),
+			didYouMean(string(in.Status), []string{"True", "False", "Unknown"}))
 	}
 	if in.Reason != "" && (len(in.Reason) > maxReason || !reasonWord.MatchString(in.Reason)) {
-		fail("reason", fmt.Sprintf("reason is %.40q, wanted one CamelCase word of at most %d letters", in.Reason, maxReason), "put sentences into message")
+		fail("reason", fmt.Sprintf("reason is %.40q, wanted one CamelCase word of at most %d letters", in.Reason, maxReason),
+			"put sentences into message")
 	}
 	if len(in.Message) > maxMessage {
 		fail("message", fmt.Sprintf("the message has %d bytes, more than the %d allowed", len(in.Message), maxMessage), "")
 	}
 	if in.ValidFor != nil && in.ValidFor.Duration <= 0 {
-		fail("validFor", fmt.Sprintf("validFor is %s, wanted a duration above zero", in.ValidFor.Duration), "leave it out for a condition that does not become stale")
+		fail("validFor", fmt.Sprintf("validFor is %s, wanted a duration above zero", in.ValidFor.Duration),
+			"leave it out for a condition that does not become stale")
 	}
 	return problems
 }

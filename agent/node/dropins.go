@@ -43,9 +43,14 @@ func (d *dropIns) refresh(now time.Time) {
 	if d.dir == "" {
 		return
 	}
-	names, err := listDir(d.dir, func(name string) bool { return !strings.HasPrefix(name, ".") && !strings.HasSuffix(name, "~") }, maxDropIns)
+	names, err := listDir(d.dir, func(name string) bool {
+		return !strings.HasPrefix(name, ".") && !strings.HasSuffix(name, "~")
+	}, maxDropIns)
 	if err != nil {
-		d.problems = diag.List{{Severity: diag.Error, File: d.dir, Message: "cannot be read: " + files.Cause(err).Error(), Hint: "its conditions stay as they were"}}
+		d.problems = diag.List{{
+			Severity: diag.Error, File: d.dir, Message: "cannot be read: " + files.Cause(err).Error(),
+			Hint: "its conditions stay as they were",
+		}}
 		return
 	}
 	for _, g := range d.good {

@@ -62,7 +62,8 @@ func (th Thresholds) period() time.Duration {
 	return th.TransitionPeriod
 }
 
-// Evaluate compares one sample with the thresholds, by the rules of synchronize in pkg/kubelet/eviction/eviction_manager.go:
+// Evaluate compares one sample with the thresholds, by the rules of synchronize in
+// pkg/kubelet/eviction/eviction_manager.go:
 //
 //   - a threshold is met while available < threshold, strictly; a percentage is one of the capacity in the sample;
 //   - a signal that the sample lacks counts as not met; a sample without anything leaves all as it was;
@@ -98,7 +99,8 @@ func (s *State) judge(prev State, t Threshold, observed map[Signal]observation, 
 		s.Sampled[c] = true
 		limit := t.Value.of(o.capacity)
 		report.Limit, report.Available = limit.String(), o.String()
-		report.Met = o.below(limit) || (prev.binding[id] && t.MinReclaim != nil && o.below(sum(limit, t.MinReclaim.of(o.capacity))))
+		report.Met = o.below(limit) || (prev.binding[id] && t.MinReclaim != nil &&
+			o.below(sum(limit, t.MinReclaim.of(o.capacity))))
 	}
 	s.Signals = append(s.Signals, report)
 	if !report.Met {

@@ -23,8 +23,8 @@ type Host struct {
 	KernelVersion string
 }
 
-// ReadHost looks at the machine. What cannot be read is left empty. osRelease is the path of os-release, for tests; empty
-// takes the usual ones.
+// ReadHost looks at the machine. What cannot be read is left empty. osRelease is the path of os-release, for tests;
+// empty takes the usual ones.
 func ReadHost(osRelease string) Host {
 	h := Host{Addresses: hostAddresses(), KernelVersion: kernelVersion()}
 	for _, path := range []string{osRelease, "/etc/os-release", "/usr/lib/os-release"} {

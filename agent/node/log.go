@@ -47,7 +47,8 @@ func (m *Manager) logChanges(old, node *corev1.Node) {
 	}
 	m.logConditions(old.Status.Conditions, node.Status.Conditions)
 	for _, key := range changedKeys(old.Labels, node.Labels) {
-		m.log.Info().Str(logfield.Key, key).Str(logfield.From, old.Labels[key]).Str(logfield.To, node.Labels[key]).Msg("label changed")
+		m.log.Info().Str(logfield.Key, key).Str(logfield.From, old.Labels[key]).Str(logfield.To, node.Labels[key]).
+			Msg("label changed")
 	}
 	m.logTaints("taint added", node.Spec.Taints, old.Spec.Taints)
 	m.logTaints("taint removed", old.Spec.Taints, node.Spec.Taints)

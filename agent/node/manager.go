@@ -57,8 +57,9 @@ type keptTimes struct {
 	TaintTimes taintTimes             `json:"taintTimes,omitempty"`
 }
 
-// New reads what was in effect when the agent last ran, and then the files. It fails when the configuration is unusable,
-// when the state directory cannot be made, or when it holds state that neither can be read nor be gone on without.
+// New reads what was in effect when the agent last ran, and then the files. It fails when the configuration is
+// unusable, when the state directory cannot be made, or when it holds state that neither can be read nor be gone on
+// without.
 func New(cfg Config) (*Manager, error) {
 	cfg = cfg.withDefaults()
 	if err := cfg.validate(); err != nil {
@@ -112,8 +113,8 @@ func (m *Manager) conditionsDir() string {
 	return filepath.Join(m.cfg.RuntimeDir, "conditions.d")
 }
 
-// Node is the node as it now is. It is the same pointer as long as nothing changed, and must not be modified. Before the
-// first Update it has no conditions, and none of the taints that they imply.
+// Node is the node as it now is. It is the same pointer as long as nothing changed, and must not be modified. Before
+// the first Update it has no conditions, and none of the taints that they imply.
 func (m *Manager) Node() *corev1.Node { return m.node.Load() }
 
 // Reload reads the files again and returns all that is wrong with them and with the state directory, sorted. It is
@@ -133,13 +134,15 @@ func (m *Manager) problems() diag.List {
 	all = append(all, m.drops.problems...)
 	if m.files.saveErr != nil {
 		all = append(all, diag.Problem{
-			Severity: diag.Warning, File: m.files.store.path, Message: "what the node files say could not be kept: " + m.files.saveErr.Error(),
+			Severity: diag.Warning, File: m.files.store.path, Message: "what the node files say could not be kept: " +
+				m.files.saveErr.Error(),
 			Hint: "it is in effect, and would be missing after a restart if a file were bad then",
 		})
 	}
 	if m.timesErr != nil {
 		all = append(all, diag.Problem{
-			Severity: diag.Warning, File: m.timesStore.path, Message: "the times of conditions and taints could not be kept: " + m.timesErr.Error(),
+			Severity: diag.Warning, File: m.timesStore.path, Message: "the times of conditions and taints could not be kept: " +
+				m.timesErr.Error(),
 			Hint: "they are in effect, and would begin anew after a restart",
 		})
 	}

@@ -89,7 +89,9 @@ func merge(files []fileFacts) declared {
 			d.unschedulable, d.cordonOrigin = &f.Cordon.Value, fileOrigin(f.Path, f.Cordon.Line)
 		}
 	}
-	d.taints = slices.SortedFunc(maps.Values(taints), func(a, b sourcedTaint) int { return compareTaints(a.taint, b.taint) })
+	d.taints = slices.SortedFunc(maps.Values(taints), func(a, b sourcedTaint) int {
+		return compareTaints(a.taint, b.taint)
+	})
 	return d
 }
 
@@ -121,7 +123,8 @@ func (d declared) checkLimits() error {
 		size += len(key) + len(a.value)
 	}
 	if size > maxAnnotationBytes {
-		return fmt.Errorf("the annotations of the node files together have %d bytes, more than the %d allowed", size, maxAnnotationBytes)
+		return fmt.Errorf("the annotations of the node files together have %d bytes, more than the %d allowed", size,
+			maxAnnotationBytes)
 	}
 	return nil
 }

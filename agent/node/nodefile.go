@@ -19,7 +19,8 @@ func nodeFileLimits() strictyaml.Limits {
 	return strictyaml.Limits{MaxBytes: maxFileBytes, MaxDepth: 32, MaxDocuments: 2, MaxNodes: 20_000}
 }
 
-const allowedHint = "a node file holds metadata.labels, metadata.annotations, spec.taints and spec.unschedulable; remove this"
+const allowedHint = "a node file holds metadata.labels, metadata.annotations, spec.taints and spec.unschedulable; " +
+	"remove this"
 
 // nodeFile is one node file while it is looked at.
 type nodeFile struct {
@@ -28,9 +29,9 @@ type nodeFile struct {
 	problems diag.List
 }
 
-// parseNodeFile reads one node file: a v1 Node with labels, annotations, taints and unschedulable and nothing else. It is
-// decoded as the whole Node first, so that a mistyped field gets the field that was meant, and only then is everything
-// refused that this agent finds out by itself or has no use for.
+// parseNodeFile reads one node file: a v1 Node with labels, annotations, taints and unschedulable and nothing else. It
+// is decoded as the whole Node first, so that a mistyped field gets the field that was meant, and only then is
+// everything refused that this agent finds out by itself or has no use for.
 func parseNodeFile(path string, data []byte, nodeName string) (fileFacts, diag.List) {
 	docs, problems := strictyaml.Parse(path, data, nodeFileLimits())
 	if problems.HasErrors() {
@@ -44,7 +45,8 @@ func parseNodeFile(path string, data []byte, nodeName string) (fileFacts, diag.L
 	}
 	f := &nodeFile{doc: docs[0], facts: fileFacts{Path: path}, problems: problems}
 	for _, more := range docs[1:] {
-		f.problems = append(f.problems, more.Problem(diag.Error, "", "a second document, wanted one Node in this file", "put it into a file of its own"))
+		f.problems = append(f.problems, more.Problem(diag.Error, "", "a second document, wanted one Node in this file",
+			"put it into a file of its own"))
 	}
 	f.read(nodeName)
 	f.problems.Sort()
@@ -59,7 +61,8 @@ func (f *nodeFile) read(nodeName string) {
 	f.problems = append(f.problems, f.doc.Decode(&n)...)
 	f.onlyAllowed(nil, allowedFields())
 	if n.Name != "" && n.Name != nodeName {
-		f.fail("metadata.name", fmt.Sprintf("the name is %q, but this node is %q", n.Name, nodeName), "remove the name, or see that the file belongs on this host")
+		f.fail("metadata.name", fmt.Sprintf("the name is %q, but this node is %q", n.Name, nodeName),
+			"remove the name, or see that the file belongs on this host")
 	}
 	f.labels(n.Labels)
 	f.annotations(n.Annotations)
@@ -89,7 +92,8 @@ func (f *nodeFile) header() bool {
 	}
 	n := len(f.problems)
 	if v := f.doc.APIVersion(); v != "v1" {
-		f.fail("apiVersion", fmt.Sprintf("apiVersion is %q, wanted v1", v), "begin with the lines apiVersion: v1 and kind: Node")
+		f.fail("apiVersion", fmt.Sprintf("apiVersion is %q, wanted v1", v),
+			"begin with the lines apiVersion: v1 and kind: Node")
 	}
 	if k := f.doc.Kind(); k != "Node" {
 		f.fail("kind", fmt.Sprintf("kind is %q, wanted Node", k), "workloads belong into the specs directory")
@@ -108,7 +112,8 @@ func allowedFields() fieldTree {
 	}
 }
 
-// onlyAllowed reports the fields that a Node may have and a node file may not. One that no Node has is reported already.
+// onlyAllowed reports the fields that a Node may have and a node file may not. One that no Node has is reported
+// already.
 func (f *nodeFile) onlyAllowed(at []string, allowed fieldTree) {
 	for _, name := range f.keys(at) {
 		below, ok := allowed[name]
@@ -146,7 +151,8 @@ func (f *nodeFile) labels(labels map[string]string) {
 	for _, key := range sortedKeys(labels) {
 		path := at.Key(key).String()
 		if machineLabel(key) {
-			f.fail(path, fmt.Sprintf("label %q follows the machine and cannot be set", key), "remove it; the agent sets it as the kubelet does")
+			f.fail(path, fmt.Sprintf("label %q follows the machine and cannot be set", key),
+				"remove it; the agent sets it as the kubelet does")
 			continue
 		}
 		f.syntax(path, "label key", key, validation.IsQualifiedName(key))
@@ -167,7 +173,8 @@ func (f *nodeFile) annotations(annotations map[string]string) {
 		f.facts.Annotations[key] = fact{annotations[key], f.line(path)}
 	}
 	if size > maxAnnotationBytes {
-		f.fail(at.String(), fmt.Sprintf("the annotations have %d bytes, more than the %d allowed", size, maxAnnotationBytes), "")
+		f.fail(at.String(), fmt.Sprintf("the annotations have %d bytes, more than the %d allowed", size, maxAnnotationBytes),
+			"")
 	}
 }
 
@@ -189,21 +196,27 @@ func (f *nodeFile) taint(i int, t corev1.Taint) {
 	f.syntax(at.Child("key").String(), "taint key", t.Key, validation.IsQualifiedName(t.Key))
 	f.syntax(at.Child("value").String(), "taint value", t.Value, validation.IsValidLabelValue(t.Value))
 	if !validEffect(t.Effect) {
-		f.fail(at.Child("effect").String(), fmt.Sprintf("taint effect is %q, wanted %s", t.Effect, strings.Join(effects(), ", ")), didYouMean(string(t.Effect), effects()))
+		f.fail(at.Child("effect").String(), fmt.Sprintf("taint effect is %q, wanted %s", t.Effect,
+			strings.Join(effects(), ", ")), didYouMean(string(t.Effect), effects()))
 		return
 	}
 	if t.TimeAdded != nil {
-		f.fail(at.Child("timeAdded").String(), "timeAdded cannot be set in a node file", "remove it; the agent notes the time by itself")
+		f.fail(at.Child("timeAdded").String(), "timeAdded cannot be set in a node file",
+			"remove it; the agent notes the time by itself")
 	}
 	if owner := conditionOwns(t); owner != "" {
 		f.warn(at.String(), fmt.Sprintf("taint %q follows %s; here it has no effect", taintID(t), owner), cordonHint(t))
 		return
 	}
 	if slices.ContainsFunc(f.facts.Taints, func(o taintFact) bool { return sameTaint(o.Taint, t) }) {
-		f.fail(at.String(), fmt.Sprintf("taint %q stands here twice; taints must be unique by key and effect pair", taintID(t)), "remove one")
+		f.fail(at.String(), fmt.Sprintf("taint %q stands here twice; taints must be unique by key and effect pair",
+			taintID(t)), "remove one")
 		return
 	}
-	f.facts.Taints = append(f.facts.Taints, taintFact{corev1.Taint{Key: t.Key, Value: t.Value, Effect: t.Effect}, f.line(at.String())})
+	f.facts.Taints = append(f.facts.Taints, taintFact{
+		corev1.Taint{Key: t.Key, Value: t.Value, Effect: t.Effect},
+		f.line(at.String()),
+	})
 }
 
 func cordonHint(t corev1.Taint) string {

@@ -125,7 +125,8 @@ func (n *nodeFiles) list() ([]string, error) {
 func (n *nodeFiles) look(path string, now time.Time) (fileFacts, bool) {
 	before, was := n.inEffect(path)
 	if was && dirGone(n.home(path)) {
-		n.problem(path, fmt.Sprintf("the directory %s is missing", n.home(path)), "what the file said last stays in effect; create the directory, empty, to take it back")
+		n.problem(path, fmt.Sprintf("the directory %s is missing", n.home(path)),
+			"what the file said last stays in effect; create the directory, empty, to take it back")
 		n.status[path] = FileLastGood
 		return before, true
 	}

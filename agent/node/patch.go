@@ -55,7 +55,8 @@ func (s Shadow) String() string {
 	if s.Key != "" {
 		name = fmt.Sprintf("%s %q", s.Kind, s.Key)
 	}
-	return fmt.Sprintf("%s stays %q as set at %s, which wins over runtime changes; change it there", name, s.Effective, place)
+	return fmt.Sprintf("%s stays %q as set at %s, which wins over runtime changes; change it there", name, s.Effective,
+		place)
 }
 
 // PatchError is a Patch that is refused. Conflict is true when it would be taken if the node, or Overwrite, were

@@ -26,7 +26,8 @@ type envelope[T any] struct {
 }
 
 // errNewerState says that the file is intact and not for this version to read.
-var errNewerState = errors.New("was written by a newer daemonsetd; install that version again, or move the file away to start without it")
+var errNewerState = errors.New("was written by a newer daemonsetd; install that version again, or move the file away " +
+	"to start without it")
 
 // kept is one file in the state directory. With copies set it stands there twice, because losing it would take labels
 // away and so stop pods: if one is damaged, by a disk or by hand, the other one counts.
@@ -46,11 +47,15 @@ func (k *kept[T]) load() (T, diag.List, error) {
 		return value, nil, nil
 	}
 	aside, renameErr := k.setAside(err)
-	problem := diag.Problem{Severity: diag.Warning, File: k.path, Message: fmt.Sprintf("cannot be used: %v", err), Hint: aside}
+	problem := diag.Problem{
+		Severity: diag.Warning, File: k.path, Message: fmt.Sprintf("cannot be used: %v", err),
+		Hint: aside,
+	}
 	if k.copies {
 		value, copyErr := k.read(k.copyPath())
 		if copyErr != nil {
-			return value, nil, fmt.Errorf("state file %q cannot be used, nor can its copy: %w; repair one of them, or remove both to start without what they hold",
+			return value, nil, fmt.Errorf("state file %q cannot be used, nor can its copy: %w; repair one of them, or remove "+
+				"both to start without what they hold",
 				k.path, errors.Join(err, copyErr, renameErr))
 		}
 		problem.Message += "; its copy is used"

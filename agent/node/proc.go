@@ -10,7 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxProcFile bounds what is read of one file under /proc or the cgroup file system; the longest, memory.stat, has 4 KiB.
+// maxProcFile bounds what is read of one file under /proc or the cgroup file system; the longest, memory.stat, has 4
+// KiB.
 const maxProcFile = 256 << 10
 
 // ProcSampler samples the host without a kubelet, by the formulas that the kubelet's own figures come from. Its roots
@@ -105,8 +106,8 @@ func workingSetV1(dir string) (usage, inactive uint64, err error) {
 	return usage, inactive, err
 }
 
-// allocatable is the same for the pods' cgroup; nil where there is none or it has no limit (cadvisor calls a limit above
-// 1<<62 unlimited).
+// allocatable is the same for the pods' cgroup; nil where there is none or it has no limit (cadvisor calls a limit
+// above 1<<62 unlimited).
 func (p ProcSampler) allocatable() *Amount {
 	for _, name := range []string{"kubepods.slice", "kubepods"} {
 		limit, usage, inactive, err := p.podsCgroup(name)

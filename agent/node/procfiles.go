@@ -80,7 +80,8 @@ func parseField(data []byte, name string) (uint64, error) {
 	return 0, fmt.Errorf("has no line %q", name)
 }
 
-// parseTasks reads the number of tasks from /proc/loadavg: the second half of its fourth field, "0.1 0.2 0.3 1/234 567".
+// parseTasks reads the number of tasks from /proc/loadavg: the second half of its fourth field, "0.1 0.2 0.3 1/234
+// 567".
 func parseTasks(data []byte) (uint64, error) {
 	if f := bytes.Fields(data); len(f) >= 4 {
 		if _, total, ok := bytes.Cut(f[3], []byte("/")); ok {

@@ -9,8 +9,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// ConditionTaints returns the taints that conditions and spec.unschedulable imply, as the node lifecycle controller sets
-// them (nodeConditionToTaintKeyStatusMap of pkg/controller/nodelifecycle/node_lifecycle_controller.go):
+// ConditionTaints returns the taints that conditions and spec.unschedulable imply, as the node lifecycle controller
+// sets them (nodeConditionToTaintKeyStatusMap of pkg/controller/nodelifecycle/node_lifecycle_controller.go):
 //
 //	Ready=False               node.kubernetes.io/not-ready, NoSchedule and NoExecute
 //	Ready=Unknown             node.kubernetes.io/unreachable, NoSchedule and NoExecute

@@ -12,8 +12,8 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 )
 
-// DefaultTransitionPeriod is how long a pressure condition is held after its last threshold was met, where the kubelet's
-// configuration does not say (pkg/kubelet/apis/config/v1beta1/defaults.go).
+// DefaultTransitionPeriod is how long a pressure condition is held after its last threshold was met, where the
+// kubelet's configuration does not say (pkg/kubelet/apis/config/v1beta1/defaults.go).
 const DefaultTransitionPeriod = 5 * time.Minute
 
 // Signal is an eviction signal of the kubelet (pkg/kubelet/eviction/api/types.go).
@@ -40,7 +40,8 @@ func (s Signal) condition() corev1.NodeConditionType {
 	switch s {
 	case MemoryAvailable, AllocatableMemoryAvailable:
 		return corev1.NodeMemoryPressure
-	case NodeFSAvailable, NodeFSInodesFree, ImageFSAvailable, ImageFSInodesFree, containerFSAvailable, containerFSInodesFree:
+	case NodeFSAvailable, NodeFSInodesFree, ImageFSAvailable, ImageFSInodesFree, containerFSAvailable,
+		containerFSInodesFree:
 		return corev1.NodeDiskPressure
 	case PIDAvailable:
 		return corev1.NodePIDPressure

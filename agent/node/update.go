@@ -14,8 +14,9 @@ func (m *Manager) due(now time.Time) bool {
 	return m.sampledAt.IsZero() || since >= SampleInterval || since < 0
 }
 
-// Update looks at everything: the files, the conditions, the host. It returns whether the node is another than after the
-// Update before, and how long until something is known to need the next one, which is never more than SampleInterval.
+// Update looks at everything: the files, the conditions, the host. It returns whether the node is another than after
+// the Update before, and how long until something is known to need the next one, which is never more than
+// SampleInterval.
 func (m *Manager) Update(now time.Time, in Inputs) (changed bool, next time.Duration) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -85,8 +86,8 @@ func (m *Manager) rebuild(now time.Time) {
 }
 
 // Persist keeps on disk what the node files say, for the case that one of them is bad after a restart. It is apart from
-// Update so that a changed label takes effect before the disk is waited for: the caller calls it when it has acted. What a
-// crash in between can lose is what was in effect for that moment only.
+// Update so that a changed label takes effect before the disk is waited for: the caller calls it when it has acted.
+// What a crash in between can lose is what was in effect for that moment only.
 func (m *Manager) Persist() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -17,7 +17,8 @@ import (
 func (m *Manager) Watch(ctx context.Context) {
 	w, err := fsnotify.NewWatcher()
 	if err != nil {
-		m.log.Warn().Err(err).Dur(logfield.Delay, SampleInterval).Msg("cannot watch the node's files; they are looked at now and then")
+		m.log.Warn().Err(err).Dur(logfield.Delay, SampleInterval).
+			Msg("cannot watch the node's files; they are looked at now and then")
 		<-ctx.Done()
 		return
 	}

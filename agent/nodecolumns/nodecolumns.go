@@ -1,6 +1,6 @@
-// Package nodecolumns has the columns of kubectl get nodes, made from a node as kubectl's server makes them (printNode of
-// pkg/printers/internalversion/printers.go). It is pure, and stands by itself so that dsctl, which prints the columns, does
-// not carry the gossip from which the agent makes the nodes.
+// Package nodecolumns has the columns of kubectl get nodes, made from a node as kubectl's server makes them (printNode
+// of pkg/printers/internalversion/printers.go). It is pure, and stands by itself so that dsctl, which prints the
+// columns, does not carry the gossip from which the agent makes the nodes.
 package nodecolumns
 
 import (

@@ -1,5 +1,5 @@
-// Package pace says how soon something that changes all the time is acted on again: soon enough for a rollout in which every
-// host waits for news of others, and seldom enough that no host is kept busy by them.
+// Package pace says how soon something that changes all the time is acted on again: soon enough for a rollout in which
+// every host waits for news of others, and seldom enough that no host is kept busy by them.
 //
 // The package is pure: moments are arguments.
 package pace
@@ -9,7 +9,8 @@ import "time"
 const (
 	// LookLeast is the shortest time between two looks at the fleet.
 	LookLeast = 50 * time.Millisecond
-	// LookMost is the longest one while there is news: what a large fleet on a slow host may add to each wave of a rollout.
+	// LookMost is the longest one while there is news: what a large fleet on a slow host may add to each wave of a
+	// rollout.
 	LookMost = time.Second
 	// lookShare is how many times as long as a look takes until the next: looks have a twentieth of a core at most.
 	lookShare = 19
@@ -30,8 +31,8 @@ type Bucket struct {
 	free time.Time
 }
 
-// Publications is the Bucket for what a host tells: the steps of one replacement, each at once, and four a second of what
-// never rests.
+// Publications is the Bucket for what a host tells: the steps of one replacement, each at once, and four a second of
+// what never rests.
 func Publications() Bucket { return Bucket{Burst: 8, Spacing: 250 * time.Millisecond} }
 
 // Take uses up one act and says how long to wait before the next one; 0: not at all.

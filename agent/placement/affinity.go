@@ -9,8 +9,8 @@ import (
 	"k8s.io/component-helpers/scheduling/corev1/nodeaffinity"
 )
 
-// term is one nodeSelectorTerm, kept to say why it matches or not. Only the first maxDetails terms are kept; which terms
-// count is not decided with it.
+// term is one nodeSelectorTerm, kept to say why it matches or not. Only the first maxDetails terms are kept; which
+// terms count is not decided with it.
 type term struct {
 	index        int
 	source       *corev1.NodeSelectorTerm

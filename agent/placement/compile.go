@@ -7,8 +7,8 @@ import (
 )
 
 // Compiled is the part of a DaemonSet that placement depends on, parsed once so that it can be held against many nodes.
-// It is immutable and safe for use by several goroutines. It refers to parts of the DaemonSet that it was compiled from,
-// which must not be changed while it is in use.
+// It is immutable and safe for use by several goroutines. It refers to parts of the DaemonSet that it was compiled
+// from, which must not be changed while it is in use.
 type Compiled struct {
 	nodeName    string
 	selector    nodeaffinity.RequiredNodeAffinity
@@ -76,7 +76,8 @@ func (c *Compiled) fitsAffinity(node *corev1.Node) bool {
 	return fits
 }
 
-// fitsTaints: an untolerated NoSchedule taint keeps new pods away, an untolerated NoExecute taint also ends running ones.
+// fitsTaints: an untolerated NoSchedule taint keeps new pods away, an untolerated NoExecute taint also ends running
+// ones.
 func (c *Compiled) fitsTaints(taints []corev1.Taint) (shouldRun, shouldContinueRunning bool) {
 	shouldRun = true
 	for i := range taints {

@@ -163,7 +163,8 @@ func beyond(bound string, step int64) *string {
 // isFixed tells the labels that follow from the machine.
 func isFixed(key string) bool {
 	switch key {
-	case corev1.LabelHostname, corev1.LabelOSStable, corev1.LabelArchStable, "beta.kubernetes.io/os", "beta.kubernetes.io/arch":
+	case corev1.LabelHostname, corev1.LabelOSStable, corev1.LabelArchStable, "beta.kubernetes.io/os",
+		"beta.kubernetes.io/arch":
 		return true
 	}
 	return false

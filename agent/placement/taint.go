@@ -145,7 +145,8 @@ func mismatch(toleration *corev1.Toleration, taint *corev1.Taint) string {
 	case toleration.Effect != "" && toleration.Effect != taint.Effect:
 		return "is for another effect"
 	case toleration.Operator == corev1.TolerationOpLt || toleration.Operator == corev1.TolerationOpGt:
-		return fmt.Sprintf("never matches: the operator %s is off in Kubernetes unless a feature gate turns it on", toleration.Operator)
+		return fmt.Sprintf("never matches: the operator %s is off in Kubernetes unless a feature gate turns it on",
+			toleration.Operator)
 	case toleration.Operator != "" && toleration.Operator != corev1.TolerationOpEqual:
 		return fmt.Sprintf("never matches: %q is no operator, Exists and Equal are", toleration.Operator)
 	}

@@ -81,8 +81,8 @@ func (p *planner) undecided(file string) bool {
 	return p.in.Undecided != nil && p.in.Undecided(file)
 }
 
-// misscheduled is a node with an untolerated NoSchedule taint: no new pod, the old one stays. A failed one is removed and
-// not replaced, as the controller does.
+// misscheduled is a node with an untolerated NoSchedule taint: no new pod, the old one stays. A failed one is removed
+// and not replaced, as the controller does.
 func (p *planner) misscheduled() {
 	if len(p.present) == 0 {
 		p.goneOr(PhaseNotPlaced, firstFailed(p.wanted))
@@ -119,8 +119,9 @@ func (p *planner) shouldRun() {
 	}
 }
 
-// older looks after the pod of an earlier revision while it may not be replaced, and reports whether there was something to do: one
-// that the kubelet has given up on is tried again, and a hand-edited manifest restored, as those of the wanted revision are.
+// older looks after the pod of an earlier revision while it may not be replaced, and reports whether there was
+// something to do: one that the kubelet has given up on is tried again, and a hand-edited manifest restored, as those
+// of the wanted revision are.
 func (p *planner) older() bool {
 	w := p.wanted
 	if w.Older == nil || w.Hold == "" && w.Blocked == "" || p.undecided(w.Source) {
@@ -179,8 +180,8 @@ func (p *planner) holds(cur Present) {
 	}
 }
 
-// beside says whether an older pod is kept beside the new one: while it is available and the new one is not, also where the
-// DaemonSet asks for no surge any more. While it is not known which of them is, both stay.
+// beside says whether an older pod is kept beside the new one: while it is available and the new one is not, also where
+// the DaemonSet asks for no surge any more. While it is not known which of them is, both stay.
 func (p *planner) beside(old, cur Present) bool {
 	k := p.in.Kubelet
 	switch {
@@ -204,7 +205,8 @@ func (p *planner) replace() {
 	old := p.present[0]
 	switch k := p.in.Kubelet; {
 	case p.undecided(old.Source) || p.undecided(p.wanted.Source):
-		p.stands(PhaseBlocked, old, fmt.Sprintf("its file %s cannot be read, and what is known of it may be older than what runs", old.Source))
+		p.stands(PhaseBlocked, old, fmt.Sprintf("its file %s cannot be read, and what is known of it may be older than "+
+			"what runs", old.Source))
 	case p.wanted.Hold != "":
 		p.stands(PhaseWaiting, old, p.wanted.Hold)
 	case (!k.Healthy || k.Missed) && !k.AssumeReady:
@@ -228,15 +230,16 @@ func (p *planner) standing(m Present) bool {
 	return p.in.Kubelet.AssumeReady || p.in.Kubelet.Pods[p.fullName(m.PodName)].Available
 }
 
-// surge writes the new revision beside the old one, which holds takes down when the new pod is available. What does not stand,
-// as a revision that was given up for this one, goes.
+// surge writes the new revision beside the old one, which holds takes down when the new pod is available. What does not
+// stand, as a revision that was given up for this one, goes.
 func (p *planner) surge() {
 	for _, m := range p.present {
 		if !p.standing(m) {
 			p.remove(m, ReasonSuperseded, "a newer revision is wanted, and its pod is not available")
 		}
 	}
-	p.write(Write, p.wanted.Manifest, ReasonSurge, "the template has changed; the old pod stays until the new one is available")
+	p.write(Write, p.wanted.Manifest, ReasonSurge,
+		"the template has changed; the old pod stays until the new one is available")
 	p.stands(PhaseUpdating, p.presentOf(&p.wanted.Manifest), "the new pod is starting beside the old one")
 	p.hurry = !p.in.Kubelet.AssumeReady
 }
@@ -251,7 +254,8 @@ func (p *planner) create(m *render.Manifest) {
 	if p.leaving() {
 		p.status.Phase, p.status.Message = PhaseUpdating, "the old pod is stopping"
 		if p.memory.Leaving != nil && !p.memory.Leaving[0].Hold.IsZero() {
-			p.status.Phase, p.status.Message = PhaseFailed, "its manifest is written again in a moment; the kubelet refused the pod: "+p.memory.Retry.Message
+			p.status.Phase, p.status.Message = PhaseFailed,
+				"its manifest is written again in a moment; the kubelet refused the pod: "+p.memory.Retry.Message
 		}
 		p.wait()
 		return
@@ -289,8 +293,9 @@ func (p *planner) retryFailed(m Present) bool {
 	return true
 }
 
-// restore undoes a hand edit of a manifest whose revision is that of to, and reports whether it did. Where the edit gave the pod another
-// name, the kubelet would run both pods until it next lists its directory, so that one is taken down first.
+// restore undoes a hand edit of a manifest whose revision is that of to, and reports whether it did. Where the edit
+// gave the pod another name, the kubelet would run both pods until it next lists its directory, so that one is taken
+// down first.
 func (p *planner) restore(m Present, to *render.Manifest) bool {
 	if m.Intact || m.Revision != to.Revision {
 		return false
@@ -313,12 +318,13 @@ func (p *planner) restore(m Present, to *render.Manifest) bool {
 	return true
 }
 
-// removeAll takes down what the node does not qualify for. One of another revision stays while the file cannot be read: what
-// is known of the DaemonSet may be older than what runs, and so may be what it asks of a node.
+// removeAll takes down what the node does not qualify for. One of another revision stays while the file cannot be read:
+// what is known of the DaemonSet may be older than what runs, and so may be what it asks of a node.
 func (p *planner) removeAll(reason, message string) {
 	for _, m := range p.present {
 		if m.Revision != p.wanted.Manifest.Revision && (p.undecided(m.Source) || p.undecided(p.wanted.Source)) {
-			p.stands(PhaseBlocked, m, fmt.Sprintf("its file %s cannot be read, and what is known of it may be older than what runs", m.Source))
+			p.stands(PhaseBlocked, m, fmt.Sprintf("its file %s cannot be read, and what is known of it may be older than what "+
+				"runs", m.Source))
 			continue
 		}
 		p.remove(m, reason, message)
@@ -326,12 +332,21 @@ func (p *planner) removeAll(reason, message string) {
 }
 
 func (p *planner) remove(m Present, reason, message string) {
-	p.acts = append(p.acts, Act{Kind: Remove, Key: p.key, FileName: m.FileName, PodName: m.PodName, Revision: m.Revision, Reason: reason, Message: message})
-	p.memory.Leaving = append(slices.Clone(p.memory.Leaving), Leaving{PodName: m.PodName, RemovedAt: p.in.Now, GraceSeconds: m.GracePeriodSeconds})
+	p.acts = append(p.acts, Act{
+		Kind: Remove, Key: p.key, FileName: m.FileName, PodName: m.PodName, Revision: m.Revision,
+		Reason: reason, Message: message,
+	})
+	p.memory.Leaving = append(slices.Clone(p.memory.Leaving), Leaving{
+		PodName: m.PodName, RemovedAt: p.in.Now,
+		GraceSeconds: m.GracePeriodSeconds,
+	})
 }
 
 func (p *planner) write(kind Kind, m render.Manifest, reason, message string) {
-	p.acts = append(p.acts, Act{Kind: kind, Key: p.key, FileName: m.FileName, PodName: m.PodName, Revision: m.Revision, Manifest: &m, Reason: reason, Message: message})
+	p.acts = append(p.acts, Act{
+		Kind: kind, Key: p.key, FileName: m.FileName, PodName: m.PodName, Revision: m.Revision,
+		Manifest: &m, Reason: reason, Message: message,
+	})
 	p.memory.WrittenAt = p.in.Now
 }
 

@@ -1,8 +1,8 @@
 // Package plan decides what to do with the static pod manifests of one host, now.
 //
 // It is pure: what is wanted, what stands in the kubelet's directory, what the kubelet says and what was done before go
-// in, the next acts come out. It reads no clock, disk or network, so that `dsctl plan` and `dsctl diff` show exactly what
-// the agent would do, and so that every rule can be tested as a table.
+// in, the next acts come out. It reads no clock, disk or network, so that `dsctl plan` and `dsctl diff` show exactly
+// what the agent would do, and so that every rule can be tested as a table.
 //
 // The rules are those of podsShouldBeOnNode in Kubernetes' pkg/controller/daemon/daemon_controller.go, with the steps
 // that static pods need in between: two pods of one DaemonSet never run at once, and a pod that runs is never stopped
@@ -35,11 +35,11 @@ type Wanted struct {
 	Decision placement.Decision
 	// Evicted is set when the NoExecute timer has run out.
 	Evicted bool
-	// Hold says why an older revision may not be replaced now: whose turn it is, or what is waited for (package rollout); empty:
-	// it may.
+	// Hold says why an older revision may not be replaced now: whose turn it is, or what is waited for (package rollout);
+	// empty: it may.
 	Hold string
-	// Older is the earlier revision that stands, or stood when the kubelet gave its pod up, as it can be written again; nil: it cannot, or
-	// needs no care. It is looked after for as long as it may not be replaced.
+	// Older is the earlier revision that stands, or stood when the kubelet gave its pod up, as it can be written again;
+	// nil: it cannot, or needs no care. It is looked after for as long as it may not be replaced.
 	Older *render.Manifest
 	// Surge starts the new pod beside the old one, which goes when the new one is available.
 	Surge bool
@@ -99,14 +99,16 @@ type Memory struct {
 	Leaving []Leaving `json:"leaving,omitempty"`
 	// Retry is the back-off of pods that the kubelet reports as Failed.
 	Retry Retry `json:"retry,omitzero"`
-	// Again is the earlier revision whose manifest was removed to have the kubelet try its pod once more, and that comes back.
+	// Again is the earlier revision whose manifest was removed to have the kubelet try its pod once more, and that comes
+	// back.
 	Again string `json:"again,omitempty"`
 	// Eviction is the NoExecute timer.
 	Eviction placement.Eviction `json:"eviction,omitzero"`
 	// Stood are the pods whose manifests stood in the last plan. One that is gone without an act of ours was removed by
 	// somebody else, and its pod is leaving.
 	Stood []Leaving `json:"-"`
-	// WrittenAt is when this process last wrote a manifest of the DaemonSet; older answers of the kubelet do not speak of it.
+	// WrittenAt is when this process last wrote a manifest of the DaemonSet; older answers of the kubelet do not speak of
+	// it.
 	WrittenAt time.Time `json:"-"`
 }
 
@@ -288,7 +290,8 @@ func (o *Output) add(p planner) {
 	if p.wanted == nil && len(p.present) == 0 && len(m.Leaving) == 0 {
 		return
 	}
-	if len(m.Leaving) > 0 || m.Retry != (Retry{}) || m.Again != "" || m.Eviction != (placement.Eviction{}) || !m.WrittenAt.IsZero() || len(m.Stood) > 0 {
+	if len(m.Leaving) > 0 || m.Retry != (Retry{}) || m.Again != "" || m.Eviction != (placement.Eviction{}) ||
+		!m.WrittenAt.IsZero() || len(m.Stood) > 0 {
 		o.Memories[p.key] = m
 	}
 }

@@ -120,7 +120,8 @@ func serve(ctx context.Context, s source, started time.Time, stderr *os.File) (i
 		return exitUsage, err
 	}
 	a, err := agent.New(agent.Options{
-		Config: cfg, ConfigFile: path, ConfigProblems: problems, Logger: log, SetLevel: level.Set, Version: build(), StartedAt: started, Watchdog: systemd.WatchdogInterval(),
+		Config: cfg, ConfigFile: path, ConfigProblems: problems, Logger: log, SetLevel: level.Set, Version: build(),
+		StartedAt: started, Watchdog: systemd.WatchdogInterval(),
 		Reread: func() (config.Config, diag.List, error) {
 			c, problems, _, err := s.read()
 			return c, problems, err

@@ -23,9 +23,9 @@ const (
 	fieldsFile = "internal/base/logfield/logfield.go"
 )
 
-// main fills in the pages of packaging/man from the flags, the settings and the log fields, and writes them: at the root of the
-// repository, `go run -tags manpages ./cmd/daemonsetd DIR`. It is a program of its own, so that nothing of what makes man pages is in
-// daemonsetd.
+// main fills in the pages of packaging/man from the flags, the settings and the log fields, and writes them: at the
+// root of the repository, `go run -tags manpages ./cmd/daemonsetd DIR`. It is a program of its own, so that nothing of
+// what makes man pages is in daemonsetd.
 func main() { os.Exit(manpage.Main(os.Args[1:], os.Getenv, os.Stderr, manual)) }
 
 // manual are the pages that are written by hand, with what the code fills in.

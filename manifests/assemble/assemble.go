@@ -1,8 +1,9 @@
-// Package assemble makes everything that is laid on a host for a DaemonSet: the manifest of its static pod, and the files of
-// its ConfigMap, Secret and projected volumes. The agent writes what it gives, and dsctl shows it, so that both are the same.
+// Package assemble makes everything that is laid on a host for a DaemonSet: the manifest of its static pod, and the
+// files of its ConfigMap, Secret and projected volumes. The agent writes what it gives, and dsctl shows it, so that
+// both are the same.
 //
-// It brings packages resolve, render and trees together. It reads no disk and keeps nothing: what a DaemonSet refers to comes from
-// objects that were read before, facts about the node from whoever knows it.
+// It brings packages resolve, render and trees together. It reads no disk and keeps nothing: what a DaemonSet refers to
+// comes from objects that were read before, facts about the node from whoever knows it.
 package assemble
 
 import (
@@ -73,8 +74,8 @@ func (a *Assembler) prepare() {
 
 // Assembly is what is laid for one DaemonSet.
 type Assembly struct {
-	// Revision is that of Manifest, and is set also where there is no manifest. Fleet is the same without what comes from this
-	// node's labels and addresses: hosts with the same files have the same one.
+	// Revision is that of Manifest, and is set also where there is no manifest. Fleet is the same without what comes from
+	// this node's labels and addresses: hosts with the same files have the same one.
 	Revision, Fleet string
 	// Missing says why there are no manifest and no trees.
 	Missing []resolve.Missing
@@ -87,8 +88,8 @@ type Assembly struct {
 	Refers bool
 }
 
-// Assemble makes a DaemonSet's manifest and files. While something is missing there are none, and that is no error; an error
-// is that the manifest cannot be made (render.Render).
+// Assemble makes a DaemonSet's manifest and files. While something is missing there are none, and that is no error; an
+// error is that the manifest cannot be made (render.Render).
 func (a *Assembler) Assemble(ds *spec.DaemonSet) (Assembly, error) {
 	res := resolve.Resolve(a.input(ds))
 	out := Assembly{Revision: render.Revision(ds.Template, res.Digests...), Missing: res.Missing, Changes: res.Changes}
@@ -103,8 +104,9 @@ func (a *Assembler) Assemble(ds *spec.DaemonSet) (Assembly, error) {
 	return out, err
 }
 
-// Files are the files of the DaemonSet's volumes for pods of a revision that was made from its template at another time, with
-// values in the environment, or labels of the node, that were others. There are none while something for them is missing.
+// Files are the files of the DaemonSet's volumes for pods of a revision that was made from its template at another
+// time, with values in the environment, or labels of the node, that were others. There are none while something for
+// them is missing.
 func (a *Assembler) Files(ds *spec.DaemonSet, revision string) []trees.Tree {
 	res := resolve.Resolve(a.input(ds))
 	if slices.ContainsFunc(res.Missing, func(m resolve.Missing) bool { return strings.HasPrefix(m.Path, volumesPath) }) {
@@ -145,7 +147,9 @@ func refersToAny(res resolve.Result) bool {
 	return len(res.Digests)+len(res.Missing)+len(res.Trees("")) > 0
 }
 
-func (a *Assembler) render(ds *spec.DaemonSet, res resolve.Result, revision string) (render.Manifest, []render.Change, error) {
+func (a *Assembler) render(ds *spec.DaemonSet, res resolve.Result, revision string) (render.Manifest, []render.Change,
+	error,
+) {
 	resolved := res.DaemonSet(func(t resolve.Tree) string { return a.cfg.Path(a.tree(ds, revision, t)) })
 	return render.Render(resolved, render.Options{NodeName: a.cfg.Node.Name, Revision: revision, Source: ds.Source.File})
 }
@@ -161,9 +165,9 @@ func (a *Assembler) input(ds *spec.DaemonSet) resolve.Input {
 	return in
 }
 
-// rootMode is the mode of a volume's own directory: that of every emptyDir, which the kubelet lays such volumes in (perm in
-// pkg/volume/emptydir). One in memory is a tmpfs, the root of which is sticky. Nobody writes to it: it is mounted read-only,
-// and the directories above are for root alone.
+// rootMode is the mode of a volume's own directory: that of every emptyDir, which the kubelet lays such volumes in
+// (perm in pkg/volume/emptydir). One in memory is a tmpfs, the root of which is sticky. Nobody writes to it: it is
+// mounted read-only, and the directories above are for root alone.
 const rootMode fs.FileMode = 0o777
 
 // groupDirMode is what the kubelet gives to directories of a read-only volume with an fsGroup (changeFilePermission in

@@ -11,10 +11,10 @@ import (
 	"github.com/daemonsetd/daemonsetd/manifests/spec"
 )
 
-// HideSecrets is the manifest of an Assembly with the name of the key in the place of every value that comes from a Secret,
-// and whether there is any. Names, revision and checksum are those of the real manifest, so that one is not taken for the
-// other. It is made from what only has names in it, not by looking for values: a value that also stands in a ConfigMap or in
-// the template stays there.
+// HideSecrets is the manifest of an Assembly with the name of the key in the place of every value that comes from a
+// Secret, and whether there is any. Names, revision and checksum are those of the real manifest, so that one is not
+// taken for the other. It is made from what only has names in it, not by looking for values: a value that also stands
+// in a ConfigMap or in the template stays there.
 func (a *Assembler) HideSecrets(ds *spec.DaemonSet, made Assembly) (render.Manifest, bool, error) {
 	in := a.input(ds)
 	in.Secret = hiding(in.Secret)

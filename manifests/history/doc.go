@@ -1,14 +1,14 @@
-// Package history keeps the revisions of every DaemonSet of this host on disk, so that a host can go back to one, lay the
-// files of a pod that is still of one, and tell an operator what was rolled out when and why.
+// Package history keeps the revisions of every DaemonSet of this host on disk, so that a host can go back to one, lay
+// the files of a pod that is still of one, and tell an operator what was rolled out when and why.
 //
-// A revision is what hosts with the same files share: the pod template as it was written and the digests of what is inlined
-// into its environment, without what comes from the node (assemble.Assembly.Fleet). Of it the template is kept, and never a
-// value of a ConfigMap or a Secret: Restore gives the DaemonSet as it would be with the template, and what it refers to is
-// taken from the objects of the day.
+// A revision is what hosts with the same files share: the pod template as it was written and the digests of what is
+// inlined into its environment, without what comes from the node (assemble.Assembly.Fleet). Of it the template is kept,
+// and never a value of a ConfigMap or a Secret: Restore gives the DaemonSet as it would be with the template, and what
+// it refers to is taken from the objects of the day.
 //
-// Revisions are numbered by the generation of the rollout (package agent/rollout) under which they were last the target, so
-// that a number means the same on every host that follows the fleet. As in Kubernetes, going back to an old template gives it
-// a new number, and its old one is gone (constructHistory in pkg/controller/daemon/update.go).
+// Revisions are numbered by the generation of the rollout (package agent/rollout) under which they were last the
+// target, so that a number means the same on every host that follows the fleet. As in Kubernetes, going back to an old
+// template gives it a new number, and its old one is gone (constructHistory in pkg/controller/daemon/update.go).
 package history
 
 import (
@@ -20,8 +20,8 @@ import (
 var ErrNotFound = errors.New("the revision is not in the history")
 
 const (
-	// MaxFileBytes is the largest file that is read or written. A template is at most as large as a spec file, but for what
-	// its YAML says once and uses several times.
+	// MaxFileBytes is the largest file that is read or written. A template is at most as large as a spec file, but for
+	// what its YAML says once and uses several times.
 	MaxFileBytes = 16 << 20
 	// MaxRevisions is how many revisions of one DaemonSet are kept at most, whatever its revisionHistoryLimit.
 	MaxRevisions = 1000
@@ -32,8 +32,8 @@ const (
 	maxEntries = 8 * MaxRevisions
 )
 
-// AnnotationChangeCause is the annotation of a DaemonSet that says why its template was changed. kubectl shows it in the
-// history of a rollout.
+// AnnotationChangeCause is the annotation of a DaemonSet that says why its template was changed. kubectl shows it in
+// the history of a rollout.
 const AnnotationChangeCause = "kubernetes.io/change-cause"
 
 // Revision is one revision of one DaemonSet.

@@ -22,7 +22,8 @@ const (
 
 var errFormat = errors.New("it is not a revision that this version of daemonsetd has written")
 
-// fileJSON is the JSON of a file. Its fields are never renamed; a change that an older agent would misread is another format.
+// fileJSON is the JSON of a file. Its fields are never renamed; a change that an older agent would misread is another
+// format.
 type fileJSON struct {
 	Revision    string            `json:"revision"`
 	Number      uint64            `json:"number"`
@@ -87,7 +88,8 @@ func decodeBody(body []byte) (Revision, error) {
 	case f.Number == 0:
 		return Revision{}, errors.New("it has no number")
 	case len(f.ChangeCause) > MaxChangeCause:
-		return Revision{}, fmt.Errorf("its change-cause has %d bytes, at most %d are kept", len(f.ChangeCause), MaxChangeCause)
+		return Revision{}, fmt.Errorf("its change-cause has %d bytes, at most %d are kept", len(f.ChangeCause),
+			MaxChangeCause)
 	case len(f.Template) == 0 || f.Template[0] != '{':
 		return Revision{}, errors.New("it has no template")
 	}

@@ -20,7 +20,10 @@ var errOtherwise = errors.New("this version of daemonsetd reads the template oth
 
 // Of is what Record keeps of a DaemonSet. The numbers and times are for the caller to set.
 func Of(ds *spec.DaemonSet, fleet string) Revision {
-	r := Revision{Fleet: fleet, ChangeCause: ds.Object.Annotations[AnnotationChangeCause], Source: ds.Source.File, Template: ds.Template}
+	r := Revision{
+		Fleet: fleet, ChangeCause: ds.Object.Annotations[AnnotationChangeCause], Source: ds.Source.File,
+		Template: ds.Template,
+	}
 	for _, key := range resolve.Annotations() {
 		if v, ok := ds.Object.Annotations[key]; ok {
 			if r.Annotations == nil {
@@ -34,13 +37,14 @@ func Of(ds *spec.DaemonSet, fleet string) Revision {
 
 // Same says whether two revisions say the same, whenever they were the target.
 func (r Revision) Same(as Revision) bool {
-	return r.Fleet == as.Fleet && r.Number == as.Number && shortened(r.ChangeCause) == shortened(as.ChangeCause) && r.Source == as.Source &&
+	return r.Fleet == as.Fleet && r.Number == as.Number && shortened(r.ChangeCause) == shortened(as.ChangeCause) &&
+		r.Source == as.Source &&
 		maps.Equal(r.Annotations, as.Annotations) && bytes.Equal(r.Template, as.Template)
 }
 
-// Restore gives the DaemonSet as it would be with the template of a revision: everything that says how it is placed beside
-// the template, updated and found is as it is now. It goes the way of a spec file, so that defaults are the same, and an error
-// says that the template is not accepted any more.
+// Restore gives the DaemonSet as it would be with the template of a revision: everything that says how it is placed
+// beside the template, updated and found is as it is now. It goes the way of a spec file, so that defaults are the
+// same, and an error says that the template is not accepted any more.
 func Restore(current *spec.DaemonSet, r Revision) (*spec.DaemonSet, error) {
 	data, err := object(current.Object, r)
 	if err != nil {
@@ -85,7 +89,10 @@ func object(current *appsv1.DaemonSet, r Revision) ([]byte, error) {
 	maps.Copy(annotations, r.Annotations)
 	data, err := json.Marshal(map[string]any{
 		"apiVersion": "apps/v1", "kind": "DaemonSet",
-		"metadata": map[string]any{"namespace": current.Namespace, "name": current.Name, "labels": current.Labels, "annotations": annotations},
+		"metadata": map[string]any{
+			"namespace": current.Namespace, "name": current.Name, "labels": current.Labels,
+			"annotations": annotations,
+		},
 		"spec": map[string]any{
 			"selector": selector(current.Spec.Selector, template.Metadata.Labels), "template": json.RawMessage(r.Template),
 			"updateStrategy": current.Spec.UpdateStrategy, "minReadySeconds": current.Spec.MinReadySeconds,
@@ -95,8 +102,8 @@ func object(current *appsv1.DaemonSet, r Revision) ([]byte, error) {
 	return ascii(data), err
 }
 
-// ascii writes everything else in JSON as an escape: a template may have characters that a spec file may not, where YAML has
-// them as escapes.
+// ascii writes everything else in JSON as an escape: a template may have characters that a spec file may not, where
+// YAML has them as escapes.
 func ascii(data []byte) []byte {
 	out := make([]byte, 0, len(data))
 	for _, r := range string(data) {
@@ -113,8 +120,8 @@ func ascii(data []byte) []byte {
 	return out
 }
 
-// selector is the DaemonSet's own, or, where the labels have changed along with it, one that matches the template. In an API
-// server it cannot change, and here nothing is found by it.
+// selector is the DaemonSet's own, or, where the labels have changed along with it, one that matches the template. In
+// an API server it cannot change, and here nothing is found by it.
 func selector(current *metav1.LabelSelector, podLabels map[string]string) *metav1.LabelSelector {
 	if s, err := metav1.LabelSelectorAsSelector(current); err == nil && s.Matches(labels.Set(podLabels)) {
 		return current

@@ -44,8 +44,9 @@ type Store struct {
 // New makes a Store; it changes nothing on disk.
 func New(c Config) *Store { return &Store{dir: c.Dir, log: c.Logger, swept: map[string]bool{}} }
 
-// List gives the revisions of a DaemonSet without their templates, the lowest number first; none where it has no history.
-// A file that cannot be used is set aside under another name and is in the error; the other revisions are given with it.
+// List gives the revisions of a DaemonSet without their templates, the lowest number first; none where it has no
+// history. A file that cannot be used is set aside under another name and is in the error; the other revisions are
+// given with it.
 func (s *Store) List(namespace, name string) ([]Revision, error) {
 	// Files are replaced by rename, so that who reads needs no lock, and the API never holds up who records.
 	if list, err := s.list(namespace, name, peek); err == nil {
@@ -77,8 +78,8 @@ type Entry struct {
 	Live []string
 }
 
-// Record keeps a revision that has become the target, or whose number, cause or source has changed, and removes the oldest
-// that are more than the limit. When it returns nil all of that is on disk.
+// Record keeps a revision that has become the target, or whose number, cause or source has changed, and removes the
+// oldest that are more than the limit. When it returns nil all of that is on disk.
 func (s *Store) Record(e Entry) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -149,8 +150,8 @@ func shortened(cause string) string {
 	return strings.ToValidUTF8(cause[:MaxChangeCause], "")
 }
 
-// prune removes the oldest that are more than the limit. The one that is the target does not count, and live ones count and
-// stay (cleanupHistory in pkg/controller/daemon/update.go).
+// prune removes the oldest that are more than the limit. The one that is the target does not count, and live ones count
+// and stay (cleanupHistory in pkg/controller/daemon/update.go).
 func (s *Store) prune(e Entry) error {
 	list, err := s.list(e.Namespace, e.Name, s.load)
 	if err != nil {
@@ -246,8 +247,8 @@ func peek(path, fleet string) (Revision, error) {
 	return r, nil
 }
 
-// load reads a file, and sets one aside that cannot be used, so that it is told once and stays to be looked at. A file that
-// cannot be read for another reason stays where it is.
+// load reads a file, and sets one aside that cannot be used, so that it is told once and stays to be looked at. A file
+// that cannot be read for another reason stays where it is.
 func (s *Store) load(path, fleet string) (Revision, error) {
 	r, err := peek(path, fleet)
 	if _, bad := errors.AsType[unusableError](err); !bad {
@@ -293,7 +294,8 @@ func (s *Store) path(namespace, name, fleet string) (string, error) {
 		return "", err
 	}
 	if !render.IsRevision(fleet) {
-		return "", fmt.Errorf("%q is no name of a revision: wanted %d characters as in the label controller-revision-hash", fleet, render.RevisionLength)
+		return "", fmt.Errorf("%q is no name of a revision: wanted %d characters as in the label controller-revision-hash",
+			fleet, render.RevisionLength)
 	}
 	return filepath.Join(dir, fleet+suffix), nil
 }

@@ -1,12 +1,13 @@
-// Package manifestdir keeps our files in the directory that the kubelet watches. It is the only code of the project that touches
-// that directory, and it never changes or removes a file that does not bear our mark (render.Inspect).
+// Package manifestdir keeps our files in the directory that the kubelet watches. It is the only code of the project
+// that touches that directory, and it never changes or removes a file that does not bear our mark (render.Inspect).
 //
 // A file appears and changes by rename only, under a name that the kubelet ignores until then (a leading dot,
-// pkg/kubelet/config/file.go), so that neither the kubelet nor a reader after a crash ever sees half of one. Temporary files
-// lie in the same directory because it may be a mount of its own, into which nothing can be renamed.
+// pkg/kubelet/config/file.go), so that neither the kubelet nor a reader after a crash ever sees half of one. Temporary
+// files lie in the same directory because it may be a mount of its own, into which nothing can be renamed.
 //
 // A Store decides nothing: which DaemonSet has a file is its caller's business. One directory belongs to one Store at a
-// time: a second one takes the first one's temporary files for leftovers of a crash, and the first then has to write again.
+// time: a second one takes the first one's temporary files for leftovers of a crash, and the first then has to write
+// again.
 package manifestdir
 
 import (
@@ -57,14 +58,15 @@ type Store struct {
 	unsynced bool
 }
 
-// New checks the directory's path; it does not touch the disk. The kubelet lists its directory by a glob pattern, so a path
-// with a character that has a meaning in patterns would never be listed, and is refused.
+// New checks the directory's path; it does not touch the disk. The kubelet lists its directory by a glob pattern, so a
+// path with a character that has a meaning in patterns would never be listed, and is refused.
 func New(c Config) (*Store, error) {
 	if c.Dir == "" {
 		return nil, errors.New("the path of the manifests directory is empty: set it to the kubelet's staticPodPath")
 	}
 	if i := strings.IndexAny(c.Dir, `*?[\`); i >= 0 {
-		return nil, fmt.Errorf("manifests directory %q: the kubelet cannot list a directory with %q in its path, as it takes the path for a pattern: use another path",
+		return nil, fmt.Errorf("manifests directory %q: the kubelet cannot list a directory with %q in its path, as it "+
+			"takes the path for a pattern: use another path",
 			c.Dir, c.Dir[i:i+1])
 	}
 	return &Store{

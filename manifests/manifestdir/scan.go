@@ -34,9 +34,9 @@ type cached struct {
 // errNothing is the outcome for a name that the kubelet passes over: a directory, or a file that went away meanwhile.
 var errNothing = errors.New("nothing to look at")
 
-// Scan lists the directory. A file whose identity (device, inode, size, times) has not changed since the last time is not read
-// again. Temporary files that a crash left behind are removed. The error is ErrMissing when the directory does not exist; it
-// says nothing of what the kubelet runs, which keeps or stops its pods by rules of its own.
+// Scan lists the directory. A file whose identity (device, inode, size, times) has not changed since the last time is
+// not read again. Temporary files that a crash left behind are removed. The error is ErrMissing when the directory does
+// not exist; it says nothing of what the kubelet runs, which keeps or stops its pods by rules of its own.
 func (s *Store) Scan() (Listing, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -118,7 +118,8 @@ func (l *Listing) add(name string, c cached) {
 	}
 }
 
-// markConflicts finds files that the kubelet would take for the same pod as one of ours, a copy kept as a backup for one.
+// markConflicts finds files that the kubelet would take for the same pod as one of ours, a copy kept as a backup for
+// one.
 func (l *Listing) markConflicts() {
 	ours := make(map[[2]string]string, len(l.Ours))
 	for _, e := range l.Ours {
@@ -128,7 +129,8 @@ func (l *Listing) markConflicts() {
 		if own, ok := ours[[2]string{f.Namespace, f.Name}]; ok {
 			l.Problems = append(l.Problems, Problem{
 				FileName: f.FileName,
-				Message:  fmt.Sprintf("declares the pod %s/%s, as %q does: the kubelet runs now one and now the other", f.Namespace, f.Name, own),
+				Message: fmt.Sprintf("declares the pod %s/%s, as %q does: the kubelet runs now one and now the other", f.Namespace,
+					f.Name, own),
 			})
 		}
 	}

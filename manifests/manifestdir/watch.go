@@ -13,14 +13,14 @@ import (
 	"github.com/daemonsetd/daemonsetd/internal/base/logfield"
 )
 
-// rearmInterval is how often Watch looks whether the directory that it watches is still the one under the path, and tries
-// again when there was none. A mount over the directory gives no event.
+// rearmInterval is how often Watch looks whether the directory that it watches is still the one under the path, and
+// tries again when there was none. A mount over the directory gives no event.
 const rearmInterval = time.Second
 
 var errReplaced = errors.New("the directory was replaced")
 
-// Wake receives when the directory may have changed since the last Scan. It is no more than a hint to scan: several changes
-// may give one, and one may come for nothing.
+// Wake receives when the directory may have changed since the last Scan. It is no more than a hint to scan: several
+// changes may give one, and one may come for nothing.
 func (s *Store) Wake() <-chan struct{} { return s.wakeup }
 
 func (s *Store) wake() {
@@ -30,8 +30,8 @@ func (s *Store) wake() {
 	}
 }
 
-// Watch makes Wake receive, until the context ends. Dot names, changes of mode and what the Store did itself are passed over.
-// A directory that is missing, removed or replaced is watched again when it is back.
+// Watch makes Wake receive, until the context ends. Dot names, changes of mode and what the Store did itself are passed
+// over. A directory that is missing, removed or replaced is watched again when it is back.
 func (s *Store) Watch(ctx context.Context) {
 	var lost bool
 	for ctx.Err() == nil {

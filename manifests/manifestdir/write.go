@@ -14,10 +14,10 @@ import (
 // Write puts a manifest into the directory, unless the same bytes are there already. A file of ours under that name is
 // replaced, whether it drifted or not: writing what Render gave once more is how an edit by hand is undone.
 //
-// It refuses with ErrForeignFile when the name is taken by a file that is not this DaemonSet's, with ErrForeignPod when a
-// foreign file declares the same pod, and with ErrMissing when there is no directory. On any error the old file, if there was
-// one, still has its old bytes, except that a failed last step (the sync of the directory) leaves the new ones in place: the
-// next Write then makes up for the sync.
+// It refuses with ErrForeignFile when the name is taken by a file that is not this DaemonSet's, with ErrForeignPod when
+// a foreign file declares the same pod, and with ErrMissing when there is no directory. On any error the old file, if
+// there was one, still has its old bytes, except that a failed last step (the sync of the directory) leaves the new
+// ones in place: the next Write then makes up for the sync.
 func (s *Store) Write(m render.Manifest) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -36,7 +36,8 @@ func (s *Store) write(m render.Manifest) error {
 		return err
 	}
 	if old != nil && old.header.Key() != m.Namespace+"/"+m.DaemonSet {
-		return fmt.Errorf("%w: it is the manifest of DaemonSet %s, whose names give the same file name", ErrForeignFile, old.header.Key())
+		return fmt.Errorf("%w: it is the manifest of DaemonSet %s, whose names give the same file name", ErrForeignFile,
+			old.header.Key())
 	}
 	if old != nil && bytes.Equal(old.data, m.Data) {
 		return s.sync()
@@ -163,8 +164,8 @@ func (s *Store) remember(name string) {
 	}
 }
 
-// Remove takes a manifest out of the directory, if the file bears our mark at this moment; else the error is ErrForeignFile.
-// A file that is not there, or no longer, is no error. The pod may run on for its grace period.
+// Remove takes a manifest out of the directory, if the file bears our mark at this moment; else the error is
+// ErrForeignFile. A file that is not there, or no longer, is no error. The pod may run on for its grace period.
 func (s *Store) Remove(fileName string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -192,8 +193,8 @@ func (s *Store) remove(name string) error {
 	return s.sync()
 }
 
-// Read gives the bytes of a file of ours as they are on disk. The error is fs.ErrNotExist when there is none, ErrForeignFile
-// when it is not ours.
+// Read gives the bytes of a file of ours as they are on disk. The error is fs.ErrNotExist when there is none,
+// ErrForeignFile when it is not ours.
 func (s *Store) Read(fileName string) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -210,9 +211,9 @@ func (s *Store) Read(fileName string) ([]byte, error) {
 	return f.data, nil
 }
 
-// Ensure makes the directory, with its parents and mode 0755, if this Store has never seen it. A directory that was there
-// and went away is not made again, since the kubelet would not notice the new one until it is started anew, and since what is
-// missing may be a mount: that is ErrMissing. An existing directory is left as it is.
+// Ensure makes the directory, with its parents and mode 0755, if this Store has never seen it. A directory that was
+// there and went away is not made again, since the kubelet would not notice the new one until it is started anew, and
+// since what is missing may be a mount: that is ErrMissing. An existing directory is left as it is.
 func (s *Store) Ensure() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -35,8 +35,9 @@ func (c *changes) silent(when bool, path, message string) {
 	}
 }
 
-// metadata only reports: the pod's metadata is built anew from labels and annotations. The controller, too, takes no more of
-// a template's metadata than labels, annotations and finalizers (GetPodFromTemplate in pkg/controller/controller_utils.go).
+// metadata only reports: the pod's metadata is built anew from labels and annotations. The controller, too, takes no
+// more of a template's metadata than labels, annotations and finalizers (GetPodFromTemplate in
+// pkg/controller/controller_utils.go).
 func (c *changes) metadata(m *metav1.ObjectMeta) {
 	const ignored = "left out: a DaemonSet's pods do not take it from the template"
 	c.silent(m.Name != "", metaPath+"name", ignored)
@@ -74,8 +75,9 @@ func (c *changes) spec(s *corev1.PodSpec) {
 		"kept, but a kubelet without an API server ignores it: the pod runs under the node's default runtime")
 }
 
-// placement takes out what says where the pod may run. That has been decided; the kubelet would decide again, against labels
-// that it knows and this agent may not, and would fail the pod for good (AdmissionCheck in pkg/scheduler/eventhandlers.go).
+// placement takes out what says where the pod may run. That has been decided; the kubelet would decide again, against
+// labels that it knows and this agent may not, and would fail the pod for good (AdmissionCheck in
+// pkg/scheduler/eventhandlers.go).
 func (c *changes) placement(s *corev1.PodSpec) {
 	const decided = "left out of the manifest: already decided for this node"
 	c.silent(s.NodeName != "", specPath+"nodeName", decided)
@@ -94,7 +96,8 @@ func (c *changes) placement(s *corev1.PodSpec) {
 // apiObjects takes out references to API objects, for which the kubelet refuses a static pod (HasAPIObjectReference in
 // pkg/api/pod/util.go), where the pod can be expected to do without. The others are refused by package spec.
 func (c *changes) apiObjects(s *corev1.PodSpec) {
-	const account = "left out: a static pod has no service account, so its containers get no token and cannot ask an API server"
+	const account = "left out: a static pod has no service account, so its containers get no token and cannot ask an " +
+		"API server"
 	c.loud(s.ServiceAccountName != "", specPath+"serviceAccountName", account)
 	c.loud(s.ServiceAccountName == "" && s.DeprecatedServiceAccount != "", specPath+"serviceAccount", account)
 	c.loud(len(s.ImagePullSecrets) > 0, specPath+"imagePullSecrets",

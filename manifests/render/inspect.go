@@ -57,12 +57,12 @@ func (e *ForeignError) Error() string {
 // Is makes errors.Is(err, ErrForeign) true.
 func (e *ForeignError) Is(target error) bool { return target == ErrForeign }
 
-// Inspect reads a manifest back. A file is ours when its name is the one that FileName gives for the DaemonSet named by its
-// annotation daemonsetd.io/daemonset, with any revision; whatever else was edited by hand, it is then a file of ours that
-// drifted, and may be restored or removed. In a file that is no longer readable as YAML the annotation's line is enough.
-// Every other file is foreign: a copy under another name, an empty file, a file of ours whose mark was deleted or changed.
-// The error is then a *ForeignError, which tells the pod that the kubelet would run, found as the kubelet finds it (first
-// document, JSON or YAML, unknown fields and duplicate keys passed over).
+// Inspect reads a manifest back. A file is ours when its name is the one that FileName gives for the DaemonSet named by
+// its annotation daemonsetd.io/daemonset, with any revision; whatever else was edited by hand, it is then a file of
+// ours that drifted, and may be restored or removed. In a file that is no longer readable as YAML the annotation's line
+// is enough. Every other file is foreign: a copy under another name, an empty file, a file of ours whose mark was
+// deleted or changed. The error is then a *ForeignError, which tells the pod that the kubelet would run, found as the
+// kubelet finds it (first document, JSON or YAML, unknown fields and duplicate keys passed over).
 func Inspect(fileName string, data []byte) (Header, error) {
 	m, noPod := decode(data)
 	owner := m.Metadata.Annotations[AnnotationDaemonSet]

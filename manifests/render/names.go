@@ -15,14 +15,14 @@ const (
 	maxFileName = 255
 )
 
-// PodName is metadata.name of the manifest: the DaemonSet's name and the revision. A name per revision lets the kubelet start
-// the new pod at once, where a changed file under the old name waits for up to 15 s after the old pod has ended.
+// PodName is metadata.name of the manifest: the DaemonSet's name and the revision. A name per revision lets the kubelet
+// start the new pod at once, where a changed file under the old name waits for up to 15 s after the old pod has ended.
 func PodName(daemonSet, revision string) string { return daemonSet + "-" + revision }
 
 // FileName is the manifest's base name: daemonsetd-<namespace>-<name>-<revision>.yaml.
 //
-// Names are joined with the character that they may contain, so namespace "a" with name "b-c" and namespace "a-b" with name
-// "c" meet in one file name when their templates are equal to the byte. The store refuses to write the second.
+// Names are joined with the character that they may contain, so namespace "a" with name "b-c" and namespace "a-b" with
+// name "c" meet in one file name when their templates are equal to the byte. The store refuses to write the second.
 func FileName(namespace, daemonSet, revision string) string {
 	return filePrefix + namespace + "-" + daemonSet + "-" + revision + fileSuffix
 }
@@ -59,9 +59,9 @@ func cutLast(s, sep string) (before, after string, found bool) {
 	return s[:i], s[i+len(sep):], true
 }
 
-// CheckNames says whether the pod and the file can be named. The kubelet runs the pod as <name>-<revision>-<node>, the node's
-// name in lower case (generatePodName in pkg/kubelet/config/common.go), and refuses one that is no DNS-1123 subdomain of at
-// most 253 characters. Without a NodeName the node's part is not looked at.
+// CheckNames says whether the pod and the file can be named. The kubelet runs the pod as <name>-<revision>-<node>, the
+// node's name in lower case (generatePodName in pkg/kubelet/config/common.go), and refuses one that is no DNS-1123
+// subdomain of at most 253 characters. Without a NodeName the node's part is not looked at.
 func CheckNames(ds *appsv1.DaemonSet, o Options) error {
 	if !IsRevision(o.Revision) {
 		return fmt.Errorf("revision %q of DaemonSet %s/%s: want %d characters of %q",
@@ -74,7 +74,8 @@ func CheckNames(ds *appsv1.DaemonSet, o Options) error {
 		return err
 	}
 	if name := FileName(ds.Namespace, ds.Name, o.Revision); len(name) > maxFileName {
-		return fmt.Errorf("manifest name %q of DaemonSet %s/%s has %d bytes, %d more than a file name may have: shorten the name or the namespace",
+		return fmt.Errorf("manifest name %q of DaemonSet %s/%s has %d bytes, %d more than a file name may have: shorten "+
+			"the name or the namespace",
 			name, ds.Namespace, ds.Name, len(name), len(name)-maxFileName)
 	}
 	return nil
@@ -89,7 +90,8 @@ func checkPodName(ds *appsv1.DaemonSet, o Options) error {
 		name += "-" + strings.ToLower(o.NodeName)
 	}
 	if over := len(name) - validation.DNS1123SubdomainMaxLength; over > 0 {
-		return fmt.Errorf("pod name %q of DaemonSet %s/%s is %d characters too long (a pod's name has at most %d): shorten the DaemonSet's name",
+		return fmt.Errorf("pod name %q of DaemonSet %s/%s is %d characters too long (a pod's name has at most %d): shorten "+
+			"the DaemonSet's name",
 			name, ds.Namespace, ds.Name, over, validation.DNS1123SubdomainMaxLength)
 	}
 	if errs := validation.IsDNS1123Subdomain(name); len(errs) > 0 {

@@ -9,19 +9,20 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// kubeletAnnotations is the prefix of the annotations that the kubelet keeps its books in (pkg/kubelet/types/pod_update.go):
-// kubernetes.io/config.hash, .source, .seen and .mirror. A pod that brought them along would be taken for a mirror pod.
+// kubeletAnnotations is the prefix of the annotations that the kubelet keeps its books in
+// (pkg/kubelet/types/pod_update.go): kubernetes.io/config.hash, .source, .seen and .mirror. A pod that brought them
+// along would be taken for a mirror pod.
 const kubeletAnnotations = "kubernetes.io/config."
 
-// Pod builds the static pod of a DaemonSet, and says what of the template could not go into it. The pod lacks the checksum
-// annotation, which Render adds. The DaemonSet is not changed and shares no memory with the pod.
+// Pod builds the static pod of a DaemonSet, and says what of the template could not go into it. The pod lacks the
+// checksum annotation, which Render adds. The DaemonSet is not changed and shares no memory with the pod.
 //
-// Tolerations are those of the template. The controller's automatic ones are not added: the kubelet does not hold a node's
-// taints against a static pod (AdmissionCheck and the predicate admit handler in pkg/kubelet/lifecycle), so they would only
-// make the file longer; whether the node's taints are tolerated has been decided before a pod is rendered.
+// Tolerations are those of the template. The controller's automatic ones are not added: the kubelet does not hold a
+// node's taints against a static pod (AdmissionCheck and the predicate admit handler in pkg/kubelet/lifecycle), so they
+// would only make the file longer; whether the node's taints are tolerated has been decided before a pod is rendered.
 //
-// The pod's host name is the template's business: without spec.hostname it is the pod's full name, cut to 63 characters,
-// and therefore changes with the revision.
+// The pod's host name is the template's business: without spec.hostname it is the pod's full name, cut to 63
+// characters, and therefore changes with the revision.
 //
 // Names are not checked; that is CheckNames.
 func Pod(ds *appsv1.DaemonSet, o Options) (*corev1.Pod, []Change) {

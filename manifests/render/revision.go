@@ -15,12 +15,12 @@ const (
 	revisionAlphabet = "bcdfghjklmnpqrstvwxz2456789"
 )
 
-// Revision names the content of a pod template. The template is canonical JSON as the user wrote it (spec.DaemonSet.Template),
-// not a Go struct, so that no upgrade of a library moves a revision and with it restarts pods. The digests are those of
-// configuration values that end up inside the pod; their order does not matter.
+// Revision names the content of a pod template. The template is canonical JSON as the user wrote it
+// (spec.DaemonSet.Template), not a Go struct, so that no upgrade of a library moves a revision and with it restarts
+// pods. The digests are those of configuration values that end up inside the pod; their order does not matter.
 //
-// It has 27^10 values, about 47.5 bits. Among 10,000 templates of one DaemonSet the odds that any two share a revision are
-// 1 in 4 million; two DaemonSets may share one without harm.
+// It has 27^10 values, about 47.5 bits. Among 10,000 templates of one DaemonSet the odds that any two share a revision
+// are 1 in 4 million; two DaemonSets may share one without harm.
 func Revision(template []byte, digests ...string) string {
 	h := sha256.New()
 	part := func(b []byte) {

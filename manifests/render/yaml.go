@@ -15,19 +15,21 @@ import (
 // maxKey is the longest key that is written. YAML lets a reader take a key for none after 1024 characters.
 const maxKey = 1000
 
-// plain matches text that stands for itself without quotes, whatever the reader's version of YAML, unless it is a word of
-// reserved. It leaves out more than it has to: quotes do no harm.
-var plain = regexp.MustCompile(`^(?:-{0,2}[A-Za-z/][A-Za-z0-9_./@=,+%-]*(?:[: ][A-Za-z0-9_./@=,+%-]+)*|[0-9]+(?:m|Ki|Mi|Gi|Ti))$`)
+// plain matches text that stands for itself without quotes, whatever the reader's version of YAML, unless it is a word
+// of reserved. It leaves out more than it has to: quotes do no harm.
+var plain = regexp.MustCompile(
+	`^(?:-{0,2}[A-Za-z/][A-Za-z0-9_./@=,+%-]*(?:[: ][A-Za-z0-9_./@=,+%-]+)*|[0-9]+(?:m|Ki|Mi|Gi|Ti))$`,
+)
 
 // reserved are the words that some version of YAML takes for a truth value or for nothing, in lower case.
 var reserved = []string{"y", "n", "yes", "no", "on", "off", "true", "false", "null"}
 
 // toYAML writes a JSON text as YAML in block style with sorted keys.
 //
-// It is not left to a library because of what the bytes are for. No upgrade may change them. Every line has to end with a
-// line feed, where libraries also write the other line breaks of YAML 1.1 as they are (U+0085, U+2028), so that text in the
-// pod could break up the line of the checksum. And what Kubernetes reads YAML with (a fork of yaml.v2) must read back what
-// was meant: here the only styles are those that leave no doubt.
+// It is not left to a library because of what the bytes are for. No upgrade may change them. Every line has to end with
+// a line feed, where libraries also write the other line breaks of YAML 1.1 as they are (U+0085, U+2028), so that text
+// in the pod could break up the line of the checksum. And what Kubernetes reads YAML with (a fork of yaml.v2) must read
+// back what was meant: here the only styles are those that leave no doubt.
 func toYAML(asJSON []byte) ([]byte, error) {
 	d := json.NewDecoder(bytes.NewReader(asJSON))
 	d.UseNumber()
@@ -118,8 +120,8 @@ func (w *yamlWriter) sequence(list []any, column int) {
 
 func (w *yamlWriter) indent(column int) { w.out.WriteString(strings.Repeat(" ", column)) }
 
-// scalar writes text without the last line feed: as it is, as a block of lines from the given column on, or in quotes. Go's
-// quoting is a subset of YAML's. A negative column allows no block.
+// scalar writes text without the last line feed: as it is, as a block of lines from the given column on, or in quotes.
+// Go's quoting is a subset of YAML's. A negative column allows no block.
 func scalar(s string, column int) string {
 	switch {
 	case plain.MatchString(s) && !slices.Contains(reserved, strings.ToLower(s)):
@@ -130,8 +132,8 @@ func scalar(s string, column int) string {
 	return strconv.Quote(s)
 }
 
-// blockable tells whether text has several lines and none that would need more than an indentation to be read back: nothing
-// that does not print, no space at either end of a line, no empty line at either end of the text.
+// blockable tells whether text has several lines and none that would need more than an indentation to be read back:
+// nothing that does not print, no space at either end of a line, no empty line at either end of the text.
 func blockable(s string) bool {
 	body := strings.TrimSuffix(s, "\n")
 	if !strings.Contains(s, "\n") || strings.Trim(body, "\n ") != body || body == "" {

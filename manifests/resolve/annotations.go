@@ -13,9 +13,10 @@ import (
 type NodeLabel struct{ Name, Label string }
 
 // ParseNodeLabels reads the value of AnnotationNodeLabels: items NAME=key separated by commas, white space around them
-// ignored, such as "ZONE=topology.kubernetes.io/zone,RACK=example.com/rack". NAME is the whole name of the variable, key that
-// of a label. Every container gets the variables, init containers too: after those of envFrom and before env, so that the
-// pod template has the last word and its values may refer to them. A label that the node does not have sets none.
+// ignored, such as "ZONE=topology.kubernetes.io/zone,RACK=example.com/rack". NAME is the whole name of the variable,
+// key that of a label. Every container gets the variables, init containers too: after those of envFrom and before env,
+// so that the pod template has the last word and its values may refer to them. A label that the node does not have sets
+// none.
 func ParseNodeLabels(text string) ([]NodeLabel, error) {
 	if strings.TrimSpace(text) == "" {
 		return nil, nil
@@ -30,10 +31,12 @@ func ParseNodeLabels(text string) ([]NodeLabel, error) {
 		}
 		name, label = strings.TrimSpace(name), strings.TrimSpace(label)
 		if errs := validation.IsEnvVarName(name); len(errs) > 0 {
-			return nil, fmt.Errorf("%q in item %q is no name of an environment variable: wanted letters, digits and \"_\", no digit first", name, item)
+			return nil, fmt.Errorf("%q in item %q is no name of an environment variable: wanted letters, digits and \"_\", no "+
+				"digit first", name, item)
 		}
 		if errs := validation.IsQualifiedName(label); len(errs) > 0 {
-			return nil, fmt.Errorf("%q in item %q is no key of a label: wanted a name such as rack or example.com/rack", label, item)
+			return nil, fmt.Errorf("%q in item %q is no key of a label: wanted a name such as rack or example.com/rack", label,
+				item)
 		}
 		if seen[name] {
 			return nil, fmt.Errorf("the variable %q is set twice: remove one", name)

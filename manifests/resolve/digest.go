@@ -7,8 +7,8 @@ import (
 	"hash"
 )
 
-// digest hashes a list of texts. Every text is preceded by its length, so that no two lists run together to the same bytes.
-// The form must never change: revisions are made of it. The zero value has nothing in it.
+// digest hashes a list of texts. Every text is preceded by its length, so that no two lists run together to the same
+// bytes. The form must never change: revisions are made of it. The zero value has nothing in it.
 type digest struct{ h hash.Hash }
 
 func (d *digest) add(texts ...string) {

@@ -75,7 +75,8 @@ func (b *builder) field(name, at string) (planned, string) {
 	case "metadata.labels":
 		return planned{late: func(p pod) []byte { return []byte(formatMap(p.labels())) }}, ""
 	case "metadata.annotations":
-		b.change(render.Change{Path: at, Message: "has the annotations of the pod template alone, without those that the kubelet and daemonsetd add"})
+		b.change(render.Change{Path: at, Message: "has the annotations of the pod template alone, without those that the " +
+			"kubelet and daemonsetd add"})
 		return static(formatMap(known(template.Annotations))), ""
 	}
 	if key, ok := subscript(name, "metadata.labels"); ok {
@@ -118,8 +119,8 @@ func formatMap(m map[string]string) string {
 	return strings.Join(lines, "\n")
 }
 
-// resource gives the file of a container's limit or request (ExtractContainerResourceValue in pkg/api/v1/resource), or why
-// there is none: without a limit the kubelet tells what the node can give, which only it knows.
+// resource gives the file of a container's limit or request (ExtractContainerResourceValue in pkg/api/v1/resource), or
+// why there is none: without a limit the kubelet tells what the node can give, which only it knows.
 func (b *builder) resource(ref *corev1.ResourceFieldSelector) (planned, string) {
 	c, ok := containerNamed(&b.in.DaemonSet.Spec.Template.Spec, ref.ContainerName)
 	if !ok {
@@ -136,7 +137,8 @@ func (b *builder) resource(ref *corev1.ResourceFieldSelector) (planned, string) 
 		}
 	}
 	if (!ok || quantity.IsZero()) && which == "limits" && !strings.HasPrefix(name, corev1.ResourceHugePagesPrefix) {
-		return planned{}, fmt.Sprintf("container %q has no limit for %s, so the value is the node's, which only the kubelet knows: set the limit, or %s", c.Name, name, separate)
+		return planned{}, fmt.Sprintf("container %q has no limit for %s, so the value is the node's, which only the "+
+			"kubelet knows: set the limit, or %s", c.Name, name, separate)
 	}
 	return static(inUnits(name, quantity, ref.Divisor)), ""
 }

@@ -17,8 +17,9 @@ import (
 // environment of it: first what envFrom gives, then labels of the node, then env, each entry in its place.
 //
 // The kubelet goes through env in order. A literal value may refer with $(NAME) to what came before, and sees all of
-// envFrom; a value that was looked up is taken as it is. Written as a literal it would be expanded, so every "$" in it is
-// doubled, which expansion undoes. Later entries replace earlier ones of the same name, also what was seen until then.
+// envFrom; a value that was looked up is taken as it is. Written as a literal it would be expanded, so every "$" in it
+// is doubled, which expansion undoes. Later entries replace earlier ones of the same name, also what was seen until
+// then.
 func (r *resolver) container(c *corev1.Container, at string, labels []NodeLabel) {
 	env := r.envFrom(c, at)
 	env = append(env, r.nodeLabels(labels, at)...)
@@ -57,15 +58,16 @@ func (r *resolver) envFrom(c *corev1.Container, at string) []corev1.EnvVar {
 func sourceOf(from corev1.EnvFromSource, at string) (reference, bool) {
 	switch {
 	case from.ConfigMapRef != nil:
-		return reference{KindConfigMap, from.ConfigMapRef.Name, at + ".configMapRef", optional(from.ConfigMapRef.Optional)}, true
+		return reference{KindConfigMap, from.ConfigMapRef.Name, at + ".configMapRef", optional(from.ConfigMapRef.Optional)},
+			true
 	case from.SecretRef != nil:
 		return reference{KindSecret, from.SecretRef.Name, at + ".secretRef", optional(from.SecretRef.Optional)}, true
 	}
 	return reference{}, false
 }
 
-// variable gives an entry of env without a reference, or says that there is to be none. A value wins over a reference, as
-// it does in the kubelet; validation lets nobody write both.
+// variable gives an entry of env without a reference, or says that there is to be none. A value wins over a reference,
+// as it does in the kubelet; validation lets nobody write both.
 func (r *resolver) variable(e corev1.EnvVar, container, at string) (corev1.EnvVar, bool) {
 	from := e.ValueFrom
 	switch {
@@ -77,7 +79,10 @@ func (r *resolver) variable(e corev1.EnvVar, container, at string) (corev1.EnvVa
 		return r.fieldRef(e, container, at+"fieldRef"), true
 	case from.ConfigMapKeyRef != nil:
 		s := from.ConfigMapKeyRef
-		return r.keyRef(e.Name, container, s.Key, reference{KindConfigMap, s.Name, at + "configMapKeyRef", optional(s.Optional)})
+		return r.keyRef(e.Name, container, s.Key, reference{
+			KindConfigMap, s.Name, at + "configMapKeyRef",
+			optional(s.Optional),
+		})
 	case from.SecretKeyRef != nil:
 		s := from.SecretKeyRef
 		return r.keyRef(e.Name, container, s.Key, reference{KindSecret, s.Name, at + "secretKeyRef", optional(s.Optional)})
@@ -111,21 +116,23 @@ func (r *resolver) keyRef(name, container, key string, ref reference) (corev1.En
 func (r *resolver) usable(ref reference, key, name string, value []byte) bool {
 	before := len(r.out.Missing)
 	if errs := validation.IsEnvVarName(name); len(errs) > 0 {
-		r.missing(r.about(ref, BadName, key, "the kubelet takes no static pod with a variable of the name "+strconv.Quote(name)+
+		r.missing(r.about(ref, BadName, key, "the kubelet takes no static pod with a variable of the name "+
+			strconv.Quote(name)+
 			": wanted letters, digits, \"_\", \"-\" and \".\", no digit and no \"..\" at the beginning"))
 	}
 	switch {
 	case strings.ContainsRune(string(value), 0):
 		r.missing(r.about(ref, BadValue, key, "the value has a NUL character, which no environment variable can hold"))
 	case !utf8.Valid(value):
-		r.missing(r.about(ref, BadValue, key, "the value is not UTF-8 text, which is all that a manifest can hold: mount it as a file"))
+		r.missing(r.about(ref, BadValue, key, "the value is not UTF-8 text, which is all that a manifest can hold: mount "+
+			"it as a file"))
 	}
 	return len(r.out.Missing) == before
 }
 
-// fieldRef replaces the addresses of a pod in the node's network by the node's. A kubelet that has an API server does the
-// same (generateAPIPodStatus in pkg/kubelet/kubelet_pods.go); one that has none leaves them empty. The host's address
-// (status.hostIP) every kubelet knows, and all else about the pod.
+// fieldRef replaces the addresses of a pod in the node's network by the node's. A kubelet that has an API server does
+// the same (generateAPIPodStatus in pkg/kubelet/kubelet_pods.go); one that has none leaves them empty. The host's
+// address (status.hostIP) every kubelet knows, and all else about the pod.
 func (r *resolver) fieldRef(e corev1.EnvVar, container, at string) corev1.EnvVar {
 	addresses, ok := r.podAddresses(e.ValueFrom.FieldRef.FieldPath)
 	if !ok {

@@ -37,7 +37,10 @@ func (r *resolver) configMap(name string) object {
 	if !ok || found == nil {
 		return object{}
 	}
-	o := object{found: true, env: make(map[string][]byte, len(found.Data)), files: make(map[string][]byte, len(found.Data)+len(found.BinaryData))}
+	o := object{
+		found: true, env: make(map[string][]byte, len(found.Data)),
+		files: make(map[string][]byte, len(found.Data)+len(found.BinaryData)),
+	}
 	maps.Copy(o.files, found.BinaryData)
 	for k, v := range found.Data {
 		data := []byte(v)
@@ -65,7 +68,8 @@ type reference struct {
 
 func optional(b *bool) bool { return b != nil && *b }
 
-// lookup gives the object, and says whether there is one to go on with. A missing one is reported unless it is optional.
+// lookup gives the object, and says whether there is one to go on with. A missing one is reported unless it is
+// optional.
 func (r *resolver) lookup(ref reference, key string) (object, bool) {
 	o := r.object(ref.kind, ref.name)
 	if !o.found && !ref.optional {

@@ -16,9 +16,9 @@ func Resolve(in Input) Result {
 	return resolve(in, false)
 }
 
-// Placeholder resolves a DaemonSet without any of the objects and facts that it refers to: every object is taken to be there
-// with every key, empty. Its DaemonSet is what the kubelet's rules can be held against before the objects are known, and its
-// Missing has what no object can cure: BadAnnotation, BadPath and Unknowable.
+// Placeholder resolves a DaemonSet without any of the objects and facts that it refers to: every object is taken to be
+// there with every key, empty. Its DaemonSet is what the kubelet's rules can be held against before the objects are
+// known, and its Missing has what no object can cure: BadAnnotation, BadPath and Unknowable.
 func Placeholder(ds *appsv1.DaemonSet) Result {
 	const address = "192.0.2.1" // of the range for examples (RFC 5737)
 	return resolve(Input{DaemonSet: ds, NodeName: "node", NodeAddress: address, NodeAddresses: []string{address}}, true)
@@ -100,9 +100,9 @@ func (r Result) trees(of pod) []Tree {
 	return out
 }
 
-// DaemonSet is a copy with everything in its place: variables hold their values and config volumes are directories of the
-// host. Dir says where the files of a tree are, as an absolute path; it should look at nothing but Volume and Secret, since
-// the content of the tree is that for no revision. The copy is the caller's own.
+// DaemonSet is a copy with everything in its place: variables hold their values and config volumes are directories of
+// the host. Dir says where the files of a tree are, as an absolute path; it should look at nothing but Volume and
+// Secret, since the content of the tree is that for no revision. The copy is the caller's own.
 func (r Result) DaemonSet(dir func(t Tree) string) *appsv1.DaemonSet {
 	ds := r.ds.DeepCopy()
 	dirs := make(map[string]string, len(r.plans))
@@ -113,13 +113,16 @@ func (r Result) DaemonSet(dir func(t Tree) string) *appsv1.DaemonSet {
 	return ds
 }
 
-// mountFromHost makes volumes directories of the host. The kubelet mounts config volumes read-only whatever the container
-// asks for (makeMounts in pkg/kubelet/kubelet_pods.go), but not those of the host.
+// mountFromHost makes volumes directories of the host. The kubelet mounts config volumes read-only whatever the
+// container asks for (makeMounts in pkg/kubelet/kubelet_pods.go), but not those of the host.
 func mountFromHost(pod *corev1.PodSpec, dirs map[string]string) {
 	for i := range pod.Volumes {
 		v := &pod.Volumes[i]
 		if dir, ok := dirs[v.Name]; ok {
-			v.VolumeSource = corev1.VolumeSource{HostPath: &corev1.HostPathVolumeSource{Path: dir, Type: new(corev1.HostPathDirectory)}}
+			v.VolumeSource = corev1.VolumeSource{HostPath: &corev1.HostPathVolumeSource{
+				Path: dir,
+				Type: new(corev1.HostPathDirectory),
+			}}
 		}
 	}
 	for _, g := range containerGroups(pod) {

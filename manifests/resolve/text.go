@@ -78,7 +78,8 @@ func (t Tree) MarshalJSON() ([]byte, error) {
 
 // String tells how much there is of everything, and no content.
 func (r Result) String() string {
-	return fmt.Sprintf("%d trees, %d missing, %d changes, %d digests", len(r.plans), len(r.Missing), len(r.Changes), len(r.Digests))
+	return fmt.Sprintf("%d trees, %d missing, %d changes, %d digests", len(r.plans), len(r.Missing), len(r.Changes),
+		len(r.Digests))
 }
 
 // GoString is String.

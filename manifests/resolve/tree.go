@@ -51,7 +51,8 @@ func (t *Tree) digest() string {
 		group = strconv.FormatInt(*t.FSGroup, 10)
 	}
 	var d digest
-	d.add("tree", t.Volume, strconv.FormatBool(t.Secret), strconv.Itoa(int(t.DefaultMode)), group, strconv.Itoa(len(t.MountPoints)))
+	d.add("tree", t.Volume, strconv.FormatBool(t.Secret), strconv.Itoa(int(t.DefaultMode)), group,
+		strconv.Itoa(len(t.MountPoints)))
 	d.add(t.MountPoints...)
 	for _, f := range t.Files {
 		d.add(f.Path, strconv.Itoa(int(f.Mode)), string(f.Data))
@@ -75,11 +76,12 @@ func (b *builder) begin(mode *int32, user *int64, at string) {
 	b.user(user, at+".defaultUser")
 }
 
-// user tells that files keep root as their owner: the field is behind a feature gate (AtomicWriteVolumeUserFields) that no
-// released kubelet opens by itself.
+// user tells that files keep root as their owner: the field is behind a feature gate (AtomicWriteVolumeUserFields) that
+// no released kubelet opens by itself.
 func (b *builder) user(user *int64, at string) {
 	if user != nil {
-		b.change(render.Change{Path: at, Message: "left out: files of config volumes belong to root; use fsGroup to give a group access"})
+		b.change(render.Change{Path: at, Message: "left out: files of config volumes belong to root; use fsGroup to give a " +
+			"group access"})
 	}
 }
 
@@ -149,8 +151,8 @@ func badPath(name string) string {
 	return ""
 }
 
-// finish sorts the files and reports a path that would have to be a file and a directory at once. The kubelet tries again
-// and again to write such a volume; here it has a reason.
+// finish sorts the files and reports a path that would have to be a file and a directory at once. The kubelet tries
+// again and again to write such a volume; here it has a reason.
 func (b *builder) finish() plan {
 	for _, name := range slices.Sorted(maps.Keys(b.files)) {
 		for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {

@@ -8,8 +8,8 @@ import (
 )
 
 const (
-	// AnnotationRestart on a DaemonSet makes the content of its volumes part of the revision, so that a change replaces the
-	// pod instead of its files: "true" or "false".
+	// AnnotationRestart on a DaemonSet makes the content of its volumes part of the revision, so that a change replaces
+	// the pod instead of its files: "true" or "false".
 	AnnotationRestart = "daemonsetd.io/restart-on-config-change"
 	// AnnotationNodeLabels on a DaemonSet sets labels of the node as environment variables; see ParseNodeLabels.
 	AnnotationNodeLabels = "daemonsetd.io/env-from-node-labels"
@@ -50,8 +50,8 @@ type Result struct {
 	Missing []Missing
 	// Changes is what was replaced and behaves differently for it, in the form of package render.
 	Changes []render.Change
-	// Digests are SHA-256 in hex of what has to be part of the revision (render.Revision): the values that were written into
-	// the environment, and with AnnotationRestart the trees. A DaemonSet that refers to nothing has none.
+	// Digests are SHA-256 in hex of what has to be part of the revision (render.Revision): the values that were written
+	// into the environment, and with AnnotationRestart the trees. A DaemonSet that refers to nothing has none.
 	Digests []string
 	// NodeDigests are those of Digests that come from this node's labels and addresses. A revision with them differs from
 	// node to node although the files are the same.
@@ -69,17 +69,20 @@ type Tree struct {
 	// Secret is set where the content, or some of it, comes from a Secret: it belongs into memory, not on a disk.
 	Secret bool
 	// Memory is set where the kubelet has the volume in memory, whatever its content: Secrets and everything projected
-	// (wrappedVolumeSpec in pkg/volume/secret and pkg/volume/projected). The directory of such a volume has the sticky bit.
+	// (wrappedVolumeSpec in pkg/volume/secret and pkg/volume/projected). The directory of such a volume has the sticky
+	// bit.
 	Memory bool
 	// Files is sorted by path. No path is a directory of another.
 	Files []File
 	// MountPoints are directories that other mounts of the pod need below this volume's, sorted: beside the files, mode
-	// 0755, empty. The runtime cannot make them because the volume is mounted read-only (pkg/volume/util/nested_volumes.go).
+	// 0755, empty. The runtime cannot make them because the volume is mounted read-only
+	// (pkg/volume/util/nested_volumes.go).
 	MountPoints []string
 	// DefaultMode is the volume's; the files' own modes are final already.
 	DefaultMode int32
-	// FSGroup is the group that owns every file and directory of the tree. With it directories get the bits 02550 on top of
-	// their own (changeFilePermission in pkg/volume/volume_linux.go, for read-only volumes); the files' modes have theirs.
+	// FSGroup is the group that owns every file and directory of the tree. With it directories get the bits 02550 on top
+	// of their own (changeFilePermission in pkg/volume/volume_linux.go, for read-only volumes); the files' modes have
+	// theirs.
 	FSGroup *int64
 	// Digest is SHA-256 in hex of all of the above but Memory, which no change of an object changes.
 	Digest string

@@ -9,8 +9,8 @@ import (
 	"github.com/daemonsetd/daemonsetd/manifests/render"
 )
 
-// volumes plans the tree of every volume that has a ConfigMap or a Secret in it. One that nothing mounts becomes an empty
-// directory, which keeps the numbers of the others: the kubelet does not look at it (processPodVolumes in
+// volumes plans the tree of every volume that has a ConfigMap or a Secret in it. One that nothing mounts becomes an
+// empty directory, which keeps the numbers of the others: the kubelet does not look at it (processPodVolumes in
 // pkg/kubelet/volumemanager/populator), so an object that is missing for it must not hold up the pod.
 func (r *resolver) volumes(pod *corev1.PodSpec) {
 	mounted := mountedVolumes(pod)
@@ -40,8 +40,8 @@ func mountedVolumes(pod *corev1.PodSpec) map[string]bool {
 	return mounted
 }
 
-// refers says whether a volume is one that a static pod cannot have as it is, and can have once it is resolved. Projected
-// volumes with tokens, trust bundles or certificates are left alone: package spec refuses them.
+// refers says whether a volume is one that a static pod cannot have as it is, and can have once it is resolved.
+// Projected volumes with tokens, trust bundles or certificates are left alone: package spec refuses them.
 func refers(v *corev1.Volume) bool {
 	if v.Projected == nil {
 		return v.ConfigMap != nil || v.Secret != nil
@@ -65,7 +65,8 @@ func (r *resolver) volume(pod *corev1.PodSpec, v *corev1.Volume, at string) {
 	switch {
 	case v.ConfigMap != nil:
 		b.begin(v.ConfigMap.DefaultMode, v.ConfigMap.DefaultUser, at+".configMap")
-		b.object(reference{KindConfigMap, v.ConfigMap.Name, at + ".configMap", optional(v.ConfigMap.Optional)}, v.ConfigMap.Items)
+		b.object(reference{KindConfigMap, v.ConfigMap.Name, at + ".configMap", optional(v.ConfigMap.Optional)},
+			v.ConfigMap.Items)
 	case v.Secret != nil:
 		b.begin(v.Secret.DefaultMode, v.Secret.DefaultUser, at+".secret")
 		b.object(reference{KindSecret, v.Secret.SecretName, at + ".secret", optional(v.Secret.Optional)}, v.Secret.Items)
@@ -78,8 +79,8 @@ func (r *resolver) volume(pod *corev1.PodSpec, v *corev1.Volume, at string) {
 
 func fromObject(s corev1.VolumeProjection) bool { return s.ConfigMap != nil || s.Secret != nil }
 
-// unproject makes a projected volume that has downwardAPI sources alone a downwardAPI volume. Both give the same files, but
-// a kubelet without an API server sets up no projected volume at all (collectData in pkg/volume/projected).
+// unproject makes a projected volume that has downwardAPI sources alone a downwardAPI volume. Both give the same files,
+// but a kubelet without an API server sets up no projected volume at all (collectData in pkg/volume/projected).
 func (r *resolver) unproject(v *corev1.Volume, at string) {
 	p := v.Projected
 	to := &corev1.DownwardAPIVolumeSource{DefaultMode: p.DefaultMode, DefaultUser: p.DefaultUser}
@@ -91,7 +92,8 @@ func (r *resolver) unproject(v *corev1.Volume, at string) {
 	v.VolumeSource = corev1.VolumeSource{DownwardAPI: to}
 	r.change(render.Change{
 		Path: at + ".projected", Silent: true,
-		Message: "replaced by a downwardAPI volume with the same files: a kubelet without an API server sets up no projected volumes",
+		Message: "replaced by a downwardAPI volume with the same files: a kubelet without an API server sets up no " +
+			"projected volumes",
 	})
 }
 
@@ -100,7 +102,8 @@ func (b *builder) projected(sources []corev1.VolumeProjection, at string) {
 		at := element(at, i)
 		switch {
 		case s.ConfigMap != nil:
-			b.object(reference{KindConfigMap, s.ConfigMap.Name, at + ".configMap", optional(s.ConfigMap.Optional)}, s.ConfigMap.Items)
+			b.object(reference{KindConfigMap, s.ConfigMap.Name, at + ".configMap", optional(s.ConfigMap.Optional)},
+				s.ConfigMap.Items)
 		case s.Secret != nil:
 			b.object(reference{KindSecret, s.Secret.Name, at + ".secret", optional(s.Secret.Optional)}, s.Secret.Items)
 		case s.DownwardAPI != nil:

@@ -10,8 +10,8 @@ import (
 	"github.com/daemonsetd/daemonsetd/internal/base/strictyaml"
 )
 
-// served is the fields that an API server sets and that `kubectl get -o yaml` shows. A file made that way is read as if it
-// had none of them.
+// served is the fields that an API server sets and that `kubectl get -o yaml` shows. A file made that way is read as if
+// it had none of them.
 func served() [][]string {
 	return [][]string{
 		{"status"},
@@ -40,7 +40,8 @@ func (p *parser) ignoreServed(d *strictyaml.Document) {
 		found = append(found, strings.Join(path, "."))
 	}
 	if len(found) > 0 {
-		p.report(d.Problem(diag.Info, found[0], fmt.Sprintf("%s: set by an API server, ignored here", strings.Join(found, ", ")), ""))
+		p.report(d.Problem(diag.Info, found[0], fmt.Sprintf("%s: set by an API server, ignored here",
+			strings.Join(found, ", ")), ""))
 	}
 }
 

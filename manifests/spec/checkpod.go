@@ -13,8 +13,8 @@ import (
 	corevalidation "k8s.io/kubernetes/pkg/apis/core/validation"
 )
 
-// checkNode stands for the node's name: a file is checked for the whole fleet. Whether the pod's name is too long with the
-// real one is checked where the manifest is made.
+// checkNode stands for the node's name: a file is checked for the whole fleet. Whether the pod's name is too long with
+// the real one is checked where the manifest is made.
 const checkNode = "node-1.example.com"
 
 // CheckPod says why a kubelet would refuse a static pod file with this pod, as pkg/kubelet/config (common.go,
@@ -57,6 +57,9 @@ func asStaticPod(pod *core.Pod, nodeName string) {
 		pod.Annotations = map[string]string{}
 	}
 	pod.Annotations[configHash] = string(pod.UID)
-	helper.AddOrUpdateTolerationInPod(pod, &core.Toleration{Operator: core.TolerationOpExists, Effect: core.TaintEffectNoExecute})
+	helper.AddOrUpdateTolerationInPod(pod, &core.Toleration{
+		Operator: core.TolerationOpExists,
+		Effect:   core.TaintEffectNoExecute,
+	})
 	pod.Status.Phase = core.PodPending
 }

@@ -45,7 +45,10 @@ func (p *parser) daemonSet(d *strictyaml.Document) {
 		return
 	}
 	p.checkStaticPod(d, ds, template)
-	p.objects.DaemonSets = append(p.objects.DaemonSets, &DaemonSet{Object: ds, Source: src, Template: template, places: referencePlaces(d, ds)})
+	p.objects.DaemonSets = append(p.objects.DaemonSets, &DaemonSet{
+		Object: ds, Source: src, Template: template,
+		places: referencePlaces(d, ds),
+	})
 }
 
 // validateDaemonSet is what an API server does on create (pkg/registry/apps/daemonset/strategy.go).
@@ -57,11 +60,12 @@ func validateDaemonSet(ds *appsv1.DaemonSet) field.ErrorList {
 		return field.ErrorList{field.Invalid(path, ds.Annotations[appsv1.DeprecatedTemplateGeneration], "wanted an integer")}
 	}
 	allowPrivileged()
-	return appsvalidation.ValidateDaemonSet(internal, podutil.GetValidationOptionsFromPodTemplate(&internal.Spec.Template, nil))
+	return appsvalidation.ValidateDaemonSet(internal, podutil.GetValidationOptionsFromPodTemplate(&internal.Spec.Template,
+		nil))
 }
 
-// checkStaticPod renders the pod that would be written and asks the kubelet's own code about it. What the DaemonSet refers
-// to may stand in other files, so something harmless takes its place.
+// checkStaticPod renders the pod that would be written and asks the kubelet's own code about it. What the DaemonSet
+// refers to may stand in other files, so something harmless takes its place.
 func (p *parser) checkStaticPod(d *strictyaml.Document, ds *appsv1.DaemonSet, template []byte) {
 	o := render.Options{NodeName: checkNode, Revision: render.Revision(template), Source: p.file}
 	if err := render.CheckNames(ds, render.Options{Revision: o.Revision}); err != nil {

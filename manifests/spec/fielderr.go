@@ -55,9 +55,11 @@ func follows(d *strictyaml.Document, path string, err *field.Error, decoding dia
 	around := written(d, path)
 	for _, bad := range decoding.Errors() {
 		switch {
-		case bad.Path == "", within(bad.Path, path), within(path, bad.Path), around != path && around == strictyaml.Parent(bad.Path):
+		case bad.Path == "", within(bad.Path, path), within(path, bad.Path),
+			around != path && around == strictyaml.Parent(bad.Path):
 			return true
-		case strings.Contains(err.Detail, selectorMismatch) && (within(bad.Path, "spec.selector") || within(bad.Path, "spec.template.metadata")):
+		case strings.Contains(err.Detail, selectorMismatch) &&
+			(within(bad.Path, "spec.selector") || within(bad.Path, "spec.template.metadata")):
 			return true
 		}
 	}

@@ -72,14 +72,17 @@ func wrongVersion(d *strictyaml.Document, kind, version, want string) *diag.Prob
 	group, _, _ := strings.Cut(version, "/")
 	if strings.Contains(version, "/") && strings.Contains(group, ".") {
 		if kind == kindDaemonSet {
-			return new(d.Problem(diag.Warning, "apiVersion", "ignored: only DaemonSets of apps/v1 are run, this one is of"+shown(version), ""))
+			return new(d.Problem(diag.Warning, "apiVersion", "ignored: only DaemonSets of apps/v1 are run, this one is of"+
+				shown(version), ""))
 		}
 		return ignored(d, kind)
 	}
-	return new(d.Problem(diag.Error, "apiVersion", fmt.Sprintf("unsupported apiVersion%s for a %s", shown(version), kind), fmt.Sprintf("did you mean %q?", want)))
+	return new(d.Problem(diag.Error, "apiVersion", fmt.Sprintf("unsupported apiVersion%s for a %s", shown(version), kind),
+		fmt.Sprintf("did you mean %q?", want)))
 }
 
-// unreadKind is about every other kind: near misses are errors, workloads deserve a warning, the rest has no effect here.
+// unreadKind is about every other kind: near misses are errors, workloads deserve a warning, the rest has no effect
+// here.
 func unreadKind(d *strictyaml.Document, kind, version string) *diag.Problem {
 	group, _, hasGroup := strings.Cut(version, "/")
 	own := hasGroup && strings.Contains(group, ".")

@@ -15,10 +15,10 @@ import (
 // call. What failed is tried again by the next call; one failure does not keep the rest from being written.
 //
 // It is apart from Load so that no manifest has to wait for its fsyncs: call it after the manifests of a Load have been
-// written and removed. Losing power in between loses the newest version of a spec file, not a pod. After the restart the
-// file itself is read, and where it has become bad or is gone in that very moment, Snapshot.Undecided tells so and the
-// manifests that came from it are left alone; nothing is stopped on the strength of an older copy. A copy that should
-// have been removed speaks for a file that is gone, and counts as undecided until the file counts as removed.
+// written and removed. Losing power in between loses the newest version of a spec file, not a pod. After the restart
+// the file itself is read, and where it has become bad or is gone in that very moment, Snapshot.Undecided tells so and
+// the manifests that came from it are left alone; nothing is stopped on the strength of an older copy. A copy that
+// should have been removed speaks for a file that is gone, and counts as undecided until the file counts as removed.
 func (l *Loader) Persist() error {
 	l.persisting.Lock()
 	defer l.persisting.Unlock()

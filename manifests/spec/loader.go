@@ -24,15 +24,15 @@ type LoaderConfig struct {
 //
 //   - What is in effect from a file stays in effect when the file goes bad, for whatever reason, and when the directory
 //     is missing, unreadable or looks like a mount point that lost its mount. It goes when the file is removed.
-//   - A file that was renamed into the directory is read at once, one that is written in place when it has been still for
-//     250 ms. A file counts as removed when it has been gone for as long: editors and git take the old file away
+//   - A file that was renamed into the directory is read at once, one that is written in place when it has been still
+//     for 250 ms. A file counts as removed when it has been gone for as long: editors and git take the old file away
 //     before they write the new one.
-//   - Of an object that several files declare, the declaration in the file first by name holds. The other file is bad as
-//     a whole: nothing new of it is taken, and its last good version stays in effect but for what others declare.
+//   - Of an object that several files declare, the declaration in the file first by name holds. The other file is bad
+//     as a whole: nothing new of it is taken, and its last good version stays in effect but for what others declare.
 //     What is in effect follows from the files and their last good versions alone, not from the order of arrival
 //     within one Load nor from restarts.
-//   - The first MaxFiles files by name are read; a file that would bring the objects of the files before it to more than
-//     MaxObjects is bad.
+//   - The first MaxFiles files by name are read; a file that would bring the objects of the files before it to more
+//     than MaxObjects is bad.
 //
 // Load, Confirm and Persist may be called from several goroutines; Watch from one at a time.
 type Loader struct {
@@ -44,8 +44,8 @@ type Loader struct {
 	mu      sync.Mutex
 	entries map[string]*entry // by base name
 	// dir is the directory that was last listed and believed; known is unset as long as there was none, not even in
-	// a former process. listed is when this process first did so, surveyed whether it did again a while later; scanned says that
-	// it looked into a directory at all.
+	// a former process. listed is when this process first did so, surveyed whether it did again a while later; scanned
+	// says that it looked into a directory at all.
 	dir       dirID
 	known     bool
 	listed    time.Time
@@ -60,13 +60,16 @@ type Loader struct {
 	kept       keptFiles
 }
 
-// NewLoader opens the last good versions in cfg.StateDir, creating their directory where it is missing. It reads no spec
-// file yet.
+// NewLoader opens the last good versions in cfg.StateDir, creating their directory where it is missing. It reads no
+// spec file yet.
 func NewLoader(cfg LoaderConfig) (*Loader, error) {
 	if cfg.Dir == "" || cfg.StateDir == "" {
 		return nil, errors.New("spec loader: wanted a specs directory and a state directory, got an empty path")
 	}
-	l := &Loader{cfg: cfg, parse: Parse, limits: defaultLimits(), entries: map[string]*entry{}, snap: &Snapshot{unlisted: true}}
+	l := &Loader{
+		cfg: cfg, parse: Parse, limits: defaultLimits(), entries: map[string]*entry{},
+		snap: &Snapshot{unlisted: true},
+	}
 	l.watch.init(cfg.Dir)
 	l.kept = keptFiles{dir: filepath.Join(cfg.StateDir, "last-good")}
 	if err := l.kept.open(); err != nil {
@@ -111,8 +114,8 @@ func (l *Loader) load(now time.Time) (*Snapshot, time.Duration) {
 	return l.publish(err), time.Duration(again)
 }
 
-// Confirm tells the next Load that the operator stands by the directory as it is: when it is empty, its objects shall go
-// even where it looks like a mount point that lost its mount. It also makes the next Load read every file again, for
+// Confirm tells the next Load that the operator stands by the directory as it is: when it is empty, its objects shall
+// go even where it looks like a mount point that lost its mount. It also makes the next Load read every file again, for
 // file systems on which a changed file may look unchanged. A missing or unreadable directory still changes nothing.
 func (l *Loader) Confirm() {
 	l.mu.Lock()

@@ -12,7 +12,8 @@ import (
 )
 
 // isSpecName says whether a base name in the specs directory is a spec file's. What editors, package managers and
-// transfer tools leave or make in passing (x.yaml~, .x.yaml.swp, x.yaml.rpmnew, x.yaml.dpkg-dist, .x.yaml.Xy12ab) is not.
+// transfer tools leave or make in passing (x.yaml~, .x.yaml.swp, x.yaml.rpmnew, x.yaml.dpkg-dist, .x.yaml.Xy12ab) is
+// not.
 func isSpecName(name string) bool {
 	if strings.HasPrefix(name, ".") {
 		return false
@@ -24,8 +25,8 @@ func isSpecName(name string) bool {
 	return false
 }
 
-// problemOf turns an error of a look at a file into what the operator reads. Harmless are those where nothing needs to be
-// changed unless something came from the file before.
+// problemOf turns an error of a look at a file into what the operator reads. Harmless are those where nothing needs to
+// be changed unless something came from the file before.
 func problemOf(path string, err error) (p diag.Problem, harmless bool) {
 	p = diag.Problem{Severity: diag.Error, File: path}
 	if e, ok := errors.AsType[*files.IrregularError](err); ok {

@@ -112,7 +112,8 @@ func (r *resolution) settle(e *entry, st *FileStatus) (accepted bool) {
 }
 
 // fade keeps what a vanished file declared in effect for the moment. What was not in effect in this process is left
-// undecided instead: a host that was re-imaged without the file while it was down shall not start its pods for a moment.
+// undecided instead: a host that was re-imaged without the file while it was down shall not start its pods for a
+// moment.
 func (r *resolution) fade(e *entry, st *FileStatus) {
 	st.Pending = true
 	if e.good != nil {
@@ -126,8 +127,9 @@ func (r *resolution) objections(path string, v *version) (list diag.List, fading
 	if total := r.count + o.count(); total > r.limit {
 		return diag.List{{
 			Severity: diag.Error, File: path,
-			Message: fmt.Sprintf("declares %d objects, with which there would be %d; the limit is %d", o.count(), total, r.limit),
-			Hint:    "remove objects that are not needed on this host",
+			Message: fmt.Sprintf("declares %d objects, with which there would be %d; the limit is %d", o.count(), total,
+				r.limit),
+			Hint: "remove objects that are not needed on this host",
 		}}, false
 	}
 	c := clashes{path: path, taken: r.taken, own: map[objectKey]holder{}, fading: true}
@@ -167,7 +169,8 @@ func addClashes[T keyed](c *clashes, objects []T) {
 		c.fading = c.fading && first.fading
 		c.list = append(c.list, diag.Problem{
 			Severity: diag.Error, File: c.path, Line: src.Line, Column: src.Column,
-			Message: fmt.Sprintf("%v is declared in %q, line %d, already; the first file by name holds, and nothing of this one is taken",
+			Message: fmt.Sprintf("%v is declared in %q, line %d, already; the first file by name holds, and nothing of this "+
+				"one is taken",
 				key, first.src.File, first.src.Line),
 			Hint: "remove it from one of the two places",
 		})

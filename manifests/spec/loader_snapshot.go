@@ -13,14 +13,16 @@ import (
 // process may be newer. A file that is not known may exist until the directory has been listed for 250 ms since this
 // process started; an empty directory of which there is no record does not count as listed.
 //
-// Therefore a manifest is neither removed, for want of its object, nor replaced by another revision while the file it was
-// made from, or the file in its object's Source, is undecided. Placement applies all the same, and an object that has no
-// manifest yet gets one.
+// Therefore a manifest is neither removed, for want of its object, nor replaced by another revision while the file it
+// was made from, or the file in its object's Source, is undecided. Placement applies all the same, and an object that
+// has no manifest yet gets one.
 func (s *Snapshot) Undecided(path string) bool {
 	if _, found := s.undecided[path]; found {
 		return true
 	}
-	_, known := slices.BinarySearchFunc(s.Files, path, func(f FileStatus, path string) int { return strings.Compare(f.File, path) })
+	_, known := slices.BinarySearchFunc(s.Files, path, func(f FileStatus, path string) int {
+		return strings.Compare(f.File, path)
+	})
 	return s.unlisted && !known
 }
 
@@ -73,7 +75,8 @@ func (l *Loader) publish(dirProblem error) *Snapshot {
 func (l *Loader) report(from, to *Snapshot) {
 	switch {
 	case to.DirProblem != "" && to.DirProblem != from.DirProblem:
-		l.cfg.Logger.Warn().Str(logfield.Dir, l.cfg.Dir).Str(logfield.Error, to.DirProblem).Msg("specs directory cannot be used")
+		l.cfg.Logger.Warn().Str(logfield.Dir, l.cfg.Dir).Str(logfield.Error, to.DirProblem).
+			Msg("specs directory cannot be used")
 	case to.DirProblem == "" && from.DirProblem != "":
 		l.cfg.Logger.Info().Str(logfield.Dir, l.cfg.Dir).Msg("specs directory can be used again")
 	}

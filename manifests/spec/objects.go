@@ -19,9 +19,10 @@ func (p *parser) configMap(d *strictyaml.Document) {
 	settle(&obj.ObjectMeta)
 	coredefaults.SetObjectDefaults_ConfigMap(obj)
 	internal := &core.ConfigMap{}
-	errs := converted(coredefaults.Convert_v1_ConfigMap_To_core_ConfigMap(obj.DeepCopy(), internal, nil), func() field.ErrorList {
-		return corevalidation.ValidateConfigMap(internal)
-	})
+	errs := converted(coredefaults.Convert_v1_ConfigMap_To_core_ConfigMap(obj.DeepCopy(), internal, nil),
+		func() field.ErrorList {
+			return corevalidation.ValidateConfigMap(internal)
+		})
 	if src, ok := p.finish(d, &obj.ObjectMeta, kindConfigMap, errs, decoding); ok {
 		p.objects.ConfigMaps = append(p.objects.ConfigMaps, &ConfigMap{Object: obj, Source: src})
 	}
@@ -36,9 +37,10 @@ func (p *parser) secret(d *strictyaml.Document) {
 	settle(&obj.ObjectMeta)
 	coredefaults.SetObjectDefaults_Secret(obj)
 	internal := &core.Secret{}
-	errs := converted(coredefaults.Convert_v1_Secret_To_core_Secret(obj.DeepCopy(), internal, nil), func() field.ErrorList {
-		return corevalidation.ValidateSecret(internal)
-	})
+	errs := converted(coredefaults.Convert_v1_Secret_To_core_Secret(obj.DeepCopy(), internal, nil),
+		func() field.ErrorList {
+			return corevalidation.ValidateSecret(internal)
+		})
 	obj.Data, obj.StringData = internal.Data, nil
 	if src, ok := p.finish(d, &obj.ObjectMeta, kindSecret, errs, decoding); ok {
 		p.objects.Secrets = append(p.objects.Secrets, &Secret{Object: obj, Source: src})
@@ -56,9 +58,10 @@ func (p *parser) service(d *strictyaml.Document) {
 		obj.Spec.ClusterIPs = []string{obj.Spec.ClusterIP}
 	}
 	internal := &core.Service{}
-	errs := converted(coredefaults.Convert_v1_Service_To_core_Service(obj.DeepCopy(), internal, nil), func() field.ErrorList {
-		return corevalidation.ValidateServiceCreate(internal)
-	})
+	errs := converted(coredefaults.Convert_v1_Service_To_core_Service(obj.DeepCopy(), internal, nil),
+		func() field.ErrorList {
+			return corevalidation.ValidateServiceCreate(internal)
+		})
 	if src, ok := p.finish(d, &obj.ObjectMeta, kindService, errs, decoding); ok {
 		p.objects.Services = append(p.objects.Services, &Service{Object: obj, Source: src})
 	}
@@ -80,7 +83,9 @@ func converted(err error, validate func() field.ErrorList) field.ErrorList {
 }
 
 // finish reports what validation found and says whether the object can be taken.
-func (p *parser) finish(d *strictyaml.Document, m *metav1.ObjectMeta, kind string, errs field.ErrorList, decoding diag.List) (Source, bool) {
+func (p *parser) finish(d *strictyaml.Document, m *metav1.ObjectMeta, kind string, errs field.ErrorList,
+	decoding diag.List,
+) (Source, bool) {
 	p.reportFields(d, errs, decoding)
 	src, unique := p.declare(d, kind, m.Namespace, m.Name)
 	return src, unique && len(errs) == 0 && !decoding.HasErrors()

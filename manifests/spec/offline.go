@@ -21,8 +21,8 @@ type DirFile struct {
 }
 
 // ReadDir reads the spec files of a directory, sorted by name, by the rules of a Loader: which names count, how far
-// symbolic links are followed, what is too large. It does not wait for files that are being written, and names more than
-// MaxFiles are read too: who asks counts them. The error is about the directory as a whole.
+// symbolic links are followed, what is too large. It does not wait for files that are being written, and names more
+// than MaxFiles are read too: who asks counts them. The error is about the directory as a whole.
 func ReadDir(dir string) ([]DirFile, error) {
 	found, err := readDir(dir, defaultLimits().entries)
 	if err != nil {
@@ -49,9 +49,9 @@ type ParsedFile struct {
 	Parsed
 }
 
-// Combine holds files against each other as a Loader does: of an object that stands in two files the first by name keeps
-// it, and the other file is bad as a whole. It gives the files in the same order, with the problems found and without the
-// objects of bad ones, and everything that is left, sorted by namespace and name within a kind.
+// Combine holds files against each other as a Loader does: of an object that stands in two files the first by name
+// keeps it, and the other file is bad as a whole. It gives the files in the same order, with the problems found and
+// without the objects of bad ones, and everything that is left, sorted by namespace and name within a kind.
 func Combine(files []ParsedFile) ([]ParsedFile, Objects) {
 	out := slices.Clone(files)
 	order := make([]*ParsedFile, len(out))

@@ -18,8 +18,8 @@ type File struct {
 }
 
 // Overlay says what would be in effect if the files were in dir, each in place of one of the same name. A bad file
-// changes nothing, as in the directory; its problems are in the list, as are those of the good ones. The snapshot is not
-// changed.
+// changes nothing, as in the directory; its problems are in the list, as are those of the good ones. The snapshot is
+// not changed.
 func Overlay(snap *Snapshot, dir string, files []File) (Objects, diag.List) {
 	objects := snap.Objects
 	var problems diag.List
@@ -38,8 +38,8 @@ func Overlay(snap *Snapshot, dir string, files []File) (Objects, diag.List) {
 	return objects, problems
 }
 
-// Finder gives, for a namespace, the part of a resolve.Input that finds the ConfigMaps and Secrets in it. It is made once
-// for many DaemonSets.
+// Finder gives, for a namespace, the part of a resolve.Input that finds the ConfigMaps and Secrets in it. It is made
+// once for many DaemonSets.
 func (o Objects) Finder() func(namespace string) resolve.Input { return o.finder() }
 
 // replace gives the objects with those of one file exchanged. Of an object that two files declare, the first file by
@@ -81,7 +81,8 @@ func replaceIn[T placed](path string, old, with []T, problems diag.List) ([]T, d
 		}
 		problems = append(problems, diag.Problem{
 			Severity: diag.Error, File: second.File, Line: second.Line, Column: second.Column,
-			Message: fmt.Sprintf("%s is declared in %s already, which comes first by name", x.Key(), first.File), Hint: "keep it in one file",
+			Message: fmt.Sprintf("%s is declared in %s already, which comes first by name", x.Key(), first.File),
+			Hint:    "keep it in one file",
 		})
 	}
 	list := make([]T, 0, len(byKey))

@@ -17,8 +17,8 @@ const (
 )
 
 // Parse reads the bytes of one spec file: YAML or JSON, one or several documents, of the kinds DaemonSet (apps/v1),
-// ConfigMap, Secret, Service and List (v1). It reports everything that is wrong at once. A DaemonSet without an error is
-// one that upstream accepts, whose pod the kubelet accepts, and that needs nothing that a static pod cannot have.
+// ConfigMap, Secret, Service and List (v1). It reports everything that is wrong at once. A DaemonSet without an error
+// is one that upstream accepts, whose pod the kubelet accepts, and that needs nothing that a static pod cannot have.
 func Parse(file string, data []byte) Parsed {
 	lim := strictyaml.DefaultLimits()
 	lim.MaxBytes = MaxFileBytes
@@ -88,7 +88,8 @@ func (p *parser) declare(d *strictyaml.Document, kind, namespace, name string) (
 	}
 	key := kind + " " + namespace + "/" + name
 	if first, ok := p.declared[key]; ok {
-		p.report(d.Problem(diag.Error, "metadata.name", fmt.Sprintf("%s is declared twice in this file, first on line %d", key, first.Line), "remove one of them"))
+		p.report(d.Problem(diag.Error, "metadata.name", fmt.Sprintf("%s is declared twice in this file, first on line %d",
+			key, first.Line), "remove one of them"))
 		return src, false
 	}
 	p.declared[key] = src

@@ -10,8 +10,8 @@ import (
 	"github.com/daemonsetd/daemonsetd/internal/base/strictyaml"
 )
 
-// places is where a DaemonSet refers to a ConfigMap, a Secret or a key of one: by the path of the reference, and by that
-// of the key, a problem that only lacks a message. The document itself would be too much to keep.
+// places is where a DaemonSet refers to a ConfigMap, a Secret or a key of one: by the path of the reference, and by
+// that of the key, a problem that only lacks a message. The document itself would be too much to keep.
 type places map[string]diag.Problem
 
 // referencePlaces finds them. Package resolve names the same paths.

@@ -31,7 +31,8 @@ const (
 
 // refusedPodFields, refusedVolumes and refusedProjections are the whole list of what is refused although an API server
 // would accept it (HasAPIObjectReference in pkg/api/pod/util.go and ValidatePodCreate are why), but for what package
-// resolve cannot put into files and an unwanted lack of a service account. References to ConfigMaps and Secrets are resolved.
+// resolve cannot put into files and an unwanted lack of a service account. References to ConfigMaps and Secrets are
+// resolved.
 func refusedPodFields() []forbidden[*corev1.PodSpec] {
 	return []forbidden[*corev1.PodSpec]{
 		{
@@ -57,7 +58,8 @@ func refusedVolumes() []forbidden[*corev1.VolumeSource] {
 		},
 		{
 			"ephemeral", func(v *corev1.VolumeSource) bool { return v.Ephemeral != nil },
-			"generic ephemeral volumes need persistent volume claims, which are bound by an API server", "use an emptyDir volume",
+			"generic ephemeral volumes need persistent volume claims, which are bound by an API server",
+			"use an emptyDir volume",
 		},
 		{
 			"glusterfs", func(v *corev1.VolumeSource) bool { return v.Glusterfs != nil },
@@ -67,13 +69,29 @@ func refusedVolumes() []forbidden[*corev1.VolumeSource] {
 			"azureFile", func(v *corev1.VolumeSource) bool { return v.AzureFile != nil },
 			"azureFile volumes need a Secret in an API server", useHostPath,
 		},
-		{"cephfs.secretRef", func(v *corev1.VolumeSource) bool { return v.CephFS != nil && v.CephFS.SecretRef != nil }, noSecretRef, "use secretFile"},
-		{"cinder.secretRef", func(v *corev1.VolumeSource) bool { return v.Cinder != nil && v.Cinder.SecretRef != nil }, noSecretRef, useHostPath},
-		{"flexVolume.secretRef", func(v *corev1.VolumeSource) bool { return v.FlexVolume != nil && v.FlexVolume.SecretRef != nil }, noSecretRef, useHostPath},
-		{"rbd.secretRef", func(v *corev1.VolumeSource) bool { return v.RBD != nil && v.RBD.SecretRef != nil }, noSecretRef, "use keyring"},
-		{"scaleIO.secretRef", func(v *corev1.VolumeSource) bool { return v.ScaleIO != nil && v.ScaleIO.SecretRef != nil }, noSecretRef, useHostPath},
-		{"iscsi.secretRef", func(v *corev1.VolumeSource) bool { return v.ISCSI != nil && v.ISCSI.SecretRef != nil }, noSecretRef, useHostPath},
-		{"storageos.secretRef", func(v *corev1.VolumeSource) bool { return v.StorageOS != nil && v.StorageOS.SecretRef != nil }, noSecretRef, useHostPath},
+		{"cephfs.secretRef", func(v *corev1.VolumeSource) bool {
+			return v.CephFS != nil && v.CephFS.SecretRef != nil
+		}, noSecretRef, "use secretFile"},
+		{"cinder.secretRef", func(v *corev1.VolumeSource) bool {
+			return v.Cinder != nil && v.Cinder.SecretRef != nil
+		}, noSecretRef, useHostPath},
+		{"flexVolume.secretRef", func(v *corev1.VolumeSource) bool {
+			return v.FlexVolume != nil && v.FlexVolume.SecretRef != nil
+		}, noSecretRef, useHostPath},
+		{
+			"rbd.secretRef", func(v *corev1.VolumeSource) bool { return v.RBD != nil && v.RBD.SecretRef != nil }, noSecretRef,
+			"use keyring",
+		},
+		{"scaleIO.secretRef", func(v *corev1.VolumeSource) bool {
+			return v.ScaleIO != nil && v.ScaleIO.SecretRef != nil
+		}, noSecretRef, useHostPath},
+		{
+			"iscsi.secretRef", func(v *corev1.VolumeSource) bool { return v.ISCSI != nil && v.ISCSI.SecretRef != nil },
+			noSecretRef, useHostPath,
+		},
+		{"storageos.secretRef", func(v *corev1.VolumeSource) bool {
+			return v.StorageOS != nil && v.StorageOS.SecretRef != nil
+		}, noSecretRef, useHostPath},
 	}
 }
 
@@ -103,7 +121,8 @@ func refusals(d *strictyaml.Document, ds *appsv1.DaemonSet) diag.List {
 		at := fmt.Sprintf("%svolumes[%d].", podPrefix, i)
 		list = append(list, refuse(d, at, &v.VolumeSource, refusedVolumes())...)
 		for j := range sources(v) {
-			list = append(list, refuse(d, fmt.Sprintf("%sprojected.sources[%d].", at, j), &v.Projected.Sources[j], refusedProjections())...)
+			list = append(list, refuse(d, fmt.Sprintf("%sprojected.sources[%d].", at, j), &v.Projected.Sources[j],
+				refusedProjections())...)
 		}
 	}
 	return list
@@ -126,12 +145,13 @@ func refuse[T any](d *strictyaml.Document, at string, in T, table []forbidden[T]
 	return list
 }
 
-// annotations refuses what package resolve cannot understand, and a pod without a service account where the DaemonSet says
-// that it is of no use.
+// annotations refuses what package resolve cannot understand, and a pod without a service account where the DaemonSet
+// says that it is of no use.
 func annotations(d *strictyaml.Document, ds *appsv1.DaemonSet) diag.List {
 	var list diag.List
 	for _, bad := range resolve.CheckAnnotations(ds) {
-		list = append(list, d.Problem(diag.Error, "metadata.annotations["+bad.Key+"]", "invalid "+bad.Key+": "+bad.Message, ""))
+		list = append(list, d.Problem(diag.Error, "metadata.annotations["+bad.Key+"]", "invalid "+bad.Key+": "+bad.Message,
+			""))
 	}
 	if ds.Annotations[resolve.AnnotationMissingServiceAccount] != "false" {
 		return list
@@ -143,7 +163,8 @@ func annotations(d *strictyaml.Document, ds *appsv1.DaemonSet) diag.List {
 		if account.name != "" {
 			list = append(list, d.Problem(diag.Error, podPrefix+account.field,
 				"a static pod cannot have "+account.field+": service accounts belong to an API server, and the annotation "+
-					resolve.AnnotationMissingServiceAccount+" says that the pod must not run without", "set the annotation to \"true\" to run it without a token"))
+					resolve.AnnotationMissingServiceAccount+" says that the pod must not run without",
+				"set the annotation to \"true\" to run it without a token"))
 		}
 	}
 	return list

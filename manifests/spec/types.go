@@ -39,7 +39,8 @@ type ConfigMap struct {
 	Source Source
 }
 
-// Secret is an accepted object that DaemonSets may refer to. All of its content is in Object.Data, that of stringData too.
+// Secret is an accepted object that DaemonSets may refer to. All of its content is in Object.Data, that of stringData
+// too.
 type Secret struct {
 	Object *corev1.Secret
 	Source Source

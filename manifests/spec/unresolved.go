@@ -7,9 +7,9 @@ import (
 	"github.com/daemonsetd/daemonsetd/manifests/resolve"
 )
 
-// Unresolved warns of every reference of a DaemonSet to a ConfigMap, a Secret or a key that the objects do not have, unless
-// it is optional, and of every value in them that a pod cannot be given. They are warnings because the rest may stand in
-// files that were not looked at; without it the agent writes no pod.
+// Unresolved warns of every reference of a DaemonSet to a ConfigMap, a Secret or a key that the objects do not have,
+// unless it is optional, and of every value in them that a pod cannot be given. They are warnings because the rest may
+// stand in files that were not looked at; without it the agent writes no pod.
 func Unresolved(objects Objects) diag.List {
 	find := objects.finder()
 	var list diag.List
@@ -35,7 +35,10 @@ func (d *DaemonSet) at(m resolve.Missing) diag.Problem {
 	}
 	problem, ok := d.places[path]
 	if !ok {
-		problem = diag.Problem{Severity: diag.Warning, File: d.Source.File, Line: d.Source.Line, Column: d.Source.Column, Path: m.Path}
+		problem = diag.Problem{
+			Severity: diag.Warning, File: d.Source.File, Line: d.Source.Line, Column: d.Source.Column,
+			Path: m.Path,
+		}
 	}
 	problem.Message = m.String()
 	problem.Hint = "until that is there no pod is written, and one that runs stays"

@@ -27,7 +27,8 @@ func warnings(d *strictyaml.Document, ds *appsv1.DaemonSet) diag.List {
 		warn(podPrefix+"schedulerName", fmt.Sprintf("scheduler %q has no effect: a static pod is not scheduled", s), "")
 	}
 	if len(pod.TopologySpreadConstraints) > 0 {
-		warn(podPrefix+"topologySpreadConstraints", "topologySpreadConstraints has no effect: every node that qualifies has the pod", "")
+		warn(podPrefix+"topologySpreadConstraints",
+			"topologySpreadConstraints has no effect: every node that qualifies has the pod", "")
 	}
 	list = append(list, unread(d, ds)...)
 	for _, ref := range fieldRefs(pod) {
@@ -41,8 +42,8 @@ func warnings(d *strictyaml.Document, ds *appsv1.DaemonSet) diag.List {
 // annotationPrefix begins the annotations that are read here.
 const annotationPrefix = "daemonsetd.io/"
 
-// unread warns of annotations that look as if they were read here and are not: a rollout that is not paused for a slip of
-// the pen would come as a surprise.
+// unread warns of annotations that look as if they were read here and are not: a rollout that is not paused for a slip
+// of the pen would come as a surprise.
 func unread(d *strictyaml.Document, ds *appsv1.DaemonSet) diag.List {
 	known := slices.Concat(resolve.Annotations(), strategy.Annotations())
 	var list diag.List
@@ -54,7 +55,8 @@ func unread(d *strictyaml.Document, ds *appsv1.DaemonSet) diag.List {
 		if near, ok := diag.Suggest(key, known); ok {
 			hint = fmt.Sprintf("did you mean %q?", near)
 		}
-		list = append(list, d.KeyProblem(diag.Warning, "metadata.annotations["+key+"]", "the annotation "+key+" has no effect: nothing of this name is read", hint))
+		list = append(list, d.KeyProblem(diag.Warning, "metadata.annotations["+key+"]",
+			"the annotation "+key+" has no effect: nothing of this name is read", hint))
 	}
 	return list
 }

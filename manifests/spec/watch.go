@@ -56,7 +56,8 @@ func (l *Loader) Wake() <-chan struct{} { return l.watch.wake }
 func (l *Loader) Watch(ctx context.Context) error {
 	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
 	if err != nil {
-		return fmt.Errorf("watch specs directory %q: open inotify (the limits are the sysctls fs.inotify.*): %w", l.cfg.Dir, err)
+		return fmt.Errorf("watch specs directory %q: open inotify (the limits are the sysctls fs.inotify.*): %w", l.cfg.Dir,
+			err)
 	}
 	file := os.NewFile(uintptr(fd), "inotify")
 	stop := context.AfterFunc(ctx, func() { _ = file.Close() })

@@ -134,10 +134,18 @@ func advice(detail string) string {
 		{selectorMismatch, "spec.template.metadata.labels must have every label of spec.selector.matchLabels"},
 		{"may not be set when maxUnavailable is non-zero", "add maxUnavailable: 0, which is 1 when it is not written"},
 		{"name or generateName is required", "add metadata.name; only an API server makes a name from generateName"},
-		{"must match `containerPort` when `hostNetwork` is true", "with hostNetwork leave hostPort out, or set it to the same number"},
-		{"available only to privileged containers", "set securityContext.privileged: true on this container, or another mountPropagation"},
+		{
+			"must match `containerPort` when `hostNetwork` is true",
+			"with hostNetwork leave hostPort out, or set it to the same number",
+		},
+		{
+			"available only to privileged containers",
+			"set securityContext.privileged: true on this container, or another mountPropagation",
+		},
 	}
-	i := slices.IndexFunc(known, func(k struct{ detail, advice string }) bool { return strings.Contains(detail, k.detail) })
+	i := slices.IndexFunc(known, func(k struct{ detail, advice string }) bool {
+		return strings.Contains(detail, k.detail)
+	})
 	if i < 0 {
 		return ""
 	}

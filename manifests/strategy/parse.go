@@ -20,13 +20,15 @@ type Problem struct {
 	Message string
 }
 
-// Check finds what is wrong with the DaemonSet's strategy and its annotations. The DaemonSet is defaulted and valid otherwise.
+// Check finds what is wrong with the DaemonSet's strategy and its annotations. The DaemonSet is defaulted and valid
+// otherwise.
 func Check(ds *appsv1.DaemonSet) []Problem {
 	_, problems := Parse(ds)
 	return problems
 }
 
-// Parse reads the strategy of a DaemonSet that is defaulted and valid otherwise. A value with a problem is taken for absent.
+// Parse reads the strategy of a DaemonSet that is defaulted and valid otherwise. A value with a problem is taken for
+// absent.
 func Parse(ds *appsv1.DaemonSet) (Strategy, []Problem) {
 	p := parser{annotations: ds.Annotations}
 	s := Strategy{OnDelete: ds.Spec.UpdateStrategy.Type == appsv1.OnDeleteDaemonSetStrategyType}
@@ -142,7 +144,8 @@ func minReady(ds *appsv1.DaemonSet) time.Duration {
 // pkg/apis/apps/validation).
 func (p *parser) inTime(ds *appsv1.DaemonSet, s Strategy) {
 	if minReady(ds) >= s.Deadline {
-		p.problem(AnnotationDeadline, "%s is not more than minReadySeconds, %d, so that every new pod would count as failed: raise it", s.Deadline, ds.Spec.MinReadySeconds)
+		p.problem(AnnotationDeadline, "%s is not more than minReadySeconds, %d, so that every new pod would count as "+
+			"failed: raise it", s.Deadline, ds.Spec.MinReadySeconds)
 	}
 }
 
@@ -156,11 +159,12 @@ func (p *parser) surge(ds *appsv1.DaemonSet, s Strategy) {
 		return
 	}
 	p.problems = append(p.problems, Problem{"spec.updateStrategy.rollingUpdate.maxSurge", fmt.Sprintf(
-		"with maxSurge the new pod starts beside the old one, and both want port %d of the host, so that it never would: use maxUnavailable", port)})
+		"with maxSurge the new pod starts beside the old one, and both want port %d of the host, so that it never would: "+
+			"use maxUnavailable", port)})
 }
 
-// hostPort is a port of the host that the pod binds while it runs, or 0. With hostNetwork every declared port is one, as
-// defaulting sets hostPort. Init containers are over before, unless they restart always.
+// hostPort is a port of the host that the pod binds while it runs, or 0. With hostNetwork every declared port is one,
+// as defaulting sets hostPort. Init containers are over before, unless they restart always.
 func hostPort(pod *corev1.PodSpec) int32 {
 	for _, c := range pod.InitContainers {
 		if c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways {

@@ -1,5 +1,5 @@
-// Package strategy reads how a DaemonSet wants to be updated: its update strategy and the annotations daemonsetd.io/* that
-// belong to it. None of it is part of a revision, so that changing it restarts no pod.
+// Package strategy reads how a DaemonSet wants to be updated: its update strategy and the annotations daemonsetd.io/*
+// that belong to it. None of it is part of a revision, so that changing it restarts no pod.
 //
 // It is pure. Spec files are validated with Check; package agent/rollout works with what Parse gives.
 package strategy
@@ -33,12 +33,13 @@ const (
 // Annotations are all of them.
 func Annotations() []string {
 	return []string{
-		AnnotationAutoRollback, AnnotationCanary, AnnotationDeadline, AnnotationMaxFailed, AnnotationPartition, AnnotationPaused, AnnotationStrict,
+		AnnotationAutoRollback, AnnotationCanary, AnnotationDeadline, AnnotationMaxFailed, AnnotationPartition,
+		AnnotationPaused, AnnotationStrict,
 	}
 }
 
-// DefaultDeadline and minReadySeconds are the progress deadline without AnnotationDeadline. It is that of a Kubernetes Deployment, which
-// refuses minReadySeconds that are as long; a DaemonSet may have them.
+// DefaultDeadline and minReadySeconds are the progress deadline without AnnotationDeadline. It is that of a Kubernetes
+// Deployment, which refuses minReadySeconds that are as long; a DaemonSet may have them.
 const DefaultDeadline = 10 * time.Minute
 
 // Strategy is how one DaemonSet is updated.
@@ -90,8 +91,8 @@ func scaled(v intstr.IntOrString, total int) int {
 	return n
 }
 
-// budget gives the limit of the DaemonSet's rolling update, and whether it is one of surge. Absent fields have Kubernetes'
-// defaults (SetDefaults_DaemonSet in pkg/apis/apps/v1/defaults.go), and with OnDelete nobody looks at them.
+// budget gives the limit of the DaemonSet's rolling update, and whether it is one of surge. Absent fields have
+// Kubernetes' defaults (SetDefaults_DaemonSet in pkg/apis/apps/v1/defaults.go), and with OnDelete nobody looks at them.
 func budget(by *appsv1.DaemonSetUpdateStrategy) (limit intstr.IntOrString, surge bool) {
 	u := by.RollingUpdate
 	if u == nil || by.Type == appsv1.OnDeleteDaemonSetStrategyType {

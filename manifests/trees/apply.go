@@ -19,15 +19,17 @@ const (
 )
 
 // Apply brings every tree of want on disk, and leaves alone what is there already and what is not in want. It gives the
-// paths of those that it wrote or repaired, in the order of want. A tree that cannot be brought there holds up no other; the error
-// is then of type Errors. The tree of an *Error is as it was before, or as it is to be where only the last sync failed.
+// paths of those that it wrote or repaired, in the order of want. A tree that cannot be brought there holds up no
+// other; the error is then of type Errors. The tree of an *Error is as it was before, or as it is to be where only the
+// last sync failed.
 //
 // When it returns nil, everything has reached the disk.
 func (s *Store) Apply(want []Tree) (changed []string, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if len(want) > MaxTrees {
-		return nil, fmt.Errorf("write the files of volumes: %w: %d of them, at most %d are possible", ErrTooLarge, len(want), MaxTrees)
+		return nil, fmt.Errorf("write the files of volumes: %w: %d of them, at most %d are possible", ErrTooLarge, len(want),
+			MaxTrees)
 	}
 	errs := s.sweepOnce()
 	a := act{store: s, taken: make(map[string]struct{}, len(want)), states: map[string]state{}}
@@ -170,8 +172,8 @@ func (s *Store) build(l *layout) (changed bool, err error) {
 	return true, nil
 }
 
-// lay brings the directory dir of a tree in order, from whatever state it is in. Up to the swap nothing changes for those
-// who read the names of the old version, and after it nothing for those who read the names of the new one.
+// lay brings the directory dir of a tree in order, from whatever state it is in. Up to the swap nothing changes for
+// those who read the names of the old version, and after it nothing for those who read the names of the new one.
 func (s *Store) lay(dir string, l *layout) (changed bool, err error) {
 	old, err := s.current(dir)
 	if err != nil {

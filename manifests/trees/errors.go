@@ -17,8 +17,8 @@ var (
 	ErrForeign = errors.New("it does not belong to the agent")
 )
 
-// Error is a failure with one tree, or with one of the directories that trees lie in; it never has content in it. What was
-// on disk before is still there, whole, or what was to replace it is.
+// Error is a failure with one tree, or with one of the directories that trees lie in; it never has content in it. What
+// was on disk before is still there, whole, or what was to replace it is.
 type Error struct {
 	// Op is what was tried: "write", "remove" or "read".
 	Op string

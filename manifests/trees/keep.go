@@ -9,9 +9,10 @@ import (
 	"github.com/daemonsetd/daemonsetd/internal/base/logfield"
 )
 
-// Keep removes the trees of revisions that nobody uses, and what a crash left. The caller says which are used: those that are
-// wanted, have a manifest, or have a pod that still runs. What is not ours stays where it is, and the directory of a tree
-// stays with it when there is something in it that is not ours; see Foreign. The error is of type Errors.
+// Keep removes the trees of revisions that nobody uses, and what a crash left. The caller says which are used: those
+// that are wanted, have a manifest, or have a pod that still runs. What is not ours stays where it is, and the
+// directory of a tree stays with it when there is something in it that is not ours; see Foreign. The error is of type
+// Errors.
 func (s *Store) Keep(used func(namespace, daemonset, revision string) bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -37,8 +38,8 @@ func (s *Store) Keep(used func(namespace, daemonset, revision string) bool) erro
 	return errs.orNil()
 }
 
-// removeTree removes ..data first, with which the tree is gone for whoever reads it, then everything else that is ours, and
-// the mark last.
+// removeTree removes ..data first, with which the tree is gone for whoever reads it, then everything else that is ours,
+// and the mark last.
 func (s *Store) removeTree(r root, t found) error {
 	dir := filepath.Dir(t.path)
 	if t.exists {
@@ -98,8 +99,8 @@ func (s *Store) strip(t found) error {
 	return s.stripEmpty(t.path)
 }
 
-// stripEmpty removes the empty directories in the directory of a tree. The kubelet makes one for a subPath that is not in the
-// volume (SafeMakeDir in pkg/volume/util/subpath). Those of others that are in use, mounted upon for one, stay.
+// stripEmpty removes the empty directories in the directory of a tree. The kubelet makes one for a subPath that is not
+// in the volume (SafeMakeDir in pkg/volume/util/subpath). Those of others that are in use, mounted upon for one, stay.
 func (s *Store) stripEmpty(dir string) error {
 	names, err := s.sys.names(dir, maxEntries)
 	if err != nil {

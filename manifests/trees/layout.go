@@ -11,7 +11,8 @@ import (
 	"unicode/utf8"
 )
 
-// What a file system bears, and the names that the writer keeps for itself (kubernetes pkg/volume/util/atomic_writer.go).
+// What a file system bears, and the names that the writer keeps for itself (kubernetes
+// pkg/volume/util/atomic_writer.go).
 const (
 	maxPath     = 4096
 	maxName     = 255
@@ -77,10 +78,12 @@ func (t Tree) check() error {
 		return err
 	}
 	if !dirMode(t.DirMode, fs.ModeSetgid) {
-		return fmt.Errorf("%w: the mode %v of the directories: want rwx for the owner, and of the other bits setgid at most", ErrInvalid, t.DirMode)
+		return fmt.Errorf("%w: the mode %v of the directories: want rwx for the owner, and of the other bits setgid at most",
+			ErrInvalid, t.DirMode)
 	}
 	if !dirMode(t.RootMode, fs.ModeSetgid|fs.ModeSticky) {
-		return fmt.Errorf("%w: the mode %v of the volume: want rwx for the owner, and of the other bits setgid and sticky at most", ErrInvalid, t.RootMode)
+		return fmt.Errorf("%w: the mode %v of the volume: want rwx for the owner, and of the other bits setgid and sticky "+
+			"at most", ErrInvalid, t.RootMode)
 	}
 	// The highest 32-bit number stands for "as it is" in chown(2).
 	if t.GID != nil && (*t.GID < 0 || *t.GID > 1<<31-1) {
@@ -109,7 +112,8 @@ func (t Tree) checkSize() error {
 		return fmt.Errorf("%w: %d bytes, at most %d are possible", ErrTooLarge, size, MaxTreeSize)
 	}
 	if names > MaxSources {
-		return fmt.Errorf("%w: the names of its source files have %d bytes, at most %d are possible", ErrTooLarge, names, MaxSources)
+		return fmt.Errorf("%w: the names of its source files have %d bytes, at most %d are possible", ErrTooLarge, names,
+			MaxSources)
 	}
 	return nil
 }

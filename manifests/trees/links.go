@@ -57,8 +57,8 @@ func (s *Store) mountpoint(path, name string, l *layout) (made bool, err error) 
 	return false, err
 }
 
-// link makes the link of a visible name. A file that stands in its place, as editors leave one, hides what the pod is to
-// see, and is replaced.
+// link makes the link of a visible name. A file that stands in its place, as editors leave one, hides what the pod is
+// to see, and is replaced.
 func (s *Store) link(dir, name string, l *layout) (made bool, err error) {
 	path := filepath.Join(dir, name)
 	to, err := s.sys.readlink(path)
@@ -73,7 +73,8 @@ func (s *Store) link(dir, name string, l *layout) (made bool, err error) {
 	if info, err := s.sys.lstat(path); err != nil || info.IsDir() {
 		return false, errors.Join(err, fmt.Errorf("%q is in the place of a link: %w", path, ErrForeign))
 	}
-	s.log.Info().Str(logfield.File, path).Str(logfield.DaemonSet, l.daemonSet()).Msg("restored a file of a volume that somebody had replaced")
+	s.log.Info().Str(logfield.File, path).Str(logfield.DaemonSet, l.daemonSet()).
+		Msg("restored a file of a volume that somebody had replaced")
 	temp := filepath.Join(dir, newLink)
 	if err := errors.Join(ignoreMissing(s.sys.remove(temp)), s.symlink(target(name), temp, l)); err != nil {
 		return false, err
@@ -93,8 +94,8 @@ func (s *Store) symlink(target, path string, l *layout) error {
 	return err
 }
 
-// tidy removes what is ours in the directory of a tree but not of its present state: versions and temporary links and, given
-// the layout that is in effect, links that it does not have. It says whether one of those was there.
+// tidy removes what is ours in the directory of a tree but not of its present state: versions and temporary links and,
+// given the layout that is in effect, links that it does not have. It says whether one of those was there.
 func (s *Store) tidy(dir, version string, l *layout) (changed bool, err error) {
 	names, err := s.sys.names(dir, maxEntries)
 	if err != nil {

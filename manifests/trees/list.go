@@ -73,8 +73,8 @@ func (s *Store) List() ([]Listed, error) {
 // lookAgain is how often a tree is looked at whose content changes all the time.
 const lookAgain = 5
 
-// describe reads a tree; it is not there where it is being made or removed. A version that goes away while it is read has
-// been replaced by a newer one: then the tree is looked at again.
+// describe reads a tree; it is not there where it is being made or removed. A version that goes away while it is read
+// has been replaced by a newer one: then the tree is looked at again.
 func (s *Store) describe(t found) (l Listed, there bool, err error) {
 	for range lookAgain {
 		version, versionErr := s.current(t.path)

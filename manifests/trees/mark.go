@@ -41,8 +41,8 @@ func (m mark) encode() ([]byte, error) {
 	return append(data, '\n'), err
 }
 
-// readMark reads the mark beside the tree at path. The error is fs.ErrNotExist where there is none, and ErrForeign where it
-// is not what we write.
+// readMark reads the mark beside the tree at path. The error is fs.ErrNotExist where there is none, and ErrForeign
+// where it is not what we write.
 func (s *Store) readMark(i identity, path string) (mark, error) {
 	data, err := s.sys.read(path+markSuffix, markLimit)
 	if _, ok := errors.AsType[*files.IrregularError](err); ok {
@@ -57,7 +57,8 @@ func (s *Store) readMark(i identity, path string) (mark, error) {
 	}
 	if m.Version != markVersion || m.identity != i || !slices.IsSortedFunc(m.Mountpoints, strings.Compare) ||
 		slices.ContainsFunc(m.Mountpoints, leadsOut) {
-		return mark{}, fmt.Errorf("%q is not as this version of the agent writes it for this volume: %w", path+markSuffix, ErrForeign)
+		return mark{}, fmt.Errorf("%q is not as this version of the agent writes it for this volume: %w", path+markSuffix,
+			ErrForeign)
 	}
 	return m, nil
 }
@@ -67,8 +68,8 @@ func leadsOut(path string) bool {
 	return !filepath.IsLocal(path) || filepath.Clean(path) != path || path == "."
 }
 
-// claim brings the mark of a tree up to date before anything is done to the tree. What stands there without a mark is not
-// ours.
+// claim brings the mark of a tree up to date before anything is done to the tree. What stands there without a mark is
+// not ours.
 func (s *Store) claim(l *layout) error {
 	old, err := s.readMark(l.identity, l.path)
 	switch {

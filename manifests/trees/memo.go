@@ -11,8 +11,8 @@ import (
 	"github.com/daemonsetd/daemonsetd/internal/base/files"
 )
 
-// memo remembers that a tree was found to be as it is to be, so that the next Apply, which mostly has nothing to do, need
-// not read it again.
+// memo remembers that a tree was found to be as it is to be, so that the next Apply, which mostly has nothing to do,
+// need not read it again.
 type memo struct {
 	path string
 	// want is the digest of the Tree.
@@ -58,8 +58,8 @@ func chunk(h hash.Hash, b []byte) {
 	h.Write(b)
 }
 
-// states looks at everything that a tree is made of, and says whether it has been still long enough to be trusted. It is
-// false when something is missing.
+// states looks at everything that a tree is made of, and says whether it has been still long enough to be trusted. It
+// is false when something is missing.
 func (s *Store) states(l *layout) (all []state, ok bool) {
 	version, err := s.current(l.path)
 	if err != nil || version == "" {
@@ -94,7 +94,8 @@ func (s *Store) state(path string) (state, bool) {
 	return state{path, files.IDOf(info)}, true
 }
 
-// holds says that nothing has changed since the memo was made. Directories that several trees lie in are looked at once.
+// holds says that nothing has changed since the memo was made. Directories that several trees lie in are looked at
+// once.
 func (s *Store) holds(m memo, seen map[string]state) bool {
 	for _, old := range m.states {
 		now, ok := seen[old.path]

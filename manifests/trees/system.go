@@ -12,8 +12,8 @@ import (
 	"github.com/daemonsetd/daemonsetd/internal/base/files"
 )
 
-// system is every call that the store makes on the disk, so that a test can stop it at each of them. Where one stands for
-// several system calls (removeAll, writeFile), a test stops it half-way too.
+// system is every call that the store makes on the disk, so that a test can stop it at each of them. Where one stands
+// for several system calls (removeAll, writeFile), a test stops it half-way too.
 type system interface {
 	inMemory(path string) (bool, error)
 	lstat(path string) (fs.FileInfo, error)

@@ -8,7 +8,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 )
 
-// What one tree may have. A ConfigMap or Secret has at most 1 MiB (kubernetes MaxSecretSize); a projected volume has several.
+// What one tree may have. A ConfigMap or Secret has at most 1 MiB (kubernetes MaxSecretSize); a projected volume has
+// several.
 const (
 	// MaxTreeSize is the most bytes that the files of a tree have together.
 	MaxTreeSize = 16 << 20
@@ -35,9 +36,9 @@ type Tree struct {
 	Secret bool
 	// Files is the content, in any order.
 	Files []File
-	// Mountpoints are directories, relative to the volume, on which a container mounts another volume. The kubelet makes them
-	// in the volumes that it writes (pkg/volume/util/nested_volumes.go), but not in a hostPath, and in one that is read-only
-	// the container runtime cannot. As with the kubelet, one that has a file's name hides the file.
+	// Mountpoints are directories, relative to the volume, on which a container mounts another volume. The kubelet makes
+	// them in the volumes that it writes (pkg/volume/util/nested_volumes.go), but not in a hostPath, and in one that is
+	// read-only the container runtime cannot. As with the kubelet, one that has a file's name hides the file.
 	Mountpoints []string
 	// GID is the pod's fsGroup, which everything in the tree is given; nil leaves the agent's own group.
 	GID *int64
@@ -55,8 +56,8 @@ type Tree struct {
 type File struct {
 	// Path is relative to the volume and may have directories in it.
 	Path string
-	// Mode has the permission bits exactly as they are to be: what an fsGroup adds (kubernetes pkg/volume/volume_linux.go) is
-	// in it.
+	// Mode has the permission bits exactly as they are to be: what an fsGroup adds (kubernetes pkg/volume/volume_linux.go)
+	// is in it.
 	Mode fs.FileMode
 	// Data is the content.
 	Data []byte `json:"-"`
@@ -88,7 +89,8 @@ func (i identity) path(r root) string { return filepath.Join(i.dir(r), i.Volume)
 
 func (i identity) daemonSet() string { return i.Namespace + "/" + i.DaemonSet }
 
-// checkNames lets nothing pass but names by which no path leads elsewhere: they have no slash and do not begin with a dot.
+// checkNames lets nothing pass but names by which no path leads elsewhere: they have no slash and do not begin with a
+// dot.
 func (t Tree) checkNames() error {
 	for _, n := range []struct {
 		what, name string

@@ -33,8 +33,8 @@ type findings struct {
 	foreign []string
 }
 
-// walk looks at everything below one of the directories. What cannot be read it leaves out and tells; it gives the rest.
-// It needs no lock: marks are replaced by rename, and what goes away meanwhile is as if it had never been.
+// walk looks at everything below one of the directories. What cannot be read it leaves out and tells; it gives the
+// rest. It needs no lock: marks are replaced by rename, and what goes away meanwhile is as if it had never been.
 func (s *Store) walk(r root) (findings, error) {
 	var f findings
 	err := s.descend(r, identity{}, r.dir, 0, &f)
@@ -158,7 +158,8 @@ func (s *Store) tellForeign(r root, now []string) {
 	for _, path := range now {
 		fresh[path] = struct{}{}
 		if _, ok := s.foreign[path]; !ok {
-			s.log.Warn().Str(logfield.File, path).Msg("something among the files of volumes is not ours, and is left where it is")
+			s.log.Warn().Str(logfield.File, path).
+				Msg("something among the files of volumes is not ours, and is left where it is")
 		}
 	}
 	for path := range s.foreign {

@@ -8,8 +8,8 @@ import (
 	"github.com/spf13/pflag"
 )
 
-// Commands gives a page for a command and one for each command below it that a user sees: dsctl, dsctl-get, dsctl-get-configs.
-// Every page refers to the others of its family and to those in also, such as "daemonsetd(8)".
+// Commands gives a page for a command and one for each command below it that a user sees: dsctl, dsctl-get,
+// dsctl-get-configs. Every page refers to the others of its family and to those in also, such as "daemonsetd(8)".
 func Commands(root *cobra.Command, section int, also ...string) []Page {
 	root.InitDefaultHelpFlag()
 	pages := []Page{command(root, section, also)}

@@ -1,8 +1,8 @@
-// Package manpage makes man pages: from the commands of a program and their help, and from pages written in Markdown. Both come
-// from the one place where a text stands, so that the manual says what the program says.
+// Package manpage makes man pages: from the commands of a program and their help, and from pages written in Markdown.
+// Both come from the one place where a text stands, so that the manual says what the program says.
 //
-// It is in neither program. Each has a second main, built with the tag manpages, that writes its pages instead of being the
-// program; packaging/build runs both. All of it runs on the goroutine of main.
+// It is in neither program. Each has a second main, built with the tag manpages, that writes its pages instead of being
+// the program; packaging/build runs both. All of it runs on the goroutine of main.
 package manpage
 
 import (
@@ -33,8 +33,8 @@ type Build struct {
 	Date    time.Time
 }
 
-// BuildFromEnvironment takes VERSION and SOURCE_DATE_EPOCH (seconds since 1970, reproducible-builds.org), which the package
-// build sets. Without them it is version devel of 1970.
+// BuildFromEnvironment takes VERSION and SOURCE_DATE_EPOCH (seconds since 1970, reproducible-builds.org), which the
+// package build sets. Without them it is version devel of 1970.
 func BuildFromEnvironment(getenv func(string) string) (Build, error) {
 	b := Build{Version: getenv("VERSION"), Date: time.Unix(0, 0).UTC()}
 	if b.Version == "" {
@@ -50,8 +50,9 @@ func BuildFromEnvironment(getenv func(string) string) (Build, error) {
 	return b, nil
 }
 
-// Main is the main function of a program that writes pages into the directory that its only argument names. The environment is that
-// of BuildFromEnvironment. It returns the exit code: 0, 1 for pages that cannot be made or written, 2 for wrong arguments.
+// Main is the main function of a program that writes pages into the directory that its only argument names. The
+// environment is that of BuildFromEnvironment. It returns the exit code: 0, 1 for pages that cannot be made or written,
+// 2 for wrong arguments.
 func Main(args []string, getenv func(string) string, stderr io.Writer, pages func() ([]Page, error)) int {
 	if len(args) != 1 {
 		fmt.Fprintf(stderr, "manpages: %d arguments, want one: the directory to write the pages into\n", len(args))
@@ -80,7 +81,8 @@ func (p Page) FileName() string { return p.Name + "." + strconv.Itoa(p.Section) 
 
 // Roff is the page as man(1) reads it.
 func (b Build) Roff(p Page) []byte {
-	head := fmt.Sprintf("%% %q %q %q %q %q\n", strings.ToUpper(p.Name), strconv.Itoa(p.Section), b.Date.Format("2006-01-02"),
+	head := fmt.Sprintf("%% %q %q %q %q %q\n", strings.ToUpper(p.Name), strconv.Itoa(p.Section),
+		b.Date.Format("2006-01-02"),
 		"daemonsetd "+b.Version, "daemonsetd")
 	return md2man.Render([]byte(head + p.Markdown))
 }
@@ -99,13 +101,14 @@ func (b Build) Write(dir string, pages []Page) error {
 }
 
 // special are the characters that mean something in Markdown within a line.
-var special = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `_`, `\_`, "`", "\\`", `<`, `\<`, `>`, `\>`, `[`, `\[`, `]`, `\]`, `~`, `\~`)
+var special = strings.NewReplacer(`\`, `\\`, `*`, `\*`, `_`, `\_`, "`", "\\`", `<`, `\<`, `>`, `\>`, `[`, `\[`, `]`,
+	`\]`, `~`, `\~`)
 
 // Escape makes plain text mean itself in Markdown.
 func Escape(text string) string { return special.Replace(text) }
 
-// Prose turns the text of a help message into Markdown: a line in capitals is a heading, an indented line stands as it is, and the
-// rest flows.
+// Prose turns the text of a help message into Markdown: a line in capitals is a heading, an indented line stands as it
+// is, and the rest flows.
 func Prose(help string) string {
 	var b strings.Builder
 	verbatim := false

@@ -1,5 +1,5 @@
-// Package conformance holds this project's placement, validation, defaulting and use of ConfigMaps and Secrets against the code
-// of Kubernetes itself.
+// Package conformance holds this project's placement, validation, defaulting and use of ConfigMaps and Secrets against
+// the code of Kubernetes itself.
 // It is a module of its own, so that the DaemonSet controller and what it needs stay out of the agent's dependencies.
 //
 // The tests print how much they compared and with which seed. CONFORMANCE_SEED repeats a run, CONFORMANCE_PAIRS sets

@@ -51,7 +51,10 @@ func (f *fleet) start(ctx context.Context, name string) error {
 		}
 	}
 	var err error
-	m.kubelet, err = kubeletsim.New(kubeletsim.Options{Dir: m.path("manifests"), NodeName: name, Behaviour: func(*corev1.Pod) kubeletsim.Behaviour { return kubeletsim.DefaultBehaviour() }})
+	m.kubelet, err = kubeletsim.New(kubeletsim.Options{
+		Dir: m.path("manifests"), NodeName: name,
+		Behaviour: func(*corev1.Pod) kubeletsim.Behaviour { return kubeletsim.DefaultBehaviour() },
+	})
 	if err != nil {
 		return err
 	}
@@ -64,15 +67,20 @@ func (f *fleet) start(ctx context.Context, name string) error {
 	if m.log, err = os.Create(m.path("agent.log")); err != nil {
 		return err
 	}
-	m.agent = exec.Command(filepath.Join(f.dir, "bin", "daemonsetd"), "--specs-dir", m.path("specs.d"), "--node-file", m.path("node.yaml"), "--manifests-dir", m.path("manifests"),
+	m.agent = exec.Command(filepath.Join(f.dir, "bin", "daemonsetd"), "--specs-dir", m.path("specs.d"), "--node-file",
+		m.path("node.yaml"), "--manifests-dir", m.path("manifests"),
 		"--state-dir", m.path("state"), "--runtime-dir", m.path("run"), "--node-name", name, "--config", f.config(m),
-		"--kubelet-config", m.path("kubelet.yaml"), "--kubelet-url", m.server.URL, "--kubelet-healthz-url", m.server.URL+"/healthz")
+		"--kubelet-config", m.path("kubelet.yaml"), "--kubelet-url", m.server.URL, "--kubelet-healthz-url",
+		m.server.URL+"/healthz")
 	m.agent.Stderr = m.log
 	if err := m.agent.Start(); err != nil {
 		return err
 	}
 	m.client = client.New(client.Config{Socket: m.path("run/agent.sock")})
-	return f.until(ctx, name+" is ready", func() bool { st, err := m.client.Status(ctx); return err == nil && st.State == api.StateReady })
+	return f.until(ctx, name+" is ready", func() bool {
+		st, err := m.client.Status(ctx)
+		return err == nil && st.State == api.StateReady
+	})
 }
 
 // config writes an empty configuration file, so that one of the machine's own is not read.
@@ -111,7 +119,8 @@ func (f *fleet) dsctl(host string, args ...string) error {
 			continue
 		}
 		say(f.out, "%s# dsctl %s", host, strings.Join(args, " "))
-		cmd := exec.Command(filepath.Join(f.dir, "bin", "dsctl"), append([]string{"--socket", m.path("run/agent.sock")}, args...)...)
+		cmd := exec.Command(filepath.Join(f.dir, "bin", "dsctl"), append([]string{"--socket", m.path("run/agent.sock")},
+			args...)...)
 		out, err := cmd.CombinedOutput()
 		for line := range strings.Lines(strings.ReplaceAll(string(out), m.dir, "")) {
 			fmt.Fprint(f.out, "  ", line)
@@ -158,7 +167,8 @@ func (f *fleet) until(ctx context.Context, what string, ok func() bool) error {
 	for !ok() {
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("waited for %s in vain: %w; the agents' logs are in %s until the demo ends", what, ctx.Err(), f.dir)
+			return fmt.Errorf("waited for %s in vain: %w; the agents' logs are in %s until the demo ends", what, ctx.Err(),
+				f.dir)
 		case <-tick.C:
 		}
 	}
@@ -215,7 +225,8 @@ func (f *fleet) wait(ctx context.Context) error {
 	for _, m := range f.hosts {
 		say(f.out, "  export DAEMONSETD_SOCKET=%s", m.path("run/agent.sock"))
 	}
-	say(f.out, "  export PATH=%s:$PATH\n  dsctl status; dsctl explain; dsctl events -w\n  files: %s/*/specs.d, manifests, agent.log\n\nInterrupt (Ctrl-C) to end and remove it.", filepath.Join(f.dir, "bin"), f.dir)
+	say(f.out, "  export PATH=%s:$PATH\n  dsctl status; dsctl explain; dsctl events -w\n  files: %s/*/specs.d, "+
+		"manifests, agent.log\n\nInterrupt (Ctrl-C) to end and remove it.", filepath.Join(f.dir, "bin"), f.dir)
 	<-ctx.Done()
 	return nil
 }

@@ -1,5 +1,5 @@
-// Command demo shows what daemonsetd does, on temporary directories and with simulated kubelets: three hosts, each with a
-// real agent process, real DaemonSet files, a label and a condition that change, an update and a mistake. It ends by
+// Command demo shows what daemonsetd does, on temporary directories and with simulated kubelets: three hosts, each with
+// a real agent process, real DaemonSet files, a label and a condition that change, an update and a mistake. It ends by
 // itself. With KEEP=1 it leaves everything running and says how to look at it.
 package main
 
@@ -62,7 +62,8 @@ func run(ctx context.Context, out io.Writer, keep bool) (err error) {
 
 // build makes the two binaries in dir/bin.
 func build(ctx context.Context, dir string) error {
-	cmd := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-trimpath", "-o", filepath.Join(dir, "bin")+"/", "./cmd/daemonsetd", "./cmd/dsctl")
+	cmd := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-trimpath", "-o", filepath.Join(dir, "bin")+"/",
+		"./cmd/daemonsetd", "./cmd/dsctl")
 	cmd.Stderr = os.Stderr
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if err := cmd.Run(); err != nil {

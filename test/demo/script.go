@@ -50,7 +50,8 @@ const (
 )
 
 func describeHosts(ctx context.Context, f *fleet) error {
-	node := "apiVersion: v1\nkind: Node\nmetadata:\n  labels: {example.com/gpu: a100, example.com/gpu-generation: \"8\"}\nspec:\n  taints: [{key: example.com/gpu, value: \"true\", effect: NoSchedule}]\n"
+	node := "apiVersion: v1\nkind: Node\nmetadata:\n  labels: {example.com/gpu: a100, example.com/gpu-generation: " +
+		"\"8\"}\nspec:\n  taints: [{key: example.com/gpu, value: \"true\", effect: NoSchedule}]\n"
 	if err := f.hosts[2].lay("node.yaml", []byte(node)); err != nil {
 		return err
 	}
@@ -95,7 +96,8 @@ func labelled(ctx context.Context, f *fleet) error {
 
 func condition(ctx context.Context, f *fleet) error {
 	say(f.out, "edge-2# echo 'status: \"True\"' > /run/daemonsetd/conditions.d/NetworkUnavailable")
-	if err := f.hosts[1].setCondition("status: \"True\"\nreason: CableOut\nmessage: the uplink has no carrier\n"); err != nil {
+	const noCarrier = "status: \"True\"\nreason: CableOut\nmessage: the uplink has no carrier\n"
+	if err := f.hosts[1].setCondition(noCarrier); err != nil {
 		return err
 	}
 	if err := f.until(ctx, "the taint", func() bool {
@@ -123,7 +125,8 @@ func conditionOver(ctx context.Context, f *fleet) error {
 func update(ctx context.Context, f *fleet) error {
 	old := f.hosts[0].phase(ctx, logShipper).CurrentRevision
 	begin := time.Now()
-	if err := f.lay("log-shipper.yaml", bytes.Replace(spec("log-shipper.yaml"), []byte("fluent-bit:4.0"), []byte("fluent-bit:4.1"), 1)); err != nil {
+	if err := f.lay("log-shipper.yaml", bytes.Replace(spec("log-shipper.yaml"), []byte("fluent-bit:4.0"),
+		[]byte("fluent-bit:4.1"), 1)); err != nil {
 		return err
 	}
 	err := f.until(ctx, "the new revision", func() bool {

@@ -36,11 +36,16 @@ func (k *Kubelet) refuse(pod *corev1.Pod) (rejection, bool) {
 	}
 	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: k.opts.NodeName, Labels: k.opts.NodeLabels}}
 	if ok, err := nodeaffinity.GetRequiredNodeAffinity(pod).Match(node); err != nil || !ok {
-		return rejection{"NodeAffinity", "Pod was rejected: Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector"}, true
+		return rejection{"NodeAffinity", "Pod was rejected: Predicate NodeAffinity failed: node(s) didn't match Pod's node " +
+			"affinity/selector"}, true
 	}
 	for _, other := range k.active() {
 		if port, clash := clash(pod, other); clash {
-			return rejection{"NodePorts", fmt.Sprintf("Pod was rejected: Predicate NodePorts failed: host port %d is taken by %s", port, fullName(other))}, true
+			return rejection{
+					"NodePorts",
+					fmt.Sprintf("Pod was rejected: Predicate NodePorts failed: host port %d is taken by %s", port, fullName(other)),
+				},
+				true
 		}
 	}
 	return rejection{}, false

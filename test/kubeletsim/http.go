@@ -81,7 +81,9 @@ func (k *Kubelet) serveCommon(mux *http.ServeMux) {
 		writeJSON(w, k.summary)
 	})
 	mux.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
-		_, _ = fmt.Fprintf(w, "# TYPE kubernetes_build_info gauge\nkubernetes_build_info{git_version=%q,platform=\"linux/amd64\"} 1\n", k.opts.Version)
+		_,
+			_ = fmt.Fprintf(w, "# TYPE kubernetes_build_info "+
+			"gauge\nkubernetes_build_info{git_version=%q,platform=\"linux/amd64\"} 1\n", k.opts.Version)
 	})
 }
 
@@ -121,9 +123,12 @@ func (k *Kubelet) mortal(next http.Handler) http.Handler {
 // config is what /configz shows: only what differs between kubelets here.
 func (k *Kubelet) config() *kubeletconfigv1beta1.KubeletConfiguration {
 	return &kubeletconfigv1beta1.KubeletConfiguration{
-		StaticPodPath:                    k.opts.Dir,
-		FileCheckFrequency:               metav1.Duration{Duration: k.opts.FileCheckFrequency},
-		EvictionHard:                     map[string]string{"memory.available": "100Mi", "nodefs.available": "10%", "nodefs.inodesFree": "5%", "imagefs.available": "15%", "imagefs.inodesFree": "5%"},
+		StaticPodPath:      k.opts.Dir,
+		FileCheckFrequency: metav1.Duration{Duration: k.opts.FileCheckFrequency},
+		EvictionHard: map[string]string{
+			"memory.available": "100Mi", "nodefs.available": "10%",
+			"nodefs.inodesFree": "5%", "imagefs.available": "15%", "imagefs.inodesFree": "5%",
+		},
 		EvictionPressureTransitionPeriod: metav1.Duration{Duration: kubelet.DefaultTransitionPeriod},
 	}
 }
@@ -147,8 +152,8 @@ func writeJSON(w http.ResponseWriter, v any) {
 	_, _ = w.Write(data)
 }
 
-// Transport asks the kubelet in memory, whatever host and port a request names: it neither dials nor starts a goroutine,
-// so that it works in a testing/synctest bubble.
+// Transport asks the kubelet in memory, whatever host and port a request names: it neither dials nor starts a
+// goroutine, so that it works in a testing/synctest bubble.
 func (k *Kubelet) Transport() http.RoundTripper { return transport{k: k, handler: k.Handler()} }
 
 type transport struct {
@@ -202,7 +207,10 @@ func (k *Kubelet) Listen() (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("kubeletsim: %w", err)
 	}
-	s := &Server{URL: "http://" + ln.Addr().String(), http: &http.Server{Handler: k.mortal(k.Handler())}, done: make(chan error, 1)}
+	s := &Server{
+		URL: "http://" + ln.Addr().String(), http: &http.Server{Handler: k.mortal(k.Handler())},
+		done: make(chan error, 1),
+	}
 	go func() { s.done <- s.http.Serve(ln) }()
 	return s, nil
 }

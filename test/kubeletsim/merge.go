@@ -69,7 +69,8 @@ func sameContent(a, b *corev1.Pod) bool {
 		delete(m, annotationSeen)
 		return m
 	}
-	return equality.Semantic.DeepEqual(a.Spec, b.Spec) && maps.Equal(a.Labels, b.Labels) && maps.Equal(strip(a.Annotations), strip(b.Annotations))
+	return equality.Semantic.DeepEqual(a.Spec, b.Spec) && maps.Equal(a.Labels, b.Labels) &&
+		maps.Equal(strip(a.Annotations), strip(b.Annotations))
 }
 
 // byName sorts pods by namespace, name and UID, so that a run is the same each time.

@@ -22,8 +22,8 @@ type Options struct {
 	Manual bool
 	// ScanEvery calls Scan by itself with that period; 0: never. It stands in for fsnotify where that cannot be had.
 	ScanEvery time.Duration
-	// RunningAge is how old /runningpods/ may be; 0: 3 s, as the kubelet's. Below 0 it is never old, which stands in for the
-	// cgroups in which an agent sees the end of a pod at once.
+	// RunningAge is how old /runningpods/ may be; 0: 3 s, as the kubelet's. Below 0 it is never old, which stands in for
+	// the cgroups in which an agent sees the end of a pod at once.
 	RunningAge time.Duration
 	// Behaviour says how a pod's containers behave; nil: DefaultBehaviour for all.
 	Behaviour func(*corev1.Pod) Behaviour
@@ -51,7 +51,8 @@ type Behaviour struct {
 	Reject, Message string
 }
 
-// DefaultBehaviour is about what a small container with a readiness probe of 1 s was measured to do with a real kubelet.
+// DefaultBehaviour is about what a small container with a readiness probe of 1 s was measured to do with a real
+// kubelet.
 func DefaultBehaviour() Behaviour {
 	return Behaviour{Start: 100 * time.Millisecond, Ready: 200 * time.Millisecond, Stop: 50 * time.Millisecond}
 }
@@ -86,7 +87,10 @@ func (o *Options) setDefaults() {
 	if o.Version == "" {
 		o.Version = "v1.37.2"
 	}
-	labels := map[string]string{"kubernetes.io/hostname": o.NodeName, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"}
+	labels := map[string]string{
+		"kubernetes.io/hostname": o.NodeName, "kubernetes.io/os": "linux",
+		"kubernetes.io/arch": "amd64",
+	}
 	maps.Copy(labels, o.NodeLabels)
 	o.NodeLabels = labels
 }

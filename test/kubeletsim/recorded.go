@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// traces is what a real kubelet did (test/e2e writes it), one block for each scenario: its name, then its trace indented.
+// traces is what a real kubelet did (test/e2e writes it), one block for each scenario: its name, then its trace
+// indented.
 //
 //go:embed traces.txt
 var traces string

@@ -106,7 +106,8 @@ func appears(s *stage) {
 	s.say("phase %s", p.Status.Phase)
 	s.say("creation time: %t", !p.CreationTimestamp.IsZero())
 	s.say("host address: %t", p.Status.HostIP != "")
-	s.say("since when it is ready: %t", kubelet.PodAvailable(p, 0, time.Now()) && !kubelet.PodAvailable(p, 3600, time.Now()))
+	s.say("since when it is ready: %t", kubelet.PodAvailable(p, 0, time.Now()) && !kubelet.PodAvailable(p, 3600,
+		time.Now()))
 	for _, t := range p.Spec.Tolerations {
 		s.say("tolerates %q %s %s", t.Key, t.Operator, t.Effect)
 	}

@@ -45,7 +45,9 @@ func renamedInItsFile(s *stage) {
 	s.await("a ready", func(v view) bool { return v.ready("a") })
 	s.write("a.yaml", s.pod("b", "1"))
 	s.within("both listed", 5*time.Second, func(v view) bool { return v.pod("a") != nil && v.pod("b") != nil })
-	s.within("only b listed after a listing", s.FileCheckFrequency+5*time.Second, func(v view) bool { return v.pod("a") == nil && v.pod("b") != nil })
+	s.within("only b listed after a listing", s.FileCheckFrequency+5*time.Second, func(v view) bool {
+		return v.pod("a") == nil && v.pod("b") != nil
+	})
 }
 
 func badOverGood(s *stage) {
@@ -55,7 +57,8 @@ func badOverGood(s *stage) {
 	s.writeText("a.yaml", "kind: Pod\nthis is not: [a pod\n")
 	// A second pod, so that the listing is not empty: an empty one would not empty the kubelet's store.
 	s.write("b.yaml", s.pod("b", "1"))
-	s.within("no longer listed after a listing", s.FileCheckFrequency+5*time.Second, func(v view) bool { return v.pod("a") == nil })
+	s.within("no longer listed after a listing", s.FileCheckFrequency+5*time.Second,
+		func(v view) bool { return v.pod("a") == nil })
 	s.await("stopped", func(v view) bool { return !v.runs("a") })
 	s.write("a.yaml", s.pod("a", "1"))
 	s.await("ready again", func(v view) bool { return v.ready("a") })
@@ -135,8 +138,9 @@ func twoFiles(s *stage) {
 	s.await("version 1 listed again", func(v view) bool { return v.pod("a") != nil && versionOf(v.pod("a")) == "1" })
 }
 
-// returns: the same pod is wanted again after its end. How many restarts the kubelet counts then is left out: one when the
-// container that ended is still there, which its next collection of garbage, once a minute, may have removed; else none.
+// returns: the same pod is wanted again after its end. How many restarts the kubelet counts then is left out: one when
+// the container that ended is still there, which its next collection of garbage, once a minute, may have removed; else
+// none.
 func returns(s *stage) {
 	s.write("a.yaml", s.pod("a", "1"))
 	s.await("ready", func(v view) bool { return v.ready("a") })

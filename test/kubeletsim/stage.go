@@ -140,9 +140,9 @@ func (s *stage) within(what string, limit time.Duration, so func(view) bool) tim
 	return 0
 }
 
-// pod returns a manifest that a real kubelet can run without a network plugin. It ends at once when it is told to. The kubelet
-// makes the UID from the manifest. What it remembers under a UID goes on for minutes after the pod's end: a container that
-// ended, until the next garbage collection, and the back-off of 10 s, 20 s and so on that goes with it.
+// pod returns a manifest that a real kubelet can run without a network plugin. It ends at once when it is told to. The
+// kubelet makes the UID from the manifest. What it remembers under a UID goes on for minutes after the pod's end: a
+// container that ended, until the next garbage collection, and the back-off of 10 s, 20 s and so on that goes with it.
 func (s *stage) pod(name, version string) *corev1.Pod {
 	return &corev1.Pod{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"},
@@ -152,7 +152,8 @@ func (s *stage) pod(name, version string) *corev1.Pod {
 			TerminationGracePeriodSeconds: new(int64(1)),
 			Containers: []corev1.Container{{
 				Name: "main", Image: s.Image, ImagePullPolicy: corev1.PullNever,
-				Command: []string{"/bin/sh", "-c", "trap 'exit 0' TERM; [ -n \"$IGNORE\" ] && trap '' TERM; while :; do sleep 0.1; done"},
+				Command: []string{"/bin/sh", "-c", "trap 'exit 0' TERM; [ -n \"$IGNORE\" ] && trap '' TERM; while :; do sleep " +
+					"0.1; done"},
 			}},
 		},
 	}
@@ -208,8 +209,8 @@ func (s *stage) check(err error) {
 	}
 }
 
-// clear removes what the scenario wrote, failed or not, and waits until nothing runs. The wait outlasts what the kubelet
-// remembers of a pod by its name, so that the next scenario may use the same names.
+// clear removes what the scenario wrote, failed or not, and waits until nothing runs. The wait outlasts what the
+// kubelet remembers of a pod by its name, so that the next scenario may use the same names.
 func (s *stage) clear() {
 	for file := range s.files {
 		s.check(os.RemoveAll(filepath.Join(s.Dir, file)))

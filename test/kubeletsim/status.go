@@ -32,13 +32,17 @@ func (k *Kubelet) status(pod *corev1.Pod) corev1.PodStatus {
 	if w == nil || w.phase != running {
 		return corev1.PodStatus{Phase: corev1.PodPending, Conditions: conditions(false, metav1.Time{})}
 	}
-	status := corev1.PodStatus{Phase: corev1.PodRunning, StartTime: new(metav1.NewTime(w.startedAt)), Conditions: conditions(w.ready, w.readySince)}
+	status := corev1.PodStatus{
+		Phase: corev1.PodRunning, StartTime: new(metav1.NewTime(w.startedAt)),
+		Conditions: conditions(w.ready, w.readySince),
+	}
 	for i := range pod.Spec.Containers {
 		c := &pod.Spec.Containers[i]
 		status.ContainerStatuses = append(status.ContainerStatuses, corev1.ContainerStatus{
-			Name: c.Name, Image: c.Image, Ready: w.ready, RestartCount: w.restarts, ContainerID: fmt.Sprintf("sim://%s/%s/%d", pod.UID, c.Name, w.restarts),
-			Started: new(true),
-			State:   corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.NewTime(w.startedAt)}},
+			Name: c.Name, Image: c.Image, Ready: w.ready, RestartCount: w.restarts,
+			ContainerID: fmt.Sprintf("sim://%s/%s/%d", pod.UID, c.Name, w.restarts),
+			Started:     new(true),
+			State:       corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.NewTime(w.startedAt)}},
 		})
 	}
 	return status
@@ -57,7 +61,8 @@ func conditions(ready bool, since metav1.Time) []corev1.PodCondition {
 	}
 }
 
-// runningPods returns what /runningpods/ lists: a copy that may be Options.RunningAge old (pkg/kubelet/container/runtime_cache.go).
+// runningPods returns what /runningpods/ lists: a copy that may be Options.RunningAge old
+// (pkg/kubelet/container/runtime_cache.go).
 func (k *Kubelet) runningPods() []corev1.Pod {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -85,13 +90,17 @@ func defaultSummary(node string) *statsv1alpha1.Summary {
 	at := metav1.NewTime(time.Now())
 	disk := func() *statsv1alpha1.FsStats {
 		return &statsv1alpha1.FsStats{
-			Time: at, AvailableBytes: new(uint64(60 * gib)), CapacityBytes: new(uint64(100 * gib)), UsedBytes: new(uint64(40 * gib)),
+			Time: at, AvailableBytes: new(uint64(60 * gib)), CapacityBytes: new(uint64(100 * gib)),
+			UsedBytes:  new(uint64(40 * gib)),
 			InodesFree: new(uint64(5_000_000)), Inodes: new(uint64(6_000_000)), InodesUsed: new(uint64(1_000_000)),
 		}
 	}
 	return &statsv1alpha1.Summary{Node: statsv1alpha1.NodeStats{
 		NodeName: node, StartTime: at,
-		Memory:  &statsv1alpha1.MemoryStats{Time: at, AvailableBytes: new(uint64(6 * gib)), UsageBytes: new(uint64(2 * gib)), WorkingSetBytes: new(uint64(2 * gib))},
+		Memory: &statsv1alpha1.MemoryStats{
+			Time: at, AvailableBytes: new(uint64(6 * gib)), UsageBytes: new(uint64(2 * gib)),
+			WorkingSetBytes: new(uint64(2 * gib)),
+		},
 		Fs:      disk(),
 		Runtime: &statsv1alpha1.RuntimeStats{ImageFs: disk(), ContainerFs: disk()},
 		Rlimit:  &statsv1alpha1.RlimitStats{Time: at, MaxPID: new(int64(32768)), NumOfRunningProcesses: new(int64(300))},

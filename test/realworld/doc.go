@@ -1,7 +1,8 @@
-// Package realworld holds dsctl against DaemonSets in the shape of widely used ones: with their service accounts, roles,
-// ConfigMaps, Secrets, Services and custom resources, in one file each, as people have them. The texts are our own.
+// Package realworld holds dsctl against DaemonSets in the shape of widely used ones: with their service accounts,
+// roles, ConfigMaps, Secrets, Services and custom resources, in one file each, as people have them. The texts are our
+// own.
 //
-// testdata/NAME.yaml is a DaemonSet as it would be published, NAME.golden what dsctl validate and dsctl render say of it on
-// the node of node.yaml. A DaemonSet either runs, or is refused with what to change; then NAME-changed.yaml is the file with
-// just that change, and runs.
+// testdata/NAME.yaml is a DaemonSet as it would be published, NAME.golden what dsctl validate and dsctl render say of
+// it on the node of node.yaml. A DaemonSet either runs, or is refused with what to change; then NAME-changed.yaml is
+// the file with just that change, and runs.
 package realworld

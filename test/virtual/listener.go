@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// Listener is a net.Listener in memory: whoever dials it gets one end of a net.Pipe, on which nothing waits on the operating
-// system, so that virtual time passes. Make it with NewListener, in the bubble that it is for.
+// Listener is a net.Listener in memory: whoever dials it gets one end of a net.Pipe, on which nothing waits on the
+// operating system, so that virtual time passes. Make it with NewListener, in the bubble that it is for.
 type Listener struct {
 	conns chan net.Conn
 	done  chan struct{}
@@ -18,8 +18,8 @@ type Listener struct {
 // NewListener makes one that is open.
 func NewListener() *Listener { return &Listener{conns: make(chan net.Conn), done: make(chan struct{})} }
 
-// Dial connects, once the connection has been accepted. Where the listener is closed it fails as a socket does on which nobody
-// listens.
+// Dial connects, once the connection has been accepted. Where the listener is closed it fails as a socket does on which
+// nobody listens.
 func (l *Listener) Dial(ctx context.Context) (net.Conn, error) {
 	ours, theirs := net.Pipe()
 	err := error(&net.OpError{Op: "dial", Net: "pipe", Err: syscall.ECONNREFUSED})

@@ -83,8 +83,11 @@ func (g Gen) Taint() corev1.Taint {
 
 func (g Gen) condition() corev1.NodeCondition {
 	return corev1.NodeCondition{
-		Type:               pick(g, conditions),
-		Status:             pick(g, []corev1.ConditionStatus{corev1.ConditionTrue, corev1.ConditionFalse, corev1.ConditionUnknown}),
+		Type: pick(g, conditions),
+		Status: pick(g, []corev1.ConditionStatus{
+			corev1.ConditionTrue, corev1.ConditionFalse,
+			corev1.ConditionUnknown,
+		}),
 		Reason:             pick(g, []string{"", "KubeletNotReady"}),
 		Message:            pick(g, []string{"", "container runtime is down"}),
 		LastTransitionTime: metav1.NewTime(time.Unix(1_700_000_000, 0)),
@@ -114,7 +117,10 @@ func (g Gen) affinity() *corev1.Affinity {
 	}
 	affinity := &corev1.NodeAffinity{}
 	if g.oneIn(8) {
-		affinity.PreferredDuringSchedulingIgnoredDuringExecution = []corev1.PreferredSchedulingTerm{{Weight: 1, Preference: g.term()}}
+		affinity.PreferredDuringSchedulingIgnoredDuringExecution = []corev1.PreferredSchedulingTerm{{
+			Weight:     1,
+			Preference: g.term(),
+		}}
 		return &corev1.Affinity{NodeAffinity: affinity}
 	}
 	terms := []corev1.NodeSelectorTerm{g.term(), g.term(), g.term()}[:1+g.C.IntN(3)]

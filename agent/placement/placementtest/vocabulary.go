@@ -15,7 +15,8 @@ var LabelOperators = []corev1.NodeSelectorOperator{
 
 // TolerationOperators are the operators of tolerations, those that are known, those behind a feature gate and others.
 var TolerationOperators = []corev1.TolerationOperator{
-	"", corev1.TolerationOpEqual, corev1.TolerationOpExists, corev1.TolerationOpLt, corev1.TolerationOpGt, "exists", "equal", "NotIn",
+	"", corev1.TolerationOpEqual, corev1.TolerationOpExists, corev1.TolerationOpLt, corev1.TolerationOpGt, "exists",
+	"equal", "NotIn",
 }
 
 // Effects are the effects of taints and tolerations, known ones and others.
@@ -36,7 +37,10 @@ var (
 	}
 
 	wrongOperators = []corev1.NodeSelectorOperator{"", "in", "IN", "notin", "gt", "Equals", "Exist"}
-	fieldKeys      = []string{"metadata.name", "metadata.name", "metadata.name", "metadata.namespace", "spec.unschedulable", ""}
+	fieldKeys      = []string{
+		"metadata.name", "metadata.name", "metadata.name", "metadata.namespace",
+		"spec.unschedulable", "",
+	}
 
 	taintKeys = []string{
 		"dedicated", "dedicated", "gpu", "gpu", "",
@@ -48,6 +52,7 @@ var (
 	seconds = []int64{math.MinInt64, -1, 0, 1, 30, 60, 300, math.MaxInt64}
 
 	conditions = []corev1.NodeConditionType{
-		corev1.NodeReady, corev1.NodeMemoryPressure, corev1.NodeDiskPressure, corev1.NodePIDPressure, corev1.NodeNetworkUnavailable,
+		corev1.NodeReady, corev1.NodeMemoryPressure, corev1.NodeDiskPressure, corev1.NodePIDPressure,
+		corev1.NodeNetworkUnavailable,
 	}
 )

@@ -37,9 +37,9 @@ func WriteFile(path string, data []byte, mode fs.FileMode) error {
 	return system().writeFile(path, data, mode)
 }
 
-// Create is WriteFile for a file that must not be there yet: one that is stays as it is, and the error is fs.ErrExist. Of
-// several that create it at once one wins. Only on file systems that know no links (vfat, some of FUSE), of two at once
-// the last one does.
+// Create is WriteFile for a file that must not be there yet: one that is stays as it is, and the error is fs.ErrExist.
+// Of several that create it at once one wins. Only on file systems that know no links (vfat, some of FUSE), of two at
+// once the last one does.
 func Create(path string, data []byte, mode fs.FileMode) error {
 	return system().create(path, data, mode)
 }
@@ -63,8 +63,9 @@ func RemoveTemps(dir string) error {
 	return errors.Join(errs...)
 }
 
-// IsTemp says whether a base name is one that TempName makes, or that former versions made, which had other prefixes for
-// keys and the digits of os.CreateTemp. It is strict, as what it knows is removed: others have hidden temporary files too.
+// IsTemp says whether a base name is one that TempName makes, or that former versions made, which had other prefixes
+// for keys and the digits of os.CreateTemp. It is strict, as what it knows is removed: others have hidden temporary
+// files too.
 func IsTemp(name string) bool {
 	var random string
 	ok := false
@@ -101,8 +102,8 @@ func CreateTemp(dir string) (*os.File, error) {
 	return os.OpenFile(filepath.Join(dir, TempName()), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 }
 
-// TempName makes a base name that did not exist and that IsTemp knows, for those who build more than a file and rename it
-// into place.
+// TempName makes a base name that did not exist and that IsTemp knows, for those who build more than a file and rename
+// it into place.
 func TempName() string { return tempPrefix + rand.Text() + tempSuffix }
 
 // steps are the system calls that can fail after the temporary file exists; tests make them fail.

@@ -2,12 +2,12 @@ package diag
 
 import "fmt"
 
-// MaxProblems is how many problems of one severity are kept of one file. Nobody reads more, and a file of some megabytes
-// could give millions.
+// MaxProblems is how many problems of one severity are kept of one file. Nobody reads more, and a file of some
+// megabytes could give millions.
 const MaxProblems = 200
 
-// Collector gathers the problems of one file, and counts those above MaxProblems instead of keeping them. The zero value
-// is ready.
+// Collector gathers the problems of one file, and counts those above MaxProblems instead of keeping them. The zero
+// value is ready.
 type Collector struct {
 	list          List
 	kept, dropped map[Severity]int

@@ -24,8 +24,8 @@ const (
 )
 
 // Render writes the problems for a person to read: each with its place, the line it stands on and a caret under the
-// offending characters. Long lines are cut around the place, a tab is shown as spaces, and problems that look the same are
-// shown once when they follow each other. An error is one of w.
+// offending characters. Long lines are cut around the place, a tab is shown as spaces, and problems that look the same
+// are shown once when they follow each other. An error is one of w.
 func Render(w io.Writer, l List, o RenderOptions) error {
 	out := bufio.NewWriter(w)
 	for i, p := range l {
@@ -40,8 +40,8 @@ func Render(w io.Writer, l List, o RenderOptions) error {
 	return out.Flush()
 }
 
-// repeats says whether a reader would see the same again: what a YAML alias stands for is wrong at every field that uses
-// it, and stands in the file once.
+// repeats says whether a reader would see the same again: what a YAML alias stands for is wrong at every field that
+// uses it, and stands in the file once.
 func repeats(before, p Problem) bool {
 	before.Path = p.Path
 	return before == p
@@ -88,7 +88,8 @@ func renderProblem(w io.Writer, p Problem, c colors) {
 	if p.Hint != "" {
 		caret += " " + printable(p.Hint)
 	}
-	fmt.Fprintf(w, "%s %s|%s %s%s%s%s\n", margin, c.frame, c.reset, strings.Repeat(" ", start), c.of(p.Severity), caret, c.reset)
+	fmt.Fprintf(w, "%s %s|%s %s%s%s%s\n", margin, c.frame, c.reset, strings.Repeat(" ", start), c.of(p.Severity), caret,
+		c.reset)
 }
 
 func renderWithoutSnippet(w io.Writer, p Problem, c colors, margin string) {

@@ -3,14 +3,16 @@
 //
 // Values come from sigs.k8s.io/yaml, so that a file means here what it means to kubectl (YAML 1.1: an unquoted yes is
 // a boolean). Places come from the node tree of yaml.v3. Decode walks both in parallel with the Go type and reports
-// every unknown field, every value of a wrong type and so on at once; the decoder of sigs.k8s.io/json has the last word.
+// every unknown field, every value of a wrong type and so on at once; the decoder of sigs.k8s.io/json has the last
+// word.
 //
 // It knows one thing of Kubernetes: what a Secret looks like, because no line of one may ever be shown.
 package strictyaml
 
 import "cmp"
 
-// Limits bounds what a file may cost; a limit of 0 is the default one. A file over a limit gives a Problem that says so.
+// Limits bounds what a file may cost; a limit of 0 is the default one. A file over a limit gives a Problem that says
+// so.
 type Limits struct {
 	// MaxBytes is the size of the file.
 	MaxBytes int64

@@ -21,8 +21,8 @@ func (f structFields) names() []string {
 	return out
 }
 
-// fieldsOf follows the rules of encoding/json as far as API types use them: an embedded struct without a name of its own
-// is inlined, and an outer field hides an inlined one.
+// fieldsOf follows the rules of encoding/json as far as API types use them: an embedded struct without a name of its
+// own is inlined, and an outer field hides an inlined one.
 func fieldsOf(t reflect.Type) structFields {
 	out := structFields{}
 	var inlined []reflect.Type
@@ -30,7 +30,8 @@ func fieldsOf(t reflect.Type) structFields {
 		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 		switch {
 		case name == "-":
-		case f.Anonymous && name == "" && indirect(f.Type).Kind() == reflect.Struct, strings.Contains(options, "inline") && name == "":
+		case f.Anonymous && name == "" && indirect(f.Type).Kind() == reflect.Struct, strings.Contains(options, "inline") &&
+			name == "":
 			inlined = append(inlined, indirect(f.Type))
 		case f.IsExported() && name == "":
 			out[f.Name] = f.Type

@@ -32,7 +32,8 @@ func DecodeBytes(path string, data []byte, lim Limits, into any) diag.List {
 	return problems
 }
 
-// ReadFile reads a regular file, and at most one byte more than the limit, which Parse then reports with the file's name.
+// ReadFile reads a regular file, and at most one byte more than the limit, which Parse then reports with the file's
+// name.
 func ReadFile(path string, limit int64) ([]byte, error) {
 	data, err := files.Head(path, limit+1)
 	if err != nil {

@@ -24,7 +24,10 @@ func (p *parser) readJSON(c chunk) ([]jsonValue, error) {
 	if rest, ok := bytes.CutPrefix(data, []byte("---")); ok {
 		data = append([]byte("   "), rest...)
 	}
-	r := jsonReader{src: p.src, data: data, base: c.offset, dec: json.NewDecoder(bytes.NewReader(data)), depth: p.lim.MaxDepth, nodes: 2 * p.lim.MaxNodes}
+	r := jsonReader{
+		src: p.src, data: data, base: c.offset, dec: json.NewDecoder(bytes.NewReader(data)),
+		depth: p.lim.MaxDepth, nodes: 2 * p.lim.MaxNodes,
+	}
 	r.dec.UseNumber()
 	var out []jsonValue
 	for {

@@ -50,7 +50,8 @@ var utf8BOM = []byte("\xef\xbb\xbf")
 func (p *parser) checkText() bool {
 	data := p.src.data
 	if int64(len(data)) > p.lim.MaxBytes {
-		p.fail(spot{1, 1, 1}, true, fmt.Sprintf("the file has %d bytes, more than the limit of %d", len(data), p.lim.MaxBytes), "split it")
+		p.fail(spot{1, 1, 1}, true, fmt.Sprintf("the file has %d bytes, more than the limit of %d", len(data),
+			p.lim.MaxBytes), "split it")
 		return false
 	}
 	if bytes.HasPrefix(data, []byte("\xff\xfe")) || bytes.HasPrefix(data, []byte("\xfe\xff")) {
@@ -89,14 +90,16 @@ func (p *parser) parse() {
 	if rest, ok := bytes.CutPrefix(data, utf8BOM); ok {
 		data = rest
 		p.src = newSource(p.src.file, data)
-		p.problems.Add(p.src.problem(diag.Info, spot{1, 1, 1}, "the file begins with a byte order mark, which is ignored", "", true))
+		p.problems.Add(p.src.problem(diag.Info, spot{1, 1, 1}, "the file begins with a byte order mark, which is ignored", "",
+			true))
 	}
 	for _, c := range split(data) {
 		if c.empty() {
 			continue
 		}
 		if p.index >= p.lim.MaxDocuments {
-			p.fail(spot{c.line + 1, 1, 1}, true, fmt.Sprintf("more than %d documents in one file", p.lim.MaxDocuments), "split it")
+			p.fail(spot{c.line + 1, 1, 1}, true, fmt.Sprintf("more than %d documents in one file", p.lim.MaxDocuments),
+				"split it")
 			return
 		}
 		p.parseChunk(c)
@@ -106,7 +109,8 @@ func (p *parser) parse() {
 	}
 }
 
-// parseChunk reads a document that begins like JSON as JSON, and as YAML when it is not that after all, as kubectl does.
+// parseChunk reads a document that begins like JSON as JSON, and as YAML when it is not that after all, as kubectl
+// does.
 func (p *parser) parseChunk(c chunk) {
 	text := bytes.TrimLeft(c.data, " \t\r\n")
 	if len(text) == 0 || text[0] != '{' {
@@ -134,7 +138,8 @@ func (p *parser) parseChunk(c chunk) {
 
 // tooManyNodes ends the reading of the file.
 func (p *parser) tooManyNodes(at spot) {
-	p.fail(at, true, fmt.Sprintf("the documents of this file have more than %d keys and values, aliases counted as what they stand for", p.lim.MaxNodes), "split it")
+	p.fail(at, true, fmt.Sprintf("the documents of this file have more than %d keys and values, aliases counted as what "+
+		"they stand for", p.lim.MaxNodes), "split it")
 	p.nodes = -1
 }
 

@@ -7,8 +7,8 @@ import (
 	"gopkg.in/yaml.v3"
 )
 
-// step is one element of a field path: a key or an index. start is its offset in the path, that of the bracket if it has
-// one.
+// step is one element of a field path: a key or an index. start is its offset in the path, that of the bracket if it
+// has one.
 type step struct {
 	name  string
 	index bool
@@ -120,8 +120,8 @@ func join(path, name string) string {
 	return path + "." + name
 }
 
-// Leaf is the last element of a field path, for a message that is read on its own: image, ports[1] or labels[a.b/c]; "the
-// document" for the empty path.
+// Leaf is the last element of a field path, for a message that is read on its own: image, ports[1] or labels[a.b/c];
+// "the document" for the empty path.
 func Leaf(path string) string {
 	steps := parsePath(path)
 	if len(steps) == 0 {

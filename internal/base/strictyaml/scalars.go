@@ -27,7 +27,8 @@ func (w *walker) boolean(a at, v any) any {
 		return v
 	}
 	hint := ""
-	if s, ok := v.(string); ok && slices.Contains([]string{"true", "false", "yes", "no", "on", "off"}, strings.ToLower(s)) {
+	if s, ok := v.(string); ok && slices.Contains([]string{"true", "false", "yes", "no", "on", "off"},
+		strings.ToLower(s)) {
 		hint = "write it without quotes"
 	}
 	return w.wrong(a, v, "true or false", hint)

@@ -159,7 +159,8 @@ func (s *scanner) key(n *yaml.Node, hidden bool) (string, bool) {
 		return "", false
 	}
 	if name != n.Value {
-		s.problems.Add(s.src.problem(diag.Warning, s.src.at(n), fmt.Sprintf("the unquoted key%s is read as%s", keyName(n.Value, hidden), keyName(name, hidden)), "quote it", hidden))
+		s.problems.Add(s.src.problem(diag.Warning, s.src.at(n), fmt.Sprintf("the unquoted key%s is read as%s",
+			keyName(n.Value, hidden), keyName(name, hidden)), "quote it", hidden))
 	}
 	return name, true
 }
@@ -174,7 +175,8 @@ func (s *scanner) merge(key, value *yaml.Node, before map[string]*yaml.Node, hid
 		}
 		for _, name := range slices.Sorted(keysOf(m)) {
 			if _, ok := before[name]; ok {
-				s.failAt(key, hidden, fmt.Sprintf(`"<<" also brings the key%s, which is written above it`, keyName(name, hidden)), `put "<<" first`)
+				s.failAt(key, hidden, fmt.Sprintf(`"<<" also brings the key%s, which is written above it`, keyName(name, hidden)),
+					`put "<<" first`)
 			}
 		}
 	}
@@ -202,12 +204,14 @@ func (s *scanner) tag(n *yaml.Node, hidden bool) {
 
 // scalar refuses the numbers that JSON does not have.
 func (s *scanner) scalar(n *yaml.Node, hidden bool) {
-	if n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) != 0 || n.ShortTag() != "!!float" {
+	if n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) != 0 ||
+		n.ShortTag() != "!!float" {
 		return
 	}
 	switch strings.ToLower(strings.TrimLeft(n.Value, "+-")) {
 	case ".inf", ".nan":
-		message, hint := fmt.Sprintf("unquoted %s is not a number that JSON has", n.Value), fmt.Sprintf("quote it: %q", n.Value)
+		message, hint := fmt.Sprintf("unquoted %s is not a number that JSON has", n.Value),
+			fmt.Sprintf("quote it: %q", n.Value)
 		if hidden {
 			message, hint = "a number that JSON does not have", "quote it"
 		}

@@ -31,7 +31,8 @@ func newSource(file string, data []byte) *source {
 	return s
 }
 
-// breaks is what ends a line in YAML 1.1 besides the usual: a lone carriage return, next line, line and paragraph separator.
+// breaks is what ends a line in YAML 1.1 besides the usual: a lone carriage return, next line, line and paragraph
+// separator.
 var breaks = []string{"\r\n", "\r", "\u0085", "\u2028", "\u2029"}
 
 // breakSize is the length of the line end that data begins with, 0 when it begins with none.

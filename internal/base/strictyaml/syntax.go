@@ -97,18 +97,21 @@ func explain(text, line string) explanation {
 	case tab >= 0 && (strings.Contains(text, "cannot start any token") || strings.Contains(text, "tab character")):
 		e.message, e.hint, e.column = "a tab in the indentation", "indent with spaces", tab+1
 	case strings.Contains(text, "mapping values are not allowed"):
-		e.message, e.hint = `a ": " where no key can be`, "quote the value if the colon belongs to it, else check the indentation"
+		e.message, e.hint = `a ": " where no key can be`,
+			"quote the value if the colon belongs to it, else check the indentation"
 		if i := secondColon(line); i > 0 {
 			e.column = i
 		}
-	case strings.Contains(text, "did not find expected key"), strings.Contains(text, "expected '-' indicator"), strings.Contains(text, "text after"), strings.Contains(text, "expected <document start>"):
+	case strings.Contains(text, "did not find expected key"), strings.Contains(text, "expected '-' indicator"),
+		strings.Contains(text, "text after"), strings.Contains(text, "expected <document start>"):
 		e.message, e.hint, e.width = "this line does not fit the ones above it", "check its indentation", textWidth(line)
 	case strings.Contains(text, "could not find expected ':'"):
 		e.message, e.hint, e.width = `wanted a key followed by ": "`, "", textWidth(line)
 	case strings.Contains(text, "unexpected end of stream"):
 		e.message, e.hint, e.width = "a quoted text without its end", "", textWidth(line)
 	case strings.Contains(text, "expected ',' or"), strings.Contains(text, "expected node content"):
-		e.message, e.hint, e.width = "a list or mapping in brackets without its end, or a comma is missing", "", textWidth(line)
+		e.message, e.hint, e.width = "a list or mapping in brackets without its end, or a comma is missing", "",
+			textWidth(line)
 	case strings.Contains(text, "unknown anchor"):
 		e.quotes = true
 		e.column, e.width = anchorColumn(text, line)
@@ -160,7 +163,8 @@ func (p *parser) conversionProblem(node *yaml.Node, err error, hidden bool) {
 	p.fail(p.src.at(node), hidden, message, "")
 }
 
-// secretText guesses whether text that cannot be parsed holds a Secret. Showing one line less is better than one too many.
+// secretText guesses whether text that cannot be parsed holds a Secret. Showing one line less is better than one too
+// many.
 func secretText(data []byte) bool {
 	lower := bytes.ToLower(data)
 	if bytes.Contains(lower, []byte("secret")) || bytes.Contains(lower, []byte("stringdata")) {

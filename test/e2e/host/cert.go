@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// makeCert writes the kubelet's serving certificate and key. The kubelet's configuration names both files, so that whoever
-// reads the configuration knows which certificate to expect.
+// makeCert writes the kubelet's serving certificate and key. The kubelet's configuration names both files, so that
+// whoever reads the configuration knows which certificate to expect.
 func (h *Host) makeCert() error {
 	if err := os.Mkdir(h.certDir(), 0o700); err != nil {
 		return err

@@ -13,8 +13,9 @@ import (
 )
 
 // cgroups are the two groups of a host: pods, the kubelet's cgroupRoot, in every v1 hierarchy or in the v2 one; and
-// daemons, in which containerd, the kubelet and everything that they start outside of pods (the shims) live. The kubelet
-// removes pod groups that it does not know below its root, so a root of its own keeps it away from another kubelet's.
+// daemons, in which containerd, the kubelet and everything that they start outside of pods (the shims) live. The
+// kubelet removes pod groups that it does not know below its root, so a root of its own keeps it away from another
+// kubelet's.
 type cgroups struct {
 	// root is the kubelet's cgroupRoot, below the mount of each hierarchy.
 	root string

@@ -73,12 +73,12 @@ func (c *client) pods(ctx context.Context, path string) ([]corev1.Pod, error) {
 	return list.Items, nil
 }
 
-// Pods lists the pods that the kubelet has accepted, with their status. A pod leaves this list when its manifest goes, long
-// before its containers stop.
+// Pods lists the pods that the kubelet has accepted, with their status. A pod leaves this list when its manifest goes,
+// long before its containers stop.
 func (h *Host) Pods(ctx context.Context) ([]corev1.Pod, error) { return h.client.pods(ctx, "/pods") }
 
-// RunningPods lists the pods of which a container or a sandbox runs, without their status. Their names and namespaces are
-// the runtime's.
+// RunningPods lists the pods of which a container or a sandbox runs, without their status. Their names and namespaces
+// are the runtime's.
 func (h *Host) RunningPods(ctx context.Context) ([]corev1.Pod, error) {
 	return h.client.pods(ctx, "/runningpods/")
 }

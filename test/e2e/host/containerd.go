@@ -10,8 +10,8 @@ import (
 	"path/filepath"
 )
 
-// containerdConfig is for containerd 1.6 and 1.7. restrict_oom_score_adj is for machines without CAP_SYS_RESOURCE, where
-// runc may not lower it; the network namespaces stay under the state directory, so that they go with it.
+// containerdConfig is for containerd 1.6 and 1.7. restrict_oom_score_adj is for machines without CAP_SYS_RESOURCE,
+// where runc may not lower it; the network namespaces stay under the state directory, so that they go with it.
 const containerdConfig = `version = 2
 root = %[1]q
 state = %[2]q
@@ -53,7 +53,8 @@ func (h *Host) startContainerd(ctx context.Context) error {
 	files := map[string]string{
 		config: fmt.Sprintf(containerdConfig, filepath.Join(h.Dir, "containerd"), filepath.Join(h.Dir, "run"),
 			h.runtimeSocket(), Image, cni, filepath.Join(h.Dir, "opt"), filepath.Join(h.Dir, "runc")),
-		filepath.Join(cni, "10-e2e.conflist"): fmt.Sprintf(networkConfig, filepath.Join(h.Dir, "ipam"), cmp.Or(h.opts.PodNetwork, DefaultPodNetwork)),
+		filepath.Join(cni, "10-e2e.conflist"): fmt.Sprintf(networkConfig, filepath.Join(h.Dir, "ipam"),
+			cmp.Or(h.opts.PodNetwork, DefaultPodNetwork)),
 	}
 	for path, content := range files {
 		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
@@ -77,7 +78,8 @@ func (h *Host) runtimeSocket() string { return filepath.Join(h.Dir, "containerd.
 func (h *Host) ctr(ctx context.Context, args ...string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "ctr", append([]string{"--address", h.runtimeSocket(), "--namespace", "k8s.io"}, args...)...)
+	cmd := exec.CommandContext(ctx, "ctr", append([]string{"--address", h.runtimeSocket(), "--namespace", "k8s.io"},
+		args...)...)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()

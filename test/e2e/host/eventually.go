@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Eventually calls f until it returns nil and fails the test with f's last error when timeout has passed. It gives the time
-// that it took.
+// Eventually calls f until it returns nil and fails the test with f's last error when timeout has passed. It gives the
+// time that it took.
 func Eventually(t testing.TB, timeout time.Duration, f func(context.Context) error) time.Duration {
 	t.Helper()
 	start := time.Now()

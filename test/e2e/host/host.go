@@ -1,6 +1,6 @@
-// Package host runs a real containerd and a real kubelet, with no API server unless one is wanted, on temporary directories,
-// and says what runs there. It is the end-to-end tests' half of the truth: what the kubelet answers, what containerd reports of every
-// container's start and end, and what the kubelet logs.
+// Package host runs a real containerd and a real kubelet, with no API server unless one is wanted, on temporary
+// directories, and says what runs there. It is the end-to-end tests' half of the truth: what the kubelet answers, what
+// containerd reports of every container's start and end, and what the kubelet logs.
 //
 // Nothing outside the temporary directory stays: the processes run in a cgroup of their own, the pods in another, and
 // [Host.Stop] (or, after a crash, the next [Sweep]) kills what is in them by id, unmounts and removes.
@@ -76,14 +76,17 @@ type Host struct {
 	client     *client
 }
 
-// Start starts containerd, imports the image and starts the kubelet. The caller stops the host, also after an error of a
-// later step; after an error of Start itself nothing is left.
+// Start starts containerd, imports the image and starts the kubelet. The caller stops the host, also after an error of
+// a later step; after an error of Start itself nothing is left.
 func Start(ctx context.Context, opts Options) (*Host, error) {
 	h, err := New(opts)
 	if err != nil {
 		return nil, err
 	}
-	for _, step := range []func(context.Context) error{h.startContainerd, h.importImage, h.startTimeline, h.startControlPlane, h.StartKubelet} {
+	steps := []func(context.Context) error{
+		h.startContainerd, h.importImage, h.startTimeline, h.startControlPlane, h.StartKubelet,
+	}
+	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, h.Stop())
 		}
@@ -103,8 +106,8 @@ func (h *Host) startControlPlane(ctx context.Context) error {
 	return nil
 }
 
-// New makes a host on which nothing runs yet, neither a container runtime nor a kubelet: its directory with a lock, and its
-// cgroups. Programs can be run on it. The caller stops it.
+// New makes a host on which nothing runs yet, neither a container runtime nor a kubelet: its directory with a lock, and
+// its cgroups. Programs can be run on it. The caller stops it.
 func New(opts Options) (*Host, error) {
 	opts.NodeName = cmp.Or(opts.NodeName, NodeName)
 	dir, err := os.MkdirTemp("", dirPrefix)

@@ -54,8 +54,8 @@ func FreePorts(n int) ([]int, error) {
 	return ports, nil
 }
 
-// StartKubelet starts the kubelet, for the first time or again, and waits until it answers. Its directories, ports and log
-// stay the same.
+// StartKubelet starts the kubelet, for the first time or again, and waits until it answers. Its directories, ports and
+// log stay the same.
 func (h *Host) StartKubelet(ctx context.Context) error {
 	config, err := yaml.Marshal(h.kubeletConfiguration())
 	if err != nil {
@@ -104,19 +104,23 @@ func (h *Host) HealthzURL() string {
 	return fmt.Sprintf("http://127.0.0.1:%d/healthz", h.Ports.Healthz)
 }
 
-// ContainerLog is the path of the file with what a container of the pod printed since it was started for the n-th time, from
-// 0, in the runtime's form (a time, the stream, and whether the line is whole before each).
+// ContainerLog is the path of the file with what a container of the pod printed since it was started for the n-th time,
+// from 0, in the runtime's form (a time, the stream, and whether the line is whole before each).
 func (h *Host) ContainerLog(pod *corev1.Pod, container string, n int) string {
-	return filepath.Join(h.logsDir(), fmt.Sprintf("%s_%s_%s", pod.Namespace, pod.Name, pod.UID), container, fmt.Sprintf("%d.log", n))
+	return filepath.Join(h.logsDir(), fmt.Sprintf("%s_%s_%s", pod.Namespace, pod.Name, pod.UID), container,
+		fmt.Sprintf("%d.log", n))
 }
 
 func (h *Host) logsDir() string { return filepath.Join(h.Dir, "pod-logs") }
 
-// kubeletConfiguration is that of a kubelet with nobody to authenticate and nothing of the machine's touched that can be left
-// alone. Thresholds are low, so that a build machine's nearly full disk does not evict the tests.
+// kubeletConfiguration is that of a kubelet with nobody to authenticate and nothing of the machine's touched that can
+// be left alone. Thresholds are low, so that a build machine's nearly full disk does not evict the tests.
 func (h *Host) kubeletConfiguration() kubeletconfig.KubeletConfiguration {
 	config := kubeletconfig.KubeletConfiguration{
-		TypeMeta:                      metav1.TypeMeta{APIVersion: "kubelet.config.k8s.io/v1beta1", Kind: "KubeletConfiguration"},
+		TypeMeta: metav1.TypeMeta{
+			APIVersion: "kubelet.config.k8s.io/v1beta1",
+			Kind:       "KubeletConfiguration",
+		},
 		StaticPodPath:                 h.Manifests,
 		SyncFrequency:                 metav1.Duration{Duration: h.opts.SyncFrequency},
 		PodLogsDir:                    h.logsDir(),

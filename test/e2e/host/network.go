@@ -18,15 +18,16 @@ import (
 // namedNamespaces is where ip netns keeps the namespaces that have a name.
 const namedNamespaces = "/run/netns"
 
-// Network is a switch of two halves with a trunk between them, and machines at both. The switch and each machine are network
-// namespaces, so that nothing of it is in the namespace of the tests, and all of it goes with them.
+// Network is a switch of two halves with a trunk between them, and machines at both. The switch and each machine are
+// network namespaces, so that nothing of it is in the namespace of the tests, and all of it goes with them.
 type Network struct {
 	// prefix begins the names of the namespaces; it is that of the host's directory, by which Sweep finds them.
 	prefix   string
 	machines int
 }
 
-// NewNetwork makes a network of near machines on one half of the switch and far ones on the other. It goes with the host.
+// NewNetwork makes a network of near machines on one half of the switch and far ones on the other. It goes with the
+// host.
 func (h *Host) NewNetwork(ctx context.Context, near, far int) (*Network, error) {
 	n := &Network{prefix: filepath.Base(h.Dir), machines: near + far}
 	steps := [][]string{
@@ -117,8 +118,8 @@ func removeNetwork(dir string) error {
 	return errors.Join(errs...)
 }
 
-// enter is the command that runs args in a network namespace. Only the network is another: ip netns exec would mount /sys anew,
-// and a kubelet would not find its cgroups.
+// enter is the command that runs args in a network namespace. Only the network is another: ip netns exec would mount
+// /sys anew, and a kubelet would not find its cgroups.
 func enter(network string, args []string) []string {
 	if network == "" {
 		return args
@@ -126,8 +127,8 @@ func enter(network string, args []string) []string {
 	return append([]string{"nsenter", "--net=" + network}, args...)
 }
 
-// dialIn opens a connection from within a network namespace. A socket belongs to the namespace in which it was made, so that the
-// thread may go back at once.
+// dialIn opens a connection from within a network namespace. A socket belongs to the namespace in which it was made, so
+// that the thread may go back at once.
 func dialIn(ctx context.Context, network, kind, address string) (net.Conn, error) {
 	var d net.Dialer
 	if network == "" {

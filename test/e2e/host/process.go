@@ -88,8 +88,8 @@ func errOrExit(err error) error {
 // Kill ends the process with SIGKILL and waits until it is gone.
 func (p *Process) Kill() error { return p.end(syscall.SIGKILL, stopTimeout) }
 
-// Stop asks the process to end and kills it after timeout; that it had to be killed is an error. Stopping a process that
-// has ended is none.
+// Stop asks the process to end and kills it after timeout; that it had to be killed is an error. Stopping a process
+// that has ended is none.
 func (p *Process) Stop(timeout time.Duration) error { return p.end(syscall.SIGTERM, timeout) }
 
 // ExitErr is nil while the process runs and when it ended with status 0.

@@ -17,12 +17,14 @@ func (s Span) Overlaps(o Span) bool {
 	return (o.End.IsZero() || s.Start.Before(o.End)) && (s.End.IsZero() || o.Start.Before(s.End))
 }
 
-// syncLoop matches what the kubelet logs, at -v=2, when a readiness probe has another answer than before, and when a manifest is
-// gone.
-var syncLoop = regexp.MustCompile(`^I(\d{4} \d\d:\d\d:\d\d\.\d{6}) .*"SyncLoop (?:\(probe\)" probe="readiness" status="([^"]*)" pod="([^"]*)"|REMOVE" source="file" pods=\[([^\]]*)\])`)
+// syncLoop matches what the kubelet logs, at -v=2, when a readiness probe has another answer than before, and when a
+// manifest is gone.
+var syncLoop = regexp.MustCompile(`^I(\d{4} \d\d:\d\d:\d\d\.\d{6}) .*"SyncLoop ` +
+	`(?:\(probe\)" probe="readiness" status="([^"]*)" pod="([^"]*)"|REMOVE" source="file" pods=\[([^\]]*)\])`)
 
-// Ready gives, from the kubelet's log after mark, when each pod was ready whose name (namespace/name) begins with prefix: from the
-// probe that said so until another one did not, or until the manifest was gone. They are in order of start.
+// Ready gives, from the kubelet's log after mark, when each pod was ready whose name (namespace/name) begins with
+// prefix: from the probe that said so until another one did not, or until the manifest was gone. They are in order of
+// start.
 func (h *Host) Ready(prefix string, mark int64) ([]Span, error) {
 	data, err := os.ReadFile(h.KubeletLog)
 	if err != nil {
@@ -64,7 +66,8 @@ func turn(spans []Span, ready bool, at time.Time) []Span {
 	return spans
 }
 
-// Gaps gives the times between spans, which are in order of start, in which there was none. One that has not ended has no end.
+// Gaps gives the times between spans, which are in order of start, in which there was none. One that has not ended has
+// no end.
 func Gaps(spans []Span) []Span {
 	var gaps []Span
 	var end time.Time

@@ -39,7 +39,8 @@ func Sweep() error {
 
 // sweepDir kills, unmounts and removes what belongs to the host at dir.
 func sweepDir(dir string) error {
-	return errors.Join(removeCgroups(filepath.Base(dir)), removeNetwork(dir), unmountUnder(dir), restoreIPForward(dir), removeDir(dir))
+	return errors.Join(removeCgroups(filepath.Base(dir)), removeNetwork(dir), unmountUnder(dir), restoreIPForward(dir),
+		removeDir(dir))
 }
 
 // removeDir removes dir, again after a moment where a process that was just killed still held a file open.

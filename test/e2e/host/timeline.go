@@ -31,7 +31,8 @@ func (r Run) Overlaps(o Run) bool {
 	return (o.End.IsZero() || r.Start.Before(o.End)) && (r.End.IsZero() || o.Start.Before(r.End))
 }
 
-// Timeline follows containerd's events from the start of the host on, so that nothing that ran is missed, however short.
+// Timeline follows containerd's events from the start of the host on, so that nothing that ran is missed, however
+// short.
 type Timeline struct {
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -157,8 +158,8 @@ func (tl *Timeline) ended(id string, at time.Time) {
 	}
 }
 
-// Runs gives every run of a container so far whose pod is in the namespace and has a name that begins with prefix, in order
-// of start; "" is any. The error is the first of the following, after which the runs may not be all there were.
+// Runs gives every run of a container so far whose pod is in the namespace and has a name that begins with prefix, in
+// order of start; "" is any. The error is the first of the following, after which the runs may not be all there were.
 func (h *Host) Runs(namespace, prefix string) ([]Run, error) {
 	tl := h.timeline
 	tl.mu.Lock()
@@ -173,8 +174,8 @@ func (h *Host) Runs(namespace, prefix string) ([]Run, error) {
 	return runs, tl.err
 }
 
-// PodTimes joins the runs of each pod, sandbox and containers, into one. A pod is one manifest's content: the same name with
-// another UID is another pod.
+// PodTimes joins the runs of each pod, sandbox and containers, into one. A pod is one manifest's content: the same name
+// with another UID is another pod.
 func PodTimes(runs []Run) []Run {
 	var pods []Run
 	for _, run := range runs {
@@ -193,8 +194,8 @@ func PodTimes(runs []Run) []Run {
 	return pods
 }
 
-// KillContainers kills every container and sandbox that runs, as a reboot does, and waits for their ends. A kubelet that runs
-// would start them again.
+// KillContainers kills every container and sandbox that runs, as a reboot does, and waits for their ends. A kubelet
+// that runs would start them again.
 func (h *Host) KillContainers(ctx context.Context) error {
 	runs, err := h.Runs("", "")
 	if err != nil {

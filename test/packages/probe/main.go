@@ -1,5 +1,5 @@
-// Command probe runs in the place of the agent, under the same unit, and tries what the agent does and what it must not be able to
-// do. It prints a line for each act: its name, and the error or "ok".
+// Command probe runs in the place of the agent, under the same unit, and tries what the agent does and what it must not
+// be able to do. It prints a line for each act: its name, and the error or "ok".
 package main
 
 import (
@@ -41,7 +41,9 @@ func acts() []act {
 		{"unshare", func() error { return unix.Unshare(unix.CLONE_NEWUTS) }},
 		{"mount", func() error { return unix.Mount("none", "/tmp", "tmpfs", 0, "") }},
 		{"become another user", func() error { return unix.Setuid(65534) }},
-		{"make a device", func() error { return unix.Mknod("/run/daemonsetd/probe", unix.S_IFCHR|0o600, int(unix.Mkdev(1, 1))) }},
+		{"make a device", func() error {
+			return unix.Mknod("/run/daemonsetd/probe", unix.S_IFCHR|0o600, int(unix.Mkdev(1, 1)))
+		}},
 		{"map what can be written and run", func() error {
 			_, err := unix.Mmap(-1, 0, 4096, unix.PROT_READ|unix.PROT_WRITE|unix.PROT_EXEC, unix.MAP_ANON|unix.MAP_PRIVATE)
 			return err
@@ -52,14 +54,24 @@ func acts() []act {
 	}
 	for _, dir := range []string{
 		"/etc/kubernetes/manifests", "/var/lib/daemonsetd", "/run/daemonsetd", "/tmp",
-		"/etc", "/etc/kubernetes", "/etc/daemonsetd", "/usr/bin", "/var/lib", "/var/log", "/root", "/home", "/run", "/run/lock", "/dev/shm", "/opt", "/srv",
+		"/etc", "/etc/kubernetes", "/etc/daemonsetd", "/usr/bin", "/var/lib", "/var/log", "/root", "/home", "/run",
+		"/run/lock", "/dev/shm", "/opt", "/srv",
 	} {
 		all = append(all, act{"write to " + dir, func() error { return write(dir) }})
 	}
 	families := []struct {
 		name   string
 		family int
-	}{{"inet", unix.AF_INET}, {"inet6", unix.AF_INET6}, {"unix", unix.AF_UNIX}, {"packet", unix.AF_PACKET}, {"vsock", unix.AF_VSOCK}, {"alg", unix.AF_ALG}, {"can", unix.AF_CAN}, {"bluetooth", unix.AF_BLUETOOTH}}
+	}{
+		{"inet", unix.AF_INET},
+		{"inet6", unix.AF_INET6},
+		{"unix", unix.AF_UNIX},
+		{"packet", unix.AF_PACKET},
+		{"vsock", unix.AF_VSOCK},
+		{"alg", unix.AF_ALG},
+		{"can", unix.AF_CAN},
+		{"bluetooth", unix.AF_BLUETOOTH},
+	}
 	for _, f := range families {
 		all = append(all, act{"socket " + f.name, func() error { return socket(f.family) }})
 	}

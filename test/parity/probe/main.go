@@ -3,8 +3,8 @@
 //
 //	probe [-once] path... [-- argument...]
 //
-// It prints a report as a line of JSON, one more whenever something has changed, and a line "=" each time that nothing has.
-// Arguments after "--" are in the report and do nothing.
+// It prints a report as a line of JSON, one more whenever something has changed, and a line "=" each time that nothing
+// has. Arguments after "--" are in the report and do nothing.
 package main
 
 import (
