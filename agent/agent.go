@@ -268,7 +268,7 @@ func (a *Agent) openAPI() error {
 
 // openServer makes what serves the listener; peerOf is as in api.Config.
 func (a *Agent) openServer(peerOf func(net.Conn) (api.Peer, error)) error {
-	a.server = api.New(api.Config{Backend: backend{a}, Log: a.log, PeerOf: peerOf})
+	a.server = api.New(api.Config{Backend: a.backend(), Log: a.log, PeerOf: peerOf})
 	a.onStop("API listener", func(context.Context) error { return ignoreClosed(a.listener.Close()) })
 	return a.metrics.Registry().Register(a.server)
 }
@@ -282,7 +282,7 @@ func (a *Agent) openTCP() error {
 		return fmt.Errorf("metrics address: %w", err)
 	}
 	a.tcpLis = a.server.LimitTCP(lis)
-	a.tcp = &http.Server{Handler: api.MetricsHandler(backend{a}), ReadHeaderTimeout: stopTimeout, ReadTimeout: stopTimeout, WriteTimeout: time.Minute, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
+	a.tcp = &http.Server{Handler: api.MetricsHandler(a.backend()), ReadHeaderTimeout: stopTimeout, ReadTimeout: stopTimeout, WriteTimeout: time.Minute, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
 	a.onStop("metrics listener", func(context.Context) error { return ignoreClosed(a.tcpLis.Close()) })
 	return nil
 }

@@ -16,7 +16,6 @@ import (
 	"github.com/daemonsetd/daemonsetd/agent/rollout"
 	"github.com/daemonsetd/daemonsetd/gossip/keyring"
 	"github.com/daemonsetd/daemonsetd/internal/base/atomicfile"
-	"github.com/daemonsetd/daemonsetd/manifests/strategy"
 	"github.com/daemonsetd/daemonsetd/test/kubeletsim"
 )
 
@@ -287,75 +286,4 @@ func TestFaultO24NothingMadeIsNotOver(t *testing.T) {
 			t.Errorf("%+v", r)
 		}
 	})
-}
-
-// What a rollout shows follows from the members' states alone.
-func TestShowARollout(t *testing.T) {
-	target := func(generation uint64, fleet string) rollout.Target {
-		return rollout.Target{Generation: generation, Revision: rollout.Revision{Fleet: fleet, Local: fleet}}
-	}
-	peer := func(id string, hash uint64, st rollout.State) rollout.Peer {
-		st.Ticket = rollout.Ticket{Generation: st.Target.Generation, Class: 1, Hash: hash}
-		if st.Phase != rollout.PhaseUpdating {
-			st.Shown = rollout.Shown{Pod: true, Ready: true, Available: true}
-		}
-		return rollout.Peer{ID: id, Name: "node-" + id, State: &st}
-	}
-	old := rollout.Revision{Fleet: "aaaaaaaaaa", Local: "aaaaaaaaaa"}
-	next := target(6, "bbbbbbbbbb")
-	down := peer("d", 4, rollout.State{Target: next, Running: old, Phase: rollout.PhaseWaiting})
-	down.Trouble = rollout.TroubleDown
-	r := fleetRollout{key: "default/web", self: "e", strategy: strategy.Strategy{}, members: []rollout.Peer{
-		peer("e", 5, rollout.State{Target: next, Running: old, Phase: rollout.PhaseHeld, Hold: rollout.HoldPaused}),
-		peer("a", 9, rollout.State{Target: next, Running: old, Phase: rollout.PhaseWaiting}),
-		peer("b", 1, rollout.State{Target: next, Phase: rollout.PhaseUpdating}),
-		peer("c", 3, rollout.State{Target: target(4, "aaaaaaaaaa"), Running: old, Phase: rollout.PhaseAvailable, Rejected: next}),
-		down,
-		{ID: "f", Trouble: rollout.TroubleUnknown},
-	}}
-	r.latest = rollout.Latest(r.members)
-	got := r.show(false)
-	if got.Generation != 6 || got.Done || got.Message != `Waiting for daemon set "web" rollout to finish: 0 out of 5 new pods have been updated...` {
-		t.Errorf("%+v", got)
-	}
-	list := func(names ...string) api.NameList { return api.NameList{Count: len(names), Names: names} }
-	want := api.Rollout{
-		Updating: list("node-b"), Waiting: list("node-a", "node-d"), Failed: list("node-c"),
-		Held:    []api.RolloutHold{{Reason: "paused by its annotation daemonsetd.io/paused", Hosts: list("node-e")}},
-		Unknown: []api.RolloutHold{{Reason: "it is down", Hosts: list("node-d")}, {Reason: "nothing is on record of it", Hosts: list("f")}},
-	}
-	if diff := cmp.Diff(want, api.Rollout{Updating: got.Updating, Waiting: got.Waiting, Failed: got.Failed, Held: got.Held, Unknown: got.Unknown}); diff != "" {
-		t.Errorf("(-want +got)\n%s", diff)
-	}
-	var texts []string
-	for _, b := range got.Blockers {
-		texts = append(texts, b.Text)
-	}
-	// These are in the way of a, which is next: d, whose turn is before, is down.
-	inTheWay := []string{"node-b is being updated", "node-c has generation 4 of its file, 6 is rolling out", "node-d is down", "node-e goes first and is held: paused by its annotation daemonsetd.io/paused", "member f is a known member of which nothing is on record"}
-	slices.Sort(texts)
-	slices.Sort(inTheWay)
-	if diff := cmp.Diff(inTheWay, texts); diff != "" {
-		t.Errorf("in the way (-want +got)\n%s", diff)
-	}
-}
-
-// A rollout with a partition is over when only those are missing that it keeps back.
-func TestPartitionedRolloutIsOver(t *testing.T) {
-	r := fleetRollout{}
-	r.strategy.Partition.IntVal = 2
-	for _, c := range []struct {
-		counts rollout.Counts
-		want   string
-		done   bool
-	}{
-		{rollout.Counts{Desired: 5, Updated: 2, Available: 5}, `Waiting for daemon set "web" rollout to finish: 2 out of 5 new pods have been updated...`, false},
-		{rollout.Counts{Desired: 5, Updated: 3, Available: 4}, `Waiting for daemon set "web" rollout to finish: 3 out of 5 new pods have been updated...`, false},
-		{rollout.Counts{Desired: 5, Updated: 3, Available: 5}, "partitioned roll out complete: 3 new pods have been updated...", true},
-		{rollout.Counts{Desired: 5, Updated: 5, Available: 5}, `daemon set "web" successfully rolled out`, true},
-	} {
-		if got, done := r.sentence("web", c.counts); got != c.want || done != c.done {
-			t.Errorf("%+v: %q, %v", c.counts, got, done)
-		}
-	}
 }

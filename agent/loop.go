@@ -2,10 +2,11 @@ package agent
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"golang.org/x/time/rate"
+
+	"github.com/daemonsetd/daemonsetd/agent/backend"
 )
 
 const (
@@ -14,9 +15,6 @@ const (
 	burst   = 50
 	spacing = 20 * time.Millisecond
 )
-
-// errStopping answers who asks for work after the loop has ended.
-var errStopping = errors.New("the agent is stopping")
 
 // request is work for the loop, which is done between two rounds; done is closed after the round that follows it.
 type request struct {
@@ -33,7 +31,7 @@ func (a *Agent) ask(ctx context.Context, do func(ctx context.Context)) error {
 	select {
 	case a.requests <- r:
 	case <-a.ended:
-		return errStopping
+		return backend.ErrStopping
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -41,7 +39,7 @@ func (a *Agent) ask(ctx context.Context, do func(ctx context.Context)) error {
 	case <-r.done:
 		return nil
 	case <-a.ended:
-		return errStopping
+		return backend.ErrStopping
 	case <-ctx.Done():
 		return ctx.Err()
 	}

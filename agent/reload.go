@@ -36,7 +36,7 @@ func (a *Agent) Reload(ctx context.Context) (*api.ReloadResult, error) {
 		err = a.settled(ctx)
 	}
 	if err != nil {
-		return nil, unavailable(err)
+		return nil, err
 	}
 	after := a.view.Load()
 	problems = append(slices.Clone(after.Config), after.Origins.Problems...)
@@ -79,9 +79,6 @@ const (
 	settleLook  = 50 * time.Millisecond
 	settleLooks = 40
 )
-
-// Reload implements api.Backend.
-func (b backend) Reload(ctx context.Context) (*api.ReloadResult, error) { return b.a.Reload(ctx) }
 
 func (a *Agent) reread() (config.Config, diag.List, error) {
 	if a.opts.Reread == nil {

@@ -208,7 +208,7 @@ func minReadySeconds(specs *spec.Snapshot) map[string]int32 {
 }
 
 func planPod(pod *corev1.Pod, minReady int32, now time.Time) plan.Pod {
-	p := plan.Pod{Failed: kubelet.Failed(pod), Ready: kubelet.PodReady(pod), Available: kubelet.PodAvailable(pod, minReady, now), Message: podMessage(pod)}
+	p := plan.Pod{Failed: kubelet.Failed(pod), Ready: kubelet.PodReady(pod), Available: kubelet.PodAvailable(pod, minReady, now), Message: kubelet.PodMessage(pod)}
 	if p.Ready && !p.Available {
 		p.AvailableAt = now.Add(time.Second)
 		for _, c := range pod.Status.Conditions {
@@ -219,27 +219,6 @@ func planPod(pod *corev1.Pod, minReady int32, now time.Time) plan.Pod {
 		p.Message = fmt.Sprintf("ready, available after minReadySeconds (%d)", minReady)
 	}
 	return p
-}
-
-// podMessage is one sentence on why a pod is not ready.
-func podMessage(pod *corev1.Pod) string {
-	if pod.Status.Message != "" {
-		return pod.Status.Reason + ": " + pod.Status.Message
-	}
-	if pod.Status.Reason != "" {
-		return pod.Status.Reason
-	}
-	for _, list := range [][]corev1.ContainerStatus{pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses} {
-		for _, c := range list {
-			if w := c.State.Waiting; w != nil && w.Reason != "PodInitializing" && w.Reason != "" {
-				return fmt.Sprintf("container %s waits: %s %s", c.Name, w.Reason, w.Message)
-			}
-			if t := c.State.Terminated; t != nil && t.ExitCode != 0 {
-				return fmt.Sprintf("container %s ended with exit code %d (%s)", c.Name, t.ExitCode, t.Reason)
-			}
-		}
-	}
-	return "the pod is not ready yet"
 }
 
 // act does what the plan says and reports whether anything was changed. What must be remembered is on disk first; where

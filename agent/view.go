@@ -8,17 +8,17 @@ import (
 	"strings"
 	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/daemonsetd/daemonsetd/agent/backend"
 	"github.com/daemonsetd/daemonsetd/agent/health"
 	"github.com/daemonsetd/daemonsetd/agent/kubelet"
 	"github.com/daemonsetd/daemonsetd/agent/member"
 	"github.com/daemonsetd/daemonsetd/agent/metrics"
 	"github.com/daemonsetd/daemonsetd/agent/plan"
 	"github.com/daemonsetd/daemonsetd/agent/reconcile"
+	"github.com/daemonsetd/daemonsetd/agent/rollout"
 	"github.com/daemonsetd/daemonsetd/internal/base/diag"
-	"github.com/daemonsetd/daemonsetd/manifests/render"
 	"github.com/daemonsetd/daemonsetd/manifests/spec"
 )
 
@@ -32,7 +32,7 @@ func (a *Agent) publish(s *reconcile.Snapshot, out plan.Output) {
 	s.Counts = a.fleetCounts(s)
 	old := a.view.Swap(s)
 	a.changed.Fire()
-	a.member.Tell(member.Facts{Node: s.Node, Specs: s.Specs, Kubelet: kubeletStatus(s).State})
+	a.member.Tell(member.Facts{Node: s.Node, Specs: s.Specs, Kubelet: backend.KubeletState(s)})
 	a.publishObjects(old, s)
 	a.publishMetrics(s)
 	a.publishConditions(old, s)
@@ -44,72 +44,16 @@ func (a *Agent) publishObjects(old, v *reconcile.Snapshot) {
 		a.member.ShowOwn(v.Node)
 	}
 	if old == nil || old.Specs != v.Specs || !samePods(old.Kubelet.Pods, v.Kubelet.Pods) {
-		a.registry.SetPods(pods(v))
+		a.registry.SetPods(backend.Pods(v))
 	}
 	if old == nil || old.Specs != v.Specs || !reflect.DeepEqual(old.Statuses, v.Statuses) || !maps.Equal(old.Counts, v.Counts) || !samePods(old.Kubelet.Pods, v.Kubelet.Pods) {
-		a.registry.SetDaemonSets(daemonSets(v))
+		a.registry.SetDaemonSets(backend.DaemonSets(v))
 	}
-}
-
-// pods are the kubelet's pods as they may be shown.
-func pods(v *reconcile.Snapshot) []*corev1.Pod {
-	sets := daemonSetsByKey(v.Specs.DaemonSets)
-	pods := make([]*corev1.Pod, 0, len(v.Kubelet.Pods))
-	for i := range v.Kubelet.Pods {
-		pod := &v.Kubelet.Pods[i]
-		pods = append(pods, hidePod(pod, sets[pod.Annotations[render.AnnotationDaemonSet]]))
-	}
-	return pods
-}
-
-func daemonSetsByKey(sets []*spec.DaemonSet) map[string]*spec.DaemonSet {
-	byKey := make(map[string]*spec.DaemonSet, len(sets))
-	for _, ds := range sets {
-		byKey[ds.Key()] = ds
-	}
-	return byKey
 }
 
 // samePods tells whether two lists are the same memory; the client gives the same list as long as the answer is the same.
 func samePods(a, b []corev1.Pod) bool {
 	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0])
-}
-
-// daemonSets are the declared DaemonSets with the status that the fleet gives them, or this one node while gossip is off
-// (updateDaemonSetStatus in pkg/controller/daemon/daemon_controller.go).
-func daemonSets(v *reconcile.Snapshot) []*appsv1.DaemonSet {
-	sets := make([]*appsv1.DaemonSet, 0, len(v.Items))
-	for _, it := range v.Items {
-		o := *it.DS.Object
-		o.Status = daemonSetStatus(v, it)
-		sets = append(sets, &o)
-	}
-	return sets
-}
-
-func daemonSetStatus(v *reconcile.Snapshot, it *reconcile.Item) appsv1.DaemonSetStatus {
-	if c, ok := v.Counts[it.Key]; ok {
-		return fleetStatus(c)
-	}
-	st := appsv1.DaemonSetStatus{}
-	exists, current := false, false
-	var pod plan.Pod
-	for _, p := range it.Present {
-		exists = true
-		current = p.Revision == it.Want.Manifest.Revision
-		pod = v.Answers.Pods[it.DS.Object.Namespace+"/"+p.PodName+"-"+v.Host]
-	}
-	if !it.Decision.ShouldRun || it.Evicted {
-		st.NumberMisscheduled = one(exists)
-		return st
-	}
-	st.DesiredNumberScheduled = 1
-	st.CurrentNumberScheduled = one(exists)
-	st.UpdatedNumberScheduled = one(exists && current)
-	st.NumberReady = one(exists && pod.Ready)
-	st.NumberAvailable = one(exists && pod.Available)
-	st.NumberUnavailable = 1 - st.NumberAvailable
-	return st
 }
 
 func one(b bool) int32 {
@@ -303,4 +247,21 @@ func statusLine(s *reconcile.Snapshot) string {
 		parts = append(parts, "kubelet not answering")
 	}
 	return strings.Join(parts, "; ")
+}
+
+// fleetCounts are the counts of every DaemonSet over the fleet; nil while gossip is off.
+func (a *Agent) fleetCounts(v *reconcile.Snapshot) map[string]rollout.Counts {
+	if !a.member.On() {
+		return nil
+	}
+	out := make(map[string]rollout.Counts, len(v.Items))
+	id := a.member.Self()
+	for _, it := range v.Items {
+		if it.State.Key == "" {
+			continue
+		}
+		members := it.Members(id, a.cfg.NodeName)
+		out[it.Key] = rollout.Count(members, rollout.Latest(members).Revision.Fleet)
+	}
+	return out
 }

@@ -215,7 +215,7 @@ func TestSecretIsToldNowhere(t *testing.T) {
 			if strings.Contains(c.Old+c.New, canary) {
 				t.Errorf("the plan tells the secret: %s", c.File)
 			}
-			if text := c.Old + c.New; !strings.Contains(text, hidden) || !strings.Contains(text, "value: plain") {
+			if text := c.Old + c.New; !strings.Contains(text, "<hidden>") || !strings.Contains(text, "value: plain") {
 				t.Errorf("the plan hides too much or too little:\n%s", text)
 			}
 		}

@@ -1,6 +1,7 @@
 package kubelet
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -62,4 +63,25 @@ func readyCondition(pod *corev1.Pod) *corev1.PodCondition {
 		}
 	}
 	return nil
+}
+
+// PodMessage is one sentence on why a pod is not ready.
+func PodMessage(pod *corev1.Pod) string {
+	if pod.Status.Message != "" {
+		return pod.Status.Reason + ": " + pod.Status.Message
+	}
+	if pod.Status.Reason != "" {
+		return pod.Status.Reason
+	}
+	for _, list := range [][]corev1.ContainerStatus{pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses} {
+		for _, c := range list {
+			if w := c.State.Waiting; w != nil && w.Reason != "PodInitializing" && w.Reason != "" {
+				return fmt.Sprintf("container %s waits: %s %s", c.Name, w.Reason, w.Message)
+			}
+			if t := c.State.Terminated; t != nil && t.ExitCode != 0 {
+				return fmt.Sprintf("container %s ended with exit code %d (%s)", c.Name, t.ExitCode, t.Reason)
+			}
+		}
+	}
+	return "the pod is not ready yet"
 }

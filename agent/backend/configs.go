@@ -1,4 +1,4 @@
-package agent
+package backend
 
 import (
 	"cmp"
@@ -12,17 +12,17 @@ import (
 )
 
 // Configs implements api.Backend.
-func (b backend) Configs(context.Context) ([]api.ConfigTree, error) {
-	listed, err := b.a.trees.List()
+func (b *Backend) Configs(context.Context) ([]api.ConfigTree, error) {
+	listed, err := b.cfg.Trees.List()
 	if err != nil {
 		return nil, err
 	}
-	secrets, inMemory := b.a.trees.SecretDir()
+	secrets, inMemory := b.cfg.Trees.SecretDir()
 	out := make([]api.ConfigTree, 0, len(listed))
 	for _, l := range listed {
 		t := api.ConfigTree{
 			DaemonSet: l.Namespace + "/" + l.DaemonSet, Revision: l.Revision, Volume: l.Volume, Secret: l.Secret, Path: l.Path, Sources: l.Sources, WrittenAt: l.Version,
-			Pod: render.PodName(l.DaemonSet, l.Revision) + "-" + b.a.cfg.NodeName, InMemory: inMemory && strings.HasPrefix(l.Path, secrets+"/"), Files: []api.ConfigFile{},
+			Pod: render.PodName(l.DaemonSet, l.Revision) + "-" + b.cfg.Host, InMemory: inMemory && strings.HasPrefix(l.Path, secrets+"/"), Files: []api.ConfigFile{},
 		}
 		for _, f := range l.Files {
 			t.Files = append(t.Files, api.ConfigFile{Path: f.Path, Mode: fmt.Sprintf("%04o", f.Mode.Perm()), Size: f.Size, SHA256: f.SHA256})

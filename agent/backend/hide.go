@@ -1,4 +1,4 @@
-package agent
+package backend
 
 import (
 	"fmt"
@@ -50,8 +50,8 @@ func literalsOf(ds *spec.DaemonSet) map[literal]bool {
 	return known
 }
 
-// hideManifest is a manifest's text for people, with the values hidden as hidePod does. What cannot be read as a pod is not
-// shown at all.
+// hideManifest is a manifest's text for people, with the values hidden as hidePod does. What cannot be read as a pod
+// is not shown at all.
 func hideManifest(data []byte, ds *spec.DaemonSet) string {
 	if len(data) == 0 {
 		return ""

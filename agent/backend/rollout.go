@@ -1,4 +1,4 @@
-package agent
+package backend
 
 import (
 	"cmp"
@@ -18,7 +18,7 @@ const (
 )
 
 // Rollouts implements api.Backend.
-func (b backend) Rollouts(_ context.Context, req api.RolloutRequest) (*api.RolloutList, error) {
+func (b *Backend) Rollouts(_ context.Context, req api.RolloutRequest) (*api.RolloutList, error) {
 	v, err := b.latest()
 	if err != nil {
 		return nil, err
@@ -32,7 +32,7 @@ func (b backend) Rollouts(_ context.Context, req api.RolloutRequest) (*api.Rollo
 		items = []*reconcile.Item{it}
 	}
 	out := &api.RolloutList{Settled: true, Items: make([]api.Rollout, 0, len(items))}
-	if fleetNow := b.a.member.View(); fleetNow != nil {
+	if fleetNow := b.cfg.Fleet.View(); fleetNow != nil {
 		out.Fleet, out.Settled = true, fleetNow.Settled
 	}
 	for _, it := range items {
@@ -43,10 +43,10 @@ func (b backend) Rollouts(_ context.Context, req api.RolloutRequest) (*api.Rollo
 }
 
 // RolloutsChanged implements api.Backend.
-func (b backend) RolloutsChanged() <-chan struct{} { return b.a.changed.Next() }
+func (b *Backend) RolloutsChanged() <-chan struct{} { return b.cfg.RoundOver.Next() }
 
 // declared is the DaemonSet that a request means.
-func (b backend) declared(v *reconcile.Snapshot, name string) (*reconcile.Item, error) {
+func (b *Backend) declared(v *reconcile.Snapshot, name string) (*reconcile.Item, error) {
 	key := v.Key(name)
 	if it := v.Item(key); it != nil {
 		return it, nil
@@ -64,15 +64,15 @@ type fleetRollout struct {
 	latest  rollout.Target
 }
 
-func (b backend) rolloutOf(it *reconcile.Item) *fleetRollout {
-	r := &fleetRollout{key: it.Key, self: b.a.member.Self(), item: *it, strategy: it.Strategy}
-	r.members = r.item.Members(r.self, b.a.cfg.NodeName)
+func (b *Backend) rolloutOf(it *reconcile.Item) *fleetRollout {
+	r := &fleetRollout{key: it.Key, self: b.cfg.Fleet.Self(), item: *it, strategy: it.Strategy}
+	r.members = r.item.Members(r.self, b.cfg.Host)
 	r.latest = rollout.Latest(r.members)
 	return r
 }
 
 // Replace implements api.Backend.
-func (b backend) Replace(ctx context.Context, req api.ReplaceRequest) (*api.ReplaceResult, error) {
+func (b *Backend) Replace(ctx context.Context, req api.ReplaceRequest) (*api.ReplaceResult, error) {
 	v, err := b.latest()
 	if err != nil {
 		return nil, err
@@ -85,14 +85,14 @@ func (b backend) Replace(ctx context.Context, req api.ReplaceRequest) (*api.Repl
 	if err := r.replaceable(); err != nil {
 		return nil, err
 	}
-	err = b.a.ask(ctx, func(context.Context) { b.a.turns.Request(r.key) })
+	err = b.cfg.Do(ctx, func(do Round) { do.Replace(r.key) })
 	if err != nil {
 		return nil, unavailable(err)
 	}
 	if v, err = b.latest(); err != nil {
 		return nil, err
 	}
-	return replaced(v, b.a.cfg.NodeName, r), nil
+	return replaced(v, b.cfg.Host, r), nil
 }
 
 // replaceable is the error where there is nothing to replace here.

@@ -1,15 +1,13 @@
-package agent
+package backend
 
 import (
 	"time"
 
 	"github.com/daemonsetd/daemonsetd/agent/api"
-	"github.com/daemonsetd/daemonsetd/agent/catalog"
 	"github.com/daemonsetd/daemonsetd/agent/fleet"
 	"github.com/daemonsetd/daemonsetd/agent/placement"
 	"github.com/daemonsetd/daemonsetd/agent/reconcile"
 	"github.com/daemonsetd/daemonsetd/agent/rollout"
-	"github.com/daemonsetd/daemonsetd/agent/rollout/driver"
 	"github.com/daemonsetd/daemonsetd/gossip"
 	"github.com/daemonsetd/daemonsetd/manifests/spec"
 	"github.com/daemonsetd/daemonsetd/manifests/strategy"
@@ -17,23 +15,29 @@ import (
 
 // fleetPlanner says what other objects would do to the fleet, were they on every host. It belongs to the loop.
 type fleetPlanner struct {
-	a     *Agent
-	s     *reconcile.Snapshot
-	view  *fleet.View
-	peers driver.Peers
+	b       *Backend
+	r       Round
+	s       *reconcile.Snapshot
+	view    *fleet.View
+	members func(key string) []rollout.Peer
 	// next makes what is planned.
-	next *catalog.Maker
+	next Maker
 	// declared and planned are the DaemonSets by key, as they are and as they would be.
 	declared, planned map[string]*spec.DaemonSet
 }
 
 // planFleet adds to the plans what would come of them on other hosts; nothing while gossip is off.
-func (a *Agent) planFleet(s *reconcile.Snapshot, next *catalog.Maker, sets map[string]*spec.DaemonSet, plans []api.DaemonSetPlan) {
-	view := a.member.Look()
+func (b *Backend) planFleet(
+	r Round, s *reconcile.Snapshot, next Maker, sets map[string]*spec.DaemonSet, plans []api.DaemonSetPlan,
+) {
+	view, members := r.Fleet()
 	if view == nil {
 		return
 	}
-	p := fleetPlanner{a: a, s: s, view: view, peers: a.turns.PeersOf(view), next: next, declared: daemonSetsByKey(s.Specs.DaemonSets), planned: sets}
+	p := fleetPlanner{
+		b: b, r: r, s: s, view: view, members: members, next: next,
+		declared: daemonSetsByKey(s.Specs.DaemonSets), planned: sets,
+	}
 	for i := range plans {
 		plans[i].Fleet = p.plan(plans[i].DaemonSet)
 	}
@@ -60,8 +64,7 @@ func (f *fleetPlanner) plan(key string) *api.FleetPlan {
 		fleetPlanner: f, key: key, old: f.declared[key], new: f.planned[key],
 		replace: map[string]bool{}, canaries: map[string]bool{},
 	}
-	own := f.a.turns.Turn(key).State
-	p.members = append([]rollout.Peer{{ID: f.a.member.Self(), Name: f.a.cfg.NodeName, State: &own}}, f.peers.Of(key)...)
+	p.members = f.members(key)
 	if !p.changes() {
 		return nil
 	}
@@ -86,7 +89,7 @@ func (p *setPlan) changes() bool {
 	if r.Blocked != "" {
 		p.out.Holds = append(p.out.Holds, r.Blocked)
 	}
-	return p.old != p.new || p.a.catalog.File(p.old).Fleet != r.Fleet
+	return p.old != p.new || p.r.File(p.old).Fleet != r.Fleet
 }
 
 // sort says of each host what would become of its pod.
@@ -165,7 +168,7 @@ func (p *setPlan) foresee() {
 	if own := p.members[0].State; p.replace[p.members[0].ID] && own.HeldUntil.After(p.s.Now) {
 		p.out.Holds = append(p.out.Holds, "this host: "+rollout.HoldNew.String())
 	}
-	if took := p.a.turns.Took(p.key); took > 0 {
+	if took := p.r.Took(p.key); took > 0 {
 		p.out.ReplaceSeconds = took.Seconds()
 		p.out.EstimateSeconds = (took * time.Duration(len(f.Waves))).Seconds()
 	}

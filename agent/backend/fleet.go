@@ -1,4 +1,4 @@
-package agent
+package backend
 
 import (
 	"context"
@@ -14,19 +14,19 @@ import (
 )
 
 // fleetView is the fleet as it is now; an error that says why where there is none.
-func (b backend) fleetView() (*fleet.View, error) {
-	if v := b.a.member.View(); v != nil {
+func (b *Backend) fleetView() (*fleet.View, error) {
+	if v := b.cfg.Fleet.View(); v != nil {
 		return v, nil
 	}
-	st := b.a.gossipStatus()
+	st := b.gossipStatus()
 	return nil, api.Errorf(api.CodeUnavailable, "gossip is off: %s", st.Reason).
 		WithRemedy("dsctl keyring generate makes a key; copy it to every host, set gossip.join, then dsctl reload")
 }
 
 // gossipStatus is how this host stands in the fleet.
-func (a *Agent) gossipStatus() *api.GossipStatus {
-	v, now := a.member.View(), a.member.Status()
-	st := &api.GossipStatus{State: api.GossipOff, Reason: now.Mode.Why, Cluster: a.cfg.Cluster}
+func (b *Backend) gossipStatus() *api.GossipStatus {
+	v, now := b.cfg.Fleet.View(), b.cfg.Fleet.Status()
+	st := &api.GossipStatus{State: api.GossipOff, Reason: now.Mode.Why, Cluster: b.cfg.Cluster}
 	if now.Off != nil {
 		st.Reason = now.Off.Error()
 	}
@@ -49,7 +49,7 @@ func (a *Agent) gossipStatus() *api.GossipStatus {
 }
 
 // Members implements api.Backend.
-func (b backend) Members(context.Context) (*api.MemberList, error) {
+func (b *Backend) Members(context.Context) (*api.MemberList, error) {
 	v, err := b.fleetView()
 	if err != nil {
 		return nil, err
@@ -146,7 +146,7 @@ func memberNotes(m fleet.Member) []string {
 }
 
 // Specs implements api.Backend.
-func (b backend) Specs(context.Context) (*api.SpecFileList, error) {
+func (b *Backend) Specs(context.Context) (*api.SpecFileList, error) {
 	v, err := b.fleetView()
 	if err != nil {
 		return nil, err
@@ -179,7 +179,7 @@ func find(v *fleet.View, text string, fits func(fleet.Member) bool, kind string)
 }
 
 // Forget implements api.Backend.
-func (b backend) Forget(_ context.Context, req api.ForgetRequest) (*api.ForgetResult, error) {
+func (b *Backend) Forget(_ context.Context, req api.ForgetRequest) (*api.ForgetResult, error) {
 	v, err := b.fleetView()
 	if err != nil {
 		return nil, err
@@ -194,8 +194,8 @@ func (b backend) Forget(_ context.Context, req api.ForgetRequest) (*api.ForgetRe
 	case m.State == gossip.StateAlive && !req.Force:
 		return nil, api.Errorf(api.CodeConflict, "%s (%s) is alive and would be back at once", m.Name, m.ID).WithRemedy("stop its agent first, or use --force")
 	}
-	res := &api.ForgetResult{Forgotten: apiMember(m, nil, time.Now()), Roster: b.a.cfg.MembersFile}
-	if err := b.a.member.Forget(m.ID); err != nil {
+	res := &api.ForgetResult{Forgotten: apiMember(m, nil, time.Now()), Roster: b.cfg.MembersFile}
+	if err := b.cfg.Fleet.Forget(m.ID); err != nil {
 		if !errors.Is(err, records.ErrNotSaved) {
 			return nil, err
 		}
@@ -205,7 +205,7 @@ func (b backend) Forget(_ context.Context, req api.ForgetRequest) (*api.ForgetRe
 }
 
 // Trust implements api.Backend.
-func (b backend) Trust(_ context.Context, req api.TrustRequest) (*api.TrustResult, error) {
+func (b *Backend) Trust(_ context.Context, req api.TrustRequest) (*api.TrustResult, error) {
 	v, err := b.fleetView()
 	if err != nil {
 		return nil, err
@@ -220,18 +220,18 @@ func (b backend) Trust(_ context.Context, req api.TrustRequest) (*api.TrustResul
 	if err != nil {
 		return nil, err
 	}
-	res := &api.TrustResult{Name: m.Name, New: pinnedKey(m), Roster: b.a.cfg.MembersFile}
+	res := &api.TrustResult{Name: m.Name, New: pinnedKey(m), Roster: b.cfg.MembersFile}
 	if m.Standing == records.Trusted {
 		return res, nil
 	}
 	if m.Standing == records.Excluded || m.Name == "" {
-		return nil, api.Errorf(api.CodeConflict, "member %s cannot be trusted: it is not in the roster, or has not told its name", m.ID).WithRemedy("list it in " + b.a.cfg.MembersFile)
+		return nil, api.Errorf(api.CodeConflict, "member %s cannot be trusted: it is not in the roster, or has not told its name", m.ID).WithRemedy("list it in " + b.cfg.MembersFile)
 	}
 	if old, ok := pinned(v, m.Name); ok {
 		res.Old = new(pinnedKey(old))
 	}
 	res.Changed = true
-	if err := b.a.member.Trust(m.ID); err != nil {
+	if err := b.cfg.Fleet.Trust(m.ID); err != nil {
 		if !errors.Is(err, records.ErrNotSaved) {
 			return nil, api.Errorf(api.CodeConflict, "%v", err)
 		}
@@ -241,18 +241,18 @@ func (b backend) Trust(_ context.Context, req api.TrustRequest) (*api.TrustResul
 }
 
 // Leave implements api.Backend.
-func (b backend) Leave(ctx context.Context, req api.LeaveRequest) (*api.LeaveResult, error) {
+func (b *Backend) Leave(ctx context.Context, req api.LeaveRequest) (*api.LeaveResult, error) {
 	v, err := b.fleetView()
 	if err != nil {
 		return nil, err
 	}
-	res := &api.LeaveResult{Name: b.a.cfg.NodeName, ID: v.Self.String()}
+	res := &api.LeaveResult{Name: b.cfg.Host, ID: v.Self.String()}
 	for _, m := range v.Members {
 		if !m.Self && m.State == gossip.StateAlive {
 			res.Told++
 		}
 	}
-	if now := b.a.view.Load(); now != nil {
+	if now := b.cfg.Latest(); now != nil {
 		for _, st := range now.Statuses {
 			if st.Current != "" {
 				res.Pods = append(res.Pods, st.Key)
@@ -263,10 +263,10 @@ func (b backend) Leave(ctx context.Context, req api.LeaveRequest) (*api.LeaveRes
 		return nil, api.Errorf(api.CodeConflict, "%s still has pods of %s, which nobody would count any more", res.Name, strings.Join(res.Pods, ", ")).
 			WithRemedy("remove their spec files first, or use --force")
 	}
-	if err := b.a.member.Leave(ctx); err != nil {
+	if err := b.cfg.Fleet.Leave(ctx); err != nil {
 		return nil, err
 	}
-	b.a.log.Warn().Msg("this host has told the fleet that it left for good; a restart takes it back")
+	b.cfg.Log.Warn().Msg("this host has told the fleet that it left for good; a restart takes it back")
 	return res, nil
 }
 
@@ -285,7 +285,7 @@ func pinnedKey(m fleet.Member) api.PinnedKey {
 }
 
 // FleetChanged implements api.Backend.
-func (b backend) FleetChanged() <-chan struct{} { return b.a.member.Changed() }
+func (b *Backend) FleetChanged() <-chan struct{} { return b.cfg.Fleet.Changed() }
 
 // lookupError turns an error of the fleet's view into what the client is told.
 func lookupError(err error) error {

@@ -1,4 +1,4 @@
-package agent
+package backend
 
 import (
 	"bytes"
@@ -19,7 +19,7 @@ import (
 )
 
 // Revisions implements api.Backend.
-func (b backend) Revisions(_ context.Context, req api.RevisionRequest) (*api.RevisionList, error) {
+func (b *Backend) Revisions(_ context.Context, req api.RevisionRequest) (*api.RevisionList, error) {
 	v, err := b.latest()
 	if err != nil {
 		return nil, err
@@ -49,16 +49,16 @@ func (b backend) Revisions(_ context.Context, req api.RevisionRequest) (*api.Rev
 
 // pastOf is the history of one DaemonSet, as one view has it.
 type pastOf struct {
-	store    *history.Store
+	store    History
 	ds       *spec.DaemonSet
 	state    rollout.State
 	list     []history.Revision
 	warnings []string
 }
 
-func (b backend) historyOf(it *reconcile.Item) *pastOf {
+func (b *Backend) historyOf(it *reconcile.Item) *pastOf {
 	ds := it.DS
-	h := &pastOf{store: b.a.history, ds: ds, state: it.State}
+	h := &pastOf{store: b.cfg.History, ds: ds, state: it.State}
 	var err error
 	if h.list, err = h.store.List(ds.Object.Namespace, ds.Object.Name); err != nil {
 		h.warnings = append(h.warnings, fmt.Sprintf("a revision cannot be shown: %v", err))
@@ -125,7 +125,7 @@ func (h *pastOf) show(r history.Revision) api.Revision {
 }
 
 // Undo implements api.Backend.
-func (b backend) Undo(_ context.Context, req api.UndoRequest) (*api.UndoResult, error) {
+func (b *Backend) Undo(_ context.Context, req api.UndoRequest) (*api.UndoResult, error) {
 	v, err := b.latest()
 	if err != nil {
 		return nil, err
@@ -172,8 +172,8 @@ func (h *pastOf) target(number uint64) (*history.Revision, error) {
 	return r, err
 }
 
-// undoDocument is the DaemonSet with the template of a revision, as one YAML document. What was said of why the template was
-// changed goes with it, as in the rollback of a Deployment.
+// undoDocument is the DaemonSet with the template of a revision, as one YAML document. What was said of why the
+// template was changed goes with it, as in the rollback of a Deployment.
 func undoDocument(ds *spec.DaemonSet, r history.Revision) ([]byte, error) {
 	restored, err := history.Restore(ds, r)
 	if err != nil {

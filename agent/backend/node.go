@@ -1,8 +1,8 @@
-package agent
+package backend
 
 import (
+	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -10,49 +10,10 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/daemonsetd/daemonsetd/agent/api"
-	"github.com/daemonsetd/daemonsetd/agent/kubelet"
 	"github.com/daemonsetd/daemonsetd/agent/node"
 	"github.com/daemonsetd/daemonsetd/agent/reconcile"
 	"github.com/daemonsetd/daemonsetd/internal/base/diag"
 )
-
-// nodeConfig is what the node is made of.
-func (a *Agent) nodeConfig() node.Config {
-	return node.Config{
-		Name: a.cfg.NodeName, NodeFile: a.cfg.NodeFile, NodeDir: a.cfg.NodeDir(), StateDir: a.cfg.StateDir, RuntimeDir: a.cfg.RuntimeDir,
-		Thresholds: a.kubelet.thresholds, Logger: a.log, Sampler: node.ProcSampler{KubeletDir: a.kubelet.settings().RootDir},
-	}
-}
-
-// thresholds are the kubelet's. Settings that the kubelet itself would not start with give its defaults; problems says so.
-func (h *host) thresholds() node.Thresholds {
-	t, err := parseThresholds(h.set)
-	if err != nil {
-		return node.DefaultThresholds()
-	}
-	return t
-}
-
-func parseThresholds(set kubelet.Settings) (node.Thresholds, error) {
-	return node.ParseThresholds(node.ThresholdConfig{
-		EvictionHard: set.EvictionHard, EvictionSoft: set.EvictionSoft, EvictionSoftGracePeriod: set.EvictionSoftGracePeriod,
-		EvictionMinimumReclaim: set.EvictionMinimumReclaim, EvictionPressureTransitionPeriod: set.EvictionPressureTransitionPeriod, MergeDefaultEvictionSettings: set.MergeDefaultEvictionSettings,
-		EnforceNodeAllocatable: set.EnforceNodeAllocatable,
-	})
-}
-
-// nodeInputs is what the node's conditions follow from.
-func (a *Agent) nodeInputs(k *kubelet.Snapshot) node.Inputs {
-	in := node.Inputs{Kubelet: node.KubeletStatus{Healthy: k.Healthy, AssumeReady: k.AssumeReady}, KubeletVersion: k.Version}
-	if k.SummaryErr == nil {
-		in.Summary = k.Summary
-	}
-	if !k.Healthy && k.HealthErr != nil {
-		// The state alone: an error's text may have a port or a time in it that changes with every try.
-		in.Kubelet.Message = fmt.Sprintf("the kubelet's health cannot be told: %s", k.HealthErr.State)
-	}
-	return in
-}
 
 // nodeStatus is the node as the API shows it.
 func nodeStatus(v *reconcile.Snapshot) api.NodeStatus {
@@ -101,6 +62,35 @@ func nodeFiles(v *reconcile.Snapshot) []api.FileStatus {
 // of is the findings of one file.
 func of(list diag.List, path string) diag.List {
 	return slices.DeleteFunc(slices.Clone(list), func(p diag.Problem) bool { return p.File != path })
+}
+
+// PatchNode implements api.Backend.
+func (b *Backend) PatchNode(ctx context.Context, p api.NodePatch) (*api.NodePatchResult, error) {
+	patch := nodePatch(p)
+	var result *api.NodePatchResult
+	var failed error
+	err := b.cfg.Do(ctx, func(r Round) {
+		changed, err := r.Patch(patch)
+		if err != nil {
+			failed = patchError(err)
+			return
+		}
+		result = patchResult(p, changed)
+	})
+	if err != nil {
+		return nil, unavailable(err) // the loop may still be at it: nothing that it writes may be read
+	}
+	if failed != nil {
+		return nil, failed
+	}
+	v, err := b.latest()
+	if err != nil {
+		return nil, err
+	}
+	node := nodeStatus(v)
+	result.Node = node.Name
+	result.Labels, result.Taints, result.Unschedulable = node.Labels, node.Taints, node.Unschedulable
+	return result, nil
 }
 
 func nodePatch(p api.NodePatch) node.Patch {

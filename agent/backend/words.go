@@ -1,12 +1,12 @@
-package agent
+package backend
 
 import (
 	"github.com/daemonsetd/daemonsetd/agent/api"
 	"github.com/daemonsetd/daemonsetd/agent/plan"
 )
 
-// phaseWord is a phase in the word that the API promises for it; empty for none. The plan may name its phases as it likes,
-// what scripts read stays.
+// phaseWord is a phase in the word that the API promises for it; empty for none. The plan may name its phases as it
+// likes, what scripts read stays.
 func phaseWord(p plan.Phase) string {
 	switch p {
 	case plan.PhaseAvailable:

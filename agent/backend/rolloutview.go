@@ -1,20 +1,20 @@
-package agent
+package backend
 
 import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 
 	"github.com/daemonsetd/daemonsetd/agent/api"
-	"github.com/daemonsetd/daemonsetd/agent/reconcile"
 	"github.com/daemonsetd/daemonsetd/agent/rollout"
 )
 
 // show is the rollout as the API shows it.
 func (r *fleetRollout) show(hosts bool) api.Rollout {
-	_, name := splitKey(r.key)
+	_, name, _ := strings.Cut(r.key, "/")
 	counts := rollout.Count(r.members, r.latest.Revision.Fleet)
 	out := api.Rollout{
 		DaemonSet: r.key, Generation: r.latest.Generation, Revision: r.latest.Revision.Fleet, Strategy: strategyName(r.strategy), Surge: r.strategy.Surge,
@@ -39,12 +39,12 @@ func (r *fleetRollout) show(hosts bool) api.Rollout {
 	return out
 }
 
-// sentence is kubectl's, and whether the rollout is over. Where the annotation daemonsetd.io/partition keeps some hosts back
-// it is the one that kubectl has for a StatefulSet's partition (StatefulSetStatusViewer.Status in
+// sentence is kubectl's, and whether the rollout is over. Where the annotation daemonsetd.io/partition keeps some
+// hosts back it is the one that kubectl has for a StatefulSet's partition (StatefulSetStatusViewer.Status in
 // kubectl/pkg/polymorphichelpers/rollout_status.go).
 //
-// While no host has made anything of the file there is no generation that could be over, also where no pod is wanted: it is what kubectl
-// says before the controller has seen a DaemonSet.
+// While no host has made anything of the file there is no generation that could be over, also where no pod is
+// wanted: it is what kubectl says before the controller has seen a DaemonSet.
 func (r *fleetRollout) sentence(name string, c rollout.Counts) (string, bool) {
 	if c.Desired == 0 && r.latest.Generation == 0 {
 		return "Waiting for daemon set spec update to be observed...", false
@@ -67,8 +67,8 @@ func (r *fleetRollout) rolledBack() string {
 	return latest.Revision.Fleet
 }
 
-// queue is who is being replaced, who waits, and what the first of those waits for. A host that does not show how it stands comes
-// last, whatever its ticket was: it cannot be told what it waits for, and the others wait for it.
+// queue is who is being replaced, who waits, and what the first of those waits for. A host that does not show how it
+// stands comes last, whatever its ticket was: it cannot be told what it waits for, and the others wait for it.
 func (r *fleetRollout) queue(out *api.Rollout) {
 	queue := rollout.Queue(r.members)
 	slices.SortStableFunc(queue, silentLast)
@@ -197,23 +197,6 @@ func troubleText(t rollout.Trouble) string {
 	default:
 		return "nothing is on record of it"
 	}
-}
-
-// fleetCounts are the counts of every DaemonSet over the fleet; nil while gossip is off.
-func (a *Agent) fleetCounts(v *reconcile.Snapshot) map[string]rollout.Counts {
-	if !a.member.On() {
-		return nil
-	}
-	out := make(map[string]rollout.Counts, len(v.Items))
-	id := a.member.Self()
-	for _, it := range v.Items {
-		if it.State.Key == "" {
-			continue
-		}
-		members := it.Members(id, a.cfg.NodeName)
-		out[it.Key] = rollout.Count(members, rollout.Latest(members).Revision.Fleet)
-	}
-	return out
 }
 
 // fleetStatus is a DaemonSet's status from counts, of which there are at most as many as members.

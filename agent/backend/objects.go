@@ -1,0 +1,74 @@
+package backend
+
+import (
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/daemonsetd/daemonsetd/agent/plan"
+	"github.com/daemonsetd/daemonsetd/agent/reconcile"
+	"github.com/daemonsetd/daemonsetd/manifests/render"
+	"github.com/daemonsetd/daemonsetd/manifests/spec"
+)
+
+// Pods are the kubelet's pods as they may be shown.
+func Pods(v *reconcile.Snapshot) []*corev1.Pod {
+	sets := daemonSetsByKey(v.Specs.DaemonSets)
+	list := make([]*corev1.Pod, 0, len(v.Kubelet.Pods))
+	for i := range v.Kubelet.Pods {
+		pod := &v.Kubelet.Pods[i]
+		list = append(list, hidePod(pod, sets[pod.Annotations[render.AnnotationDaemonSet]]))
+	}
+	return list
+}
+
+func daemonSetsByKey(sets []*spec.DaemonSet) map[string]*spec.DaemonSet {
+	byKey := make(map[string]*spec.DaemonSet, len(sets))
+	for _, ds := range sets {
+		byKey[ds.Key()] = ds
+	}
+	return byKey
+}
+
+// DaemonSets are the declared DaemonSets with the status that the fleet gives them, or this one node while gossip is
+// off (updateDaemonSetStatus in pkg/controller/daemon/daemon_controller.go).
+func DaemonSets(v *reconcile.Snapshot) []*appsv1.DaemonSet {
+	sets := make([]*appsv1.DaemonSet, 0, len(v.Items))
+	for _, it := range v.Items {
+		o := *it.DS.Object
+		o.Status = daemonSetStatus(v, it)
+		sets = append(sets, &o)
+	}
+	return sets
+}
+
+func daemonSetStatus(v *reconcile.Snapshot, it *reconcile.Item) appsv1.DaemonSetStatus {
+	if c, ok := v.Counts[it.Key]; ok {
+		return fleetStatus(c)
+	}
+	st := appsv1.DaemonSetStatus{}
+	exists, current := false, false
+	var pod plan.Pod
+	for _, p := range it.Present {
+		exists = true
+		current = p.Revision == it.Want.Manifest.Revision
+		pod = v.Answers.Pods[it.DS.Object.Namespace+"/"+p.PodName+"-"+v.Host]
+	}
+	if !it.Decision.ShouldRun || it.Evicted {
+		st.NumberMisscheduled = one(exists)
+		return st
+	}
+	st.DesiredNumberScheduled = 1
+	st.CurrentNumberScheduled = one(exists)
+	st.UpdatedNumberScheduled = one(exists && current)
+	st.NumberReady = one(exists && pod.Ready)
+	st.NumberAvailable = one(exists && pod.Available)
+	st.NumberUnavailable = 1 - st.NumberAvailable
+	return st
+}
+
+func one(b bool) int32 {
+	if b {
+		return 1
+	}
+	return 0
+}
