@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -190,22 +189,20 @@ type publisher interface {
 // publish tells the others until ctx ends, off the loop: a record is on disk before it is told. A few changes are
 // told each at once, as others may wait for them; of many that follow each other the newest is.
 func (s *sections) publish(ctx context.Context, node publisher) {
-	bucket := pace.Publications()
+	limiter := pace.Publications()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-s.tell:
 		}
+		if limiter.Wait(ctx) != nil {
+			return // the context has ended
+		}
 		for section, body := range s.waiting() {
 			s.came(section, publishOne(node, section, body))
 		}
 		s.report()
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(bucket.Take(time.Now())):
-		}
 	}
 }
 

@@ -1,10 +1,14 @@
 // Package pace says how soon something that changes all the time is acted on again: soon enough for a rollout in which
 // every host waits for news of others, and seldom enough that no host is kept busy by them.
 //
-// The package is pure: moments are arguments.
+// Nothing here is shared: a Limiter belongs to the goroutine that publishes.
 package pace
 
-import "time"
+import (
+	"time"
+
+	"golang.org/x/time/rate"
+)
 
 const (
 	// LookLeast is the shortest time between two looks at the fleet.
@@ -21,25 +25,6 @@ func Look(cost time.Duration) time.Duration {
 	return min(max(lookShare*cost, LookLeast), LookMost)
 }
 
-// Bucket lets a few acts follow each other at once and spaces what comes after.
-type Bucket struct {
-	// Burst is how many may follow each other at once; one more is let through every Spacing.
-	Burst   int
-	Spacing time.Duration
-
-	// free is when all of the burst may be used again.
-	free time.Time
-}
-
-// Publications is the Bucket for what a host tells: the steps of one replacement, each at once, and four a second of
-// what never rests.
-func Publications() Bucket { return Bucket{Burst: 8, Spacing: 250 * time.Millisecond} }
-
-// Take uses up one act and says how long to wait before the next one; 0: not at all.
-func (b *Bucket) Take(now time.Time) time.Duration {
-	if b.free.Before(now) {
-		b.free = now
-	}
-	b.free = b.free.Add(b.Spacing)
-	return max(b.free.Sub(now)-time.Duration(b.Burst-1)*b.Spacing, 0)
-}
+// Publications paces what a host tells: the steps of one replacement, each at once, and four a second of what never
+// rests. Whoever publishes waits for it before each publication, and takes what is newest then.
+func Publications() *rate.Limiter { return rate.NewLimiter(rate.Every(250*time.Millisecond), 8) }

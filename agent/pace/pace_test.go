@@ -2,9 +2,8 @@ package pace_test
 
 import (
 	"testing"
+	"testing/synctest"
 	"time"
-
-	"pgregory.net/rapid"
 
 	"github.com/daemonsetd/daemonsetd/agent/pace"
 )
@@ -23,28 +22,28 @@ func TestLook(t *testing.T) {
 	}
 }
 
-// TestBucket: whoever waits as told never acts more often than a burst and one act for each spacing, and a rested one has
-// its whole burst again.
-func TestBucket(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		b := pace.Bucket{Burst: rapid.IntRange(1, 10).Draw(t, "burst"), Spacing: 250 * time.Millisecond}
-		begin := time.Unix(0, 0)
-		now := begin
-		for n := 1; n < 50; n++ {
-			wait := b.Take(now)
-			if most := b.Burst + int(now.Sub(begin)/b.Spacing); n > most {
-				t.Fatalf("%d acts after %s, at most %d may be", n, now.Sub(begin), most)
+// TestPublications: the steps of a replacement follow each other at once, what never rests is told four times a second, and
+// a rested host has its whole burst again.
+func TestPublications(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		limiter := pace.Publications()
+		took := func(publications int) time.Duration {
+			begin := time.Now()
+			for range publications {
+				if err := limiter.Wait(t.Context()); err != nil {
+					t.Fatal(err)
+				}
 			}
-			if wait > b.Spacing {
-				t.Fatalf("to wait %s, more than the spacing of %s", wait, b.Spacing)
-			}
-			now = now.Add(wait + time.Duration(rapid.IntRange(0, 400).Draw(t, "rest"))*time.Millisecond)
+			return time.Since(begin).Round(time.Millisecond)
 		}
-		now = now.Add(time.Duration(b.Burst) * b.Spacing)
-		for i := range b.Burst - 1 {
-			if wait := b.Take(now); wait != 0 {
-				t.Fatalf("act %d of a rested bucket of %d is to be followed by a wait of %s", i+1, b.Burst, wait)
+		for range 2 {
+			if got := took(8); got != 0 {
+				t.Errorf("a burst took %s", got)
 			}
+			if got := took(12); got != 3*time.Second {
+				t.Errorf("12 more took %s, want 3s", got)
+			}
+			time.Sleep(2 * time.Second)
 		}
 	})
 }

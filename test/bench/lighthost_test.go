@@ -292,9 +292,9 @@ func (h *lightHost) decode(view *gossip.View) []rollout.Peer {
 
 // publish tells the others as an agent does.
 func (h *lightHost) publish(ctx context.Context) {
-	bucket := pace.Publications()
+	limiter := pace.Publications()
 	var last string
-	for {
+	for limiter.Wait(ctx) == nil {
 		select {
 		case <-ctx.Done():
 			return
@@ -306,11 +306,6 @@ func (h *lightHost) publish(ctx context.Context) {
 			if err := h.node.Publish("rollout", body); err != nil {
 				h.fleet.t.Error(err)
 			}
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(bucket.Take(time.Now())):
 		}
 	}
 }

@@ -46,7 +46,7 @@ type swarm struct {
 	dialing sync.Mutex
 	// sent counts the frames that were sealed.
 	sent atomic.Uint64
-	work    sync.WaitGroup
+	work sync.WaitGroup
 }
 
 // swarmCluster is the cluster's name.
