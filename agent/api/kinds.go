@@ -2,9 +2,9 @@ package api
 
 import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
-// object is what the API answers with: a wire type with a kind. The methods below are the one place where kinds are written:
-// what sends an answer calls setType, so that neither the agent nor a handler has to, and an answer without a kind does not
-// compile.
+// object is what the API answers with: a wire type with a kind. The methods below are the one place where kinds are
+// written: what sends an answer calls setType, so that neither the agent nor a handler has to, and an answer without a
+// kind does not compile.
 type object interface{ setType() }
 
 func typeMeta(kind string) metav1.TypeMeta {

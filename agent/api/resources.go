@@ -3,7 +3,6 @@ package api
 import (
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -25,7 +24,8 @@ type query struct {
 }
 
 func parseQuery(q url.Values, res registry.Resource) (query, error) {
-	if err := checkQuery(q, append(slices.Clone(watchParams), "namespace", "labelSelector", "fieldSelector")...); err != nil {
+	known := append([]string{"namespace", "labelSelector", "fieldSelector"}, watchParams...)
+	if err := checkQuery(q, known...); err != nil {
 		return query{}, err
 	}
 	f, err := parseFilter(q, res)

@@ -13,8 +13,8 @@ import (
 // maxDaemonSetName is how long namespace/name of a DaemonSet may be, by the rules of Kubernetes.
 const maxDaemonSetName = 63 + 1 + 253
 
-// serveRollouts lists where rollouts stand, or watches them with watch=1 as serveMembers does. With hosts=1 every host is
-// listed.
+// serveRollouts lists where rollouts stand, or watches them with watch=1 as serveMembers does. With hosts=1 every host
+// is listed.
 func (s *Server) serveRollouts(w http.ResponseWriter, r *http.Request) error {
 	q := r.URL.Query()
 	watch, err := watchQuery(q, "daemonset", "hosts")

@@ -15,13 +15,14 @@ import (
 )
 
 const (
-	// watchPause is how long a watch of what the agent lists rests between two looks. Changes of that time come together, so that
-	// a fleet in turmoil costs a watch one look a second.
+	// watchPause is how long a watch of what the agent lists rests between two looks. Changes of that time come
+	// together, so that a fleet in turmoil costs a watch one look a second.
 	watchPause = time.Second
-	// keepListed is how long what was listed is kept for a watch that begins where the list ended. Of a large fleet it is
-	// megabytes, and on most hosts nobody watches.
+	// keepListed is how long what was listed is kept for a watch that begins where the list ended. Of a large fleet it
+	// is megabytes, and on most hosts nobody watches.
 	keepListed = time.Minute
-	// itemChanges is how many changes are kept for watchers of such things; largeChanges where each is a list of all hosts.
+	// itemChanges is how many changes are kept for watchers of such things; largeChanges where each is a list of all
+	// hosts.
 	itemChanges  = 256
 	largeChanges = 4
 )
@@ -34,16 +35,16 @@ type item[T any] interface {
 	SameAs(o T) bool
 }
 
-// source makes a table of what the backend can only list, for as long as somebody reads it: each list is held against what
-// was there before, and what differs gets a version. Make it with newSource. It may be used by several goroutines.
+// source makes a table of what the backend can only list, for as long as somebody reads it: each list is held against
+// what was there before, and what differs gets a version. Make it with newSource. It may be used by several goroutines.
 type source[T item[T]] struct {
 	table *versions.Table[T]
 	kind  metav1.TypeMeta
 	// changed gives a channel that is closed when what is listed changes after the call.
 	changed func() <-chan struct{}
 
-	// filling is held from the list to the table, so that what is older is not put in the place of what is newer. No round of
-	// the agent waits for it.
+	// filling is held from the list to the table, so that what is older is not put in the place of what is newer. No
+	// round of the agent waits for it.
 	filling sync.Mutex
 
 	mu      sync.Mutex
@@ -51,7 +52,9 @@ type source[T item[T]] struct {
 	idle    *time.Timer
 }
 
-func newSource[T item[T]](counter *versions.Counter, kind string, limit int, changed func() <-chan struct{}) *source[T] {
+func newSource[T item[T]](
+	counter *versions.Counter, kind string, limit int, changed func() <-chan struct{},
+) *source[T] {
 	return &source[T]{kind: typeMeta(kind), changed: changed, table: versions.New(counter, versions.Kind[T]{
 		Name: kind, Key: T.WatchKey, Same: T.SameAs, Limit: limit,
 	})}
@@ -102,7 +105,8 @@ type asked[L, T any] struct {
 	list func(context.Context) (*L, error)
 	// wants says which things of all are wanted. It is for a list that gives all.
 	wants func(T) bool
-	// part: list gives only what is wanted, so that nothing follows for the others. What it gives first is what is watched.
+	// part: list gives only what is wanted, so that nothing follows for the others. What it gives first is what is
+	// watched.
 	part bool
 }
 
@@ -160,7 +164,9 @@ func among[T item[T]](items []T) func(T) bool {
 }
 
 // follow fills the table anew when something has changed since the channel was given out, until the context ends.
-func follow[T item[T], L any, P listOf[L, T]](ctx context.Context, s *source[T], of asked[L, T], changed <-chan struct{}) error {
+func follow[T item[T], L any, P listOf[L, T]](
+	ctx context.Context, s *source[T], of asked[L, T], changed <-chan struct{},
+) error {
 	for {
 		select {
 		case <-ctx.Done():

@@ -20,8 +20,8 @@ var watchParams = []string{"watch", "resourceVersion", "allowWatchBookmarks"}
 
 // watchRequest is what they say.
 type watchRequest struct {
-	// watch asks for changes instead of a list, since the version from which on; 0 means everything that there is, and then
-	// its changes.
+	// watch asks for changes instead of a list, since the version from which on; 0 means everything that there is, and
+	// then its changes.
 	watch bool
 	since uint64
 	// bookmarks asks for a BOOKMARK after everything that there is.
@@ -83,8 +83,8 @@ func serveWatch[T any](s *Server, w http.ResponseWriter, r *http.Request, req wa
 	return send(newStream(w), watcher.All(ctx), of, watcher.Buffered)
 }
 
-// send writes changes until they end with an error, of which the client is told. The end of the context is none: the client or
-// the server has had enough.
+// send writes changes until they end with an error, of which the client is told. The end of the context is none: the
+// client or the server has had enough.
 func send[T any](out *stream, changes iter.Seq2[versions.Change[T], error], of watched[T], buffered func() int) error {
 	if err := out.begin(); err != nil {
 		return err

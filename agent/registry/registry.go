@@ -1,7 +1,7 @@
 // Package registry is the versioned store of what the agent's API lists and watches: the Kubernetes objects Node,
-// DaemonSet, Pod and Event as this host sees them. It is filled level-triggered: the agent hands over everything that is
-// true now, and the registry finds out what that changes. Each change gets a resource version of its own; how they are kept,
-// listed and watched is that of package versions.
+// DaemonSet, Pod and Event as this host sees them. It is filled level-triggered: the agent hands over everything that
+// is true now, and the registry finds out what that changes. Each change gets a resource version of its own; how they
+// are kept, listed and watched is that of package versions.
 package registry
 
 import (
@@ -96,13 +96,13 @@ func withDefaults(cfg Config) Config {
 	return cfg
 }
 
-// SetNodes makes the given nodes all the nodes there are. An object that differs from what is held, its resource version
-// apart, becomes a change; one that is held and not given is deleted. The arguments are copied. An object without a
-// creationTimestamp gets the time at which it was first seen. The same holds for SetDaemonSets and SetPods.
+// SetNodes makes the given nodes all the nodes there are. An object that differs from what is held, its resource
+// version apart, becomes a change; one that is held and not given is deleted. The arguments are copied. An object
+// without a creationTimestamp gets the time at which it was first seen. The same holds for SetDaemonSets and SetPods.
 func (r *Registry) SetNodes(nodes []*corev1.Node) { r.tables[Nodes].Replace(asObjects(nodes)) }
 
-// PatchNodes puts the given nodes and removes those of the given names; all others stay as they are. It costs as much as what
-// it changes, and is for fleets of thousands.
+// PatchNodes puts the given nodes and removes those of the given names; all others stay as they are. It costs as much
+// as what it changes, and is for fleets of thousands.
 func (r *Registry) PatchNodes(changed []*corev1.Node, gone []string) {
 	keys := make([]string, len(gone))
 	for i, name := range gone {
@@ -127,8 +127,8 @@ func asObjects[T Object](in []T) []Object {
 	return out
 }
 
-// Counter gives out the resource versions. Who keeps a table of its own beside the registry takes them from there, so that no
-// version stands for two changes.
+// Counter gives out the resource versions. Who keeps a table of its own beside the registry takes them from there, so
+// that no version stands for two changes.
 func (r *Registry) Counter() *versions.Counter { return r.counter }
 
 // List returns the objects of a resource, sorted by namespace and name, and the resource version at which this is the
@@ -143,7 +143,8 @@ func (r *Registry) List(res Resource) ([]Object, uint64) {
 }
 
 // Watch starts to watch a resource from the given version on, which List or an earlier change gave out. With 0 it first
-// gives an Added for every object that there is, as Kubernetes does. The error is versions.ErrGone or ErrUnknownResource.
+// gives an Added for every object that there is, as Kubernetes does. The error is versions.ErrGone or
+// ErrUnknownResource.
 func (r *Registry) Watch(res Resource, since uint64) (*Watcher, error) {
 	t, ok := r.tables[res]
 	if !ok {

@@ -43,8 +43,8 @@ func Kind(res Resource) schema.GroupVersionKind {
 	}
 }
 
-// key is an object's name with its namespace. The byte between them is in no name, and sorts before all that are: a namespace
-// comes before the ones that begin with its name.
+// key is an object's name with its namespace. The byte between them is in no name, and sorts before all that are: a
+// namespace comes before the ones that begin with its name.
 func key(namespace, name string) string { return namespace + "\x00" + name }
 
 func keyOf(obj Object) string { return key(obj.GetNamespace(), obj.GetName()) }

@@ -1,12 +1,13 @@
-// Package versions is what everything that the API lists and watches is kept in: a table of things of one kind, with a version
-// for each change and the latest changes, so that whoever lists and then watches from the version of the list misses nothing.
-// It is filled level-triggered: the table is given all that is true now, and finds out what that changes.
+// Package versions is what everything that the API lists and watches is kept in: a table of things of one kind, with a
+// version for each change and the latest changes, so that whoever lists and then watches from the version of the list
+// misses nothing. It is filled level-triggered: the table is given all that is true now, and finds out what that
+// changes.
 //
-// Readers pull. A watcher holds a place in the history and nothing else, so that a slow or forgotten one costs no memory and
-// never blocks who writes: when the history has moved past its place it is told ErrGone and lists again.
+// Readers pull. A watcher holds a place in the history and nothing else, so that a slow or forgotten one costs no
+// memory and never blocks who writes: when the history has moved past its place it is told ErrGone and lists again.
 //
-// It is the mechanism of Kubernetes' API server (list, watch, resource versions, bookmarks, 410 Gone) without anything that is
-// Kubernetes': agent/registry keeps the objects of Kubernetes in it, agent/api what is this project's own.
+// It is the mechanism of Kubernetes' API server (list, watch, resource versions, bookmarks, 410 Gone) without anything
+// that is Kubernetes': agent/registry keeps the objects of Kubernetes in it, agent/api what is this project's own.
 package versions
 
 import (
@@ -22,19 +23,20 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 )
 
-// ErrGone is returned when the history does not have what follows the version that was asked for: it is too old, or it was
-// given out by another process. The reader lists again. HTTP calls it 410 Gone.
+// ErrGone is returned when the history does not have what follows the version that was asked for: it is too old, or it
+// was given out by another process. The reader lists again. HTTP calls it 410 Gone.
 var ErrGone = errors.New("resource version is not in the history any more; list again and watch from there")
 
 // DefaultLimit is how many changes of a table are kept where nothing else is said.
 const DefaultLimit = 1024
 
-// Counter gives out versions, each once. Tables that share one have one order of all their changes. It may be used by several
-// goroutines.
+// Counter gives out versions, each once. Tables that share one have one order of all their changes. It may be used by
+// several goroutines.
 type Counter struct{ last atomic.Uint64 }
 
-// NewCounter makes a counter whose first version is the one after last. With the milliseconds of the Unix time a version that
-// an earlier process gave out is always older than the history, and so is answered with ErrGone and not with the wrong changes.
+// NewCounter makes a counter whose first version is the one after last. With the milliseconds of the Unix time a
+// version that an earlier process gave out is always older than the history, and so is answered with ErrGone and not
+// with the wrong changes.
 func NewCounter(last uint64) *Counter {
 	c := new(Counter)
 	c.last.Store(last)
@@ -50,11 +52,11 @@ func (c *Counter) next() uint64 { return c.last.Add(1) }
 type Change[T any] struct {
 	// Type is Added, Modified or Deleted; or Bookmark, which has a version alone.
 	Type watch.EventType
-	// Object is the thing after the change; for Deleted, as it last was, with the version of the deletion. It is shared and must
-	// not be changed.
+	// Object is the thing after the change; for Deleted, as it last was, with the version of the deletion. It is shared
+	// and must not be changed.
 	Object T
-	// Previous is the thing before the change; the zero value for Added. Who watches with a selector needs it: a thing that no
-	// longer matches is gone for that watcher.
+	// Previous is the thing before the change; the zero value for Added. Who watches with a selector needs it: a thing
+	// that no longer matches is gone for that watcher.
 	Previous T
 	// Version is that of the change.
 	Version uint64
@@ -68,8 +70,8 @@ type Kind[T any] struct {
 	Key func(T) string
 	// Same tells whether there is nothing to tell of the way from one to the other.
 	Same func(old, next T) bool
-	// Own makes what is kept of what is given; old is what is kept under that key now, the zero value for nothing. Nil keeps
-	// what is given.
+	// Own makes what is kept of what is given; old is what is kept under that key now, the zero value for nothing. Nil
+	// keeps what is given.
 	Own func(given, old T) T
 	// Stamp writes the version into a thing that Own has made; nil where things do not carry it. It needs Own.
 	Stamp func(own T, version uint64)
@@ -86,8 +88,8 @@ type Table[T any] struct {
 
 	mu    sync.RWMutex
 	items map[string]T
-	// history is a ring: next is where the next change goes, and floor is the version of the latest change that is no longer
-	// in it.
+	// history is a ring: next is where the next change goes, and floor is the version of the latest change that is no
+	// longer in it.
 	history []Change[T]
 	next    int
 	floor   uint64
@@ -100,11 +102,14 @@ func New[T any](counter *Counter, kind Kind[T]) *Table[T] {
 	if kind.Limit <= 0 {
 		kind.Limit = DefaultLimit
 	}
-	return &Table[T]{kind: kind, counter: counter, items: make(map[string]T), floor: counter.Now(), changed: make(chan struct{})}
+	return &Table[T]{
+		kind: kind, counter: counter, floor: counter.Now(),
+		items: make(map[string]T), changed: make(chan struct{}),
+	}
 }
 
-// Replace makes things all that there are, and returns the version at which that is the whole truth. One that differs from what
-// is held becomes a change; one that is held and not given is deleted.
+// Replace makes things all that there are, and returns the version at which that is the whole truth. One that differs
+// from what is held becomes a change; one that is held and not given is deleted.
 func (t *Table[T]) Replace(things []T) uint64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -124,8 +129,8 @@ func (t *Table[T]) Replace(things []T) uint64 {
 	return t.wake(before)
 }
 
-// Patch puts the given things and removes those of the given keys; all others stay as they are. It returns the version at which
-// that is so. It costs as much as what it changes.
+// Patch puts the given things and removes those of the given keys; all others stay as they are. It returns the version
+// at which that is so. It costs as much as what it changes.
 func (t *Table[T]) Patch(things []T, gone ...string) uint64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -141,8 +146,8 @@ func (t *Table[T]) Patch(things []T, gone ...string) uint64 {
 	return t.wake(before)
 }
 
-// Clear forgets all things and the history, to give back what they take. Nobody is told of a deletion: a watcher from before
-// is told ErrGone.
+// Clear forgets all things and the history, to give back what they take. Nobody is told of a deletion: a watcher from
+// before is told ErrGone.
 func (t *Table[T]) Clear() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -231,8 +236,8 @@ func (t *Table[T]) since(version uint64, limit int) ([]Change[T], bool) {
 	return out, true
 }
 
-// List returns the things sorted by key, and the version at which this is the whole truth: a Watch from there misses nothing.
-// The things are shared and must not be changed.
+// List returns the things sorted by key, and the version at which this is the whole truth: a Watch from there misses
+// nothing. The things are shared and must not be changed.
 func (t *Table[T]) List() ([]T, uint64) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -260,16 +265,16 @@ func (t *Table[T]) Gone() uint64 { return t.gone.Load() }
 // watchBatch is how many changes a watcher takes at a time, so that it does not hold the lock for long.
 const watchBatch = 64
 
-// Watcher is a place in the history of one table. It is for one goroutine. It holds no resource: one that is not needed any
-// more is simply dropped.
+// Watcher is a place in the history of one table. It is for one goroutine. It holds no resource: one that is not needed
+// any more is simply dropped.
 type Watcher[T any] struct {
 	table   *Table[T]
 	version uint64
 	pending []Change[T]
 }
 
-// Watch starts to watch from the given version on, which List or an earlier change gave out. With 0 it first gives an Added for
-// every thing that there is, as Kubernetes does. The error is ErrGone.
+// Watch starts to watch from the given version on, which List or an earlier change gave out. With 0 it first gives an
+// Added for every thing that there is, as Kubernetes does. The error is ErrGone.
 func (t *Table[T]) Watch(since uint64) (*Watcher[T], error) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -337,8 +342,8 @@ func (w *Watcher[T]) fill() (<-chan struct{}, error) {
 	return t.changed, nil
 }
 
-// All gives the changes one after the other until the context ends or the watcher is told ErrGone; that error comes last, with
-// a zero Change.
+// All gives the changes one after the other until the context ends or the watcher is told ErrGone; that error comes
+// last, with a zero Change.
 func (w *Watcher[T]) All(ctx context.Context) iter.Seq2[Change[T], error] {
 	return func(yield func(Change[T], error) bool) {
 		for {

@@ -19,7 +19,8 @@ const (
 	exitUsage       = 2
 	exitUnreachable = 3
 	exitForbidden   = 4
-	// exitTrouble is exitFailed for the verbs that compare, where 1 says that there are differences, as with kubectl diff.
+	// exitTrouble is exitFailed for the verbs that compare, where 1 says that there are differences, as with kubectl
+	// diff.
 	exitTrouble = 5
 	exitDiffers = 1
 )
@@ -39,7 +40,8 @@ func exitText() map[int]string {
 // exits is the exit codes of one verb with what they mean there; an empty text stands for exitText's.
 type exits map[int]string
 
-// offline are the codes of a verb that asks no agent, online those of one that does. failed says what exit code 1 means.
+// offline are the codes of a verb that asks no agent, online those of one that does. failed says what exit code 1
+// means.
 func offline(failed string) exits {
 	return exits{exitOK: "", exitFailed: failed, exitUsage: ""}
 }

@@ -41,7 +41,9 @@ type object[T any] interface {
 }
 
 // watchObjects is a watch of Kubernetes objects.
-func watchObjects[T any, P object[T]](c *client.Client, res registry.Resource, sel client.Selection, out *live[T]) *liveWatch[T] {
+func watchObjects[T any, P object[T]](
+	c *client.Client, res registry.Resource, sel client.Selection, out *live[T],
+) *liveWatch[T] {
 	return &liveWatch[T]{
 		key:  func(o *T) string { return P(o).GetNamespace() + "/" + P(o).GetName() },
 		same: func(old, now *T) bool { return P(old).GetResourceVersion() == P(now).GetResourceVersion() },
@@ -67,7 +69,8 @@ func watchItems[T item[T]](out *live[T]) *liveWatch[T] {
 	}
 }
 
-// run prints the things and then what changes. When the agent has dropped what comes next, it goes on from what there is.
+// run prints the things and then what changes. When the agent has dropped what comes next, it goes on from what there
+// is.
 func (w *liveWatch[T]) run(ctx context.Context, now itemList[T]) error {
 	w.printed = map[string]T{}
 	if err := w.show(watch.Added, now.items...); err != nil {
@@ -113,7 +116,8 @@ func (w *liveWatch[T]) follow(ctx context.Context, version string) error {
 	return ended(ctx)
 }
 
-// known says that what an event brings has been printed: an agent of before resource versions begins with all that there is.
+// known says that what an event brings has been printed: an agent of before resource versions begins with all that
+// there is.
 func (w *liveWatch[T]) known(ev *client.WatchEvent[T]) bool {
 	old, printed := w.printed[w.key(&ev.Object)]
 	return printed && ev.Type == watch.Added && w.same(&old, &ev.Object)

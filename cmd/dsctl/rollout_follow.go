@@ -20,7 +20,9 @@ const onDeleteStrategy = "OnDelete"
 var errTimedOut = errors.New("timed out waiting for the condition")
 
 // rolloutAt is one rollout as it is now, with the version from which a watch goes on.
-func rolloutAt(ctx context.Context, c *client.Client, req api.RolloutRequest) (now *api.Rollout, version string, err error) {
+func rolloutAt(
+	ctx context.Context, c *client.Client, req api.RolloutRequest,
+) (now *api.Rollout, version string, err error) {
 	list, err := c.Rollouts(ctx, req)
 	if err != nil {
 		return nil, "", err
@@ -64,8 +66,8 @@ type follow struct {
 	timeout time.Duration
 }
 
-// eachRollout shows the rollout each time that it changes. When the agent has dropped what comes next, it goes on from what there
-// is.
+// eachRollout shows the rollout each time that it changes. When the agent has dropped what comes next, it goes on from
+// what there is.
 func eachRollout(ctx context.Context, c *client.Client, f follow, show func(*api.Rollout) (bool, error)) error {
 	req := api.RolloutRequest{DaemonSet: f.now.DaemonSet, Hosts: f.hosts}
 	for {

@@ -23,8 +23,8 @@ const maxLine = 16 << 20
 
 // WatchEvent is one change of an object of type T.
 type WatchEvent[T any] struct {
-	// Type is Added, Modified or Deleted; of members, spec files and rollouts also Bookmark, with no object, when all that there
-	// were at first have been given.
+	// Type is Added, Modified or Deleted; of members, spec files and rollouts also Bookmark, with no object, when all
+	// that there were at first have been given.
 	Type watch.EventType
 	// Object is the object after the change; for Deleted, as it last was.
 	Object T
@@ -39,8 +39,9 @@ func Watch[T any](
 	return watchPath[T](ctx, c, "/v1/"+string(res), since(version, sel.values()))
 }
 
-// WatchMembers gives the changes of members, or of those of a name or an id, as Watch does; but for times, round trips and
-// records. With an empty version a Bookmark comes after all that there are. Changes of about a second come together.
+// WatchMembers gives the changes of members, or of those of a name or an id, as Watch does; but for times, round trips
+// and records. With an empty version a Bookmark comes after all that there are. Changes of about a second come
+// together.
 func WatchMembers(ctx context.Context, c *Client, member, version string) iter.Seq2[WatchEvent[api.Member], error] {
 	return watchPath[api.Member](ctx, c, "/v1/members", since(version, memberQuery(member)))
 }

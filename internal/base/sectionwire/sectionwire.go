@@ -1,7 +1,7 @@
-// Package sectionwire is the encoding of what hosts tell each other in the sections of their records: CBOR (RFC 8949) in the core
-// deterministic form, so that equal facts are equal bytes and a changed body is a changed host, read by a decoder that has a
-// limit on everything. Every section is encoded with it; what stands in one is its owner's. How to add to one, so that hosts
-// of different versions understand each other, is in CONTRIBUTING.md.
+// Package sectionwire is the encoding of what hosts tell each other in the sections of their records: CBOR (RFC 8949)
+// in the core deterministic form, so that equal facts are equal bytes and a changed body is a changed host, read by a
+// decoder that has a limit on everything. Every section is encoded with it; what stands in one is its owner's. How to
+// add to one, so that hosts of different versions understand each other, is in CONTRIBUTING.md.
 package sectionwire
 
 import (
@@ -12,8 +12,8 @@ import (
 
 // Limits bound what a body may make the decoder build. The record layer bounds its bytes.
 type Limits struct {
-	// Elements is how many an array may have, Pairs how many a map, Nesting how deep they may stand in each other. The library
-	// takes at least 16, 16 and 4.
+	// Elements is how many an array may have, Pairs how many a map, Nesting how deep they may stand in each other. The
+	// library takes at least 16, 16 and 4.
 	Elements, Pairs, Nesting int
 }
 
