@@ -34,8 +34,8 @@ type Comparison struct {
 	Dropped int
 }
 
-// FileAcross is one file on all hosts. A host that has not told of all its files counts for a file only where it has told
-// of it, or where it is certain that it does not have it.
+// FileAcross is one file on all hosts. A host that has not told of all its files counts for a file only where it has
+// told of it, or where it is certain that it does not have it.
 type FileAcross struct {
 	Name string
 	// Digest is that of the content that most hosts have; of several that as many have, the lowest.
@@ -87,10 +87,12 @@ func (l *HostDigests) add(host string, d Digest) {
 	}
 }
 
-// Compare holds the specs directories of hosts, given in any order, against each other. It takes time in proportion to the
-// files that were told, and what it returns is bounded whatever the hosts tell.
+// Compare holds the specs directories of hosts, given in any order, against each other. It takes time in proportion to
+// the files that were told, and what it returns is bounded whatever the hosts tell.
 func Compare(hosts []HostSpecs) Comparison {
-	sorted := slices.SortedStableFunc(slices.Values(hosts), func(a, b HostSpecs) int { return cmp.Compare(a.Host, b.Host) })
+	sorted := slices.SortedStableFunc(slices.Values(hosts), func(a, b HostSpecs) int {
+		return cmp.Compare(a.Host, b.Host)
+	})
 	var c Comparison
 	told := make([]HostSpecs, 0, len(sorted))
 	for _, h := range sorted {
@@ -180,8 +182,8 @@ func (f *FileAcross) add(host string, file SpecFile) {
 	}
 }
 
-// lack finds the hosts without the file. How many they are is known from those that have it; only as many are looked for
-// as are named.
+// lack finds the hosts without the file. How many they are is known from those that have it; only as many are looked
+// for as are named.
 func (f *FileAcross) lack(hosts, uncertain []HostSpecs) {
 	unsaid := 0
 	for _, h := range uncertain {

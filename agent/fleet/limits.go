@@ -37,6 +37,7 @@ const (
 	maxFileName = 255          // NAME_MAX
 	maxProblem  = 256          // of the text of an error about a section
 
-	// maxSecond is the last second of the year 9999: the JSON of a later moment is an error, which would spoil a whole list.
+	// maxSecond is the last second of the year 9999: the JSON of a later moment is an error, which would spoil a whole
+	// list.
 	maxSecond = 253402300799
 )

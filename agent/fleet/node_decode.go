@@ -8,7 +8,8 @@ import (
 )
 
 // DecodeNode reads a node section. The node has no name: by which it goes is not for this section to say. The error is
-// ErrMalformed and says what is wrong. Keys of a later version are skipped and counted. The results do not refer to body.
+// ErrMalformed and says what is wrong. Keys of a later version are skipped and counted. The results do not refer to
+// body.
 func DecodeNode(body []byte) (*corev1.Node, Facts, error) {
 	wire, unknown, err := decode[wireNode](body, nodeShape)
 	if err != nil {
@@ -27,7 +28,8 @@ func DecodeNode(body []byte) (*corev1.Node, Facts, error) {
 	}
 	facts := Facts{
 		Extras: Extras{
-			AgentVersion: scrub(wire.AgentVersion), Kubelet: scrub(wire.Kubelet), Specs: r.digest(wire.Specs), Started: r.time(wire.Started).Time,
+			AgentVersion: scrub(wire.AgentVersion), Kubelet: scrub(wire.Kubelet), Specs: r.digest(wire.Specs),
+			Started: r.time(wire.Started).Time,
 		},
 		Ready: readyStatus(n), LeftOut: wire.LeftOut, UnknownKeys: unknown,
 	}

@@ -8,15 +8,16 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// FromNode is the body of the node section for a node. Equal facts give equal bytes: nothing that only moves with time is
-// in it, such as the heartbeat of a condition, and neither are the name and what a control plane keeps in a Node.
+// FromNode is the body of the node section for a node. Equal facts give equal bytes: nothing that only moves with time
+// is in it, such as the heartbeat of a condition, and neither are the name and what a control plane keeps in a Node.
 //
-// It always fits into MaxSection. What finds no room is left out and named in the second result, which is to be reported
-// on the host: annotations go first; then labels, the longest first and those of Kubernetes itself last; of taints the
-// ones that only prefer; of conditions those that are not the kubelet's. Keys and values that no other host could take are
-// left out too, and long texts are shortened.
+// It always fits into MaxSection. What finds no room is left out and named in the second result, which is to be
+// reported on the host: annotations go first; then labels, the longest first and those of Kubernetes itself last; of
+// taints the ones that only prefer; of conditions those that are not the kubelet's. Keys and values that no other host
+// could take are left out too, and long texts are shortened.
 //
-// The error is for what cannot happen: that the encoder refuses the wire structs, or counts otherwise than this function.
+// The error is for what cannot happen: that the encoder refuses the wire structs, or counts otherwise than this
+// function.
 func FromNode(n *corev1.Node, x Extras) ([]byte, LeftOut, error) {
 	c, err := theCodec()
 	if err != nil {
@@ -78,7 +79,9 @@ func (t *teller) conditions(all []corev1.NodeCondition) []wireCondition {
 	}
 	slices.SortStableFunc(wire, compareConditions)
 	wire = slices.CompactFunc(wire, func(a, b wireCondition) bool { return a.Type == b.Type })
-	kept, left := fit(t, roomConditions, maxElements, wire, func(c wireCondition) (int, string) { return t.size(c), c.Type })
+	kept, left := fit(t, roomConditions, maxElements, wire, func(c wireCondition) (int, string) {
+		return t.size(c), c.Type
+	})
 	t.left.Conditions = append(t.left.Conditions, left...)
 	return kept
 }
@@ -89,7 +92,10 @@ func compareConditions(a, b wireCondition) int {
 }
 
 func conditionRank(kind string) int {
-	known := [...]corev1.NodeConditionType{corev1.NodeMemoryPressure, corev1.NodeDiskPressure, corev1.NodePIDPressure, corev1.NodeReady, corev1.NodeNetworkUnavailable}
+	known := [...]corev1.NodeConditionType{
+		corev1.NodeMemoryPressure, corev1.NodeDiskPressure, corev1.NodePIDPressure,
+		corev1.NodeReady, corev1.NodeNetworkUnavailable,
+	}
 	if i := slices.Index(known[:], corev1.NodeConditionType(kind)); i >= 0 {
 		return i
 	}
@@ -112,7 +118,9 @@ func (t *teller) taints(all []corev1.Taint) []wireTaint {
 	}
 	slices.SortStableFunc(wire, compareTaints)
 	wire = slices.CompactFunc(wire, func(a, b wireTaint) bool { return compareTaints(a, b) == 0 })
-	slices.SortStableFunc(wire, func(a, b wireTaint) int { return cmp.Compare(effectRank(a.Effect), effectRank(b.Effect)) })
+	slices.SortStableFunc(wire, func(a, b wireTaint) int {
+		return cmp.Compare(effectRank(a.Effect), effectRank(b.Effect))
+	})
 	kept, left := fit(t, roomTaints, maxElements, wire, func(w wireTaint) (int, string) { return t.size(w), w.name() })
 	t.left.Taints = append(t.left.Taints, left...)
 	slices.SortFunc(kept, compareTaints)
@@ -147,7 +155,9 @@ func (t *teller) addresses(all []corev1.NodeAddress) []wireAddress {
 		}
 		wire = append(wire, wireAddress{Type: kind, Address: address})
 	}
-	kept, left := fit(t, roomAddresses, maxElements, wire, func(a wireAddress) (int, string) { return t.size(a), a.Address })
+	kept, left := fit(t, roomAddresses, maxElements, wire, func(a wireAddress) (int, string) {
+		return t.size(a), a.Address
+	})
 	t.left.Addresses = append(t.left.Addresses, left...)
 	return kept
 }

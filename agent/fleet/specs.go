@@ -56,7 +56,9 @@ func compareFiles(a, b SpecFile) int { return cmp.Compare(a.Name, b.Name) }
 // Find is the file of a name. When it is not among the files, complete says whether that means that the host does not
 // have it.
 func (s *Specs) Find(name string) (file SpecFile, found, complete bool) {
-	i, found := slices.BinarySearchFunc(s.Files, name, func(f SpecFile, name string) int { return cmp.Compare(f.Name, name) })
+	i, found := slices.BinarySearchFunc(s.Files, name, func(f SpecFile, name string) int {
+		return cmp.Compare(f.Name, name)
+	})
 	if found {
 		return s.Files[i], true, true
 	}
@@ -79,9 +81,10 @@ type wireFile struct {
 
 func specsShape() shape { return shape{1: {1: nil, 2: nil, 3: nil}, 2: nil, 3: nil, 4: nil} }
 
-// EncodeSpecs is the body of the specs section for the files of a directory, given in any order. Of two files of one name
-// the first counts. What does not fit into MaxSection is left out from the end, by name, so that all hosts tell of the same
-// files; its number is told, and the names are the second result. A name that no terminal could show is left out too.
+// EncodeSpecs is the body of the specs section for the files of a directory, given in any order. Of two files of one
+// name the first counts. What does not fit into MaxSection is left out from the end, by name, so that all hosts tell of
+// the same files; its number is told, and the names are the second result. A name that no terminal could show is left
+// out too.
 //
 // The error is for what cannot happen: that the encoder refuses the wire structs.
 func EncodeSpecs(files []SpecFile, unreadable bool) (body []byte, left []string, err error) {
@@ -115,8 +118,8 @@ func isFileName(s string) bool {
 	return s != "" && len(s) <= maxFileName && s == scrub(s) && !strings.Contains(s, "/")
 }
 
-// DecodeSpecs reads a specs section. The error is ErrMalformed and says what is wrong with it. The result does not refer
-// to body.
+// DecodeSpecs reads a specs section. The error is ErrMalformed and says what is wrong with it. The result does not
+// refer to body.
 func DecodeSpecs(body []byte) (*Specs, error) {
 	wire, unknown, err := decode[wireSpecs](body, specsShape)
 	if err != nil {

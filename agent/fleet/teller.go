@@ -48,8 +48,8 @@ func (t *teller) text(field, s string, limit int) string {
 	return short
 }
 
-// fit keeps the elements that find room, at most limit of them and in bytes at most room, and names the others. They stand
-// in the order of their importance; one that is too large does not keep those behind it out.
+// fit keeps the elements that find room, at most limit of them and in bytes at most room, and names the others. They
+// stand in the order of their importance; one that is too large does not keep those behind it out.
 func fit[T any](t *teller, room, limit int, all []T, measure func(T) (int, string)) (kept []T, left []string) {
 	room = min(room, t.room)
 	for _, one := range all {
@@ -91,7 +91,10 @@ func (t *teller) labels(all map[string]string) map[string]string {
 }
 
 func labelRank(key string) int {
-	for _, prefix := range []string{"kubernetes.io/", "node-role.kubernetes.io/", "topology.kubernetes.io/", "node.kubernetes.io/"} {
+	for _, prefix := range []string{
+		"kubernetes.io/", "node-role.kubernetes.io/", "topology.kubernetes.io/",
+		"node.kubernetes.io/",
+	} {
 		if strings.HasPrefix(key, prefix) {
 			return 0
 		}

@@ -29,8 +29,8 @@ func inAlphabet(s string, slash bool) bool {
 	return true
 }
 
-// scrub puts a space for everything that cannot be seen, control characters above all, and the replacement character for
-// what is no UTF-8.
+// scrub puts a space for everything that cannot be seen, control characters above all, and the replacement character
+// for what is no UTF-8.
 func scrub(s string) string { return scrubAll(s, nil) }
 
 // scrubLines is scrub for text that may have several lines.
@@ -72,8 +72,8 @@ func cut(s string, limit int) (string, bool) {
 	return s[:end] + mark, true
 }
 
-// seconds is a moment on the wire: Unix seconds, which is all that Kubernetes keeps of it; 0 for none and for one that no
-// object can have.
+// seconds is a moment on the wire: Unix seconds, which is all that Kubernetes keeps of it; 0 for none and for one that
+// no object can have.
 func seconds(t time.Time) int64 {
 	if s := t.Unix(); s > 0 && s <= maxSecond {
 		return s

@@ -10,9 +10,9 @@ import (
 	"github.com/daemonsetd/daemonsetd/agent/nodecolumns"
 )
 
-// Told is what a member tells, as the other hosts must see it. It is the same pointer from View to View while nothing of
-// it changes. It holds the sections as they came and not what they decode to, which is several times as large: with ten
-// thousand members that is tens of megabytes.
+// Told is what a member tells, as the other hosts must see it. It is the same pointer from View to View while nothing
+// of it changes. It holds the sections as they came and not what they decode to, which is several times as large: with
+// ten thousand members that is tens of megabytes.
 type Told struct {
 	// Facts are of the node section; nil when nothing could be decoded. FactsAt is when this host got it, by its clock.
 	Facts   *Facts
@@ -40,8 +40,8 @@ type Problem struct {
 	Err error
 }
 
-// Problems are the sections of which the newest cannot be decoded, sorted. What was told before then stays in effect, as
-// far as this run of the agent has seen it.
+// Problems are the sections of which the newest cannot be decoded, sorted. What was told before then stays in effect,
+// as far as this run of the agent has seen it.
 func (t *Told) Problems() []Problem {
 	var all []Problem
 	for _, p := range []Problem{{SectionNode, t.node.problem}, {SectionSpecs, t.specs.problem}} {
@@ -52,8 +52,8 @@ func (t *Told) Problems() []Problem {
 	return all
 }
 
-// Node makes the member's node, never nil, which belongs to the caller. Where the member is unreachable or has left, it is
-// as Unreachable makes it; where it has told nothing it has a name alone; one that has left is marked with
+// Node makes the member's node, never nil, which belongs to the caller. Where the member is unreachable or has left, it
+// is as Unreachable makes it; where it has told nothing it has a name alone; one that has left is marked with
 // nodecolumns.AnnotationLeft.
 // Whether it counts is for the member's standing to say: View.Nodes has those that do.
 //

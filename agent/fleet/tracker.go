@@ -9,8 +9,8 @@ import (
 	"github.com/daemonsetd/daemonsetd/gossip/records"
 )
 
-// Tracker makes Views out of gossip's, and looks at a section only when it is another than the last time. The zero value
-// is ready for use. One goroutine uses it; the Views that it makes may be used by any number.
+// Tracker makes Views out of gossip's, and looks at a section only when it is another than the last time. The zero
+// value is ready for use. One goroutine uses it; the Views that it makes may be used by any number.
 type Tracker struct{ known map[memberKey]tracked }
 
 // memberKey is a member's id; for one that the roster only names it is the name.

@@ -18,8 +18,8 @@ const (
 	messageNever   = "Kubelet never posted node status."
 )
 
-// Unreachable returns a copy of the node as Kubernetes' node lifecycle controller makes it when the node's kubelet has not
-// been heard of for too long, which it found out at lost:
+// Unreachable returns a copy of the node as Kubernetes' node lifecycle controller makes it when the node's kubelet has
+// not been heard of for too long, which it found out at lost:
 //
 //   - Ready and the three pressure conditions become Unknown; one that is Unknown already stays as it is, one that is
 //     missing is added; NetworkUnavailable and those of others are left alone;
@@ -31,14 +31,19 @@ func Unreachable(n *corev1.Node, lost time.Time) *corev1.Node {
 	at := metav1.Time{Time: lost}
 	out := *n
 	out.Status.Conditions = slices.Clone(n.Status.Conditions)
-	for _, kind := range []corev1.NodeConditionType{corev1.NodeReady, corev1.NodeMemoryPressure, corev1.NodeDiskPressure, corev1.NodePIDPressure} {
+	for _, kind := range []corev1.NodeConditionType{
+		corev1.NodeReady, corev1.NodeMemoryPressure, corev1.NodeDiskPressure,
+		corev1.NodePIDPressure,
+	} {
 		out.Status.Conditions = unknownCondition(out.Status.Conditions, kind, n.CreationTimestamp, at)
 	}
 	out.Spec.Taints = unreachableTaints(n.Spec.Taints, at)
 	return &out
 }
 
-func unknownCondition(all []corev1.NodeCondition, kind corev1.NodeConditionType, created, at metav1.Time) []corev1.NodeCondition {
+func unknownCondition(all []corev1.NodeCondition, kind corev1.NodeConditionType, created,
+	at metav1.Time,
+) []corev1.NodeCondition {
 	i := slices.IndexFunc(all, func(c corev1.NodeCondition) bool { return c.Type == kind })
 	if i < 0 {
 		return append(all, corev1.NodeCondition{

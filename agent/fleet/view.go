@@ -38,8 +38,8 @@ type Member struct {
 	*Told
 }
 
-// Counted are the members that count, one for each name, sorted by it: those that are trusted, unreachable ones and those
-// that left among them.
+// Counted are the members that count, one for each name, sorted by it: those that are trusted, unreachable ones and
+// those that left among them.
 func (v *View) Counted() []Member {
 	counted := make([]Member, 0, len(v.Members))
 	for _, m := range v.Members {
@@ -57,8 +57,8 @@ func (v *View) Counted() []Member {
 	return counted
 }
 
-// Changes compares the members that count with those of an earlier View, nil for none: which are new or another to other
-// hosts, and the names of which are no more, both sorted by name. That a member was heard of again is no change.
+// Changes compares the members that count with those of an earlier View, nil for none: which are new or another to
+// other hosts, and the names of which are no more, both sorted by name. That a member was heard of again is no change.
 func (v *View) Changes(before *View) (changed []Member, gone []string) {
 	var old []Member
 	if before != nil {
@@ -83,8 +83,8 @@ func (v *View) Changes(before *View) (changed []Member, gone []string) {
 	return changed, gone
 }
 
-// Specs are the specs directories of the members that count and have not left, for Compare. Hosts that tell the same share
-// what it decodes to.
+// Specs are the specs directories of the members that count and have not left, for Compare. Hosts that tell the same
+// share what it decodes to.
 func (v *View) Specs() []HostSpecs {
 	seen := map[string]*Specs{}
 	hosts := make([]HostSpecs, 0, len(v.Members))
@@ -126,7 +126,9 @@ func (v *View) Lookup(nameOrID string) (Member, error) {
 }
 
 func (v *View) named(name string) []Member {
-	i, found := slices.BinarySearchFunc(v.Members, name, func(m Member, name string) int { return cmp.Compare(m.Name, name) })
+	i, found := slices.BinarySearchFunc(v.Members, name, func(m Member, name string) int {
+		return cmp.Compare(m.Name, name)
+	})
 	if !found || name == "" {
 		return nil
 	}

@@ -49,7 +49,8 @@ type wireInfo struct {
 // nodeShape is the keys above.
 func nodeShape() shape {
 	return shape{
-		1: nil, 2: nil, 3: {1: nil, 2: nil, 3: nil, 4: nil}, 4: nil, 5: {1: nil, 2: nil, 3: nil, 4: nil, 5: nil}, 6: {1: nil, 2: nil},
+		1: nil, 2: nil, 3: {1: nil, 2: nil, 3: nil, 4: nil}, 4: nil, 5: {1: nil, 2: nil, 3: nil, 4: nil, 5: nil},
+		6: {1: nil, 2: nil},
 		7: {1: nil, 2: nil, 3: nil, 4: nil, 5: nil, 6: nil}, 8: nil, 9: nil, 10: nil, 11: nil, 12: nil,
 		13: {1: nil, 2: nil, 3: nil, 4: nil, 5: nil, 6: nil},
 	}
