@@ -60,11 +60,13 @@ func (c *check) present(f file) bool {
 	case !members && !forgotten:
 		c.fail("", "wanted members or forgotten", "what the file said last stays in effect; remove it to take that back")
 	case members && len(f.Members) == 0:
-		c.fail("members", "members is empty: nobody would count", "list every host of the fleet, or leave members out to pin keys when they are first seen")
+		c.fail("members", "members is empty: nobody would count",
+			"list every host of the fleet, or leave members out to pin keys when they are first seen")
 	case len(f.Members) > MaxMembers:
 		c.fail("members", fmt.Sprintf("%d members, at most %d can be listed", len(f.Members), MaxMembers), "")
 	case len(f.Forgotten) > MaxMembers:
-		c.fail("forgotten", fmt.Sprintf("%d ids, at most %d can be listed", len(f.Forgotten), MaxMembers), "leave out those of hosts that are long gone")
+		c.fail("forgotten", fmt.Sprintf("%d ids, at most %d can be listed", len(f.Forgotten), MaxMembers),
+			"leave out those of hosts that are long gone")
 	default:
 		return true
 	}
@@ -79,11 +81,13 @@ func (c *check) member(path string, m member) ed25519.PublicKey {
 	}
 	key, err := parseKey(m.Key)
 	if err != nil {
-		c.fail(path+".key", err.Error(), "copy it from dsctl members, or leave the key out to have it pinned when it is first seen")
+		c.fail(path+".key", err.Error(), "copy it from dsctl members, or leave the key out to have it pinned when it is "+
+			"first seen")
 		return nil
 	}
 	if first, twice := c.keys[record.IDOf(key)]; twice {
-		c.fail(path+".key", fmt.Sprintf("the key of line %d again, and a key is one host's alone", c.line(first)), "two hosts made from one image: remove the state directory's identity.key on one of them")
+		c.fail(path+".key", fmt.Sprintf("the key of line %d again, and a key is one host's alone", c.line(first)),
+			"two hosts made from one image: remove the state directory's identity.key on one of them")
 		return key
 	}
 	c.keys[record.IDOf(key)] = path + ".key"
@@ -100,7 +104,8 @@ func (c *check) name(path, name string) {
 		return
 	}
 	if len(validation.IsDNS1123Subdomain(name)) > 0 {
-		c.fail(path+".name", fmt.Sprintf("%.64q is no node's name: want lower-case letters, digits, dashes and dots", name), lowerCase(name))
+		c.fail(path+".name", fmt.Sprintf("%.64q is no node's name: want lower-case letters, digits, dashes and dots", name),
+			lowerCase(name))
 		return
 	}
 	c.names[name] = path + ".name"
@@ -126,7 +131,8 @@ func (c *check) forgotten(path, text string) (record.ID, bool) {
 	}
 	c.gone[id] = path
 	if listed, ok := c.keys[id]; ok {
-		c.fail(path, fmt.Sprintf("%s is the id of the key in line %d", id, c.line(listed)), "a host is a member or forgotten; remove it from one of the lists")
+		c.fail(path, fmt.Sprintf("%s is the id of the key in line %d", id, c.line(listed)),
+			"a host is a member or forgotten; remove it from one of the lists")
 	}
 	return id, true
 }
@@ -135,7 +141,8 @@ func (c *check) forgotten(path, text string) (record.ID, bool) {
 func parseKey(text string) (ed25519.PublicKey, error) {
 	raw, err := base64.StdEncoding.Strict().DecodeString(text)
 	// The length of the text, too: the decoder skips ends of lines.
-	if err != nil || len(raw) != ed25519.PublicKeySize || len(text) != base64.StdEncoding.EncodedLen(ed25519.PublicKeySize) {
+	if err != nil || len(raw) != ed25519.PublicKeySize ||
+		len(text) != base64.StdEncoding.EncodedLen(ed25519.PublicKeySize) {
 		return nil, fmt.Errorf("%.64q is no public key: want %d bytes in base64, which are %d characters",
 			text, ed25519.PublicKeySize, base64.StdEncoding.EncodedLen(ed25519.PublicKeySize))
 	}

@@ -1,6 +1,6 @@
 // Package roster reads the file that says who may be a member of the fleet, which configuration management lays out. It
-// is optional: without it, every host that has the shared key is a member, and its public key is pinned to its name when
-// it is first seen.
+// is optional: without it, every host that has the shared key is a member, and its public key is pinned to its name
+// when it is first seen.
 //
 //	members:
 //	  - name: edge-1

@@ -35,8 +35,8 @@ type member struct {
 	Key  string `json:"key"`
 }
 
-// Read reads the file. The error is set when it could not be read, and wraps fs.ErrNotExist when there is none. When the
-// problems have an error in them the roster is nil: what was in effect stays.
+// Read reads the file. The error is set when it could not be read, and wraps fs.ErrNotExist when there is none. When
+// the problems have an error in them the roster is nil: what was in effect stays.
 func Read(path string) (*records.Roster, diag.List, error) {
 	data, err := strictyaml.ReadFile(path, MaxBytes)
 	if err != nil {
@@ -46,8 +46,8 @@ func Read(path string) (*records.Roster, diag.List, error) {
 	return r, problems, nil
 }
 
-// Follow follows the file: a new list is taken once it is whole, and kept at keep for a restart that finds the file bad.
-// Where required is set the file has to be there; else one that is gone is the operator's word.
+// Follow follows the file: a new list is taken once it is whole, and kept at keep for a restart that finds the file
+// bad. Where required is set the file has to be there; else one that is gone is the operator's word.
 func Follow(path, keep string, required bool) *files.File[*records.Roster] {
 	return files.NewFile(path, files.Kind[*records.Roster]{
 		Rules: files.Rules{Limit: MaxBytes, ByInode: true},
