@@ -107,7 +107,8 @@ var entries = [end]entry{
 	GossipKeys: {"GossipKeys", api.SeverityError, "correct %s, then: dsctl reload"},
 	NobodyJoined: {
 		"NobodyJoined", api.SeverityWarning,
-		"check gossip.join, that agents run there with the same key and cluster, and that port 7947 is open on both sides, UDP and TCP",
+		"check gossip.join, that agents run there with the same key and cluster, and that port 7947 is open on both sides, " +
+			"UDP and TCP",
 	},
 	MembersFile:        {"MembersFile", api.SeverityError, "correct the file, then: dsctl reload"},
 	MembersFileNotKept: {"MembersFileNotKept", api.SeverityWarning, freeSpace},
