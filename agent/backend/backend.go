@@ -136,7 +136,8 @@ func (b *Backend) latest() (*reconcile.Snapshot, error) {
 	if v := b.cfg.Latest(); v != nil {
 		return v, nil
 	}
-	return nil, api.Errorf(api.CodeUnavailable, "the agent is starting and has not looked at everything yet").WithRemedy("try again in a moment")
+	return nil, api.Errorf(api.CodeUnavailable, "the agent is starting and has not looked at everything yet").
+		WithRemedy("try again in a moment")
 }
 
 // unavailable turns the end of the loop into what the client is told.
@@ -150,10 +151,12 @@ func unavailable(err error) error {
 func (b *Backend) notFound(v *reconcile.Snapshot, key string) error {
 	for _, f := range v.Specs.Files {
 		if f.Bad {
-			return api.Errorf(api.CodeNotFound, "no DaemonSet %s is declared, and %s cannot be used", key, f.File).WithRemedy("dsctl validate " + f.File)
+			return api.Errorf(api.CodeNotFound, "no DaemonSet %s is declared, and %s cannot be used", key, f.File).
+				WithRemedy("dsctl validate " + f.File)
 		}
 	}
-	return api.Errorf(api.CodeNotFound, "no DaemonSet %s is declared in %s", key, b.cfg.Paths.Specs).WithRemedy("dsctl status lists those that are")
+	return api.Errorf(api.CodeNotFound, "no DaemonSet %s is declared in %s", key, b.cfg.Paths.Specs).
+		WithRemedy("dsctl status lists those that are")
 }
 
 // Reload implements api.Backend.

@@ -40,7 +40,11 @@ func (b *Backend) explainer(v *reconcile.Snapshot, node string) (func(*reconcile
 			e.Phase, e.Message = phaseWord(st.Phase), st.Message
 			if it.Evicted {
 				e.ShouldRun, e.ShouldContinueRunning = false, false
-				e.Reasons = append(e.Reasons, api.Reason{Predicate: "TaintEviction", Message: "the tolerationSeconds of a NoExecute taint are over", Remedy: "remove the taint, or tolerate it without tolerationSeconds"})
+				e.Reasons = append(e.Reasons, api.Reason{
+					Predicate: "TaintEviction",
+					Message:   "the tolerationSeconds of a NoExecute taint are over",
+					Remedy:    "remove the taint, or tolerate it without tolerationSeconds",
+				})
 			}
 			return e
 		}, nil
@@ -54,7 +58,10 @@ func (b *Backend) explainer(v *reconcile.Snapshot, node string) (func(*reconcile
 		return nil, lookupError(err)
 	}
 	there := m.Node()
-	facts := &api.NodeFacts{ReceivedAt: m.FactsAt, LastHeard: m.LastHeard, State: memberState(m.State), Standing: memberStanding(m.Standing), ID: m.ID.String(), LeftOut: m.Facts.LeftOut.String()}
+	facts := &api.NodeFacts{
+		ReceivedAt: m.FactsAt, LastHeard: m.LastHeard, State: memberState(m.State),
+		Standing: memberStanding(m.Standing), ID: m.ID.String(), LeftOut: m.Facts.LeftOut.String(),
+	}
 	return func(it *reconcile.Item) api.Explanation {
 		e := explanation(m.Name, it, placement.Decide(it.DS.Object, there))
 		e.Facts = facts
@@ -65,11 +72,15 @@ func (b *Backend) explainer(v *reconcile.Snapshot, node string) (func(*reconcile
 // explanation is a decision in words.
 func explanation(node string, it *reconcile.Item, d placement.Decision) api.Explanation {
 	e := api.Explanation{
-		DaemonSet: it.Key, Node: node, ShouldRun: d.ShouldRun, ShouldContinueRunning: d.ShouldContinueRunning, Source: it.DS.Source.File,
+		DaemonSet: it.Key, Node: node, ShouldRun: d.ShouldRun, ShouldContinueRunning: d.ShouldContinueRunning,
+		Source:  it.DS.Source.File,
 		Reasons: []api.Reason{},
 	}
 	for _, r := range d.Reasons {
-		e.Reasons = append(e.Reasons, api.Reason{Predicate: r.Predicate, Passed: r.Passed, Message: r.Message, Remedy: r.Remedy})
+		e.Reasons = append(e.Reasons, api.Reason{
+			Predicate: r.Predicate, Passed: r.Passed, Message: r.Message,
+			Remedy: r.Remedy,
+		})
 	}
 	return e
 }

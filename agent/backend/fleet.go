@@ -38,7 +38,8 @@ func (b *Backend) gossipStatus() *api.GossipStatus {
 		st.State, st.Reason = api.GossipLoopback, now.Mode.Why
 	}
 	members := apiMembers(v, time.Now())
-	st.ID, st.Bind, st.GossipKeys, st.Settled, st.Roster = v.Self.String(), now.Bind.String(), now.Keys, v.Settled, now.RosterFile
+	st.ID, st.Bind, st.GossipKeys, st.Settled, st.Roster = v.Self.String(), now.Bind.String(), now.Keys, v.Settled,
+		now.RosterFile
 	st.Members = api.CountMembers(members)
 	for _, m := range members {
 		if m.Self {
@@ -75,8 +76,10 @@ func apiMembers(v *fleet.View, now time.Time) []api.Member {
 // apiMember is one member; namesakes are the ids of all that have its name.
 func apiMember(m fleet.Member, namesakes []string, now time.Time) api.Member {
 	out := api.Member{
-		Name: m.Name, Self: m.Self, State: memberState(m.State), Standing: memberStanding(m.Standing), Key: api.MemberKey(m.Key),
-		KeyFingerprint: api.KeyFingerprint(m.Key), Since: m.Since, LastHeard: m.LastHeard, RoundTripSeconds: m.RTT.Seconds(), Notes: memberNotes(m),
+		Name: m.Name, Self: m.Self, State: memberState(m.State), Standing: memberStanding(m.Standing),
+		Key:            api.MemberKey(m.Key),
+		KeyFingerprint: api.KeyFingerprint(m.Key), Since: m.Since, LastHeard: m.LastHeard, RoundTripSeconds: m.RTT.Seconds(),
+		Notes: memberNotes(m),
 	}
 	if !m.ID.IsZero() {
 		out.ID = m.ID.String()
@@ -88,11 +91,15 @@ func apiMember(m fleet.Member, namesakes []string, now time.Time) api.Member {
 		out.Address = m.Address.String()
 	}
 	if m.Facts != nil {
-		out.AgentVersion, out.AgentStartedAt, out.Kubelet, out.LeftOut = m.Facts.AgentVersion, m.Facts.Started, m.Facts.Kubelet, m.Facts.LeftOut.String()
+		out.AgentVersion, out.AgentStartedAt, out.Kubelet, out.LeftOut = m.Facts.AgentVersion, m.Facts.Started,
+			m.Facts.Kubelet, m.Facts.LeftOut.String()
 	}
 	for _, section := range sortedKeys(m.Sections) {
 		s := m.Sections[section]
-		out.Records = append(out.Records, api.MemberRecord{Section: section, Generation: s.Stamp.Generation, Version: s.Stamp.Version, Bytes: len(s.Body), ReceivedAt: s.ReceivedAt})
+		out.Records = append(out.Records, api.MemberRecord{
+			Section: section, Generation: s.Stamp.Generation,
+			Version: s.Stamp.Version, Bytes: len(s.Body), ReceivedAt: s.ReceivedAt,
+		})
 	}
 	for _, id := range namesakes {
 		if id != out.ID {
@@ -131,10 +138,12 @@ func memberNotes(m fleet.Member) []string {
 	case m.Standing == records.Held && m.Name == "":
 		notes = append(notes, "it has not told its name yet")
 	case m.Standing == records.Held:
-		notes = append(notes, "another key has this name: a host that was installed anew (dsctl trust), a second host of that name, or an intruder")
+		notes = append(notes, "another key has this name: a host that was installed anew (dsctl trust), a second host of "+
+			"that name, or an intruder")
 	}
 	if m.Elsewhere.IsValid() {
-		notes = append(notes, fmt.Sprintf("its key is used from %s too: a disk that was copied after the first start, or an address that has changed", m.Elsewhere))
+		notes = append(notes, fmt.Sprintf("its key is used from %s too: a disk that was copied after the first start, or "+
+			"an address that has changed", m.Elsewhere))
 	}
 	if m.Complaints > 0 {
 		notes = append(notes, "it sends what no member should; the log says what")
@@ -167,7 +176,8 @@ func find(v *fleet.View, text string, fits func(fleet.Member) bool, kind string)
 	}
 	switch len(found) {
 	case 0:
-		return fleet.Member{}, api.Errorf(api.CodeNotFound, "there is no %s with the name or id %q", kind, text).WithRemedy("dsctl members lists them")
+		return fleet.Member{}, api.Errorf(api.CodeNotFound, "there is no %s with the name or id %q", kind, text).
+			WithRemedy("dsctl members lists them")
 	case 1:
 		return found[0], nil
 	}
@@ -175,7 +185,8 @@ func find(v *fleet.View, text string, fits func(fleet.Member) bool, kind string)
 	for i, m := range found {
 		ids[i] = fmt.Sprintf("%s (%s)", m.ID, memberState(m.State))
 	}
-	return fleet.Member{}, api.Errorf(api.CodeConflict, "%d %ss have the name %q: %s", len(found), kind, text, strings.Join(ids, ", ")).WithRemedy("give the id")
+	return fleet.Member{}, api.Errorf(api.CodeConflict, "%d %ss have the name %q: %s", len(found), kind, text,
+		strings.Join(ids, ", ")).WithRemedy("give the id")
 }
 
 // Forget implements api.Backend.
@@ -190,9 +201,11 @@ func (b *Backend) Forget(_ context.Context, req api.ForgetRequest) (*api.ForgetR
 	}
 	switch {
 	case m.Self:
-		return nil, api.Errorf(api.CodeConflict, "%s is this host, which does not forget itself", m.Name).WithRemedy("ask on another host")
+		return nil, api.Errorf(api.CodeConflict, "%s is this host, which does not forget itself", m.Name).
+			WithRemedy("ask on another host")
 	case m.State == gossip.StateAlive && !req.Force:
-		return nil, api.Errorf(api.CodeConflict, "%s (%s) is alive and would be back at once", m.Name, m.ID).WithRemedy("stop its agent first, or use --force")
+		return nil, api.Errorf(api.CodeConflict, "%s (%s) is alive and would be back at once", m.Name, m.ID).
+			WithRemedy("stop its agent first, or use --force")
 	}
 	res := &api.ForgetResult{Forgotten: apiMember(m, nil, time.Now()), Roster: b.cfg.MembersFile}
 	if err := b.cfg.Fleet.Forget(m.ID); err != nil {
@@ -225,7 +238,9 @@ func (b *Backend) Trust(_ context.Context, req api.TrustRequest) (*api.TrustResu
 		return res, nil
 	}
 	if m.Standing == records.Excluded || m.Name == "" {
-		return nil, api.Errorf(api.CodeConflict, "member %s cannot be trusted: it is not in the roster, or has not told its name", m.ID).WithRemedy("list it in " + b.cfg.MembersFile)
+		return nil, api.Errorf(api.CodeConflict,
+			"member %s cannot be trusted: it is not in the roster, or has not told its name", m.ID).
+			WithRemedy("list it in " + b.cfg.MembersFile)
 	}
 	if old, ok := pinned(v, m.Name); ok {
 		res.Old = new(pinnedKey(old))
@@ -260,7 +275,8 @@ func (b *Backend) Leave(ctx context.Context, req api.LeaveRequest) (*api.LeaveRe
 		}
 	}
 	if len(res.Pods) > 0 && !req.Force {
-		return nil, api.Errorf(api.CodeConflict, "%s still has pods of %s, which nobody would count any more", res.Name, strings.Join(res.Pods, ", ")).
+		return nil, api.Errorf(api.CodeConflict, "%s still has pods of %s, which nobody would count any more", res.Name,
+			strings.Join(res.Pods, ", ")).
 			WithRemedy("remove their spec files first, or use --force")
 	}
 	if err := b.cfg.Fleet.Leave(ctx); err != nil {

@@ -18,17 +18,26 @@ import (
 // nodeStatus is the node as the API shows it.
 func nodeStatus(v *reconcile.Snapshot) api.NodeStatus {
 	d := v.Origins
-	st := api.NodeStatus{Name: d.Name, Unschedulable: d.Unschedulable.Value == "true", Labels: []api.NodeLabel{}, Taints: []api.NodeTaint{}, Conditions: []api.NodeCondition{}}
+	st := api.NodeStatus{
+		Name: d.Name, Unschedulable: d.Unschedulable.Value == "true", Labels: []api.NodeLabel{},
+		Taints: []api.NodeTaint{}, Conditions: []api.NodeCondition{},
+	}
 	for _, l := range d.Labels {
 		source, file := place(l.Origin)
 		st.Labels = append(st.Labels, api.NodeLabel{Key: l.Key, Value: l.Value, Source: source, File: file})
 	}
 	for _, t := range d.Taints {
 		source, file := place(t.Origin)
-		st.Taints = append(st.Taints, api.NodeTaint{Key: t.Key, Value: t.Value, Effect: string(t.Effect), TimeAdded: t.TimeAdded, Source: source, File: file})
+		st.Taints = append(st.Taints, api.NodeTaint{
+			Key: t.Key, Value: t.Value, Effect: string(t.Effect),
+			TimeAdded: t.TimeAdded, Source: source, File: file,
+		})
 	}
 	for _, c := range d.Conditions {
-		st.Conditions = append(st.Conditions, api.NodeCondition{Type: string(c.Type), Status: string(c.Status), Reason: c.Reason, Message: c.Message, Since: c.LastTransitionTime.Time})
+		st.Conditions = append(st.Conditions, api.NodeCondition{
+			Type: string(c.Type), Status: string(c.Status),
+			Reason: c.Reason, Message: c.Message, Since: c.LastTransitionTime.Time,
+		})
 	}
 	return st
 }
@@ -49,7 +58,10 @@ func place(o node.Origin) (source, file string) {
 func nodeFiles(v *reconcile.Snapshot) []api.FileStatus {
 	out := []api.FileStatus{}
 	for _, f := range v.Origins.Files {
-		st := api.FileStatus{File: f.Path, Bad: f.Status == node.FileLastGood || f.Status == node.FileNotInEffect, LastGood: f.Status == node.FileLastGood, Pending: f.Status == node.FileChanging}
+		st := api.FileStatus{
+			File: f.Path, Bad: f.Status == node.FileLastGood || f.Status == node.FileNotInEffect,
+			LastGood: f.Status == node.FileLastGood, Pending: f.Status == node.FileChanging,
+		}
 		if f.Status != node.FileNotInEffect {
 			st.Objects = 1
 		}
@@ -94,7 +106,10 @@ func (b *Backend) PatchNode(ctx context.Context, p api.NodePatch) (*api.NodePatc
 }
 
 func nodePatch(p api.NodePatch) node.Patch {
-	out := node.Patch{Labels: p.SetLabels, RemoveLabels: p.RemoveLabels, Unschedulable: p.Unschedulable, Overwrite: p.Overwrite}
+	out := node.Patch{
+		Labels: p.SetLabels, RemoveLabels: p.RemoveLabels, Unschedulable: p.Unschedulable,
+		Overwrite: p.Overwrite,
+	}
 	for _, t := range p.SetTaints {
 		out.Taints = append(out.Taints, corev1.Taint{Key: t.Key, Value: t.Value, Effect: corev1.TaintEffect(t.Effect)})
 	}

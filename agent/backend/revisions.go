@@ -36,7 +36,8 @@ func (b *Backend) Revisions(_ context.Context, req api.RevisionRequest) (*api.Re
 			return nil, err
 		}
 		if r == nil {
-			return nil, api.Errorf(api.CodeNotFound, "unable to find the specified revision").WithRemedy("dsctl rollout history " + ds.Key() + " lists those that this host keeps")
+			return nil, api.Errorf(api.CodeNotFound, "unable to find the specified revision").
+				WithRemedy("dsctl rollout history " + ds.Key() + " lists those that this host keeps")
 		}
 		out.Items = append(out.Items, h.show(*r))
 		return out, nil
@@ -120,7 +121,8 @@ func (h *pastOf) show(r history.Revision) api.Revision {
 	st := h.state
 	return api.Revision{
 		Number: r.Number, Revision: r.Fleet, ChangeCause: r.ChangeCause, First: r.First, Last: r.Last, Source: r.Source,
-		Current: r.Fleet == st.Target.Revision.Fleet, Running: r.Fleet == st.Running.Fleet, Template: json.RawMessage(r.Template),
+		Current: r.Fleet == st.Target.Revision.Fleet, Running: r.Fleet == st.Running.Fleet,
+		Template: json.RawMessage(r.Template),
 	}
 }
 
@@ -149,7 +151,8 @@ func (b *Backend) Undo(_ context.Context, req api.UndoRequest) (*api.UndoResult,
 	}
 	document, err := undoDocument(ds, *to)
 	if err != nil {
-		return nil, api.Errorf(api.CodeConflict, "%v", err).WithRemedy("dsctl rollout history " + ds.Key() + " --revision shows its template")
+		return nil, api.Errorf(api.CodeConflict, "%v", err).
+			WithRemedy("dsctl rollout history " + ds.Key() + " --revision shows its template")
 	}
 	res.Document = string(document)
 	return res, nil
@@ -196,12 +199,16 @@ func undoDocument(ds *spec.DaemonSet, r history.Revision) ([]byte, error) {
 		metadata["annotations"] = annotations
 	}
 	fields := map[string]any{
-		"selector": o.Spec.Selector, "template": json.RawMessage(r.Template), "updateStrategy": o.Spec.UpdateStrategy, "revisionHistoryLimit": o.Spec.RevisionHistoryLimit,
+		"selector": o.Spec.Selector, "template": json.RawMessage(r.Template), "updateStrategy": o.Spec.UpdateStrategy,
+		"revisionHistoryLimit": o.Spec.RevisionHistoryLimit,
 	}
 	if o.Spec.MinReadySeconds != 0 {
 		fields["minReadySeconds"] = o.Spec.MinReadySeconds
 	}
-	data, err := yaml.Marshal(map[string]any{"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": metadata, "spec": fields})
+	data, err := yaml.Marshal(map[string]any{
+		"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": metadata,
+		"spec": fields,
+	})
 	if err != nil {
 		return nil, fmt.Errorf("revision %d of DaemonSet %q cannot be written as YAML: %w", r.Number, ds.Key(), err)
 	}
@@ -214,8 +221,10 @@ func checkDocument(ds *spec.DaemonSet, r history.Revision, data []byte) error {
 	if errs := parsed.Problems.Errors(); len(errs) > 0 {
 		return fmt.Errorf("revision %d of DaemonSet %q cannot be written as YAML: %s", r.Number, ds.Key(), errs[0].Message)
 	}
-	if len(parsed.DaemonSets) != 1 || parsed.DaemonSets[0].Key() != ds.Key() || !bytes.Equal(parsed.DaemonSets[0].Template, r.Template) {
-		return fmt.Errorf("revision %d of DaemonSet %q cannot be written as YAML: it would be another one", r.Number, ds.Key())
+	if len(parsed.DaemonSets) != 1 || parsed.DaemonSets[0].Key() != ds.Key() || !bytes.Equal(parsed.DaemonSets[0].Template,
+		r.Template) {
+		return fmt.Errorf("revision %d of DaemonSet %q cannot be written as YAML: it would be another one", r.Number,
+			ds.Key())
 	}
 	return nil
 }

@@ -17,16 +17,19 @@ func (r *fleetRollout) show(hosts bool) api.Rollout {
 	_, name, _ := strings.Cut(r.key, "/")
 	counts := rollout.Count(r.members, r.latest.Revision.Fleet)
 	out := api.Rollout{
-		DaemonSet: r.key, Generation: r.latest.Generation, Revision: r.latest.Revision.Fleet, Strategy: strategyName(r.strategy), Surge: r.strategy.Surge,
+		DaemonSet: r.key, Generation: r.latest.Generation, Revision: r.latest.Revision.Fleet,
+		Strategy: strategyName(r.strategy), Surge: r.strategy.Surge,
 		Budget: r.strategy.Limit(counts.Desired), Counts: api.RolloutCounts{
-			Desired: counts.Desired, Current: counts.Current, Ready: counts.Ready, Updated: counts.Updated, Available: counts.Available,
+			Desired: counts.Desired, Current: counts.Current, Ready: counts.Ready, Updated: counts.Updated,
+			Available:    counts.Available,
 			Misscheduled: counts.Misscheduled, Failed: counts.Failed, Unknown: counts.Unknown,
 		},
 		Self: r.host(&r.members[0]),
 	}
 	out.Message, out.Done = r.sentence(name, counts)
 	if out.RolledBack = r.rolledBack(); out.Done && out.RolledBack != "" {
-		out.Message = fmt.Sprintf("daemon set %q rolled back to revision %s: revision %s did not become available", name, out.Revision, out.RolledBack)
+		out.Message = fmt.Sprintf("daemon set %q rolled back to revision %s: revision %s did not become available", name,
+			out.Revision, out.RolledBack)
 	}
 	r.queue(&out)
 	r.trouble(&out)
@@ -34,7 +37,9 @@ func (r *fleetRollout) show(hosts bool) api.Rollout {
 		for i := range r.members {
 			out.Hosts = append(out.Hosts, r.host(&r.members[i]))
 		}
-		slices.SortFunc(out.Hosts, func(x, y api.RolloutHost) int { return cmp.Or(cmp.Compare(x.Name, y.Name), cmp.Compare(x.ID, y.ID)) })
+		slices.SortFunc(out.Hosts, func(x, y api.RolloutHost) int {
+			return cmp.Or(cmp.Compare(x.Name, y.Name), cmp.Compare(x.ID, y.ID))
+		})
 	}
 	return out
 }

@@ -16,8 +16,12 @@ import (
 // Status implements api.Backend.
 func (b *Backend) Status(context.Context) (*api.Status, error) {
 	st := &api.Status{
-		Version: b.cfg.Version.Version, State: api.StateStarting, StartedAt: b.cfg.StartedAt, Paths: b.cfg.Paths, Gossip: b.gossipStatus(),
-		Node:      api.NodeStatus{Name: b.cfg.Host, Labels: []api.NodeLabel{}, Taints: []api.NodeTaint{}, Conditions: []api.NodeCondition{}},
+		Version: b.cfg.Version.Version, State: api.StateStarting, StartedAt: b.cfg.StartedAt, Paths: b.cfg.Paths,
+		Gossip: b.gossipStatus(),
+		Node: api.NodeStatus{
+			Name: b.cfg.Host, Labels: []api.NodeLabel{}, Taints: []api.NodeTaint{},
+			Conditions: []api.NodeCondition{},
+		},
 		NodeFiles: []api.FileStatus{}, SpecFiles: []api.FileStatus{}, DaemonSets: []api.DaemonSetStatus{},
 		Manifests: []api.ManifestStatus{}, Health: []api.HealthItem{},
 	}
@@ -33,7 +37,10 @@ func (b *Backend) Status(context.Context) (*api.Status, error) {
 	st.Node = nodeStatus(v)
 	st.SpecsProblem = v.Specs.DirProblem
 	for _, f := range v.Specs.Files {
-		st.SpecFiles = append(st.SpecFiles, api.FileStatus{File: f.File, Bad: f.Bad, LastGood: f.LastGood, Pending: f.Pending, Objects: f.Objects, Problems: api.Problems(f.Problems)})
+		st.SpecFiles = append(st.SpecFiles, api.FileStatus{
+			File: f.File, Bad: f.Bad, LastGood: f.LastGood, Pending: f.Pending,
+			Objects: f.Objects, Problems: api.Problems(f.Problems),
+		})
 	}
 	st.NodeFiles = nodeFiles(v)
 	st.DaemonSets = b.daemonSets(v)
@@ -61,7 +68,10 @@ func kubeletStatus(v *reconcile.Snapshot) api.KubeletStatus {
 	failure := k.HealthErr
 	switch {
 	case k.AssumeReady:
-		return api.KubeletStatus{State: api.KubeletAssumedReady, Since: k.Since, Answer: "not asked: kubelet.assumeReady is set"}
+		return api.KubeletStatus{
+			State: api.KubeletAssumedReady, Since: k.Since,
+			Answer: "not asked: kubelet.assumeReady is set",
+		}
 	case k.HealthAt.IsZero():
 		st.State = api.KubeletNotAskedYet
 		return st
@@ -99,13 +109,17 @@ func kubeletWord(err *kubelet.Error) string {
 func (b *Backend) daemonSets(v *reconcile.Snapshot) []api.DaemonSetStatus {
 	out := make([]api.DaemonSetStatus, 0, len(v.Statuses))
 	for _, s := range v.Statuses {
-		d := api.DaemonSetStatus{Name: s.Key, DesiredRevision: s.Revision, CurrentRevision: s.Current, Phase: phaseWord(s.Phase), Message: s.Message, Pod: podStatus(v, s)}
+		d := api.DaemonSetStatus{
+			Name: s.Key, DesiredRevision: s.Revision, CurrentRevision: s.Current,
+			Phase: phaseWord(s.Phase), Message: s.Message, Pod: podStatus(v, s),
+		}
 		if s.FileName != "" {
 			d.Manifest = filepath.Join(b.cfg.Paths.Manifests, s.FileName)
 		}
 		if it := v.Item(s.Key); it != nil {
 			d.Source = it.DS.Source.File
-			d.ShouldRun, d.ShouldContinueRunning = it.Decision.ShouldRun && !it.Evicted, it.Decision.ShouldContinueRunning && !it.Evicted
+			d.ShouldRun, d.ShouldContinueRunning = it.Decision.ShouldRun && !it.Evicted, it.Decision.ShouldContinueRunning &&
+				!it.Evicted
 		}
 		out = append(out, d)
 	}
@@ -134,14 +148,20 @@ func podStatus(v *reconcile.Snapshot, s plan.Status) *api.PodStatus {
 func manifestStatuses(v *reconcile.Snapshot, dir string) []api.ManifestStatus {
 	out := make([]api.ManifestStatus, 0, len(v.Listing.Ours)+len(v.Listing.Foreign))
 	for _, e := range v.Listing.Ours {
-		m := api.ManifestStatus{File: filepath.Join(dir, e.FileName), State: api.ManifestInSync, DaemonSet: e.Key(), Revision: e.Revision}
+		m := api.ManifestStatus{
+			File: filepath.Join(dir, e.FileName), State: api.ManifestInSync, DaemonSet: e.Key(),
+			Revision: e.Revision,
+		}
 		if !e.Intact {
 			m.State, m.Message = api.ManifestDrifted, "the file "+e.Drift
 		}
 		out = append(out, m)
 	}
 	for _, f := range v.Listing.Foreign {
-		m := api.ManifestStatus{File: filepath.Join(dir, f.FileName), State: api.ManifestForeign, Message: "the file " + f.Reason}
+		m := api.ManifestStatus{
+			File: filepath.Join(dir, f.FileName), State: api.ManifestForeign,
+			Message: "the file " + f.Reason,
+		}
 		for _, it := range v.Items {
 			want := it.Want.Manifest
 			if f.FileName == want.FileName || f.Namespace == it.DS.Object.Namespace && f.Name == want.PodName && f.Name != "" {
