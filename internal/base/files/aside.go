@@ -24,9 +24,10 @@ const MaxAside = 4
 // asideInfix stands between a file's name and the time at which it was set aside.
 const asideInfix = ".bad-"
 
-// SetAside gives a damaged file another name, path.bad-TIME with the time in seconds since 1970, so that a new one can be
-// begun and the old one be looked at. It replaces nothing; where more than MaxAside versions were set aside, the ones
-// between the oldest and the newest go. The name that was given is returned, also with an error that came after it.
+// SetAside gives a damaged file another name, path.bad-TIME with the time in seconds since 1970, so that a new one can
+// be begun and the old one be looked at. It replaces nothing; where more than MaxAside versions were set aside, the
+// ones between the oldest and the newest go. The name that was given is returned, also with an error that came after
+// it.
 func SetAside(path string, now time.Time) (string, error) {
 	return setAside(path, now, func(aside string) error { return renameNew(path, aside) })
 }
@@ -36,8 +37,8 @@ func CopyAside(path string, data []byte, now time.Time) (string, error) {
 	return setAside(path, now, func(aside string) error { return atomicfile.Create(aside, data, 0o600) })
 }
 
-// LinkAside is CopyAside for a file that may be large: it gets a second name. On a file system that knows no links it has
-// only the new one afterwards.
+// LinkAside is CopyAside for a file that may be large: it gets a second name. On a file system that knows no links it
+// has only the new one afterwards.
 func LinkAside(path string, now time.Time) (string, error) {
 	return setAside(path, now, func(aside string) error {
 		err := os.Link(path, aside)

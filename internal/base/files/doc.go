@@ -5,9 +5,9 @@
 //     block or never end, and name path and limit.
 //   - ID tells one state of a file from another without reading it.
 //   - SetAside keeps a damaged file under another name. It never removes the only copy of anything.
-//   - Whole and File follow a file that an operator writes: it is taken once it is whole, which it is when it was renamed
-//     into place or has been left alone for StillFor, and what it said when it was last good stays in effect, with
-//     Kind.Copy also across a restart.
+//   - Whole and File follow a file that an operator writes: it is taken once it is whole, which it is when it was
+//     renamed into place or has been left alone for StillFor, and what it said when it was last good stays in effect,
+//     with Kind.Copy also across a restart.
 //
 // How files are written is package atomicfile's. Nothing in this package logs, sleeps, or starts a goroutine, and the
 // moment is always an argument. Values are not locked: a Whole or File belongs to the goroutine that looks at it.

@@ -29,8 +29,8 @@ type Kind[T any] struct {
 	Explain func(path string, err error) diag.Problem
 }
 
-// File is one file of an operator's, and what of it is in effect: what it says, or, while it is bad, unreadable or being
-// written, what it said when it was last good. NewFile makes it.
+// File is one file of an operator's, and what of it is in effect: what it says, or, while it is bad, unreadable or
+// being written, what it said when it was last good. NewFile makes it.
 type File[T any] struct {
 	path string
 	kind Kind[T]
@@ -40,7 +40,8 @@ type File[T any] struct {
 	id     ID
 	digest [sha256.Size]byte
 	parsed bool
-	// value is what is in effect, if known; valueDigest is that of its bytes, data the bytes while they may have to be copied.
+	// value is what is in effect, if known; valueDigest is that of its bytes, data the bytes while they may have to be
+	// copied.
 	value       T
 	known       bool
 	valueDigest [sha256.Size]byte
@@ -77,9 +78,9 @@ func (f *File[T]) Path() string { return f.path }
 
 // Look looks at the file. It is read only when it changed, and only once it is whole.
 //
-// A file that is gone changes nothing by itself: where its removal is the operator's word, the caller calls Forget. One of
-// which nothing is known, no copy either where copies are kept, is gone at once. While one that was never read is being
-// written, its copy is in effect.
+// A file that is gone changes nothing by itself: where its removal is the operator's word, the caller calls Forget. One
+// of which nothing is known, no copy either where copies are kept, is gone at once. While one that was never read is
+// being written, its copy is in effect.
 func (f *File[T]) Look(now time.Time) Reading[T] {
 	return f.came(f.whole.Look(f.path, now, f.kind.Rules, nil))
 }
@@ -183,14 +184,16 @@ func (f *File[T]) recall() bool {
 	}
 	f.copied = diag.List{{
 		Severity: diag.Warning, File: f.path,
-		Message: fmt.Sprintf("what it said when it was last good is kept in %q, which cannot be used: %v", f.kind.Copy, Cause(err)),
-		Hint:    "repair the file",
+		Message: fmt.Sprintf("what it said when it was last good is kept in %q, which cannot be used: %v", f.kind.Copy,
+			Cause(err)),
+		Hint: "repair the file",
 	}}
 	return false
 }
 
-// Keep has the bytes of the value in effect on disk at Kind.Copy, for a restart that finds the file bad: call it when the
-// value has taken effect. Without a Copy, or with nothing new, it does nothing. What failed is done by the next call.
+// Keep has the bytes of the value in effect on disk at Kind.Copy, for a restart that finds the file bad: call it when
+// the value has taken effect. Without a Copy, or with nothing new, it does nothing. What failed is done by the next
+// call.
 func (f *File[T]) Keep() error {
 	if f.kind.Copy == "" || f.data == nil {
 		return nil

@@ -38,8 +38,9 @@ func StatID(path string) (ID, error) {
 	return IDOf(info), nil
 }
 
-// SameFile says whether both are states of one file, perhaps under two names. File systems give the number of a file that
-// was removed to the next one that is made: what is another file may look like the same, but for one of another kind.
+// SameFile says whether both are states of one file, perhaps under two names. File systems give the number of a file
+// that was removed to the next one that is made: what is another file may look like the same, but for one of another
+// kind.
 func (id ID) SameFile(o ID) bool {
 	return id.Dev == o.Dev && id.Ino == o.Ino && id.Mode.Type() == o.Mode.Type()
 }
@@ -59,12 +60,12 @@ func (id ID) LeftAlone(now time.Time, d time.Duration) bool {
 	return max(id.Mtime, id.Ctime) <= now.Add(-d).UnixNano()
 }
 
-// RacyWindow is how long a file must have been still before its ID is trusted to stand for its bytes. File systems stamp
-// changes with a clock that ticks every few milliseconds, so that two changes within a tick look like one.
+// RacyWindow is how long a file must have been still before its ID is trusted to stand for its bytes. File systems
+// stamp changes with a clock that ticks every few milliseconds, so that two changes within a tick look like one.
 const RacyWindow = 100 * time.Millisecond
 
-// Racy says whether the file has changed so short a time ago, or is said to change so soon, that another change may look
-// like none. A time far ahead is another clock's, which this one says nothing about.
+// Racy says whether the file has changed so short a time ago, or is said to change so soon, that another change may
+// look like none. A time far ahead is another clock's, which this one says nothing about.
 func (id ID) Racy(now time.Time) bool {
 	since := now.UnixNano() - id.Ctime
 	return -int64(RacyWindow) < since && since < int64(RacyWindow)

@@ -25,9 +25,9 @@ func (e *LinkError) Error() string {
 	return fmt.Sprintf("%q is a symbolic link to %q, which is %s; wanted a regular file", e.Path, e.Target, KindOf(e.Mode))
 }
 
-// Inspect looks at what stands at path without opening it, as Look does first. It gives the path to open, which is another
-// one where path is a symbolic link that is followed once, and the file's ID. A missing file is fs.ErrNotExist; a link to
-// nothing is not, since the file has not been removed by whoever left the link.
+// Inspect looks at what stands at path without opening it, as Look does first. It gives the path to open, which is
+// another one where path is a symbolic link that is followed once, and the file's ID. A missing file is fs.ErrNotExist;
+// a link to nothing is not, since the file has not been removed by whoever left the link.
 func (r Rules) Inspect(path string) (target string, id ID, err error) {
 	target, id, gone, err := r.inspect(path)
 	if gone {

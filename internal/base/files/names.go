@@ -20,7 +20,8 @@ func (e *TooManyError) Error() string {
 }
 
 // Names gives the names of a directory's entries, sorted, and with them, of a directory with more than limit, a
-// *TooManyError: then there are others, and which ones these are is chance. A FIFO in the directory's place does not block.
+// *TooManyError: then there are others, and which ones these are is chance. A FIFO in the directory's place does not
+// block.
 func Names(dir string, limit int) ([]string, error) {
 	d, err := os.OpenFile(dir, os.O_RDONLY|syscall.O_DIRECTORY|syscall.O_NONBLOCK, 0)
 	if err != nil {

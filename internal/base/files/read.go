@@ -78,7 +78,8 @@ type ReadOptions struct {
 }
 
 // Read reads a regular file of at most limit bytes, over symbolic links. It never blocks on a FIFO and opens no device
-// that does something when it is opened. Errors name the path: *IrregularError, *TooLargeError, or what the system said.
+// that does something when it is opened. Errors name the path: *IrregularError, *TooLargeError, or what the system
+// said.
 func Read(path string, limit int64) ([]byte, error) {
 	data, _, err := ReadWith(path, ReadOptions{Limit: limit})
 	return data, err
@@ -97,7 +98,8 @@ func ReadWith(path string, o ReadOptions) ([]byte, ID, error) {
 		flags |= syscall.O_NOFOLLOW
 	}
 	f, info, err := open(path, flags)
-	if _, irregular := errors.AsType[*IrregularError](err); o.ID != (ID{}) && (irregular || errors.Is(err, fs.ErrNotExist)) {
+	if _, irregular := errors.AsType[*IrregularError](err); o.ID != (ID{}) &&
+		(irregular || errors.Is(err, fs.ErrNotExist)) {
 		return nil, ID{}, ErrChanged
 	}
 	if err != nil {

@@ -19,9 +19,9 @@ type Rules struct {
 	OneLink bool
 	// MaxWait is how long a file that never comes to rest is waited for; 0: for ever.
 	MaxWait time.Duration
-	// ByInode takes a file that is another one than before at once when it was renamed into place, which its times tell, or
-	// when nobody has it open for writing; and the first one that is seen also when it has been left alone for StillFor.
-	// Leave it false where a watch tells of renames, and tell Look.
+	// ByInode takes a file that is another one than before at once when it was renamed into place, which its times tell,
+	// or when nobody has it open for writing; and the first one that is seen also when it has been left alone for
+	// StillFor. Leave it false where a watch tells of renames, and tell Look.
 	ByInode bool
 	// Check is asked about the open file before it is read; its error refuses the file.
 	Check func(fs.FileInfo) error
@@ -108,8 +108,9 @@ func (w *Whole) Hold() { w.missing, w.settling = time.Time{}, false }
 // Refuse notes that the bytes cannot be had, and are to be tried for again.
 func (w *Whole) Refuse() { w.taken, w.settling, w.missing = ID{}, false, time.Time{} }
 
-// Look looks at the file and takes its bytes if they are others than before and may be taken. arrived, which may be nil,
-// says of a file that is not known to be still that it is whole all the same, as it was seen to be renamed into place.
+// Look looks at the file and takes its bytes if they are others than before and may be taken. arrived, which may be
+// nil, says of a file that is not known to be still that it is whole all the same, as it was seen to be renamed into
+// place.
 func (w *Whole) Look(path string, now time.Time, r Rules, arrived func(ID) bool) Look {
 	target, id, gone, err := r.inspect(path)
 	if gone {
@@ -184,8 +185,8 @@ func (w *Whole) observe(id ID, now time.Time, maxWait time.Duration) time.Durati
 //
 //   - it is the first that is seen here, and has been left alone for StillFor: what is there at a start is old;
 //   - it is another file than before whose inode changed after its last write, which is what a rename does;
-//   - it is another file than before that nobody has open for writing: the clock of a file system is too coarse to see a
-//     rename that follows the last write within some milliseconds.
+//   - it is another file than before that nobody has open for writing: the clock of a file system is too coarse to see
+//     a rename that follows the last write within some milliseconds.
 //
 // What is written in place is seen still first, whatever its times claim: a clock that is set forward makes everything
 // look old.
