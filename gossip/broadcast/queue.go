@@ -73,7 +73,10 @@ type slot struct {
 
 // New makes an empty queue.
 func New(c Config) *Queue {
-	q := &Queue{self: c.Self, members: c.Members, maxSlots: c.MaxSlots, maxMessage: c.MaxMessage, slots: map[key]*list.Element{}}
+	q := &Queue{
+		self: c.Self, members: c.Members, maxSlots: c.MaxSlots, maxMessage: c.MaxMessage,
+		slots: map[key]*list.Element{},
+	}
 	if q.members == nil {
 		q.members = func() int { return 1 }
 	}
@@ -86,26 +89,27 @@ func New(c Config) *Queue {
 	return q
 }
 
-// Sends is how many times a message is sent by every member that learns it, with that many members: 2*ceil(log10(members+1))
-// + 4.
+// Sends is how many times a message is sent by every member that learns it, with that many members:
+// 2*ceil(log10(members+1)) + 4.
 //
-// A member is missed by all of n members that send s times each to somebody chosen at random with a chance of about e^-s, and
-// so somebody is with n*e^-s, which anti-entropy needs seconds to find. With s = 2*ceil(log10(n+1)) alone, half of memberlist's
-// default, that is not rare: with 30 members every third change was late for somebody in simulations, with 100 every fifth. 4
-// more make it one in a hundred, whatever the number of members, and cost every member four messages more a change.
+// A member is missed by all of n members that send s times each to somebody chosen at random with a chance of about
+// e^-s, and so somebody is with n*e^-s, which anti-entropy needs seconds to find. With s = 2*ceil(log10(n+1)) alone,
+// half of memberlist's default, that is not rare: with 30 members every third change was late for somebody in
+// simulations, with 100 every fifth. 4 more make it one in a hundred, whatever the number of members, and cost every
+// member four messages more a change.
 func Sends(members int) int {
 	// The number of decimal digits is ceil(log10(n+1)) without its rounding.
 	return 2*len(strconv.Itoa(max(members, 1))) + 4
 }
 
-// Uncounted is how many bytes memberlist (0.7.0, net.go) puts into a packet beside those that it counts when it fills one up to
-// Config.UDPBufferSize, at most: 5 for a checksum in front of what it gossips to a member of protocol 5 (rawSendMsgPacket), and 2
-// for the length of a message to which it adds others (sendMsg). A packet that shall have no more than some size needs a
-// UDPBufferSize that much smaller.
+// Uncounted is how many bytes memberlist (0.7.0, net.go) puts into a packet beside those that it counts when it fills
+// one up to Config.UDPBufferSize, at most: 5 for a checksum in front of what it gossips to a member of protocol 5
+// (rawSendMsgPacket), and 2 for the length of a message to which it adds others (sendMsg). A packet that shall have no
+// more than some size needs a UDPBufferSize that much smaller.
 const Uncounted = 5 + 2
 
-// Room is the length of the longest message that memberlist takes from Take for one of its encrypted packets, alone, with that
-// memberlist.Config.UDPBufferSize and label.
+// Room is the length of the longest message that memberlist takes from Take for one of its encrypted packets, alone,
+// with that memberlist.Config.UDPBufferSize and label.
 func Room(packet int, label string) int {
 	const (
 		compound   = 2 + 2 // memberlist's net.go: compoundHeaderOverhead and, for each message, compoundOverhead
@@ -120,8 +124,8 @@ func Room(packet int, label string) int {
 }
 
 // Push puts the message of a record into its slot, in place of an older one, and says whether it did. A record that is
-// not newer than the one in the slot is refused, so is a message that is too long, and one for which there is no slot: all
-// of them are counted. Whether a record whose slot has been emptied is news is the caller's to know.
+// not newer than the one in the slot is refused, so is a message that is too long, and one for which there is no slot:
+// all of them are counted. Whether a record whose slot has been emptied is news is the caller's to know.
 //
 // The queue keeps msg; nobody may change it afterwards.
 func (q *Queue) Push(owner record.ID, section string, stamp record.Stamp, msg []byte) bool {
@@ -164,8 +168,8 @@ func (q *Queue) replace(e *list.Element, next slot) bool {
 	return true
 }
 
-// makeRoom sees to it that a slot is free. Where none is, the message of another owner that was sent most goes. Only this
-// member's own records take the place of what has not been sent at all.
+// makeRoom sees to it that a slot is free. Where none is, the message of another owner that was sent most goes. Only
+// this member's own records take the place of what has not been sent at all.
 func (q *Queue) makeRoom(owner record.ID) bool {
 	if len(q.slots) < q.maxSlots {
 		return true

@@ -1,7 +1,7 @@
 package broadcast
 
-// Stats counts what happened to messages since the queue was made. Accepted is always the sum of Queued, Replaced, Evicted,
-// Removed and Finished: no message leaves in any other way.
+// Stats counts what happened to messages since the queue was made. Accepted is always the sum of Queued, Replaced,
+// Evicted, Removed and Finished: no message leaves in any other way.
 type Stats struct {
 	// Queued is how many wait to be sent or to be sent again.
 	Queued int

@@ -94,8 +94,8 @@ func (p *packet) fill(t *tiers) {
 	}
 }
 
-// add takes a slot if it fits. One that would have fitted into the packet while it was empty is passed over, which counts
-// if anything behind it is taken.
+// add takes a slot if it fits. One that would have fitted into the packet while it was empty is passed over, which
+// counts if anything behind it is taken.
 func (p *packet) add(e *list.Element) {
 	cost := len(value(e).msg) + p.overhead
 	switch {

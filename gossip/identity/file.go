@@ -20,8 +20,9 @@ var (
 	ErrExposed = errors.New("the identity key is open to other users")
 )
 
-// Load reads the identity from identity.key in dir, and makes it where there is no such file. The file has mode 0600 and is
-// on disk before Load returns; of several that make it at once, all get the one that stays. The directory must exist.
+// Load reads the identity from identity.key in dir, and makes it where there is no such file. The file has mode 0600
+// and is on disk before Load returns; of several that make it at once, all get the one that stays. The directory must
+// exist.
 //
 // Every error names the file. None is followed by a new key: a file that is damaged, open to others (ErrExposed),
 // unreadable, or a link to where nothing is mounted yet, is refused, as a new key means a new member.
@@ -45,7 +46,8 @@ func read(path string) (Identity, error) {
 	}
 	identity, err := parse(data)
 	if err != nil {
-		return Identity{}, fmt.Errorf("%w: %q: %w: put a copy of it back; or move it away, to go on as a new member, and have the others forget the old one with dsctl forget",
+		return Identity{}, fmt.Errorf("%w: %q: %w: put a copy of it back; or move it away, to go on as a new member, and "+
+			"have the others forget the old one with dsctl forget",
 			ErrDamaged, path, err)
 	}
 	return identity, nil
@@ -68,10 +70,12 @@ func readFile(path string) ([]byte, error) {
 func checkFile(path string, st fs.FileInfo) error {
 	switch {
 	case st.Mode().Perm()&0o077 != 0:
-		return fmt.Errorf("%w: %q has mode %04o, want 0600: run chmod 0600 on it; if somebody may have read it, move it away, "+
+		return fmt.Errorf("%w: %q has mode %04o, want 0600: run chmod 0600 on it; if somebody may have read it, move it "+
+			"away, "+
 			"and this host becomes a new member", ErrExposed, path, st.Mode().Perm())
 	case st.Size() > maxFile:
-		return fmt.Errorf("%w: %q has %d bytes, want at most %d: put a copy of the key back", ErrDamaged, path, st.Size(), maxFile)
+		return fmt.Errorf("%w: %q has %d bytes, want at most %d: put a copy of the key back", ErrDamaged, path, st.Size(),
+			maxFile)
 	}
 	return nil
 }

@@ -22,8 +22,8 @@ const header = `# The private key of this member of the fleet. Who has it can wr
 # It is made anew where it is missing, and the host is then another member.
 `
 
-// format is the file's content: a comment, then kind, the ID and the seed in base64. The ID follows from the seed; it stands
-// there so that a damaged seed is noticed, and so that an operator can tell which member it is.
+// format is the file's content: a comment, then kind, the ID and the seed in base64. The ID follows from the seed; it
+// stands there so that a damaged seed is noticed, and so that an operator can tell which member it is.
 func format(i Identity) []byte {
 	line := strings.Join([]string{kind, i.ID.String(), base64.StdEncoding.EncodeToString(i.Private.Seed())}, " ")
 	return []byte(header + line + "\n")

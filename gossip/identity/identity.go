@@ -1,10 +1,10 @@
 // Package identity keeps the key that makes a member who it is.
 //
-// A member is its key: its records are signed with it and its ID is made from it. A host that loses the key comes back as
-// another member, the old one stays in everybody's list as failed until somebody forgets it, and two hosts with the same
-// key (a disk image that was cloned after the first start) take turns at overwriting each other's records. So the file is
-// made once, written so that a crash leaves all of it or nothing, and never replaced: one that cannot be read or does not
-// hold together is an error with what to do, not a reason to make another.
+// A member is its key: its records are signed with it and its ID is made from it. A host that loses the key comes back
+// as another member, the old one stays in everybody's list as failed until somebody forgets it, and two hosts with the
+// same key (a disk image that was cloned after the first start) take turns at overwriting each other's records. So the
+// file is made once, written so that a crash leaves all of it or nothing, and never replaced: one that cannot be read
+// or does not hold together is an error with what to do, not a reason to make another.
 package identity
 
 import (
@@ -28,8 +28,8 @@ type Identity struct {
 	Created bool `json:"created,omitempty"`
 }
 
-// Generate makes a new identity from 32 bytes of random, which is crypto/rand.Reader but in tests. It is written nowhere.
-// The same bytes give the same identity.
+// Generate makes a new identity from 32 bytes of random, which is crypto/rand.Reader but in tests. It is written
+// nowhere. The same bytes give the same identity.
 func Generate(random io.Reader) (Identity, error) {
 	seed := make([]byte, ed25519.SeedSize)
 	if _, err := io.ReadFull(random, seed); err != nil {

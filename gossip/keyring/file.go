@@ -62,7 +62,8 @@ func readFile(path string) ([]byte, error) {
 
 func checkPrivate(path string, info fs.FileInfo) error {
 	if mode := info.Mode().Perm(); mode&tooOpen != 0 {
-		return fmt.Errorf("%w: permissions %04o of %q are too open, want 0600: run chmod 600 %s", ErrTooOpen, mode, path, path)
+		return fmt.Errorf("%w: permissions %04o of %q are too open, want 0600: run chmod 600 %s", ErrTooOpen, mode, path,
+			path)
 	}
 	if uid, _, ok := files.Owner(info); ok && uid != 0 && uid != os.Geteuid() {
 		return fmt.Errorf("%w: %q belongs to user %d, want root or the user that runs this: run chown", ErrTooOpen, path, uid)

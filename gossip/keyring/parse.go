@@ -61,7 +61,8 @@ type parser struct {
 }
 
 func (p *parser) line(text string) {
-	text = strings.TrimRight(text, "\r") // of which any number may end a line, and one would be lost each time it is written and read
+	// Of which any number may end a line, and one would be lost each time it is written and read.
+	text = strings.TrimRight(text, "\r")
 	n := len(p.lines) + 1
 	l, err := parseLine(text)
 	p.lines = append(p.lines, l)

@@ -14,7 +14,8 @@ var (
 	ErrInUse = errors.New("the key is in use")
 )
 
-// Ring is the keys of a file, with its comments. The zero value is an empty file. It is not safe for concurrent changes.
+// Ring is the keys of a file, with its comments. The zero value is an empty file. It is not safe for concurrent
+// changes.
 type Ring struct {
 	lines []line
 }
@@ -109,7 +110,8 @@ func (r *Ring) find(fingerprint string) (int, error) {
 	}
 	if len(fingerprint) != FingerprintSize {
 		// It is not shown: it might be a key.
-		return -1, fmt.Errorf("%w: want a fingerprint of %d hexadecimal digits, as dsctl keyring list shows it", ErrUnknownKey, FingerprintSize)
+		return -1, fmt.Errorf("%w: want a fingerprint of %d hexadecimal digits, as dsctl keyring list shows it",
+			ErrUnknownKey, FingerprintSize)
 	}
 	at := -1
 	for i, l := range r.lines {
@@ -122,7 +124,8 @@ func (r *Ring) find(fingerprint string) (int, error) {
 		at = i
 	}
 	if at < 0 {
-		return -1, fmt.Errorf("%w: none has the fingerprint %q; dsctl keyring list shows those there are", ErrUnknownKey, fingerprint)
+		return -1, fmt.Errorf("%w: none has the fingerprint %q; dsctl keyring list shows those there are", ErrUnknownKey,
+			fingerprint)
 	}
 	return at, nil
 }

@@ -23,7 +23,8 @@ type Conn struct {
 	// state is that of both ends.
 	state *stream
 
-	// flight is what was written at this end and has not arrived at the other, inbox what has arrived here and was not read.
+	// flight is what was written at this end and has not arrived at the other, inbox what has arrived here and was not
+	// read.
 	flight, inbox bytes.Buffer
 	// writing is held by the one Write that is under way.
 	writing bool
@@ -172,8 +173,8 @@ func (c *Conn) fault(op string, err error) error {
 	return &net.OpError{Op: op, Net: "tcp", Source: c.local, Addr: c.remote, Err: err}
 }
 
-// Close ends the stream at this end. What was written still arrives; if something was left unread, the other end's stream
-// is reset, as the kernel does it.
+// Close ends the stream at this end. What was written still arrives; if something was left unread, the other end's
+// stream is reset, as the kernel does it.
 func (c *Conn) Close() error {
 	if !c.end(false) {
 		return c.fault("close", net.ErrClosed)

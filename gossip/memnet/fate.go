@@ -2,8 +2,8 @@ package memnet
 
 import "time"
 
-// What TCP waits before it sends again: the retransmission timeout of data (Linux: TCP_RTO_MIN, doubling up to TCP_RTO_MAX,
-// tcp_retries2 times, about 15 minutes in all) and that of the first packet of a stream.
+// What TCP waits before it sends again: the retransmission timeout of data (Linux: TCP_RTO_MIN, doubling up to
+// TCP_RTO_MAX, tcp_retries2 times, about 15 minutes in all) and that of the first packet of a stream.
 const (
 	resendFirst = 200 * time.Millisecond
 	resendMax   = 120 * time.Second
@@ -27,8 +27,8 @@ type fate struct {
 	seq uint64
 }
 
-// throw decides the fate of the next packet of this member. It draws the same number of dice whatever the faults are, so
-// that one fault does not change what another does.
+// throw decides the fate of the next packet of this member. It draws the same number of dice whatever the faults are,
+// so that one fault does not change what another does.
 func (t *Transport) throw(f *Faults) fate {
 	t.mu.Lock()
 	loss, duplicate, reorder, delay, again := t.draw(), t.draw(), t.draw(), t.draw(), t.draw()

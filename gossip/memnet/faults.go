@@ -10,9 +10,9 @@ const defaultReorderBy = 50 * time.Millisecond
 
 // Faults is what the network does to what it carries. The zero value carries everything at once.
 type Faults struct {
-	// Loss, Duplicate and Reorder are the shares of packets, from 0 to 1, that are lost, that arrive twice, and that are held
-	// back by up to ReorderBy (default 50 ms) so that later ones overtake them. A segment of a stream that is lost is sent
-	// again after 200 ms, then 400 ms and so on, as TCP does it.
+	// Loss, Duplicate and Reorder are the shares of packets, from 0 to 1, that are lost, that arrive twice, and that are
+	// held back by up to ReorderBy (default 50 ms) so that later ones overtake them. A segment of a stream that is lost is
+	// sent again after 200 ms, then 400 ms and so on, as TCP does it.
 	Loss, Duplicate, Reorder float64
 	ReorderBy                time.Duration
 	// DelayMin and DelayMax bound the one-way delay, which is uniform between them; packets overtake each other where they

@@ -4,8 +4,8 @@ import "net/netip"
 
 // event is something in flight: a packet, or a segment of a stream.
 type event struct {
-	// due is when it arrives, in nanoseconds since the network was made. Of those that arrive at the same time, tie decides
-	// between senders, by the seed, and seq keeps the order of one sender.
+	// due is when it arrives, in nanoseconds since the network was made. Of those that arrive at the same time, tie
+	// decides between senders, by the seed, and seq keeps the order of one sender.
 	due      int64
 	tie, seq uint64
 

@@ -43,9 +43,9 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
-// Tap sees every packet when it is sent, before any fault. What it returns is sent instead; nil drops the packet. The slice
-// is the network's own copy, and may be changed and returned, but not kept. It is called by the sending goroutine, by
-// several at a time, and must not wait.
+// Tap sees every packet when it is sent, before any fault. What it returns is sent instead; nil drops the packet. The
+// slice is the network's own copy, and may be changed and returned, but not kept. It is called by the sending
+// goroutine, by several at a time, and must not wait.
 type Tap func(from, to netip.AddrPort, packet []byte) []byte
 
 // Network carries packets and streams between its Transports. It is safe for concurrent use.

@@ -143,8 +143,8 @@ func (t *Transport) take(p *memberlist.Packet) {
 	}
 }
 
-// Shutdown detaches the member: what is in flight to it is dropped, and its streams are reset, as those of a process that
-// was killed. It may be called more than once.
+// Shutdown detaches the member: what is in flight to it is dropped, and its streams are reset, as those of a process
+// that was killed. It may be called more than once.
 func (t *Transport) Shutdown() error {
 	t.n.mu.Lock()
 	defer t.n.mu.Unlock()

@@ -7,9 +7,9 @@ import (
 	"slices"
 )
 
-// Decode reads the wire form. It checks structure and limits, not the signature: that is Verify. The result's fields are
-// views of encoded, which must not change afterwards; a caller with a borrowed buffer copies it first. Whatever the bytes
-// are, nothing larger than a section's name is allocated.
+// Decode reads the wire form. It checks structure and limits, not the signature: that is Verify. The result's fields
+// are views of encoded, which must not change afterwards; a caller with a borrowed buffer copies it first. Whatever the
+// bytes are, nothing larger than a section's name is allocated.
 //
 // What it accepts is canonical: no two different inputs give records that differ in Encoded alone, the signature aside.
 // The error is ErrMalformed.

@@ -6,7 +6,8 @@
 // arrive. That is all a replica has to know, and it makes merging idempotent, commutative, associative and monotone.
 //
 // An ID is made from the owner's public key, and every record carries that key, so a record proves its owner by itself:
-// no list of keys is needed to say "this was written by this ID". Who that ID is, and whether to trust it, is for others.
+// no list of keys is needed to say "this was written by this ID". Who that ID is, and whether to trust it, is for
+// others.
 //
 // # Wire form
 //
@@ -22,8 +23,9 @@
 //
 // With today's generations (seconds since 1970) and a section of four letters that is 109 to 112 bytes around the body.
 //
-// What is signed is not the wire form but signingInput: it begins with a domain of its own, so that no signature made for
-// anything else fits, and has the cluster's label in it, which does not travel, so that no record of another cluster fits.
+// What is signed is not the wire form but signingInput: it begins with a domain of its own, so that no signature made
+// for anything else fits, and has the cluster's label in it, which does not travel, so that no record of another
+// cluster fits.
 package record
 
 import "errors"

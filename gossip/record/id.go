@@ -9,8 +9,8 @@ import (
 )
 
 // ID says which key signs a member's records: the first 16 bytes of the SHA-256 of its ed25519 public key. Nobody can
-// make a second key with the same ID, so an ID needs no registry. It stays the same as long as the key does; a host that
-// lost its key is another member.
+// make a second key with the same ID, so an ID needs no registry. It stays the same as long as the key does; a host
+// that lost its key is another member.
 type ID [16]byte
 
 // idText is the number of characters of an ID's text.
@@ -29,7 +29,8 @@ func IDOf(key ed25519.PublicKey) ID {
 func ParseID(text string) (ID, error) {
 	raw, err := encoding.DecodeString(text)
 	if err != nil || len(text) != idText || encoding.EncodeToString(raw) != text {
-		return ID{}, fmt.Errorf("%.64q is not a member's id: want %d characters of a-z and 2-7, as dsctl members shows them", text, idText)
+		return ID{}, fmt.Errorf("%.64q is not a member's id: want %d characters of a-z and 2-7, as dsctl members shows them",
+			text, idText)
 	}
 	return ID(raw), nil
 }

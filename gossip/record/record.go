@@ -9,8 +9,8 @@ import (
 // domain begins everything that is signed here. It changes with the meaning of what is signed.
 const domain = "daemonsetd gossip record 1\x00"
 
-// Record is one signed section of one member. Sign and Decode make it; its fields are views of Encoded, so that a record is
-// held in memory once. Nobody may change what they point to.
+// Record is one signed section of one member. Sign and Decode make it; its fields are views of Encoded, so that a
+// record is held in memory once. Nobody may change what they point to.
 type Record struct {
 	// Owner is the member that wrote it: IDOf(Key).
 	Owner ID
@@ -26,8 +26,8 @@ type Record struct {
 	Encoded []byte
 }
 
-// Verify says whether the owner signed this record for the cluster with this label. A nil result means that Encoded is a
-// record that the owner signed, and that the other fields are what it says.
+// Verify says whether the owner signed this record for the cluster with this label. A nil result means that Encoded is
+// a record that the owner signed, and that the other fields are what it says.
 //
 // The error is ErrForged, or ErrMalformed where Encoded is no record. It costs some 60 µs; drop duplicates first.
 func (r Record) Verify(cluster string) error {
@@ -52,8 +52,8 @@ func (r Record) equal(other Record) bool {
 		r.Stamp == other.Stamp && string(r.Body) == string(other.Body)
 }
 
-// signingInput is what the signature covers: the domain, then label, section, owner, stamp and body, each of fixed length or
-// preceded by its length, so that no two records give the same bytes.
+// signingInput is what the signature covers: the domain, then label, section, owner, stamp and body, each of fixed
+// length or preceded by its length, so that no two records give the same bytes.
 func (r Record) signingInput(cluster string) []byte {
 	b := make([]byte, 0, len(domain)+len(cluster)+MaxSection+len(r.Body)+64)
 	b = append(b, domain...)

@@ -13,8 +13,8 @@ type Signer struct {
 	id      ID
 }
 
-// NewSigner makes the signer of the member with that private key. The label keeps clusters apart that share a gossip key:
-// records of one never verify in another. A key that is none is reported by Sign.
+// NewSigner makes the signer of the member with that private key. The label keeps clusters apart that share a gossip
+// key: records of one never verify in another. A key that is none is reported by Sign.
 func NewSigner(cluster string, key ed25519.PrivateKey) Signer {
 	s := Signer{cluster: cluster, key: key}
 	if len(key) == ed25519.PrivateKeySize {
@@ -29,8 +29,8 @@ func (s Signer) ID() ID { return s.id }
 // Sign makes the record of one section. The body is copied. It is the caller's business that stamp is higher than every
 // one that it has given this section before: nobody takes the record otherwise.
 //
-// The error is ErrTooLarge where the body has more than MaxBody bytes; others mean a wrong call: a section's name that is
-// none, the zero stamp, a key that is none.
+// The error is ErrTooLarge where the body has more than MaxBody bytes; others mean a wrong call: a section's name that
+// is none, the zero stamp, a key that is none.
 func (s Signer) Sign(section string, stamp Stamp, body []byte) (Record, error) {
 	if err := s.check(section, stamp, body); err != nil {
 		return Record{}, err
@@ -45,7 +45,8 @@ func (s Signer) Sign(section string, stamp Stamp, body []byte) (Record, error) {
 
 func (s Signer) check(section string, stamp Stamp, body []byte) error {
 	if len(s.key) != ed25519.PrivateKeySize {
-		return fmt.Errorf("sign section %.64q: the private key has %d bytes, want %d", section, len(s.key), ed25519.PrivateKeySize)
+		return fmt.Errorf("sign section %.64q: the private key has %d bytes, want %d", section, len(s.key),
+			ed25519.PrivateKeySize)
 	}
 	if err := checkSection(section); err != nil {
 		return fmt.Errorf("sign section %.64q: %w", section, err)
@@ -54,7 +55,8 @@ func (s Signer) check(section string, stamp Stamp, body []byte) error {
 		return fmt.Errorf("sign section %q: the zero stamp is no record's: use one above those that were used", section)
 	}
 	if len(body) > MaxBody {
-		return fmt.Errorf("sign section %q: %w: the body has %d bytes, at most %d are possible: publish less", section, ErrTooLarge, len(body), MaxBody)
+		return fmt.Errorf("sign section %q: %w: the body has %d bytes, at most %d are possible: publish less", section,
+			ErrTooLarge, len(body), MaxBody)
 	}
 	return nil
 }
@@ -69,7 +71,8 @@ func appendContent(b []byte, r Record) []byte {
 	return append(b, r.Body...)
 }
 
-// publicKey is the second half of a private key (RFC 8032 as Go stores it), without the copy and the interface of Public.
+// publicKey is the second half of a private key (RFC 8032 as Go stores it), without the copy and the interface of
+// Public.
 func publicKey(key ed25519.PrivateKey) ed25519.PublicKey {
 	return ed25519.PublicKey(key[ed25519.PrivateKeySize-ed25519.PublicKeySize:])
 }

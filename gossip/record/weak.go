@@ -6,9 +6,10 @@ import (
 	"slices"
 )
 
-// weakKeys are the y coordinates of the eight points of small order, with both spellings of those that have two, the sign
-// bit (the highest of the last byte) left out. Under such a key a signature can be made up without a private key: all bytes
-// zero as key and signature fit every fourth message. RFC 8032 leaves it to the user of ed25519 to refuse them.
+// weakKeys are the y coordinates of the eight points of small order, with both spellings of those that have two, the
+// sign bit (the highest of the last byte) left out. Under such a key a signature can be made up without a private key:
+// all bytes zero as key and signature fit every fourth message. RFC 8032 leaves it to the user of ed25519 to refuse
+// them.
 //
 // They are the solutions of 8*P = 0 on the curve: y is 0, 1, -1 or one of two square roots, and 0 and 1 may also be
 // written as p and p+1, p being 2^255-19.
@@ -28,8 +29,8 @@ func decodeHex(text string) string {
 	return string(b)
 }
 
-// WeakKey says whether everybody can sign under this public key, or it has not the 32 bytes of one. Decode refuses records
-// with such a key; whoever verifies anything else under a key that came from outside asks here first.
+// WeakKey says whether everybody can sign under this public key, or it has not the 32 bytes of one. Decode refuses
+// records with such a key; whoever verifies anything else under a key that came from outside asks here first.
 func WeakKey(key ed25519.PublicKey) bool {
 	if len(key) != ed25519.PublicKeySize {
 		return true

@@ -46,8 +46,8 @@ func (d *disk) rewrite() error {
 	return nil
 }
 
-// takeDirty gives frames of what is dirty, at most about batchSize bytes of them, and takes them off the list; pins says
-// whether there is one of those among them, more whether something is left.
+// takeDirty gives frames of what is dirty, at most about batchSize bytes of them, and takes them off the list; pins
+// says whether there is one of those among them, more whether something is left.
 func (t *Table) takeDirty(m marker) (b []byte, pins, more bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -95,7 +95,8 @@ func (t *Table) liveSize() int64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	const pin, tombstone, rec, one = frameHead + 16 + 32, frameHead + 24, frameHead + 8, frameHead + 25
-	return int64(t.bytes + t.records*rec + (len(t.pins.byID)+len(t.closed))*pin + len(t.tombstones)*tombstone + len(t.known)*one)
+	return int64(t.bytes + t.records*rec + (len(t.pins.byID)+len(t.closed))*pin + len(t.tombstones)*tombstone +
+		len(t.known)*one)
 }
 
 // writeAll writes all that is in memory. What changes meanwhile is dirty and follows later.

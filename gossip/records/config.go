@@ -28,8 +28,9 @@ type Config struct {
 	// Verify says whether a record was signed by its owner for the cluster. Nil: record.Record.Verify. Simulations of many
 	// members in one process share a cache.
 	Verify func(r record.Record, cluster string) error
-	// Keep gives the bytes that are held for an accepted record: equal to its argument, which is the caller's buffer, but not
-	// it, and never changed afterwards. Nil: a copy. Simulations of many members in one process share one copy among all tables.
+	// Keep gives the bytes that are held for an accepted record: equal to its argument, which is the caller's buffer, but
+	// not it, and never changed afterwards. Nil: a copy. Simulations of many members in one process share one copy among
+	// all tables.
 	Keep func(encoded []byte) []byte
 }
 
@@ -44,8 +45,8 @@ type Limits struct {
 	// MaxBytes/MaxMembers, or as much as it had before, so that nobody can take that from others; all together are never
 	// more than twice MaxBytes. Members whose keys the roster has do not count. 0: 64 MiB.
 	MaxBytes int
-	// NewAtOnce is how many identities that the roster does not name are admitted at once, NewPerSecond how many in a second
-	// after that. Whoever has the gossip key can make up as many as it likes. 0: 2,048, and 16.
+	// NewAtOnce is how many identities that the roster does not name are admitted at once, NewPerSecond how many in a
+	// second after that. Whoever has the gossip key can make up as many as it likes. 0: 2,048, and 16.
 	NewAtOnce, NewPerSecond int
 	// MaxHeld is how many members are kept under a name that is another one's. 0: 4.
 	MaxHeld int
@@ -84,7 +85,8 @@ func (c Config) validate() error {
 		return errors.New("open the member table: Self is not set: load the identity first")
 	case c.SelfKey != nil && record.IDOf(c.SelfKey) != c.Self:
 		return fmt.Errorf("open the member table: Self is %s, but SelfKey is the key of %s", c.Self, record.IDOf(c.SelfKey))
-	case min(c.Limits.MaxMembers, c.Limits.MaxSections, c.Limits.MaxBytes, c.Limits.NewAtOnce, c.Limits.NewPerSecond, c.Limits.MaxHeld, c.Limits.MaxClosed) < 0:
+	case min(c.Limits.MaxMembers, c.Limits.MaxSections, c.Limits.MaxBytes, c.Limits.NewAtOnce, c.Limits.NewPerSecond,
+		c.Limits.MaxHeld, c.Limits.MaxClosed) < 0:
 		return fmt.Errorf("open the member table: a limit is negative: %+v", c.Limits)
 	}
 	return nil

@@ -15,8 +15,8 @@ import (
 // Buckets is the number of parts into which members are divided, by the first byte of their id.
 const Buckets = 256
 
-// Digest says in twelve bytes what a table holds: two that hold the same give the same, and two that differ give, but for a
-// chance of 2^-64, different ones.
+// Digest says in twelve bytes what a table holds: two that hold the same give the same, and two that differ give, but
+// for a chance of 2^-64, different ones.
 type Digest struct {
 	// Root is the XOR of the vector.
 	Root uint64

@@ -2,8 +2,8 @@ package records
 
 import "github.com/daemonsetd/daemonsetd/gossip/record"
 
-// dirty is what has changed in memory and is not on disk yet, by name and not by content: it is bounded by what the table
-// holds, and what changes twice is written once.
+// dirty is what has changed in memory and is not on disk yet, by name and not by content: it is bounded by what the
+// table holds, and what changes twice is written once.
 type dirty struct {
 	// on: there is a disk.
 	on      bool
@@ -21,7 +21,8 @@ type slot struct {
 
 func newDirty(on bool) dirty {
 	return dirty{
-		on: on, records: map[slot]struct{}{}, pins: map[string]struct{}{}, known: map[record.ID]struct{}{}, closed: map[string]struct{}{},
+		on: on, records: map[slot]struct{}{}, pins: map[string]struct{}{}, known: map[record.ID]struct{}{},
+		closed: map[string]struct{}{},
 	}
 }
 

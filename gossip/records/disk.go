@@ -151,8 +151,8 @@ func (d *disk) write(b []byte) error {
 	return nil
 }
 
-// sync waits for the disk. After a failed one nothing is known of what was written before: the kernel may have dropped it and
-// reports the error only once.
+// sync waits for the disk. After a failed one nothing is known of what was written before: the kernel may have dropped
+// it and reports the error only once.
 func (d *disk) sync() error {
 	if err := d.file.Sync(); err != nil {
 		d.stale, d.broken = true, true

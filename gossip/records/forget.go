@@ -8,12 +8,13 @@ import (
 	"github.com/daemonsetd/daemonsetd/gossip/record"
 )
 
-// Forget drops all records of a member and refuses them from now on, for ever, unless its generation is higher than every one
-// that was seen of it: a host that is started again is a member again. Of a member that is not known, records up to the
-// present moment are refused, so that one and the same command can be given on every host. Its name is free again.
+// Forget drops all records of a member and refuses them from now on, for ever, unless its generation is higher than
+// every one that was seen of it: a host that is started again is a member again. Of a member that is not known, records
+// up to the present moment are refused, so that one and the same command can be given on every host. Its name is free
+// again.
 //
-// It is local to this host: if one member could make others forget, whoever has the gossip key could. It is on disk before it
-// returns; the error is ErrNotSaved where that failed and the member is forgotten only until the next start.
+// It is local to this host: if one member could make others forget, whoever has the gossip key could. It is on disk
+// before it returns; the error is ErrNotSaved where that failed and the member is forgotten only until the next start.
 func (t *Table) Forget(id record.ID) error {
 	err := t.change(func(now time.Time) ([]frame, error) {
 		if id == t.self {

@@ -13,9 +13,9 @@ import (
 //	header  8 bytes magic and version, 8 bytes marker, 4 bytes CRC-32C of both
 //	frame   8 bytes marker, 4 bytes CRC-32C of what follows, 4 bytes length of the payload, 1 byte kind, payload
 //
-// all of it little endian. The marker is random and the same in the whole file: after damage the next frame is found by it,
-// as in Hadoop's sequence files. Nobody outside of this host knows it, so no record that another member wrote can have in its
-// body what would then be taken for a frame.
+// all of it little endian. The marker is random and the same in the whole file: after damage the next frame is found by
+// it, as in Hadoop's sequence files. Nobody outside of this host knows it, so no record that another member wrote can
+// have in its body what would then be taken for a frame.
 const (
 	magic      = "dsdmemb\x01"
 	markerSize = 8
@@ -35,7 +35,8 @@ const (
 	kindPin byte = 3
 	// kindTombstone has the 16 bytes of an id, and 8 bytes with the generation up to which it is forgotten.
 	kindTombstone byte = 4
-	// kindKnown has the 16 bytes of an id, 8 bytes with the unix time at which its first record came, and a byte of knownFlags.
+	// kindKnown has the 16 bytes of an id, 8 bytes with the unix time at which its first record came, and a byte of
+	// knownFlags.
 	kindKnown byte = 5
 	// kindClosed has a byte, 1 where the name after it is closed, and 0 where it is open again.
 	kindClosed byte = 6

@@ -6,8 +6,8 @@ import (
 	"github.com/daemonsetd/daemonsetd/gossip/record"
 )
 
-// known is what this host remembers of an identity beside its records, also across restarts: what it can be told by from one
-// that somebody has just made up.
+// known is what this host remembers of an identity beside its records, also across restarts: what it can be told by
+// from one that somebody has just made up.
 type known struct {
 	// since is when the first record of it was kept here, in seconds of this host's clock.
 	since int64
@@ -48,8 +48,8 @@ func (t *Table) setKnown(id record.ID, k known) {
 	t.changed()
 }
 
-// Seen notes that this host itself has had an answer from a member: it lives, or lived, and was not made up. Of a member of
-// which nothing is kept nothing is noted.
+// Seen notes that this host itself has had an answer from a member: it lives, or lived, and was not made up. Of a
+// member of which nothing is kept nothing is noted.
 func (t *Table) Seen(id record.ID) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -10,8 +10,8 @@ import (
 	"github.com/daemonsetd/daemonsetd/internal/base/logfield"
 )
 
-// load reads the file into the table and leaves it so that frames can be appended. It runs before anything else does, and
-// again, beside everything else, where that failed.
+// load reads the file into the table and leaves it so that frames can be appended. It runs before anything else does,
+// and again, beside everything else, where that failed.
 func (d *disk) load() {
 	if d.dir == "" {
 		return
@@ -108,7 +108,8 @@ func (d *disk) settle(l *loading) {
 
 // cut takes off what a crash left of the last write.
 func (d *disk) cut(s logState) {
-	d.table.log.Info().Str(logfield.File, d.path(logName)).Int64(logfield.Count, s.size-s.good).Msg("cut bytes of an unfinished write off the members on disk")
+	d.table.log.Info().Str(logfield.File, d.path(logName)).Int64(logfield.Count, s.size-s.good).
+		Msg("cut bytes of an unfinished write off the members on disk")
 	err := d.file.Truncate(s.good)
 	d.broken = err != nil
 	if err != nil {
@@ -116,7 +117,8 @@ func (d *disk) cut(s logState) {
 	}
 }
 
-// setAside keeps the file under another name and begins a new one. One that cannot be kept is not replaced: it would be lost.
+// setAside keeps the file under another name and begins a new one. One that cannot be kept is not replaced: it would be
+// lost.
 func (d *disk) setAside(why string, s logState) {
 	aside, err := d.sys.setAside(d.path(logName))
 	if aside == "" {
@@ -128,12 +130,13 @@ func (d *disk) setAside(why string, s logState) {
 		return
 	}
 	d.aside.Store(&aside)
-	d.table.log.Warn().AnErr(logfield.Error, errors.Join(s.err, err)).Str(logfield.File, aside).Int(logfield.Count, s.frames).Msg(why)
+	d.table.log.Warn().AnErr(logfield.Error, errors.Join(s.err, err)).Str(logfield.File, aside).
+		Int(logfield.Count, s.frames).Msg(why)
 	_ = d.rewrite()
 }
 
-// restore takes over one frame of the file. What is in it was verified when it came; sure is false where it is not known
-// whether that was for this cluster.
+// restore takes over one frame of the file. What is in it was verified when it came; sure is false where it is not
+// known whether that was for this cluster.
 func (t *Table) restore(kind byte, payload []byte, sure bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -17,8 +17,8 @@ type logState struct {
 	// size is the length of what was read, good the end of the last whole frame in it.
 	size, good int64
 	frames     int
-	// header: it was whole. gaps is how many stretches of bytes were no frame and had a frame behind them; lost is how many
-	// bytes they had.
+	// header: it was whole. gaps is how many stretches of bytes were no frame and had a frame behind them; lost is how
+	// many bytes they had.
 	header bool
 	gaps   int
 	lost   int64

@@ -89,7 +89,9 @@ func (t *Table) install(rec record.Record, now time.Time) {
 
 // insert makes room for one more section, without spare room: most members have all of theirs at once.
 func (m *member) insert(section string) *entry {
-	i, _ := slices.BinarySearchFunc(m.entries, section, func(e entry, s string) int { return strings.Compare(e.section, s) })
+	i, _ := slices.BinarySearchFunc(m.entries, section, func(e entry, s string) int {
+		return strings.Compare(e.section, s)
+	})
 	entries := make([]entry, len(m.entries)+1)
 	copy(entries, m.entries[:i])
 	copy(entries[i+1:], m.entries[i:])
@@ -126,8 +128,8 @@ func (t *Table) drop(m *member) {
 	t.changed()
 }
 
-// introduce takes over what a member says of itself. A profile that cannot be read leaves it without a name, whatever it said
-// before: what counts is its newest record alone.
+// introduce takes over what a member says of itself. A profile that cannot be read leaves it without a name, whatever
+// it said before: what counts is its newest record alone.
 func (t *Table) introduce(m *member, body []byte) {
 	p, err := DecodeProfile(body)
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"github.com/daemonsetd/daemonsetd/gossip/record"
 )
 
-// pins says to whom each name belongs. A member has at most one name pinned, the one of its newest readable profile; where it
-// has none that can be read, the pin stays.
+// pins says to whom each name belongs. A member has at most one name pinned, the one of its newest readable profile;
+// where it has none that can be read, the pin stays.
 type pins struct {
 	byName map[string]record.ID
 	byID   map[record.ID]string
@@ -74,8 +74,8 @@ func (t *Table) uncount(name string) {
 	}
 }
 
-// close notes that two have claimed a name at a time. Nobody gets it by coming first, or by staying, from now on: only an
-// operator can tell who is meant.
+// close notes that two have claimed a name at a time. Nobody gets it by coming first, or by staying, from now on: only
+// an operator can tell who is meant.
 func (t *Table) close(name string) {
 	// What is on disk says so itself, in the order in which it happened.
 	if t.loading || t.closed[name] {
@@ -93,8 +93,8 @@ func (t *Table) reopen(name string) {
 	}
 }
 
-// release takes a name from a member that has taken another one. Of several that claim the name nobody gets it; a single one does,
-// as it would if it came now.
+// release takes a name from a member that has taken another one. Of several that claim the name nobody gets it; a
+// single one does, as it would if it came now.
 func (t *Table) release(name string) {
 	old := t.pins.byName[name]
 	t.unpin(name)
@@ -137,10 +137,12 @@ func (t *Table) unpin(name string) {
 	t.changed()
 }
 
-// Trust pins the name of a member to it. The member to which it was pinned before is forgotten, as by Forget. It is how an operator says that a host with a new key is the one that it claims to be. It is local to
-// this host and on disk before it returns.
+// Trust pins the name of a member to it. The member to which it was pinned before is forgotten, as by Forget. It is how
+// an operator says that a host with a new key is the one that it claims to be. It is local to this host and on disk
+// before it returns.
 //
-// The error is ErrUnknown where no such member has told its name, ErrNotSaved where the change is in effect but not on disk.
+// The error is ErrUnknown where no such member has told its name, ErrNotSaved where the change is in effect but not on
+// disk.
 func (t *Table) Trust(id record.ID) error {
 	err := t.change(func(now time.Time) ([]frame, error) { return t.trust(id, now) })
 	if err != nil {
@@ -155,7 +157,8 @@ func (t *Table) trust(id record.ID, now time.Time) ([]frame, error) {
 		return nil, fmt.Errorf("the roster has no place for %q, or has another key for it: change it there", o.name)
 	}
 	if m == nil || m.profile.Name == "" {
-		return nil, fmt.Errorf("%w: nothing was heard of it, or not yet its name: dsctl members shows the ids that are known", ErrUnknown)
+		return nil, fmt.Errorf("%w: nothing was heard of it, or not yet its name: dsctl members shows the ids that are known",
+			ErrUnknown)
 	}
 	name := m.profile.Name
 	if key, listed := t.roster.keys[name]; listed && key != id {

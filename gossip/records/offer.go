@@ -31,7 +31,8 @@ const (
 	Malformed
 	// Future: its generation is more than ten years ahead of this host's clock. It was not verified.
 	Future
-	// Outside: there is a roster that leaves no place for its owner, or not under the name that it uses. It was not verified.
+	// Outside: there is a roster that leaves no place for its owner, or not under the name that it uses. It was not
+	// verified.
 	Outside
 	// TooFast: more new identities came than are admitted in the time. It was not verified, and may be kept later.
 	TooFast
@@ -41,7 +42,10 @@ const (
 
 // String is the outcome in lower case, as a label of metrics.
 func (o Outcome) String() string {
-	names := [outcomeCount]string{"newer", "own", "duplicate", "older", "forgotten", "full", "forged", "malformed", "future", "outside", "too-fast"}
+	names := [outcomeCount]string{
+		"newer", "own", "duplicate", "older", "forgotten", "full", "forged", "malformed",
+		"future", "outside", "too-fast",
+	}
 	if o >= outcomeCount {
 		return "outcome " + strconv.Itoa(int(o))
 	}
@@ -51,16 +55,16 @@ func (o Outcome) String() string {
 // Kept says that the record is in the table now and was not before.
 func (o Outcome) Kept() bool { return o == Newer || o == Own }
 
-// maxAhead is how far a generation may be ahead of this host's clock, in seconds: ten years. It is compared with the clock
-// and never with what is held: Cassandra compared with the latter, and nodes that had been up for a year could not come back
-// (CASSANDRA-10969). What it prevents is that one broken clock uses up all generations of a member.
+// maxAhead is how far a generation may be ahead of this host's clock, in seconds: ten years. It is compared with the
+// clock and never with what is held: Cassandra compared with the latter, and nodes that had been up for a year could
+// not come back (CASSANDRA-10969). What it prevents is that one broken clock uses up all generations of a member.
 const maxAhead = 10 * 366 * 24 * 3600
 
 // Offer merges one record that came from somewhere into the table. What cannot become part of it is dropped before its
 // signature is verified, which costs most; several records may be verified at the same time.
 //
-// Offer keeps a copy of encoded, which stays the caller's. The record is that copy where it was kept; otherwise it has no more
-// than owner, section and stamp, as they were claimed, and nothing where it was Malformed.
+// Offer keeps a copy of encoded, which stays the caller's. The record is that copy where it was kept; otherwise it has
+// no more than owner, section and stamp, as they were claimed, and nothing where it was Malformed.
 func (t *Table) Offer(encoded []byte) (record.Record, Outcome) {
 	rec, outcome := t.offer(encoded)
 	t.counts[outcome].Add(1)
@@ -88,8 +92,8 @@ func (t *Table) offer(encoded []byte) (record.Record, Outcome) {
 	return rec, o
 }
 
-// Takes says whether Offer would keep a record with this head, if it is signed and not too large: whether it is worth being
-// asked for. What was forgotten here, or is here already, is not.
+// Takes says whether Offer would keep a record with this head, if it is signed and not too large: whether it is worth
+// being asked for. What was forgotten here, or is here already, is not.
 func (t *Table) Takes(h Head) bool {
 	return t.judgeNow(record.Record{Owner: h.ID, Section: h.Section, Stamp: h.Stamp}, time.Now()).Kept()
 }
@@ -167,7 +171,8 @@ func (t *Table) excludesRecord(rec record.Record) bool {
 	name, ok := claimed(rec)
 	if !ok {
 		// A profile that is asked for may have a name that is listed without a key.
-		return t.excludes(rec.Owner, t.nameKnown(rec.Owner)) && (rec.Section != SectionMember || rec.Body != nil || !t.roster.open())
+		return t.excludes(rec.Owner, t.nameKnown(rec.Owner)) && (rec.Section != SectionMember || rec.Body != nil ||
+			!t.roster.open())
 	}
 	if !t.excludes(rec.Owner, name) {
 		return false
@@ -178,7 +183,8 @@ func (t *Table) excludesRecord(rec record.Record) bool {
 	return true
 }
 
-// free says whether a new identity needs no admission: it is expected, or takes a name that the roster lists and nobody has.
+// free says whether a new identity needs no admission: it is expected, or takes a name that the roster lists and nobody
+// has.
 func (t *Table) free(rec record.Record) bool {
 	if t.expected(rec.Owner) || rec.Owner == t.self {
 		return true
@@ -188,7 +194,8 @@ func (t *Table) free(rec record.Record) bool {
 	return ok && t.roster.listed[name] && !taken && !t.closed[name]
 }
 
-// crowded says whether a record would give its owner a name under which there are as many as may be, beside whom it belongs to.
+// crowded says whether a record would give its owner a name under which there are as many as may be, beside whom it
+// belongs to.
 func (t *Table) crowded(m *member, rec record.Record) bool {
 	name, ok := claimed(rec)
 	if !ok || m != nil && m.profile.Name == name {

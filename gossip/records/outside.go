@@ -6,8 +6,9 @@ import (
 	"github.com/daemonsetd/daemonsetd/gossip/record"
 )
 
-// outside are identities that the roster excludes, with what the last of them has said of itself. It is what an operator needs to
-// add a host that was left out, or one that was installed anew. It is not verified, bounded, in memory alone, and counts nowhere.
+// outside are identities that the roster excludes, with what the last of them has said of itself. It is what an
+// operator needs to add a host that was left out, or one that was installed anew. It is not verified, bounded, in
+// memory alone, and counts nowhere.
 type outside map[record.ID]outsider
 
 type outsider struct {
@@ -28,8 +29,8 @@ func (o outside) add(rec record.Record, name string) {
 	o[rec.Owner] = outsider{key: [ed25519.PublicKeySize]byte(rec.Key), name: name}
 }
 
-// Outsider gives the name and the key of an identity that the roster excludes, as somebody has claimed them: nothing of it was
-// verified but that the key is the id's. They are empty where nothing is remembered of it.
+// Outsider gives the name and the key of an identity that the roster excludes, as somebody has claimed them: nothing of
+// it was verified but that the key is the id's. They are empty where nothing is remembered of it.
 func (t *Table) Outsider(id record.ID) (name string, key ed25519.PublicKey) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -11,8 +11,8 @@ import (
 	"github.com/daemonsetd/daemonsetd/gossip/record"
 )
 
-// Roster is what the operator says about who belongs to the fleet. It stands in a file on this host; nothing of it comes from
-// other members.
+// Roster is what the operator says about who belongs to the fleet. It stands in a file on this host; nothing of it
+// comes from other members.
 type Roster struct {
 	// Members are all members that count; empty: everybody counts.
 	Members []RosterMember
@@ -134,8 +134,8 @@ func (t *Table) expected(id record.ID) bool {
 	return listed || pinned
 }
 
-// expel drops whoever the roster excludes, with the pins: neither memory nor the disk is for those that do not count. It says how
-// many they were. When the roster lets them in again they tell everything anew.
+// expel drops whoever the roster excludes, with the pins: neither memory nor the disk is for those that do not count.
+// It says how many they were. When the roster lets them in again they tell everything anew.
 func (t *Table) expel() (dropped int) {
 	clear(t.outside)
 	if len(t.roster.listed) == 0 {
@@ -172,7 +172,8 @@ func (t *Table) nameKnown(id record.ID) string {
 	return t.pins.byID[id]
 }
 
-// excludes says whether the roster leaves no place for a member that calls itself by a name; empty: it has not told one.
+// excludes says whether the roster leaves no place for a member that calls itself by a name; empty: it has not told
+// one.
 func (t *Table) excludes(id record.ID, name string) bool {
 	if len(t.roster.listed) == 0 || id == t.self {
 		return false

@@ -47,8 +47,8 @@ type Table struct {
 	records int
 	bytes   int
 	pins    pins
-	// named is how many members call themselves by each name, closed are the names that nobody gets by coming first, since two
-	// have claimed them at a time.
+	// named is how many members call themselves by each name, closed are the names that nobody gets by coming first, since
+	// two have claimed them at a time.
 	named  map[string]int
 	closed map[string]bool
 	// known is what is remembered of every identity that has a record or a pin.
@@ -70,8 +70,8 @@ type Table struct {
 	loading bool
 }
 
-// Open makes the table from what is on disk. Only a wrong Config is an error: when the disk cannot be read or written, the
-// table works in memory and Problem says so.
+// Open makes the table from what is on disk. Only a wrong Config is an error: when the disk cannot be read or written,
+// the table works in memory and Problem says so.
 func Open(c Config) (*Table, error) {
 	if err := c.validate(); err != nil {
 		return nil, err
@@ -100,9 +100,9 @@ func open(c Config, sys system) *Table {
 	return t
 }
 
-// begin chooses the generation of this run: not below the clock, so that it is above the forgotten ones when the disk was lost
-// or restored. What is read from the disk then raises it above all that this host has used; so a clock that went back does no
-// harm, nor one that went forward.
+// begin chooses the generation of this run: not below the clock, so that it is above the forgotten ones when the disk
+// was lost or restored. What is read from the disk then raises it above all that this host has used; so a clock that
+// went back does no harm, nor one that went forward.
 func (t *Table) begin(now time.Time) { t.generation = uint64(max(now.Unix(), 1)) }
 
 // raise brings the next generation above a stamp.
@@ -131,9 +131,9 @@ func (t *Table) Sections(id record.ID) (sections []string) {
 	return sections
 }
 
-// NextStamp is the stamp that the next own record of a section has to have: above the last one, above every one that was
-// used before this run, and above every one of this host's that others have shown. It stays the same until Put or Offer
-// bring something newer; the caller sees to it that one Put follows another.
+// NextStamp is the stamp that the next own record of a section has to have: above the last one, above every one that
+// was used before this run, and above every one of this host's that others have shown. It stays the same until Put or
+// Offer bring something newer; the caller sees to it that one Put follows another.
 func (t *Table) NextStamp(section string) record.Stamp {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -144,9 +144,9 @@ func (t *Table) NextStamp(section string) record.Stamp {
 	return next.Next()
 }
 
-// Put keeps a new record of this host. When it returns nil the record is on disk. The error is ErrNotSaved where only that
-// failed: the record is then in effect nevertheless, since the fleet should learn what this host has to say though its disk be
-// full, and it is written as soon as that is possible. On any other error nothing has changed.
+// Put keeps a new record of this host. When it returns nil the record is on disk. The error is ErrNotSaved where only
+// that failed: the record is then in effect nevertheless, since the fleet should learn what this host has to say though
+// its disk be full, and it is written as soon as that is possible. On any other error nothing has changed.
 func (t *Table) Put(rec record.Record) error {
 	t.disk.mu.Lock()
 	defer t.disk.mu.Unlock()
@@ -205,8 +205,8 @@ func (t *Table) Key(id record.ID) ed25519.PublicKey {
 	return nil
 }
 
-// Problem says what is wrong with the disk at this moment; nil: all is well, or nothing is to be kept on disk. The error
-// names the path and says what to do.
+// Problem says what is wrong with the disk at this moment; nil: all is well, or nothing is to be kept on disk. The
+// error names the path and says what to do.
 func (t *Table) Problem() error { return t.disk.trouble() }
 
 // Close writes what is to be written and lets the disk go. The table can still be read.

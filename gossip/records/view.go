@@ -18,8 +18,8 @@ const (
 	// Trusted: the name is pinned to it, or the roster has its key under that name. This host itself is trusted unless the
 	// roster says otherwise.
 	Trusted Standing = "trusted"
-	// Held: another member is pinned to its name, or two have claimed the name and nobody has said who is meant, or it has not
-	// told its name yet. What it says must permit nothing.
+	// Held: another member is pinned to its name, or two have claimed the name and nobody has said who is meant, or it has
+	// not told its name yet. What it says must permit nothing.
 	Held Standing = "held"
 	// Excluded: there is a roster, and it does not list the name, or another key under it. Nothing is kept of it.
 	Excluded Standing = "excluded"
@@ -31,8 +31,8 @@ type View struct {
 	Members []Member
 }
 
-// Member is one member as this host knows it. Several can have one name: at most one of them is Trusted, except where this
-// host is one.
+// Member is one member as this host knows it. Several can have one name: at most one of them is Trusted, except where
+// this host is one.
 type Member struct {
 	// ID is zero where the roster lists a name without a key and nobody has been seen with it.
 	ID record.ID
@@ -45,23 +45,24 @@ type Member struct {
 	Standing Standing
 	// Left: it has said that it left for good.
 	Left bool
-	// KnownSince is when its first record was kept on this host, by this host's clock at that time, in whole seconds; it outlives
-	// restarts, and ends with Forget. Zero: nothing is kept of it.
+	// KnownSince is when its first record was kept on this host, by this host's clock at that time, in whole seconds; it
+	// outlives restarts, and ends with Forget. Zero: nothing is kept of it.
 	KnownSince time.Time
-	// Listed: there is a roster and it lists the member: its key, or, without a key there, its name, which is pinned to it.
+	// Listed: there is a roster and it lists the member: its key, or, without a key there, its name, which is pinned to
+	// it.
 	Listed bool
 	// ByHand: Trust was called for it on this host, and it has not been forgotten since.
 	ByHand bool
 	// Seen: this host itself has had an answer from it, in this run or in an earlier one.
 	Seen bool
-	// Contested: it is trusted, and another member that is not excluded claims its name. Nobody knows which of them is the host of
-	// that name, so that what either says must permit nothing.
+	// Contested: it is trusted, and another member that is not excluded claims its name. Nobody knows which of them is the
+	// host of that name, so that what either says must permit nothing.
 	Contested bool
-	// Counts: of all members that claim one name, one counts for all of them. Beside this host itself another one of its name does.
-	// Excluded ones never do.
+	// Counts: of all members that claim one name, one counts for all of them. Beside this host itself another one of its
+	// name does. Excluded ones never do.
 	Counts bool
-	// Sections are its newest records by section; empty for one that the roster lists, or that was known on this host before
-	// its records were lost. Nobody may change them.
+	// Sections are its newest records by section; empty for one that the roster lists, or that was known on this host
+	// before its records were lost. Nobody may change them.
 	Sections map[string]Section
 }
 
@@ -156,7 +157,8 @@ func (t *Table) count() {
 	}
 }
 
-// unit is the name for which a member counts: the one for which the roster has its key, whatever it calls itself, else its own.
+// unit is the name for which a member counts: the one for which the roster has its key, whatever it calls itself, else
+// its own.
 func (t *Table) unit(m *member) string { return cmp.Or(t.roster.names[m.id], m.profile.Name) }
 
 // nameOf is the name under which a member is shown.
@@ -178,7 +180,8 @@ func (t *Table) show(m *member) Member {
 	k := t.known[m.id]
 	return Member{
 		ID: m.id, Name: t.nameOf(m), Address: m.profile.Address, Key: m.key[:], Standing: m.standing, Left: m.profile.Left,
-		KnownSince: k.at(), Listed: m.standing == Trusted && len(t.roster.listed) > 0, ByHand: k.has(knownByHand), Seen: k.has(knownSeen),
+		KnownSince: k.at(), Listed: m.standing == Trusted && len(t.roster.listed) > 0, ByHand: k.has(knownByHand),
+		Seen:      k.has(knownSeen),
 		Contested: m.contested, Counts: m.counts, Sections: m.shown,
 	}
 }
@@ -187,7 +190,8 @@ func (m Member) compare(id record.ID, name string) int {
 	return cmp.Or(strings.Compare(m.Name, name), m.ID.Compare(id))
 }
 
-// findSilent gives the members that are known without any record: listed in the roster, or pinned before their records were lost.
+// findSilent gives the members that are known without any record: listed in the roster, or pinned before their records
+// were lost.
 func (t *Table) findSilent() []Member {
 	var out []Member
 	for id, name := range t.pins.byID {

@@ -8,14 +8,17 @@ import (
 	"slices"
 )
 
-// probes are addresses for documentation (RFC 5737, RFC 3849), by the network that reaches them: to ask the kernel from which address it
-// would send to far away. No packet goes there.
+// probes are addresses for documentation (RFC 5737, RFC 3849), by the network that reaches them: to ask the kernel from
+// which address it would send to far away. No packet goes there.
 func probes() map[string]netip.AddrPort {
-	return map[string]netip.AddrPort{"udp4": netip.MustParseAddrPort("192.0.2.1:9"), "udp6": netip.MustParseAddrPort("[2001:db8::1]:9")}
+	return map[string]netip.AddrPort{
+		"udp4": netip.MustParseAddrPort("192.0.2.1:9"),
+		"udp6": netip.MustParseAddrPort("[2001:db8::1]:9"),
+	}
 }
 
-// FinalAdvertiseAddr gives the configured address; or the one that is bound; or, where all addresses are bound, the one from
-// which the host reaches others.
+// FinalAdvertiseAddr gives the configured address; or the one that is bound; or, where all addresses are bound, the one
+// from which the host reaches others.
 func (t *Transport) FinalAdvertiseAddr(ip string, port int) (net.IP, int, error) {
 	if ip != "" {
 		addr, err := netip.ParseAddr(ip)
@@ -34,9 +37,9 @@ func (t *Transport) FinalAdvertiseAddr(ip string, port int) (net.IP, int, error)
 	return addr.AsSlice(), int(t.addr.Port()), nil
 }
 
-// OwnAddress is what others are told where all addresses are bound: the one of the default route, or else the only one that is not local
-// to the host or link. With six all addresses of IPv6 are bound, which come first, and those of IPv4 too; without it nothing else than
-// IPv4 is heard. The error names the addresses among which it cannot choose.
+// OwnAddress is what others are told where all addresses are bound: the one of the default route, or else the only one
+// that is not local to the host or link. With six all addresses of IPv6 are bound, which come first, and those of IPv4
+// too; without it nothing else than IPv4 is heard. The error names the addresses among which it cannot choose.
 func OwnAddress(six bool) (netip.Addr, error) {
 	networks := []string{"udp4"}
 	if six {
@@ -76,6 +79,7 @@ func onlyAddr(nets []net.Addr, six bool) (netip.Addr, error) {
 	case 0:
 		return netip.Addr{}, errors.New("the host has no address that others could reach: set the address to advertise")
 	default:
-		return netip.Addr{}, fmt.Errorf("the host has the addresses %v and no default route: set the address to advertise", found)
+		return netip.Addr{}, fmt.Errorf("the host has the addresses %v and no default route: set the address to advertise",
+			found)
 	}
 }

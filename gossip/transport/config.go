@@ -28,27 +28,28 @@ const maxUDP = 65507
 
 // Config is what a Transport is made from. Everything but Bind may be left 0 for its default.
 type Config struct {
-	// Bind is the address of both sockets. Port 0 takes a free one (for tests). An unspecified address (0.0.0.0 or ::) is all
-	// addresses of the host.
+	// Bind is the address of both sockets. Port 0 takes a free one (for tests). An unspecified address (0.0.0.0 or ::) is
+	// all addresses of the host.
 	Bind netip.AddrPort
-	// MaxPacket is the most bytes of a packet (default 2048). memberlist's packets have at most UDPBufferSize (1400), and a
-	// label and encryption around it.
+	// MaxPacket is the most bytes of a packet (default 2048). memberlist's packets have at most UDPBufferSize (1400), and
+	// a label and encryption around it.
 	MaxPacket int
 	// PacketQueue is how many packets wait for memberlist to take them (default 1024).
 	PacketQueue int
 	// ReadBuffer is the kernel's receive buffer of the UDP socket in bytes (default 1 MiB). The kernel gives no more than
 	// net.core.rmem_max; Stats shows what it gave.
 	ReadBuffer int
-	// MaxStreams is how many accepted streams are open at a time (default 32), PeerStreams how many of one address (default
-	// 8; 2 of one that is no member's), PeerRate how many of one address are accepted in a second (default 20, twice as many at once after a pause).
+	// MaxStreams is how many accepted streams are open at a time (default 32), PeerStreams how many of one address
+	// (default 8; 2 of one that is no member's), PeerRate how many of one address are accepted in a second (default 20,
+	// twice as many at once after a pause).
 	MaxStreams, PeerStreams, PeerRate int
 	// StreamTimeout is how long a stream lives, dialed or accepted (default 10 s, memberlist's TCPTimeout).
 	StreamTimeout time.Duration
 	// MaxStreamBytes is how much is read from an accepted stream (default 4 MiB). A push/pull has about 150 bytes for each
 	// member.
 	MaxStreamBytes int64
-	// MaxOpenBytes is how much is read from all accepted streams that are open together (default 24 MiB): it bounds what peers can make
-	// memberlist hold. One address has half of it at most, and all that are no members' a quarter together.
+	// MaxOpenBytes is how much is read from all accepted streams that are open together (default 24 MiB): it bounds what
+	// peers can make memberlist hold. One address has half of it at most, and all that are no members' a quarter together.
 	MaxOpenBytes int64
 	// Logger receives when streams cannot be accepted any more, and when they can again.
 	Logger zerolog.Logger

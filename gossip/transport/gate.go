@@ -29,8 +29,8 @@ type gate struct {
 	rate, burst float64
 	open        int
 	peers       map[netip.Addr]*peer
-	// known says whether an address is a member's; nil: all are. Of all places, strangers have half at most: who has no key can do nothing
-	// with a stream but hold it.
+	// known says whether an address is a member's; nil: all are. Of all places, strangers have half at most: who has no
+	// key can do nothing with a stream but hold it.
 	known     func(netip.Addr) bool
 	strangers int
 	// bytes is what was read of open streams, strangeBytes that of strangers'; maxBytes is how much that may be.
@@ -107,8 +107,8 @@ func (g *gate) tokens(p *peer, now time.Time) float64 {
 	return min(g.burst, p.tokens+max(now.Sub(p.at).Seconds(), 0)*g.rate)
 }
 
-// reads says how many of n bytes may be read from a stream of the address now, and counts them as read; held is what was counted for
-// the stream so far. What was not there to be read is given back with a negative n.
+// reads says how many of n bytes may be read from a stream of the address now, and counts them as read; held is what
+// was counted for the stream so far. What was not there to be read is given back with a negative n.
 func (g *gate) reads(from netip.Addr, n int64, held *held) int64 {
 	p := g.peers[from]
 	if n > 0 {

@@ -123,8 +123,8 @@ func (t *Transport) take(b []byte, from netip.AddrPort) {
 	t.packets <- &p.Packet
 }
 
-// overflow reads the count of packets that the kernel dropped because the socket's buffer was full, which comes as a control
-// message (SO_RXQ_OVFL) once there were any. It wraps at 2^32.
+// overflow reads the count of packets that the kernel dropped because the socket's buffer was full, which comes as a
+// control message (SO_RXQ_OVFL) once there were any. It wraps at 2^32.
 func overflow(oob []byte) (uint32, bool) {
 	if len(oob) < unix.CmsgSpace(0)+4 {
 		return 0, false

@@ -13,12 +13,12 @@ type Stats struct {
 	// PacketsEmpty none, PacketsUnsent were refused by the kernel. PacketsOverflow did not fit into the kernel's receive
 	// buffer; it is known only once a later packet has arrived.
 	PacketsQueueFull, PacketsTooLong, PacketsEmpty, PacketsUnsent, PacketsOverflow uint64
-	// StreamsTooMany came while Config.MaxStreams were open, StreamsTooManyOfPeer while Config.PeerStreams of their address
-	// were, StreamsTooFast faster than Config.PeerRate. StreamsTooLong gave more than Config.MaxStreamBytes, StreamsTooMuch
-	// met the limit of Config.MaxOpenBytes.
+	// StreamsTooMany came while Config.MaxStreams were open, StreamsTooManyOfPeer while Config.PeerStreams of their
+	// address were, StreamsTooFast faster than Config.PeerRate. StreamsTooLong gave more than Config.MaxStreamBytes,
+	// StreamsTooMuch met the limit of Config.MaxOpenBytes.
 	StreamsTooMany, StreamsTooManyOfPeer, StreamsTooFast, StreamsTooLong, StreamsTooMuch uint64
-	// StreamWriteErrors are writes that failed, by their deadline or because the peer was gone; DialErrors are streams that
-	// could not be opened; AcceptErrors and ReadErrors are failures of the sockets themselves.
+	// StreamWriteErrors are writes that failed, by their deadline or because the peer was gone; DialErrors are streams
+	// that could not be opened; AcceptErrors and ReadErrors are failures of the sockets themselves.
 	StreamWriteErrors, DialErrors, AcceptErrors, ReadErrors uint64
 	// StreamsOpen is how many streams are open now, dialed or accepted; QueuedPackets how many packets wait now.
 	StreamsOpen, QueuedPackets int

@@ -13,7 +13,8 @@ import (
 // ErrStreamTooLong is a peer that sent more than Config.MaxStreamBytes over one stream.
 var ErrStreamTooLong = errors.New("stream is too long")
 
-// ErrStreamsTooLong are peers that sent more than Config.MaxOpenBytes over all streams that are open, or one of them more than its share.
+// ErrStreamsTooLong are peers that sent more than Config.MaxOpenBytes over all streams that are open, or one of them
+// more than its share.
 var ErrStreamsTooLong = errors.New("open streams have too much in them")
 
 // stream is a TCP connection that cannot outlive its limit, in time and bytes.

@@ -17,7 +17,8 @@ func (t *Transport) DialTimeout(addr string, timeout time.Duration) (net.Conn, e
 	return t.DialAddressTimeout(memberlist.Address{Addr: addr}, timeout)
 }
 
-// DialAddressTimeout opens a stream, which lives for Config.StreamTimeout from now. No timeout, or a longer one, is that.
+// DialAddressTimeout opens a stream, which lives for Config.StreamTimeout from now. No timeout, or a longer one, is
+// that.
 func (t *Transport) DialAddressTimeout(a memberlist.Address, timeout time.Duration) (net.Conn, error) {
 	to, err := parseAddr(a.Addr)
 	if err != nil {
@@ -41,7 +42,8 @@ func (t *Transport) DialAddressTimeout(a memberlist.Address, timeout time.Durati
 	return s, nil
 }
 
-// dial comes from the address that is bound, which is the one that peers know, and not from the one that the kernel likes.
+// dial comes from the address that is bound, which is the one that peers know, and not from the one that the kernel
+// likes.
 func (t *Transport) dial(to netip.AddrPort, timeout time.Duration) (*net.TCPConn, error) {
 	if timeout <= 0 || timeout > t.conf.StreamTimeout {
 		timeout = t.conf.StreamTimeout
@@ -96,8 +98,8 @@ func (t *Transport) mayRead(s *stream, n int64) int64 {
 	return t.gate.reads(s.peer, n, &s.held)
 }
 
-// SetKnown says which addresses are members'. It must be quick. Before it is called all are taken for that; afterwards the others have half of
-// the places for accepted streams at most, so that they cannot keep members out.
+// SetKnown says which addresses are members'. It must be quick. Before it is called all are taken for that; afterwards
+// the others have half of the places for accepted streams at most, so that they cannot keep members out.
 func (t *Transport) SetKnown(known func(netip.Addr) bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -142,7 +144,8 @@ func (t *Transport) accepted(again bool) {
 // admit serves the stream, or resets it.
 func (t *Transport) admit(conn *net.TCPConn) {
 	now := time.Now()
-	s := &stream{Conn: conn, t: t, limit: now.Add(t.conf.StreamTimeout), inbound: true, peer: unmapAddr(conn.RemoteAddr()).Addr()}
+	s := &stream{Conn: conn, t: t, limit: now.Add(t.conf.StreamTimeout), inbound: true, peer: unmapAddr(conn.RemoteAddr()).
+		Addr()}
 	s.left.Store(t.conf.MaxStreamBytes)
 	t.mu.Lock()
 	refusal := t.gate.enter(s.peer, now)

@@ -105,8 +105,8 @@ func (t *Transport) PacketCh() <-chan *memberlist.Packet { return t.packets }
 // StreamCh gives streams that were accepted. It is never closed.
 func (t *Transport) StreamCh() <-chan net.Conn { return t.streams }
 
-// Shutdown closes the sockets and all streams and waits until nothing of the transport runs any more. It may be called more
-// than once.
+// Shutdown closes the sockets and all streams and waits until nothing of the transport runs any more. It may be called
+// more than once.
 func (t *Transport) Shutdown() error {
 	t.cancel()
 	t.mu.Lock()

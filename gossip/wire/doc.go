@@ -1,12 +1,12 @@
 // Package wire is what members say to each other inside memberlist's user messages: frames, decoded with a limit on
 // everything before anything is allocated. It is pure.
 //
-// Three kinds travel in packets and are not signed as frames. A Push carries one record, which is signed itself. A Hint says
-// that a record too large for a packet exists, and who has it; it is believed only so far as to ask for that record.
-// Pushes is several of these two in one.
+// Three kinds travel in packets and are not signed as frames. A Push carries one record, which is signed itself. A Hint
+// says that a record too large for a packet exists, and who has it; it is believed only so far as to ask for that
+// record. Pushes is several of these two in one.
 //
-// The others travel in streams, are sealed by their sender and are meant for one receiver, so that what is wrong with them
-// can be laid at somebody's door. Together they are one exchange of anti-entropy:
+// The others travel in streams, are sealed by their sender and are meant for one receiver, so that what is wrong with
+// them can be laid at somebody's door. Together they are one exchange of anti-entropy:
 //
 //	a -> b  Vector  a hash for each of 256 buckets of records
 //	b -> a  Heads   of the buckets that differ: which records b has, and how new they are

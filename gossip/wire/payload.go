@@ -50,8 +50,8 @@ func DecodeVector(payload []byte) (buckets [Buckets]uint64, err error) {
 	return buckets, nil
 }
 
-// HeadsPayload is the payload of a Heads frame: all heads that the sender has in the given buckets. More says that other
-// buckets differ too.
+// HeadsPayload is the payload of a Heads frame: all heads that the sender has in the given buckets. More says that
+// other buckets differ too.
 func HeadsPayload(buckets records.BucketSet, more bool, heads []records.Head) []byte {
 	b := make([]byte, 0, Buckets/8+1+len(heads)*40)
 	for _, bits := range buckets {
@@ -243,7 +243,10 @@ func (r *reader) ref() Ref {
 
 func (r *reader) head() records.Head {
 	ref := r.ref()
-	return records.Head{ID: ref.ID, Section: ref.Section, Stamp: record.Stamp{Generation: r.uvarint(), Version: r.uvarint()}}
+	return records.Head{
+		ID: ref.ID, Section: ref.Section,
+		Stamp: record.Stamp{Generation: r.uvarint(), Version: r.uvarint()},
+	}
 }
 
 // end says what was wrong, or that something follows what should be the last field.

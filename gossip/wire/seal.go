@@ -11,7 +11,8 @@ import (
 // domain begins everything that a seal covers.
 const domain = "daemonsetd gossip frame 2\x00"
 
-// Places in a sealed frame: kind, the sender's key, the receiver's ID, the sender's count of its frames, the payload, the signature.
+// Places in a sealed frame: kind, the sender's key, the receiver's ID, the sender's count of its frames, the payload,
+// the signature.
 const (
 	keyAt     = 1
 	toAt      = keyAt + ed25519.PublicKeySize
@@ -31,8 +32,8 @@ func NewSealer(cluster string, key ed25519.PrivateKey) Sealer {
 	return Sealer{cluster: cluster, key: key}
 }
 
-// Seal makes a frame for one receiver, or for whoever it meets where to is zero. Count is higher than that of every frame that the
-// sender has sealed before, in this run and in earlier ones: a receiver takes no frame twice.
+// Seal makes a frame for one receiver, or for whoever it meets where to is zero. Count is higher than that of every
+// frame that the sender has sealed before, in this run and in earlier ones: a receiver takes no frame twice.
 func (s Sealer) Seal(kind Kind, to record.ID, count record.Stamp, payload []byte) []byte {
 	frame := make([]byte, 0, sealed+len(payload))
 	frame = append(frame, byte(kind))
@@ -80,7 +81,10 @@ func Open(data []byte) (Frame, error) {
 		}
 		return Frame{
 			Kind: kind, From: record.IDOf(ed25519.PublicKey(data[keyAt:toAt])), To: record.ID(data[toAt:countAt]),
-			Count:   record.Stamp{Generation: binary.BigEndian.Uint64(data[countAt:]), Version: binary.BigEndian.Uint64(data[countAt+8:])},
+			Count: record.Stamp{
+				Generation: binary.BigEndian.Uint64(data[countAt:]),
+				Version:    binary.BigEndian.Uint64(data[countAt+8:]),
+			},
 			Payload: data[payloadAt : len(data)-ed25519.SignatureSize], data: data,
 		}, nil
 	default:
