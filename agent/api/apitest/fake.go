@@ -30,16 +30,16 @@ type Backend struct {
 	Err error
 	Reg *registry.Registry
 
-	// Fleet, FleetSpecs, ForgetAnswer and TrustAnswer are what is said of the fleet. SetMembers and SetSpecs change the first two
-	// while the backend is in use.
+	// Fleet, FleetSpecs, ForgetAnswer and TrustAnswer are what is said of the fleet. SetMembers and SetSpecs change the
+	// first two while the backend is in use.
 	Fleet        api.MemberList
 	FleetSpecs   api.SpecFileList
 	ForgetAnswer api.ForgetResult
 	LeaveAnswer  api.LeaveResult
 	TrustAnswer  api.TrustResult
 
-	// RolloutsAnswer, RevisionsAnswer, UndoAnswer and ReplaceAnswer are what is said of rollouts. SetRollouts changes the first
-	// while the backend is in use.
+	// RolloutsAnswer, RevisionsAnswer, UndoAnswer and ReplaceAnswer are what is said of rollouts. SetRollouts changes the
+	// first while the backend is in use.
 	RolloutsAnswer  api.RolloutList
 	RevisionsAnswer api.RevisionList
 	UndoAnswer      api.UndoResult
@@ -84,7 +84,8 @@ func Status() api.Status {
 		StartedAt:     Start(),
 		LastReconcile: Start().Add(time.Minute),
 		Kubelet: api.KubeletStatus{
-			State: api.KubeletAnswering, URL: "https://127.0.0.1:10250/healthz", Answer: "200 OK", Version: "v1.37.2", Since: Start(),
+			State: api.KubeletAnswering, URL: "https://127.0.0.1:10250/healthz", Answer: "200 OK", Version: "v1.37.2",
+			Since: Start(),
 		},
 		SpecFiles: []api.FileStatus{{File: "/etc/daemonsetd/specs.d/web.yaml", Objects: 1}},
 		DaemonSets: []api.DaemonSetStatus{{
@@ -109,8 +110,8 @@ func Status() api.Status {
 // OnEntry makes every call run f first, with the call's context.
 func (b *Backend) OnEntry(f func(context.Context)) { b.onEntry = f }
 
-// Asked is the requests that came, in order: an api.ExplainRequest, api.PlanRequest, api.NodePatch, api.ForgetRequest or
-// another of the request types, or a string.
+// Asked is the requests that came, in order: an api.ExplainRequest, api.PlanRequest, api.NodePatch, api.ForgetRequest
+// or another of the request types, or a string.
 func (b *Backend) Asked() []any {
 	b.mu.Lock()
 	defer b.mu.Unlock()
