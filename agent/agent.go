@@ -21,7 +21,6 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
-	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -35,7 +34,6 @@ import (
 	"github.com/daemonsetd/daemonsetd/agent/member"
 	"github.com/daemonsetd/daemonsetd/agent/metrics"
 	"github.com/daemonsetd/daemonsetd/agent/node"
-	"github.com/daemonsetd/daemonsetd/agent/plan"
 	"github.com/daemonsetd/daemonsetd/agent/reconcile"
 	"github.com/daemonsetd/daemonsetd/agent/registry"
 	"github.com/daemonsetd/daemonsetd/agent/rollout/driver"
@@ -51,9 +49,6 @@ import (
 )
 
 const (
-	// resync is how often everything is read whether anything woke the loop or not; it is the truth, watches are a
-	// convenience.
-	resync = 15 * time.Second
 	// stopTimeout bounds each step of the teardown.
 	stopTimeout = 5 * time.Second
 	// socketGroup may read the API when it exists (the package makes it).
@@ -96,7 +91,9 @@ type Agent struct {
 	store    *manifestdir.Store
 	trees    *trees.Store
 	history  *history.Store
-	kubelet  *host
+	kubelet  *kubelet.Host
+	catalog  *catalog.Catalog
+	turns    *driver.Turns
 	member   *member.Member
 	server   *api.Server
 	listener net.Listener
@@ -108,20 +105,13 @@ type Agent struct {
 	ended chan struct{}
 	// changed fires when a round is over.
 	changed signal.Signal
-	// view is the last round.
-	view  atomic.Pointer[reconcile.Snapshot]
-	stops []stop
+	rounds  *reconcile.Reconciler
+	stops   []stop
 
 	// The rest belongs to the loop.
-	memories *memories
-	turns    *driver.Turns
-	catalog  *catalog.Catalog
-	phases   map[string]plan.Phase
-	acting   acting
-	stopped  stopwatch
-	ready    bool
-	line     string
-	first    time.Time
+	ready bool
+	line  string
+	first time.Time
 }
 
 // stop is one step of the teardown.
@@ -140,14 +130,13 @@ func New(opts Options) (_ *Agent, err error) {
 	}
 	a := &Agent{
 		opts: opts, cfg: opts.Config, log: opts.Logger, requests: make(chan request), ended: make(chan struct{}),
-		phases: map[string]plan.Phase{}, stopped: stopwatch{pods: map[string]watched{}},
 	}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.teardown())
 		}
 	}()
-	for _, step := range []func() error{a.openDirs, a.openInputs, a.openStore, a.openMember, a.openAPI} {
+	for _, step := range []func() error{a.openDirs, a.openInputs, a.openStore, a.openMember, a.openRounds, a.openAPI} {
 		if err := step(); err != nil {
 			return nil, err
 		}
@@ -178,9 +167,6 @@ func (a *Agent) openDirs() error {
 		a.log.Warn().Err(err).Msg("what a crash left in the state directory could not be removed")
 	}
 	var problem error
-	if a.memories, problem = loadMemories(a.cfg.StateDir); problem != nil {
-		a.log.Error().Err(problem).Msg("the state of pods was lost")
-	}
 	if a.turns, problem = driver.Load(driver.Config{Dir: a.cfg.StateDir, Now: time.Now(), Logger: a.log}); problem != nil {
 		a.log.Error().Err(problem).Msg("the state of rollouts was lost")
 	}
@@ -198,7 +184,7 @@ func (a *Agent) openInputs() error {
 		return err
 	}
 	a.catalog = catalog.New(catalog.Config{Node: a.cfg.NodeName, SpecsDir: a.cfg.SpecsDir, Trees: a.trees, History: a.history})
-	a.kubelet = newHost(a.cfg, a.log, a.opts.Simulation)
+	a.kubelet = kubelet.NewHost(a.hostConfig())
 	if a.nodes, err = node.New(a.nodeConfig()); err != nil {
 		return fmt.Errorf("node: %w", err)
 	}
@@ -227,7 +213,7 @@ func (a *Agent) openMember() error {
 func (a *Agent) openStore() error {
 	dir := a.cfg.ManifestsDir
 	if dir == "" {
-		dir = a.kubelet.settings().StaticPodPath
+		dir = a.kubelet.Settings().StaticPodPath
 	}
 	var err error
 	if a.store, err = manifestdir.New(manifestdir.Config{Dir: dir, Logger: a.log}); err != nil {
@@ -236,6 +222,22 @@ func (a *Agent) openStore() error {
 	// A directory that cannot be made now (a disk that is not mounted yet) is reported by every round until it can.
 	if err := a.store.Ensure(); err != nil {
 		a.log.Warn().Err(err).Msg("the manifests directory cannot be used yet")
+	}
+	return nil
+}
+
+// openRounds makes what does the work.
+func (a *Agent) openRounds() error {
+	var problem error
+	a.rounds, problem = reconcile.New(reconcile.Config{
+		Host: a.cfg.NodeName, StateDir: a.cfg.StateDir, SpecsDir: a.cfg.SpecsDir,
+		KubeletsDir: a.cfg.ManifestsDir == "", InsecureKubelet: a.cfg.Kubelet.InsecureSkipVerify,
+		Loader: a.loader, Nodes: a.nodes, Store: a.store, Kubelet: a.kubelet, Fleet: a.member, Catalog: a.catalog, Turns: a.turns,
+		Board: a.board, Events: a.events, Metrics: a.metrics, Log: a.log,
+		ConfigProblems: func() diag.List { return a.opts.ConfigProblems }, Over: a.publish,
+	})
+	if problem != nil {
+		a.log.Error().Err(problem).Msg("the state of pods was lost")
 	}
 	return nil
 }
@@ -383,6 +385,3 @@ func (a *Agent) watched(what string, err error) {
 		a.log.Warn().Err(err).Str(logfield.Dir, what).Msg("cannot watch; looking every 15 seconds instead")
 	}
 }
-
-// kubeletState is the latest of the kubelet.
-func (a *Agent) kubeletState() *kubelet.Snapshot { return a.kubelet.poller.Latest() }

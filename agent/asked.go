@@ -24,7 +24,7 @@ func (a *Agent) backend() *backend.Backend {
 			Conditions: filepath.Join(a.cfg.RuntimeDir, "conditions.d"),
 		},
 		Version: a.opts.Version, StartedAt: a.opts.StartedAt, Log: a.log, Registry: a.registry, Metrics: a.metrics.Handler(),
-		Latest: a.view.Load, RoundOver: &a.changed,
+		Latest: a.rounds.Latest, RoundOver: &a.changed,
 		Do: func(ctx context.Context, do func(backend.Round)) error {
 			return a.ask(ctx, func(context.Context) { do(asked{a}) })
 		},
@@ -37,18 +37,12 @@ type asked struct{ a *Agent }
 
 var _ backend.Round = asked{}
 
-// Look implements backend.Round; the specs and the node are the last round's.
-func (r asked) Look() *reconcile.Snapshot {
-	s, _ := r.a.read(time.Now())
-	r.a.takeTurns(s, nil)
-	return s
-}
+// Look implements backend.Round.
+func (r asked) Look() *reconcile.Snapshot { return r.a.rounds.Look() }
 
 // With implements backend.Round.
 func (r asked) With(s *reconcile.Snapshot, objects spec.Objects) (*reconcile.Snapshot, backend.Maker) {
-	next, maker := *s, r.a.catalog.With(objects)
-	next.Items = r.a.items(&next, maker, objects.DaemonSets)
-	return &next, maker
+	return r.a.rounds.With(s, objects)
 }
 
 // File implements backend.Round.

@@ -49,8 +49,8 @@ func (a *Agent) ask(ctx context.Context, do func(ctx context.Context)) error {
 // last one asked for it. It reacts to the first event at once; what comes while a round runs is one more round.
 func (a *Agent) loop(ctx context.Context) error {
 	defer close(a.ended)
-	a.kubelet.start(ctx)
-	defer a.kubelet.stop()
+	a.kubelet.Start(ctx)
+	defer a.kubelet.Stop()
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	pace := newPacer()
@@ -65,7 +65,7 @@ func (a *Agent) loop(ctx context.Context) error {
 		case <-a.loader.Wake():
 		case <-a.nodes.Wake():
 		case <-a.store.Wake():
-		case <-a.kubelet.poller.Wake():
+		case <-a.kubelet.Wake():
 		case <-a.member.Wake():
 		case <-timer.C:
 		}
@@ -74,7 +74,11 @@ func (a *Agent) loop(ctx context.Context) error {
 				return nil
 			}
 		}
-		next := a.round(ctx)
+		next := a.rounds.Round(ctx)
+		a.settle()
+		if a.opts.Watchdog > 0 {
+			next = min(next, a.opts.Watchdog)
+		}
 		a.opts.Notifier.Alive()
 		for _, r := range waiting {
 			close(r.done)
@@ -86,18 +90,3 @@ func (a *Agent) loop(ctx context.Context) error {
 
 // newPacer lets a burst of rounds through and spaces what comes after.
 func newPacer() *rate.Limiter { return rate.NewLimiter(rate.Every(spacing), burst) }
-
-// nextRound is when the loop goes round again by itself: when a part asked for it, and never later than resync or than
-// the watchdog wants to hear of it.
-func (a *Agent) nextRound(now time.Time, asked ...time.Duration) time.Duration {
-	next := resync
-	if a.opts.Watchdog > 0 {
-		next = min(next, a.opts.Watchdog)
-	}
-	for _, d := range asked {
-		if d > 0 {
-			next = min(next, d)
-		}
-	}
-	return max(next, time.Millisecond)
-}

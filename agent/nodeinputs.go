@@ -5,19 +5,46 @@ import (
 
 	"github.com/daemonsetd/daemonsetd/agent/kubelet"
 	"github.com/daemonsetd/daemonsetd/agent/node"
+	"github.com/daemonsetd/daemonsetd/internal/base/diag"
 )
+
+// hostConfig is how the kubelet is found and asked.
+func (a *Agent) hostConfig() kubelet.HostConfig {
+	k := a.cfg.Kubelet
+	c := kubelet.HostConfig{AssumeReady: k.AssumeReady, Check: checkThresholds, Logger: a.log, Options: kubelet.Options{
+		ConfigFile: k.Config, URL: k.URL, HealthzURL: k.HealthzURL, ManifestsDir: a.cfg.ManifestsDir, CAFile: k.CAFile,
+		ClientCertFile: k.ClientCertFile, ClientKeyFile: k.ClientKeyFile, TokenFile: k.TokenFile, Insecure: k.InsecureSkipVerify,
+		RootDir: k.RootDir, ServingCertFile: k.ServingCertFile,
+	}}
+	if a.opts.Simulation != nil {
+		c.Transport = a.opts.Simulation.Kubelet
+	}
+	return c
+}
+
+// checkThresholds finds what the kubelet itself would not start with.
+func checkThresholds(set kubelet.Settings) diag.List {
+	_, err := parseThresholds(set)
+	if err == nil {
+		return nil
+	}
+	return diag.List{{
+		Severity: diag.Error, File: set.ConfigFile, Hint: "the kubelet's defaults are used",
+		Message: fmt.Sprintf("the eviction thresholds cannot be used: %v", err),
+	}}
+}
 
 // nodeConfig is what the node is made of.
 func (a *Agent) nodeConfig() node.Config {
 	return node.Config{
 		Name: a.cfg.NodeName, NodeFile: a.cfg.NodeFile, NodeDir: a.cfg.NodeDir(), StateDir: a.cfg.StateDir, RuntimeDir: a.cfg.RuntimeDir,
-		Thresholds: a.kubelet.thresholds, Logger: a.log, Sampler: node.ProcSampler{KubeletDir: a.kubelet.settings().RootDir},
+		Thresholds: a.thresholds, Logger: a.log, Sampler: node.ProcSampler{KubeletDir: a.kubelet.Settings().RootDir},
 	}
 }
 
 // thresholds are the kubelet's. Settings that the kubelet itself would not start with give its defaults; problems says so.
-func (h *host) thresholds() node.Thresholds {
-	t, err := parseThresholds(h.set)
+func (a *Agent) thresholds() node.Thresholds {
+	t, err := parseThresholds(a.kubelet.Settings())
 	if err != nil {
 		return node.DefaultThresholds()
 	}
@@ -30,17 +57,4 @@ func parseThresholds(set kubelet.Settings) (node.Thresholds, error) {
 		EvictionMinimumReclaim: set.EvictionMinimumReclaim, EvictionPressureTransitionPeriod: set.EvictionPressureTransitionPeriod, MergeDefaultEvictionSettings: set.MergeDefaultEvictionSettings,
 		EnforceNodeAllocatable: set.EnforceNodeAllocatable,
 	})
-}
-
-// nodeInputs is what the node's conditions follow from.
-func (a *Agent) nodeInputs(k *kubelet.Snapshot) node.Inputs {
-	in := node.Inputs{Kubelet: node.KubeletStatus{Healthy: k.Healthy, AssumeReady: k.AssumeReady}, KubeletVersion: k.Version}
-	if k.SummaryErr == nil {
-		in.Summary = k.Summary
-	}
-	if !k.Healthy && k.HealthErr != nil {
-		// The state alone: an error's text may have a port or a time in it that changes with every try.
-		in.Kubelet.Message = fmt.Sprintf("the kubelet's health cannot be told: %s", k.HealthErr.State)
-	}
-	return in
 }

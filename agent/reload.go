@@ -24,7 +24,7 @@ func (a *Agent) Reload(ctx context.Context) (*api.ReloadResult, error) {
 		return nil, api.Errorf(api.CodeInvalid, "%v", err).WithRemedy("correct the configuration; the agent goes on with the old one")
 	}
 	res := &api.ReloadResult{Changed: []string{}, Problems: api.Problems(problems)}
-	before := a.view.Load()
+	before := a.rounds.Latest()
 	err = a.ask(ctx, func(ctx context.Context) {
 		// From within the loop, so that it comes after the first READY.
 		a.opts.Notifier.Reloading()
@@ -38,7 +38,7 @@ func (a *Agent) Reload(ctx context.Context) (*api.ReloadResult, error) {
 	if err != nil {
 		return nil, err
 	}
-	after := a.view.Load()
+	after := a.rounds.Latest()
 	problems = append(slices.Clone(after.Config), after.Origins.Problems...)
 	for _, f := range after.Specs.Files {
 		problems = append(problems, f.Problems...)
@@ -60,7 +60,7 @@ func (a *Agent) settled(ctx context.Context) error {
 	tick := time.NewTicker(settleLook)
 	defer tick.Stop()
 	for range settleLooks {
-		if !a.view.Load().Pending() {
+		if !a.rounds.Latest().Pending() {
 			return nil
 		}
 		select {
@@ -106,7 +106,7 @@ func (a *Agent) takeOver(ctx context.Context, next config.Config, problems diag.
 		res.RestartRequired = append(res.RestartRequired, key)
 	}
 	a.opts.ConfigProblems = problems
-	if a.kubelet.refresh(ctx, true) {
+	if a.kubelet.Refresh(ctx, true) {
 		res.Changed = append(res.Changed, "the kubelet's settings")
 	}
 	changed, found := a.member.Refresh(true)
@@ -114,12 +114,12 @@ func (a *Agent) takeOver(ctx context.Context, next config.Config, problems diag.
 	a.opts.ConfigProblems = append(slices.Clone(problems), found...)
 	a.nodes.Reload()
 	a.loader.Confirm()
-	a.acting = acting{}
+	a.rounds.TryAgain()
 }
 
 // currentLine is the status line of the last round.
 func (a *Agent) currentLine() string {
-	if v := a.view.Load(); v != nil {
+	if v := a.rounds.Latest(); v != nil {
 		return v.Line
 	}
 	return "starting"

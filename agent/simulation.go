@@ -37,7 +37,7 @@ func (a *Agent) Wake() { a.member.Poke() }
 
 // Rollout says in one line where this host stands with a DaemonSet, for a simulation that has failed.
 func (a *Agent) Rollout(key string) string {
-	v := a.view.Load()
+	v := a.rounds.Latest()
 	if v == nil {
 		return "starting"
 	}

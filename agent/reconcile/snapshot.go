@@ -1,7 +1,12 @@
-// Package reconcile is one round of the agent's loop: what it read, and what came of it.
+// Package reconcile is one round of the agent's loop: it reads everything, has the pure packages decide, does what
+// came out, and publishes what it saw.
 //
-// A round fills a Snapshot step by step and publishes it. From then on nobody changes it, nor anything that it points
-// to, so that whoever has one reads it from any goroutine without a lock.
+//	refresh ─► read ─► lay the files of volumes ─► roll (save, then decide) ─► plan ─► act ─► read and roll again ─► publish
+//	           Items                               Turn, Hold, Want, Older             └ nothing was done: at once ─┘
+//
+// A Reconciler, what it remembers, and the Snapshot that it is filling belong to the goroutine of the agent's loop. A
+// Snapshot that was published is never changed again, nor anything that it points to, so that whoever has one (Latest)
+// reads it from any goroutine without a lock.
 package reconcile
 
 import (

@@ -24,6 +24,8 @@ var layers = []struct {
 	{"agent", []string{"services", "kubeapi", "cmd"}, "DNS, proxy and API are programs of their own, which read the agent's socket"},
 	{"agent/placement", []string{"manifests", "gossip", "agent/node", "agent/kubelet", "agent/config", "agent/api"}, "placement is pure"},
 	{"agent/catalog", []string{"gossip", "agent/fleet", "agent/rollout/driver", "agent/reconcile", "agent/api"}, "the catalog knows of files and of this node, and of no other host"},
+	{"agent/reconcile", []string{"agent/backend", "agent/member", "agent/config", "agent/api/client", "agent/systemd"},
+		"a round is made of what it is given, and knows neither who asks nor how it was configured"},
 	{"agent/plan", []string{"manifests/spec", "manifests/manifestdir", "gossip", "agent/node", "agent/kubelet", "agent/config", "agent/api"}, "plan is pure"},
 	{"agent/health", []string{"manifests", "agent/node", "agent/kubelet", "agent/config", "agent/plan", "agent/rollout", "agent/fleet"}, "every part of the agent reports to health, which knows none of them"},
 	{"agent/reconcile", []string{"agent/backend", "agent/member"}, "a round is what others read"},

@@ -1,4 +1,4 @@
-package agent
+package reconcile
 
 import (
 	"time"
@@ -13,8 +13,9 @@ import (
 // longer to stop is waited for by the kubelet's own list.
 const forgetWatched = 10 * time.Minute
 
-// stopwatch knows the cgroups of our pods, to see the end of one as soon as it comes. Only a pod whose containers were all
-// running, and whose cgroup was found with processes in it, is watched: of any other an empty cgroup proves nothing.
+// stopwatch knows the cgroups of our pods, to see the end of one as soon as it comes. Only a pod whose containers were
+// all running, and whose cgroup was found with processes in it, is watched: of any other an empty cgroup proves
+// nothing.
 type stopwatch struct {
 	cgroups kubelet.Cgroups
 	pods    map[string]watched
@@ -47,8 +48,8 @@ func (w *stopwatch) observe(pods []corev1.Pod, now time.Time) {
 	}
 }
 
-// runs says whether every container of the pod has been started, and none has ended. The kubelet tells for up to a second
-// that a pod is ready whose containers it still shows as waiting.
+// runs says whether every container of the pod has been started, and none has ended. The kubelet tells for up to a
+// second that a pod is ready whose containers it still shows as waiting.
 func runs(pod *corev1.Pod) bool {
 	if kubelet.PodReady(pod) {
 		return true
@@ -78,8 +79,8 @@ func (w *stopwatch) take(pod *corev1.Pod, now time.Time) {
 	w.pods[name] = p
 }
 
-// stopped says that a pod has ended for certain: the kubelet has let go of it since its manifest was removed, so that it
-// starts nothing of it any more, and no process is left in its cgroup.
+// stopped says that a pod has ended for certain: the kubelet has let go of it since its manifest was removed, so that
+// it starts nothing of it any more, and no process is left in its cgroup.
 func (w *stopwatch) stopped(k *kubelet.Snapshot, full string, removed time.Time) bool {
 	p, known := w.pods[full]
 	if !known || k.PodsErr != nil || !k.PodsAt.After(removed) {

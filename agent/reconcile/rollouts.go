@@ -1,4 +1,4 @@
-package agent
+package reconcile
 
 import (
 	"cmp"
@@ -12,58 +12,53 @@ import (
 	"github.com/daemonsetd/daemonsetd/agent/health"
 	"github.com/daemonsetd/daemonsetd/agent/kubelet"
 	"github.com/daemonsetd/daemonsetd/agent/plan"
-	"github.com/daemonsetd/daemonsetd/agent/reconcile"
 	"github.com/daemonsetd/daemonsetd/agent/rollout"
 	"github.com/daemonsetd/daemonsetd/agent/rollout/driver"
 )
 
-// silence is for how long a kubelet that does not answer leaves what it said last in effect. Kubernetes gives a node
-// as long (node-monitor-grace-period).
-const silence = 50 * time.Second
-
 // roll advances every DaemonSet's rollout by one step and says what may be replaced now. What others rely on is on disk
 // before it returns; where that fails nothing may be replaced.
-func (a *Agent) roll(s *reconcile.Snapshot) {
+func (r *Reconciler) roll(s *Snapshot) {
 	if s.ScanErr != nil {
-		a.takeTurns(s, s.ScanErr) // nothing is known of what stands
+		r.takeTurns(s, s.ScanErr) // nothing is known of what stands
 		return
 	}
-	a.turns.Hear(a.heard(), s.Now)
+	r.cfg.Turns.Hear(r.heard(), s.Now)
 	seen := make([]driver.Seen, 0, len(s.Items))
 	for _, it := range s.Items {
 		it.Good = nil
-		for _, fleet := range a.turns.GoesBackTo(it.Key, it.Strategy.AutoRollback) {
-			if r := a.catalog.LastGood(it.DS, fleet); !r.IsZero() {
-				it.Good = append(it.Good, r)
+		for _, fleet := range r.cfg.Turns.GoesBackTo(it.Key, it.Strategy.AutoRollback) {
+			if good := r.cfg.Catalog.LastGood(it.DS, fleet); !good.IsZero() {
+				it.Good = append(it.Good, good)
 			}
 		}
 		seen = append(seen, see(s, it))
 	}
-	err := a.turns.Step(seen, s.Now)
-	a.board.When(err != nil, health.RolloutNotSaved, errorText(err), a.cfg.StateDir)
-	a.takeTurns(s, err)
-	for _, h := range a.turns.Happened() {
-		a.tellRollout(h)
+	err := r.cfg.Turns.Step(seen, s.Now)
+	r.cfg.Board.When(err != nil, health.RolloutNotSaved, errorText(err), r.cfg.StateDir)
+	r.takeTurns(s, err)
+	for _, h := range r.cfg.Turns.Happened() {
+		r.tellRollout(h)
 	}
 	if err == nil {
-		a.publishRollouts()
+		r.publishRollouts()
 	}
 }
 
 // heard is what is known of the other members.
-func (a *Agent) heard() driver.Fleet {
-	f := driver.Fleet{Self: a.member.Self(), Alone: a.member.Alone()}
-	if a.member.On() {
-		f.View, f.New = a.member.Look(), a.member.Created()
-		f.Returned, _ = a.member.TakeReturned(driver.Section)
+func (r *Reconciler) heard() driver.Fleet {
+	f := driver.Fleet{Self: r.cfg.Fleet.Self(), Alone: r.cfg.Fleet.Alone()}
+	if r.cfg.Fleet.On() {
+		f.View, f.New = r.cfg.Fleet.Look(), r.cfg.Fleet.Created()
+		f.Returned, _ = r.cfg.Fleet.TakeReturned(driver.Section)
 	}
 	return f
 }
 
 // takeTurns puts the last decisions that were saved into what is planned from; err is why there are none of this round.
-func (a *Agent) takeTurns(s *reconcile.Snapshot, err error) {
+func (r *Reconciler) takeTurns(s *Snapshot, err error) {
 	for _, it := range s.Items {
-		turn := a.turns.Turn(it.Key)
+		turn := r.cfg.Turns.Turn(it.Key)
 		if turn.Decided {
 			it.State, it.Turn, it.Peers = turn.State, turn.Decision, turn.Peers
 		}
@@ -75,15 +70,15 @@ func (a *Agent) takeTurns(s *reconcile.Snapshot, err error) {
 		case !turn.Decision.Replace:
 			it.Hold = cmp.Or(turn.Decision.Blockers.String(), "it is not this host's turn")
 		}
-		a.aim(s, a.catalog.Maker, it)
+		r.aim(s, r.cfg.Catalog.Maker, it)
 		if it.Hold != "" || it.Blocked != "" {
-			it.Older = a.older(s, it)
+			it.Older = r.older(s, it)
 		}
 	}
 }
 
 // see is what this host sees of one DaemonSet.
-func see(s *reconcile.Snapshot, it *reconcile.Item) driver.Seen {
+func see(s *Snapshot, it *Item) driver.Seen {
 	k := s.Kubelet
 	seen := driver.Seen{
 		Key: it.Key, Strategy: it.Strategy, ShouldRun: it.Decision.ShouldRun, ShouldContinueRunning: it.Decision.ShouldContinueRunning,
@@ -104,8 +99,12 @@ func see(s *reconcile.Snapshot, it *reconcile.Item) driver.Seen {
 	return seen
 }
 
+// silence is for how long a kubelet that does not answer leaves what it said last in effect. Kubernetes gives a node
+// as long (node-monitor-grace-period).
+const silence = 50 * time.Second
+
 // podOf is what the kubelet says of a manifest's pod.
-func podOf(s *reconcile.Snapshot, it *reconcile.Item, p *plan.Present) (rollout.Pod, rollout.Shown) {
+func podOf(s *Snapshot, it *Item, p *plan.Present) (rollout.Pod, rollout.Shown) {
 	namespace := it.DS.Object.Namespace
 	k := s.Answers
 	pod, listed := k.Pods[namespace+"/"+p.PodName+"-"+s.Host]
@@ -147,21 +146,21 @@ func shownOf(pod *corev1.Pod, p plan.Pod) rollout.Shown {
 }
 
 // publishRollouts tells the others.
-func (a *Agent) publishRollouts() {
-	if !a.member.On() {
+func (r *Reconciler) publishRollouts() {
+	if !r.cfg.Fleet.On() {
 		return
 	}
-	body, omitted, err := a.turns.Tell()
+	body, omitted, err := r.cfg.Turns.Tell()
 	if body == nil && err == nil {
 		return
 	}
-	a.member.Put(driver.Section, body, err)
-	a.board.When(omitted > 0, health.TooManyDaemonSets, fmt.Sprintf(
+	r.cfg.Fleet.Put(driver.Section, body, err)
+	r.cfg.Board.When(omitted > 0, health.TooManyDaemonSets, fmt.Sprintf(
 		"other hosts cannot be told of %s, and wait for this host where they replace those", count(omitted, "DaemonSet")))
 }
 
 // tellRollout records what a step did.
-func (a *Agent) tellRollout(h driver.Happened) {
+func (r *Reconciler) tellRollout(h driver.Happened) {
 	st := h.State
 	for _, e := range h.Events {
 		kind, text := corev1.EventTypeNormal, ""
@@ -181,6 +180,6 @@ func (a *Agent) tellRollout(h driver.Happened) {
 		default:
 			continue
 		}
-		a.events.OfDaemonSet(h.Key, kind, "Rollout"+e.String(), text)
+		r.cfg.Events.OfDaemonSet(h.Key, kind, "Rollout"+e.String(), text)
 	}
 }

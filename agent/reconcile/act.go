@@ -1,0 +1,117 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/daemonsetd/daemonsetd/agent/health"
+	"github.com/daemonsetd/daemonsetd/agent/plan"
+	"github.com/daemonsetd/daemonsetd/internal/base/logfield"
+	"github.com/daemonsetd/daemonsetd/manifests/manifestdir"
+)
+
+// act does what the plan says and reports whether anything was changed. What must be remembered is on disk first; where
+// that fails, no pod is taken down for being replaced.
+func (r *Reconciler) act(ctx context.Context, s *Snapshot, out plan.Output) bool {
+	saveErr := r.memories.set(out.Memories)
+	r.cfg.Board.When(saveErr != nil, health.StateNotSaved, errorText(saveErr), r.cfg.StateDir)
+	if r.scanFailed(s) {
+		return false
+	}
+	if len(out.Acts) == 0 {
+		// What failed before is not wanted any more.
+		r.backOff(nil)
+		return false
+	}
+	if s.Now.Before(r.acting.until) && r.acting.failures > 0 {
+		return false
+	}
+	r.lookBeforeReplacing(ctx, s, out.Acts)
+	var failed error
+	changed := false
+	for _, act := range out.Acts {
+		if saveErr != nil && act.Kind == plan.Remove && (act.Reason == plan.ReasonReplacing || act.Reason == plan.ReasonFailed || act.Reason == plan.ReasonRestored) {
+			continue
+		}
+		err := r.do(act)
+		failed = errors.Join(failed, err)
+		changed = changed || err == nil
+	}
+	r.backOff(failed)
+	return changed
+}
+
+// lookBeforeReplacing asks for the pods once more when one is to be replaced that the last answer does not show
+// running yet: only a pod that was seen running is seen to stop at once, see stopwatch.
+func (r *Reconciler) lookBeforeReplacing(ctx context.Context, s *Snapshot, acts []plan.Act) {
+	for _, act := range acts {
+		namespace, _, _ := strings.Cut(act.Key, "/")
+		if _, watched := r.stopped.pods[namespace+"/"+act.PodName+"-"+r.cfg.Host]; act.Reason != plan.ReasonReplacing || watched {
+			continue
+		}
+		if pods, ok := r.cfg.Kubelet.Ask(ctx); ok {
+			r.stopped.observe(pods, s.Now)
+		}
+		return
+	}
+}
+
+func (r *Reconciler) scanFailed(s *Snapshot) bool {
+	if s.ScanErr == nil {
+		r.cfg.Board.Clear(health.ManifestsDirectory)
+		return false
+	}
+	if errors.Is(s.ScanErr, manifestdir.ErrMissing) {
+		if err := r.cfg.Store.Ensure(); err == nil {
+			r.acting.until = time.Now().Add(50 * time.Millisecond)
+		}
+	}
+	r.cfg.Board.Report(health.ManifestsDirectory, s.ScanErr.Error())
+	return true
+}
+
+func (r *Reconciler) backOff(err error) {
+	if err == nil {
+		r.acting = acting{}
+		r.cfg.Board.Clear(health.ManifestNotChanged)
+		return
+	}
+	r.cfg.Board.Report(health.ManifestNotChanged, err.Error())
+	r.acting.until = time.Now().Add(min(actRetryFirst<<min(r.acting.failures, 10), actRetryMax))
+	r.acting.failures++
+}
+
+// do changes the kubelet's directory and tells of it.
+func (r *Reconciler) do(act plan.Act) error {
+	var err error
+	if act.Kind == plan.Remove {
+		err = r.cfg.Store.Remove(act.FileName)
+	} else {
+		err = r.cfg.Store.Write(*act.Manifest)
+	}
+	if err != nil {
+		r.cfg.Metrics.ManifestErrors.WithLabelValues(string(act.Kind)).Inc()
+		r.cfg.Events.OfDaemonSet(act.Key, corev1.EventTypeWarning, "FailedManifest", err.Error())
+		return err
+	}
+	r.cfg.Metrics.ManifestOps.WithLabelValues(string(act.Kind)).Inc()
+	r.cfg.Log.Info().Str(logfield.Action, string(act.Kind)).Str(logfield.DaemonSet, act.Key).Str(logfield.Revision, act.Revision).Str(logfield.File, act.FileName).
+		Str(logfield.Reason, act.Reason).Str(logfield.Detail, act.Message).Msg("manifest changed")
+	r.tell(act)
+	return nil
+}
+
+// acting is the back-off of acts that fail: a full disk is not written to a thousand times a second.
+type acting struct {
+	failures int
+	until    time.Time
+}
+
+const (
+	actRetryFirst = time.Second
+	actRetryMax   = Resync
+)

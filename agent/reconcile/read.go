@@ -1,0 +1,160 @@
+package reconcile
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/daemonsetd/daemonsetd/agent/catalog"
+	"github.com/daemonsetd/daemonsetd/agent/kubelet"
+	"github.com/daemonsetd/daemonsetd/agent/node"
+	"github.com/daemonsetd/daemonsetd/agent/placement"
+	"github.com/daemonsetd/daemonsetd/agent/plan"
+	"github.com/daemonsetd/daemonsetd/manifests/manifestdir"
+	"github.com/daemonsetd/daemonsetd/manifests/render"
+	"github.com/daemonsetd/daemonsetd/manifests/spec"
+	"github.com/daemonsetd/daemonsetd/manifests/strategy"
+)
+
+// read reads everything that a plan depends on.
+func (r *Reconciler) read(now time.Time) (*Snapshot, time.Duration) {
+	s := &Snapshot{Host: r.cfg.Host, Now: now, Kubelet: r.cfg.Kubelet.Latest(), Memories: r.memories.now}
+	var again time.Duration
+	s.Specs, again = r.cfg.Loader.Load()
+	_, next := r.cfg.Nodes.Update(now, nodeInputs(s.Kubelet))
+	if next > 0 && (again == 0 || next < again) {
+		again = next
+	}
+	s.Node = r.cfg.Nodes.Node()
+	s.Listing, s.ScanErr = r.cfg.Store.Scan()
+	s.Answers = r.kubeletInput(s.Kubelet, s.Specs, now)
+	for _, e := range s.Listing.Ours {
+		s.Present = append(s.Present, plan.Present{
+			FileName: e.FileName, Key: e.Key(), Revision: e.Revision, PodName: e.PodName,
+			Source: e.Source, GracePeriodSeconds: e.GracePeriodSeconds, Intact: e.Intact,
+			Renamed: e.PodName != render.PodName(e.DaemonSet, e.Revision),
+		})
+	}
+	r.cfg.Catalog.Begin(catalog.Facts{Now: now, Specs: s.Specs, Node: s.Node})
+	s.Items = r.items(s, r.cfg.Catalog.Maker, s.Specs.DaemonSets)
+	return s, again
+}
+
+// items decides every declared DaemonSet for this node.
+func (r *Reconciler) items(s *Snapshot, from *catalog.Maker, sets []*spec.DaemonSet) []*Item {
+	present := map[string][]plan.Present{}
+	for _, p := range s.Present {
+		present[p.Key] = append(present[p.Key], p)
+	}
+	items := make([]*Item, 0, len(sets))
+	for _, ds := range sets {
+		it := &Item{Key: ds.Key(), DS: ds, File: from.File(ds), Present: present[ds.Key()], Memory: s.Memories[ds.Key()]}
+		it.Strategy, _ = strategy.Parse(ds.Object)
+		it.FileBlocked = cmp.Or(it.File.Blocked, conflict(s.Listing.Foreign, it.File.Manifest))
+		r.aim(s, from, it)
+		it.Memory.Eviction = placement.NextEviction(it.Memory.Eviction, it.Want.Compiled, s.Node, s.Now)
+		it.Evicted = it.Memory.Eviction.Evicted(s.Now)
+		items = append(items, it)
+	}
+	return items
+}
+
+// aim decides which revision shall run, from where the rollout stands, and whether it belongs on this node.
+func (r *Reconciler) aim(s *Snapshot, from *catalog.Maker, it *Item) {
+	st := r.cfg.Turns.Turn(it.Key).State
+	usable := it.FileBlocked == "" && !s.Specs.Undecided(it.DS.Source.File)
+	c := from.Choose(it.DS, usable, catalog.Goal{Target: st.Target.Revision, Rejected: st.Rejected})
+	it.Want, it.Blocked = c.Made, c.Blocked
+	switch {
+	case !c.Back:
+		it.Blocked = it.FileBlocked
+	case c.Blocked == "":
+		it.Blocked = conflict(s.Listing.Foreign, c.Made.Manifest)
+	}
+	it.Decision = c.Made.Compiled.Decide(s.Node)
+}
+
+// conflict says which foreign file is in the way of a manifest: one of the same name, or one that declares the same
+// pod.
+func conflict(foreign []manifestdir.ForeignPod, m render.Manifest) string {
+	for _, f := range foreign {
+		if f.FileName == m.FileName {
+			return fmt.Sprintf("the file %s belongs to somebody else (it %s); move it away", f.FileName, f.Reason)
+		}
+		if f.Namespace == m.Namespace && f.Name == m.PodName {
+			return fmt.Sprintf("the file %s, which is not ours, declares the pod %s/%s; remove it from there", f.FileName, f.Namespace, f.Name)
+		}
+	}
+	return ""
+}
+
+// kubeletInput turns the latest answers of the kubelet into what plan looks at.
+func (r *Reconciler) kubeletInput(k *kubelet.Snapshot, specs *spec.Snapshot, now time.Time) plan.Kubelet {
+	in := plan.Kubelet{
+		AssumeReady: k.AssumeReady, Healthy: k.Healthy, Missed: k.HealthErr != nil, PodsAt: k.PodsAt, RunningAt: k.RunningAt,
+		RunningUnknown: k.RunningErr != nil || k.PodsErr != nil, PodsUnknown: k.PodsErr != nil,
+		Pods: make(map[string]plan.Pod, len(k.Pods)), Running: make(map[string]bool, len(k.Running)),
+	}
+	in.Gone = func(full string, removed time.Time) bool {
+		namespace, name, _ := strings.Cut(full, "/")
+		gone, _ := k.Gone(namespace, name, removed)
+		return gone || r.stopped.stopped(k, full, removed)
+	}
+	r.stopped.cgroups.Root = r.cfg.Kubelet.Settings().CgroupRoot
+	r.stopped.observe(k.Pods, now)
+	minReady := minReadySeconds(specs)
+	for i := range k.Pods {
+		pod := &k.Pods[i]
+		in.Pods[pod.Namespace+"/"+pod.Name] = planPod(pod, minReady[pod.Namespace+"/"+ownerName(pod)], now)
+	}
+	for i := range k.Running {
+		in.Running[k.Running[i].Namespace+"/"+k.Running[i].Name] = true
+	}
+	return in
+}
+
+// ownerName is the DaemonSet that a pod of ours says it belongs to.
+func ownerName(pod *corev1.Pod) string {
+	_, name, _ := strings.Cut(pod.Annotations[render.AnnotationDaemonSet], "/")
+	return name
+}
+
+func minReadySeconds(specs *spec.Snapshot) map[string]int32 {
+	m := map[string]int32{}
+	for _, ds := range specs.DaemonSets {
+		if s := ds.Object.Spec.MinReadySeconds; s > 0 {
+			m[ds.Key()] = s
+		}
+	}
+	return m
+}
+
+func planPod(pod *corev1.Pod, minReady int32, now time.Time) plan.Pod {
+	p := plan.Pod{Failed: kubelet.Failed(pod), Ready: kubelet.PodReady(pod), Available: kubelet.PodAvailable(pod, minReady, now), Message: kubelet.PodMessage(pod)}
+	if p.Ready && !p.Available {
+		p.AvailableAt = now.Add(time.Second)
+		for _, c := range pod.Status.Conditions {
+			if c.Type == corev1.PodReady {
+				p.AvailableAt = c.LastTransitionTime.Add(time.Duration(minReady) * time.Second)
+			}
+		}
+		p.Message = fmt.Sprintf("ready, available after minReadySeconds (%d)", minReady)
+	}
+	return p
+}
+
+// nodeInputs is what the node's conditions follow from.
+func nodeInputs(k *kubelet.Snapshot) node.Inputs {
+	in := node.Inputs{Kubelet: node.KubeletStatus{Healthy: k.Healthy, AssumeReady: k.AssumeReady}, KubeletVersion: k.Version}
+	if k.SummaryErr == nil {
+		in.Summary = k.Summary
+	}
+	if !k.Healthy && k.HealthErr != nil {
+		// The state alone: an error's text may have a port or a time in it that changes with every try.
+		in.Kubelet.Message = fmt.Sprintf("the kubelet's health cannot be told: %s", k.HealthErr.State)
+	}
+	return in
+}

@@ -1,0 +1,75 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/daemonsetd/daemonsetd/agent/health"
+	"github.com/daemonsetd/daemonsetd/agent/plan"
+	"github.com/daemonsetd/daemonsetd/internal/base/logfield"
+)
+
+// Round reads everything, plans, acts and publishes, and says when the next one is due at the latest.
+func (r *Reconciler) Round(ctx context.Context) time.Duration {
+	begin := time.Now()
+	r.refreshFiles(ctx)
+	s, again := r.read(begin)
+	r.layConfigs(s)
+	r.roll(s)
+	r.layTargets(s)
+	out := plan.Make(s.Input())
+	acted := r.act(ctx, s, out)
+	if acted {
+		// What was done is looked at before it is told.
+		s, again = r.read(time.Now())
+		r.roll(s)
+		if out = plan.Make(s.Input()); len(out.Acts) > 0 {
+			again = time.Millisecond
+		}
+	}
+	r.dropConfigs(s, out)
+	r.recordRevisions(s)
+	r.cfg.Catalog.Forget()
+	r.publish(s, out)
+	err := errors.Join(r.cfg.Loader.Persist(), r.cfg.Nodes.Persist())
+	r.cfg.Board.When(err != nil, health.LastGoodNotSaved, errorText(err), r.cfg.StateDir)
+	if out.Hurry {
+		r.cfg.Kubelet.Hurry()
+	}
+	now := time.Now()
+	r.cfg.Metrics.Reconciles.Inc()
+	r.cfg.Metrics.ReconcileSeconds.Observe(now.Sub(begin).Seconds())
+	if !acted {
+		r.cfg.Fleet.RoundTook(now.Sub(begin))
+	}
+	next := Resync
+	if again > 0 {
+		next = min(next, again)
+	}
+	for _, at := range []time.Time{out.Again, r.acting.until, r.evictionDue(now), r.cfg.Turns.Due()} {
+		if at.After(now) {
+			next = min(next, at.Sub(now))
+		}
+	}
+	return max(next, time.Millisecond)
+}
+
+// refreshFiles takes over a changed kubelet configuration, key file or list of members.
+func (r *Reconciler) refreshFiles(ctx context.Context) {
+	r.cfg.Kubelet.Refresh(ctx, false)
+	if changed, _ := r.cfg.Fleet.Refresh(false); len(changed) > 0 {
+		r.cfg.Log.Info().Strs(logfield.Detail, changed).Msg("taken over from files")
+	}
+}
+
+// evictionDue is when the next NoExecute timer runs out.
+func (r *Reconciler) evictionDue(now time.Time) time.Time {
+	var due time.Time
+	for _, m := range r.memories.now {
+		if at := m.Eviction.At; at.After(now) && (due.IsZero() || at.Before(due)) {
+			due = at
+		}
+	}
+	return due
+}
