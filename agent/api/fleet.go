@@ -91,8 +91,21 @@ func decodeForget(body io.Reader) (ForgetRequest, error) {
 	if err := decode(body, &req); err != nil {
 		return ForgetRequest{}, err
 	}
+	switch {
+	case !req.NeverSeen && req.OlderSeconds != 0:
+		return req, Errorf(CodeBadRequest, "olderSeconds is for neverSeen alone")
+	case req.NeverSeen && (req.Member != "" || req.Force):
+		return req, Errorf(CodeBadRequest, "neverSeen chooses the members itself").WithRemedy("name no member, and do not force")
+	case req.OlderSeconds < 0 || req.OlderSeconds > maxOlderSeconds:
+		return req, Errorf(CodeBadRequest, "olderSeconds is %g, wanted 0 to %d", req.OlderSeconds, int(maxOlderSeconds))
+	case req.NeverSeen:
+		return req, nil
+	}
 	return req, checkMember(req.Member)
 }
+
+// maxOlderSeconds is 100 years.
+const maxOlderSeconds = 100 * 366 * 24 * 3600
 
 func decodeLeave(body io.Reader) (req LeaveRequest, err error) {
 	err = decode(body, &req)

@@ -198,3 +198,24 @@ func TestGossipIsOff(t *testing.T) {
 		}
 	}
 }
+
+// TestFaultT5ForgetNeverSeen: what a request to forget those that were made up may say.
+func TestFaultT5ForgetNeverSeen(t *testing.T) {
+	r := start(t, nil)
+	r.as(root)
+	for body, want := range map[string]int{
+		`{"neverSeen":true}`:                      http.StatusOK,
+		`{"neverSeen":true,"olderSeconds":3600}`:  http.StatusOK,
+		`{"neverSeen":true,"olderSeconds":-1}`:    http.StatusBadRequest,
+		`{"neverSeen":true,"olderSeconds":1e300}`: http.StatusBadRequest,
+		`{"neverSeen":true,"member":"a"}`:         http.StatusBadRequest,
+		`{"neverSeen":true,"force":true}`:         http.StatusBadRequest,
+		`{"member":"a","olderSeconds":5}`:         http.StatusBadRequest,
+		`{}`:                                      http.StatusBadRequest,
+	} {
+		got := r.send(request{method: http.MethodPost, target: "/v1/members/forget", body: body}).status
+		if got != want {
+			t.Errorf("%s: %d, want %d", body, got, want)
+		}
+	}
+}

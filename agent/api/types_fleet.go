@@ -125,13 +125,18 @@ type ForgetRequest struct {
 	Member string `json:"member"`
 	// Force forgets a member that is alive. It comes back when it starts anew or is heard with a newer record.
 	Force bool `json:"force,omitempty"`
+	// NeverSeen forgets, in the place of Member, all that this host has never had an answer from and has known for OlderSeconds or more:
+	// none that is alive, that the roster lists, or that was trusted by hand.
+	NeverSeen    bool    `json:"neverSeen,omitempty"`
+	OlderSeconds float64 `json:"olderSeconds,omitempty"`
 }
 
 // ForgetResult answers POST /v1/members/forget.
 type ForgetResult struct {
 	metav1.TypeMeta `json:",inline"`
-	// Forgotten is what was known of the member.
-	Forgotten Member `json:"forgotten"`
+	// Forgotten is what was known of the member. With NeverSeen it is empty, and IDs are those of all that were forgotten.
+	Forgotten Member   `json:"forgotten,omitzero"`
+	IDs       []string `json:"ids,omitempty"`
 	// Roster is the file in which other hosts are told to forget it, too.
 	Roster string `json:"roster,omitempty"`
 	// Warnings say what else somebody should know, one sentence each.

@@ -60,6 +60,8 @@ type Fleet interface {
 	Changed() <-chan struct{}
 	ReadsNodes() (done func())
 	Forget(id record.ID) error
+	ForgetAll(ids []record.ID) error
+	NeverSeen(before time.Time) []record.ID
 	Trust(id record.ID) error
 	Leave(ctx context.Context) error
 }

@@ -60,8 +60,11 @@ func (b *Backend) Members(context.Context) (*api.MemberList, error) {
 
 // apiMembers are the members as the API shows them.
 func apiMembers(v *fleet.View, now time.Time) []api.Member {
-	ids := map[string][]string{}
+	ids, self := map[string][]string{}, ""
 	for _, m := range v.Members {
+		if m.Self {
+			self = m.Name
+		}
 		if m.Name != "" && !m.ID.IsZero() {
 			ids[m.Name] = append(ids[m.Name], m.ID.String())
 		}
@@ -69,6 +72,9 @@ func apiMembers(v *fleet.View, now time.Time) []api.Member {
 	out := make([]api.Member, 0, len(v.Members))
 	for _, m := range v.Members {
 		out = append(out, apiMember(m, ids[m.Name], now))
+		if last := &out[len(out)-1]; !m.Self && m.Standing == records.Held && m.Name != "" && m.Name == self {
+			last.Notes = []string{ownNameNote(m)}
+		}
 	}
 	return out
 }
@@ -131,6 +137,15 @@ func memberStanding(s records.Standing) string {
 	return api.StandingHeld
 }
 
+// ownNameNote says who another member with this host's own name is.
+func ownNameNote(m fleet.Member) string {
+	if m.State == gossip.StateAlive {
+		return "it has this host's name and is alive: a second host of that name, or an intruder; give one of them another name"
+	}
+	return "it has this host's name and does not answer: most likely this host itself before it was installed anew; " +
+		"dsctl forget " + m.ID.String() + " here, and dsctl trust " + m.Name + " on the other hosts"
+}
+
 // memberNotes are what somebody should look at.
 func memberNotes(m fleet.Member) []string {
 	var notes []string
@@ -140,6 +155,11 @@ func memberNotes(m fleet.Member) []string {
 	case m.Standing == records.Held:
 		notes = append(notes, "another key has this name: a host that was installed anew (dsctl trust), a second host of "+
 			"that name, or an intruder")
+	case m.Contested:
+		notes = append(notes, "another key claims this name, so that what it says of rollouts does not count: dsctl trust "+
+			"says which of them is right, dsctl forget drops the other")
+	case m.Standing == records.Excluded && m.Name != "" && len(m.Key) > 0:
+		notes = append(notes, "the members file does not list it with this key; nothing of it is kept")
 	}
 	if m.Elsewhere.IsValid() {
 		notes = append(notes, fmt.Sprintf("its key is used from %s too: a disk that was copied after the first start, or "+
@@ -195,6 +215,9 @@ func (b *Backend) Forget(_ context.Context, req api.ForgetRequest) (*api.ForgetR
 	if err != nil {
 		return nil, err
 	}
+	if req.NeverSeen {
+		return b.forgetNeverSeen(time.Duration(req.OlderSeconds * float64(time.Second)))
+	}
 	m, err := find(v, req.Member, func(fleet.Member) bool { return true }, "member")
 	if err != nil {
 		return nil, err
@@ -209,6 +232,22 @@ func (b *Backend) Forget(_ context.Context, req api.ForgetRequest) (*api.ForgetR
 	}
 	res := &api.ForgetResult{Forgotten: apiMember(m, nil, time.Now()), Roster: b.cfg.MembersFile}
 	if err := b.cfg.Fleet.Forget(m.ID); err != nil {
+		if !errors.Is(err, records.ErrNotSaved) {
+			return nil, err
+		}
+		res.Warnings = append(res.Warnings, err.Error())
+	}
+	return res, nil
+}
+
+// forgetNeverSeen forgets whom most likely somebody has made up.
+func (b *Backend) forgetNeverSeen(older time.Duration) (*api.ForgetResult, error) {
+	ids := b.cfg.Fleet.NeverSeen(time.Now().Add(-older))
+	res := &api.ForgetResult{Roster: b.cfg.MembersFile}
+	for _, id := range ids {
+		res.IDs = append(res.IDs, id.String())
+	}
+	if err := b.cfg.Fleet.ForgetAll(ids); err != nil {
 		if !errors.Is(err, records.ErrNotSaved) {
 			return nil, err
 		}
@@ -235,6 +274,16 @@ func (b *Backend) Trust(_ context.Context, req api.TrustRequest) (*api.TrustResu
 	}
 	res := &api.TrustResult{Name: m.Name, New: pinnedKey(m), Roster: b.cfg.MembersFile}
 	if m.Standing == records.Trusted {
+		if m.ByHand || m.Self {
+			return res, nil
+		}
+		// Nobody else gets the name, but from now on an operator has said so: it counts at once as one that is known for long.
+		if err := b.cfg.Fleet.Trust(m.ID); err != nil {
+			if !errors.Is(err, records.ErrNotSaved) {
+				return nil, api.Errorf(api.CodeConflict, "%v", err)
+			}
+			res.Warnings = append(res.Warnings, err.Error())
+		}
 		return res, nil
 	}
 	if m.Standing == records.Excluded || m.Name == "" {

@@ -150,6 +150,20 @@ func (m *Member) Forget(id record.ID) error {
 	return m.act(func(node *gossip.Node) error { return node.Forget(id) })
 }
 
+// ForgetAll drops many members, here alone; see gossip.Node.ForgetAll.
+func (m *Member) ForgetAll(ids []record.ID) error {
+	return m.act(func(node *gossip.Node) error { return node.ForgetAll(ids) })
+}
+
+// NeverSeen are the members that have been known here since before a moment and were never seen; see gossip.View.NeverSeen.
+func (m *Member) NeverSeen(before time.Time) []record.ID {
+	node := m.node.Load()
+	if node == nil {
+		return nil
+	}
+	return node.View().NeverSeen(before)
+}
+
 // Trust says that a name belongs to this member's key from now on; see gossip.Node.Trust.
 func (m *Member) Trust(id record.ID) error {
 	return m.act(func(node *gossip.Node) error { return node.Trust(id) })

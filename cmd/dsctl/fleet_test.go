@@ -149,7 +149,8 @@ func TestFleetVerbs(t *testing.T) {
 	}
 	const isOff = "dsctl: error: gossip is off: neither a key file nor join addresses are set\n  hint: set gossip.join\n"
 	const hint = "  hint: dsctl get nodes lists those that it knows; dsctl status says whether it is part of a fleet\n"
-	const forgetNote = "dsctl: the other hosts still know it; list its id under forgotten in /etc/daemonsetd/members.yaml on each of them\n"
+	const rosterNote = "dsctl: 3 members listed, 2 left out that are not trusted or have left; see that every host is there, and nobody else\n"
+	const forgetNote = "dsctl: the other hosts still wait for it; run the command there too, or list its id under forgotten in /etc/daemonsetd/members.yaml on each of them\n"
 	for _, c := range []struct {
 		name string
 		args []string
@@ -194,10 +195,19 @@ func TestFleetVerbs(t *testing.T) {
 			b.ForgetAnswer = api.ForgetResult{Forgotten: api.Member{ID: strings.Repeat("z", 26), State: api.MemberUnknown}}
 		}, strings.Replace(forgetNote, "/etc/daemonsetd/", "", 1)},
 		{"forget-name", []string{"forget", "edge-2", "-o", "name"}, exitOK, func(b *apitest.Backend) { b.ForgetAnswer.Warnings = nil }, forgetNote},
+		{"forget-several", []string{"forget", "edge-2", "edge-3"}, exitOK, func(b *apitest.Backend) { b.ForgetAnswer.Warnings = nil }, forgetNote},
+		{"forget-never-seen", []string{"forget", "--never-seen"}, exitOK, func(b *apitest.Backend) {
+			b.ForgetAnswer = api.ForgetResult{IDs: []string{strings.Repeat("y", 26), strings.Repeat("z", 26)}}
+		}, "dsctl: the other hosts still know them: run the command there too\n"},
+		{"forget-never-seen-name", []string{"forget", "--never-seen", "-o", "name"}, exitOK, func(b *apitest.Backend) {
+			b.ForgetAnswer = api.ForgetResult{IDs: []string{strings.Repeat("y", 26)}}
+		}, "dsctl: the other hosts still know them: run the command there too\n"},
+		{"members-roster", []string{"members", "--write-roster"}, exitOK, nil, rosterNote},
 		{"leave", []string{"leave", "--force"}, exitOK, func(b *apitest.Backend) {
 			b.LeaveAnswer = api.LeaveResult{Name: "edge-1", ID: "aaa", Told: 2, Pods: []string{"default/web"}}
 		}, "dsctl: warning: pods of default/web still run here\ndsctl: stop the agent now; its next start takes the host back\n"},
-		{"trust", []string{"trust", "edge-2"}, exitOK, nil, "dsctl: the other hosts still hold it back; give its key in /etc/daemonsetd/members.yaml on each of them, or run the command there\n"},
+		{"trust", []string{"trust", "edge-2"}, exitOK, nil, "dsctl: this is for this host alone: hosts that hold it back need the same command, or its key in /etc/daemonsetd/members.yaml; " +
+			"dsctl members --write-roster prints such a file\n"},
 		{"trust-json", []string{"trust", "edge-2", "-o", "jsonpath={.old.id} {.new.id}"}, exitOK, func(b *apitest.Backend) { b.TrustAnswer.Changed = false }, ""},
 		{"trust-already", []string{"trust", "edge-2"}, exitOK, func(b *apitest.Backend) { b.TrustAnswer.Changed = false }, ""},
 		{"trust-off", []string{"trust", "edge-2"}, exitFailed, off, isOff},
@@ -253,6 +263,8 @@ func TestFleetRequestsOfArguments(t *testing.T) {
 	}{
 		{[]string{"forget", "edge-2"}, api.ForgetRequest{Member: "edge-2"}},
 		{[]string{"forget", "edge-2", "--force"}, api.ForgetRequest{Member: "edge-2", Force: true}},
+		{[]string{"forget", "--never-seen"}, api.ForgetRequest{NeverSeen: true, OlderSeconds: 3600}},
+		{[]string{"forget", "--never-seen", "--older", "0s"}, api.ForgetRequest{NeverSeen: true}},
 		{[]string{"leave"}, api.LeaveRequest{}},
 		{[]string{"leave", "--force"}, api.LeaveRequest{Force: true}},
 		{[]string{"trust", "abc"}, api.TrustRequest{Member: "abc"}},
@@ -289,7 +301,9 @@ func TestFleetErrorsHaveTheirCodes(t *testing.T) {
 		{"reader trusts", nil, reader, []string{"trust", "edge-2"}, exitForbidden, mayNot},
 		{"reader reads", nil, reader, []string{"members", "-o", "name"}, exitOK, ""},
 		{"reader lists", nil, reader, []string{"get", "specs", "-o", "name"}, exitOK, ""},
-		{"no member", nil, nil, []string{"forget"}, exitUsage, "dsctl: error: accepts 1 arg(s), received 0\n  hint: see dsctl forget --help\n"},
+		{"never seen and a name", nil, nil, []string{"forget", "--never-seen", "edge-1"}, exitUsage, "dsctl: error: --never-seen chooses the members itself: give no other, and no --force\n  hint: see dsctl forget --help\n"},
+		{"older alone", nil, nil, []string{"forget", "edge-1", "--older", "1h"}, exitUsage, "dsctl: error: --older is for --never-seen alone\n  hint: see dsctl forget --help\n"},
+		{"no member", nil, nil, []string{"forget"}, exitUsage, "dsctl: error: requires at least 1 arg(s), only received 0\n  hint: see dsctl forget --help\n"},
 		{"an empty member", nil, nil, []string{"trust", ""}, exitFailed, "dsctl: error: no member is named\n  hint: give the name of a node or the id of a member\n"},
 		{"a long member", nil, nil, []string{"forget", strings.Repeat("x", 254)}, exitFailed, "dsctl: error: the member's name has 254 bytes, a name or an id has at most 253\n"},
 		{"name and selector", nil, nil, []string{"get", "nodes", "edge-1", "-l", "a=b"}, exitUsage, "dsctl: error: a name cannot be given together with a selector\n  hint: see dsctl get nodes --help\n"},

@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -10,29 +12,87 @@ import (
 )
 
 func newForgetCommand(d *deps) *cobra.Command {
-	var force bool
+	var force, neverSeen bool
+	var older time.Duration
 	cmd := &cobra.Command{
-		Use:   "forget NODE|ID",
-		Short: "Forget a member of the fleet that will not come back",
-		Long: long(`Forget a member that was taken out of the fleet for good. Until then it counts as one that is not available, so that
+		Use:   "forget (NODE|ID... | --never-seen)",
+		Short: "Forget members of the fleet that will not come back",
+		Long: long(`Forget members that were taken out of the fleet for good. Until then each counts as one that is not available, so that
 rolling updates wait for it. What was known of it is shown, and is not taken from others any more.
 
-Only this host forgets it: no member can make others forget one. For all hosts, list its id under forgotten in
-members.yaml and lay that file out as you do the others. A member that is alive is refused; --force forgets it
-nevertheless, until it starts anew. Where several members have the name, the id is needed.`,
-			online("the member is alive or does not exist, gossip is off, or it failed")),
-		Example: example("dsctl forget edge-7", "dsctl forget 5qz3kfhqv7wfwkzrm2q6ipx3ea --force"),
-		Args:    cobra.ExactArgs(1),
+Only this host forgets: no member can make others forget one. The other hosts still wait for it; run the command there
+too, or list its id under forgotten in members.yaml and install that file everywhere. A member that is alive is refused;
+--force forgets it nevertheless, until it starts anew. If several members have the name, the id is needed.
+
+--never-seen forgets all that this host has never had an answer from, in any of its runs, and has known for --older or
+longer: members that somebody with the gossip key has made up. Members that are alive, that members.yaml lists or that
+were trusted by hand are kept. Run it on all hosts, or they tell each other of them again. In a fleet of more than 3,000
+hosts give a longer --older: a host needs hours to have had an answer from each of so many.`,
+			online("a member is alive or does not exist, gossip is off, or it failed")),
+		Example: example("dsctl forget edge-7", "dsctl forget edge-7 edge-8 5qz3kfhqv7wfwkzrm2q6ipx3ea --force",
+			"dsctl forget --never-seen --older 24h"),
+		Args: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case neverSeen && (len(args) > 0 || force):
+				return errors.New("--never-seen chooses the members itself: give no other, and no --force")
+			case neverSeen:
+				return nil
+			case cmd.Flags().Changed("older"):
+				return errors.New("--older is for --never-seen alone")
+			}
+			return cobra.MinimumNArgs(1)(cmd, args)
+		},
 		RunE: d.verb(func(ctx context.Context, args []string) error {
-			return d.runForget(ctx, api.ForgetRequest{Member: args[0], Force: force})
+			if neverSeen {
+				return d.runForgetNeverSeen(ctx, older)
+			}
+			return d.runForget(ctx, args, force)
 		}),
 	}
 	cmd.ValidArgsFunction = d.completeMembers(func(m api.Member) bool { return !m.Self && m.State != api.MemberAlive })
-	cmd.Flags().BoolVar(&force, "force", false, "forget a member that is alive")
+	cmd.Flags().BoolVar(&force, "force", false, "forget members that are alive")
+	cmd.Flags().BoolVar(&neverSeen, "never-seen", false, "forget all that this host has never had an answer from")
+	cmd.Flags().DurationVar(&older, "older", time.Hour, "with --never-seen: only those that have been known for this long")
 	return cmd
 }
 
-func (d *deps) runForget(ctx context.Context, req api.ForgetRequest) error {
+// runForget forgets one after the other, and ends with the first that is refused.
+func (d *deps) runForget(ctx context.Context, members []string, force bool) error {
+	for i, m := range members {
+		if err := d.forgetOne(ctx, api.ForgetRequest{Member: m, Force: force}, i == len(members)-1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (d *deps) runForgetNeverSeen(ctx context.Context, older time.Duration) error {
+	if older < 0 {
+		return usagef("--older %s is negative", older)
+	}
+	c := d.client()
+	defer c.Close()
+	res, err := c.Forget(ctx, api.ForgetRequest{NeverSeen: true, OlderSeconds: older.Seconds()})
+	if err != nil {
+		return err
+	}
+	err = d.print(view{object: res, names: res.IDs, text: func(p page) error {
+		p.printf("%s forgotten on this host that had never answered it\n", count(len(res.IDs), "member"))
+		return nil
+	}})
+	if err != nil {
+		return err
+	}
+	for _, w := range res.Warnings {
+		d.warnf("%s", w)
+	}
+	if len(res.IDs) > 0 {
+		d.notef("the other hosts still know them: run the command there too")
+	}
+	return nil
+}
+
+func (d *deps) forgetOne(ctx context.Context, req api.ForgetRequest, last bool) error {
 	c := d.client()
 	defer c.Close()
 	res, err := c.Forget(ctx, req)
@@ -50,7 +110,10 @@ func (d *deps) runForget(ctx context.Context, req api.ForgetRequest) error {
 	for _, w := range res.Warnings {
 		d.warnf("%s", w)
 	}
-	d.notef("the other hosts still know it; list its id under forgotten in %s on each of them", rosterFile(res.Roster))
+	if last {
+		d.notef("the other hosts still wait for it; run the command there too, or list its id under forgotten in %s on each of them",
+			rosterFile(res.Roster))
+	}
 	return nil
 }
 

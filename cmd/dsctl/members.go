@@ -3,7 +3,9 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"iter"
 	"strings"
 	"time"
@@ -17,7 +19,7 @@ import (
 )
 
 func newMembersCommand(d *deps) *cobra.Command {
-	var follow bool
+	var follow, roster bool
 	cmd := &cobra.Command{
 		Use:     "members [NODE|ID]",
 		Aliases: []string{"member"},
@@ -28,16 +30,66 @@ after a host was installed anew, and also when two hosts have one name, or one p
 the pin. It is NotInRoster where members.yaml lists the members and not this one.
 
 A member that fails is known until dsctl forget forgets it. KEY is the beginning of the public key's fingerprint; with
--o wide all of it is shown, and the key as members.yaml takes it. Other hosts may know other things.`,
+-o wide all of it is shown, and the key as members.yaml takes it. Other hosts may know other things.
+
+--write-roster prints a members.yaml of all that are trusted now, with their keys, to be read through and installed on
+every host. With it no other key takes part under these names, whoever has the gossip key.`,
 			online("there is no such member, gossip is off, or it failed")),
-		Example: example("dsctl members", "dsctl members -w", "dsctl members edge-7 -o wide",
+		Example: example("dsctl members", "dsctl members -w", "dsctl members edge-7 -o wide", "dsctl members --write-roster > members.yaml",
 			`dsctl members -o 'jsonpath={.items[?(@.state=="Failed")].name}'`),
 		Args: cobra.MaximumNArgs(1),
-		RunE: d.verb(func(ctx context.Context, args []string) error { return d.runMembers(ctx, follow, args) }),
+		RunE: d.verb(func(ctx context.Context, args []string) error {
+			if roster {
+				return d.runWriteRoster(ctx, follow, args)
+			}
+			return d.runMembers(ctx, follow, args)
+		}),
 	}
 	cmd.ValidArgsFunction = d.completeMembers(func(api.Member) bool { return true })
 	cmd.Flags().BoolVarP(&follow, "watch", "w", false, "go on showing members as they change")
+	cmd.Flags().BoolVar(&roster, "write-roster", false, "print a members.yaml of those that are trusted now")
 	return cmd
+}
+
+// runWriteRoster prints a members file. What is not in it is counted beside it.
+func (d *deps) runWriteRoster(ctx context.Context, follow bool, args []string) error {
+	if follow || len(args) > 0 || d.output != formatText {
+		return usagef("--write-roster prints one file of all members: give no member, no --watch and no --output")
+	}
+	c := d.client()
+	defer c.Close()
+	list, err := c.Members(ctx, "")
+	if err != nil {
+		return err
+	}
+	text := strings.Builder{}
+	text.WriteString("members:\n")
+	out := 0
+	for _, m := range list.Items {
+		if m.Standing != api.StandingTrusted || m.State == api.MemberLeft || m.Name == "" {
+			out++
+			continue
+		}
+		fmt.Fprintf(&text, "  - name: %q\n", m.Name)
+		if m.Key != "" {
+			fmt.Fprintf(&text, "    key: %q\n", m.Key)
+		}
+	}
+	if out == len(list.Items) {
+		return &exitError{
+			code: exitFailed, err: errors.New("no member is trusted, and with an empty list nobody would count"),
+			hint: "dsctl members shows why",
+		}
+	}
+	if _, err := io.WriteString(d.out, text.String()); err != nil {
+		return err
+	}
+	d.notef("%s listed, %d left out that are not trusted or have left; see that every host is there, and nobody else",
+		count(len(list.Items)-out, "member"), out)
+	if !list.Settled {
+		d.notef("this host has just started, and others may know more members")
+	}
+	return nil
 }
 
 func (d *deps) runMembers(ctx context.Context, follow bool, args []string) error {

@@ -16,8 +16,9 @@ func newTrustCommand(d *deps) *cobra.Command {
 the old one. Do so when you know why the key is new, for example because the host was installed anew; compare the
 fingerprint with what dsctl members shows on that host. Both are shown.
 
-Only this host trusts it: no member can make others trust one. For all hosts, give its key in members.yaml and lay that
-file out as you do the others. Where several members with the name are held, the id is needed.`,
+Only this host trusts it: no member can make others trust one, so every host that holds it back needs the command. For
+many hosts or many members, give the keys in members.yaml and install that file everywhere; dsctl members --write-roster
+prints one. Where several members with the name are held, the id is needed.`,
 			online("nothing is held under that name, several are, gossip is off, or it failed")),
 		Example: example("dsctl members edge-7 -o wide", "dsctl trust edge-7", "dsctl trust 5qz3kfhqv7wfwkzrm2q6ipx3ea"),
 		Args:    cobra.ExactArgs(1),
@@ -44,7 +45,8 @@ func (d *deps) runTrust(ctx context.Context, req api.TrustRequest) error {
 		d.warnf("%s", w)
 	}
 	if res.Changed {
-		d.notef("the other hosts still hold it back; give its key in %s on each of them, or run the command there", rosterFile(res.Roster))
+		d.notef("this is for this host alone: hosts that hold it back need the same command, or its key in %s; dsctl members --write-roster prints such a file",
+			rosterFile(res.Roster))
 	}
 	return nil
 }
