@@ -28,6 +28,7 @@ var (
 var (
 	errNotAnID = errors.New("its name is no member's id")
 	errFull    = errors.New("too many members")
+	errSelf    = errors.New("it is this member")
 )
 
 // NodeMeta is nothing: it would be in every message about this member.
@@ -63,6 +64,7 @@ func (d *delegate) NotifyJoin(node *memberlist.Node) {
 func (d *delegate) NotifyLeave(node *memberlist.Node) {
 	if id, err := record.ParseID(node.Name); err == nil {
 		d.swim.gone(id, time.Now())
+		(*Node)(d).accuse(id)
 		(*Node)(d).changed()
 	}
 }
@@ -76,6 +78,11 @@ func (d *delegate) NotifyAlive(node *memberlist.Node) error {
 	if err != nil {
 		d.counts.dropped("not-a-member")
 		return errNotAnID
+	}
+	if id == d.cfg.Identity.ID && d.begun.Load() {
+		// Who this host is it knows itself. What others accuse it of it hears as such, and answers; to answer what others say of its life
+		// would let them drive its incarnation as high as they like.
+		return errSelf
 	}
 	if !d.swim.admits(id, d.table.Expects, d.table.Enrolled(), time.Now()) {
 		d.counts.dropped("too-many-members")

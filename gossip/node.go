@@ -56,7 +56,9 @@ type Node struct {
 	// pushed gets a value when there is something to push.
 	pushed   chan struct{}
 	joinSoon chan record.ID
-	started  time.Time
+	// accused are members that memberlist takes for dead, though they have answered this host.
+	accused chan record.ID
+	started time.Time
 
 	// joinFailure is nil when the last attempt to join somebody succeeded.
 	joinFailure atomic.Pointer[joinFailure]
@@ -66,7 +68,9 @@ type Node struct {
 	ring *memberlist.Keyring
 	// list is memberlist once Run has begun.
 	list atomic.Pointer[memberlist.Memberlist]
-	view viewCache
+	// begun is set with list; memberlist's callbacks, which may not touch that, ask it.
+	begun atomic.Bool
+	view  viewCache
 }
 
 // New opens the table. Nothing is sent before Run.
@@ -81,7 +85,7 @@ func New(cfg Config) (*Node, error) {
 	n := &Node{
 		cfg: cfg, timing: cfg.Timing, log: cfg.Logger, counts: c, inbox: newInbox(c),
 		signer: record.NewSigner(cfg.Cluster, cfg.Identity.Private), sealer: wire.NewSealer(cfg.Cluster, cfg.Identity.Private),
-		change: make(chan struct{}, 1), pushed: make(chan struct{}, 1), joinSoon: make(chan record.ID, 16), started: time.Now(),
+		change: make(chan struct{}, 1), pushed: make(chan struct{}, 1), joinSoon: make(chan record.ID, 16), accused: make(chan record.ID, maxVouched), started: time.Now(),
 		swim: newSwim(cfg.Limits), blames: newBlames(), own: map[string][]byte{}, back: map[string][]byte{},
 		strangers: newStrangers(),
 	}
@@ -137,6 +141,7 @@ func (n *Node) Run(ctx context.Context) error {
 		return errors.Join(fmt.Errorf("gossip: %w", err), n.close())
 	}
 	n.list.Store(list)
+	n.begun.Store(true)
 	if err := n.profile(list, false); err != nil {
 		n.log.Error().Err(err).Msg("this member's own record could not be written")
 	}
@@ -147,6 +152,7 @@ func (n *Node) Run(ctx context.Context) error {
 	g.Go(func() error { n.fetch.run(ctx); return nil })
 	g.Go(func() error { n.joinForever(ctx); return nil })
 	g.Go(func() error { n.steady(ctx); return nil })
+	g.Go(func() error { n.vouch(ctx); return nil })
 	// Shutdown breaks the streams that are being written to, for which close would wait.
 	err = errors.Join(g.Wait(), list.Shutdown())
 	n.outbox.close()

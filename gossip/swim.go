@@ -50,6 +50,8 @@ type peer struct {
 	rtt   time.Duration
 	// answers: it has answered a probe of this host, or sealed a frame, in this run.
 	answers bool
+	// doubted: memberlist takes it for dead, and this host is asking it.
+	doubted bool
 	// window is which of its sealed frames were taken; nil: none.
 	window *window
 	// elsewhere is another address that claimed the same ID, elsewhereAt when.
@@ -179,7 +181,7 @@ func (s *swim) answering() (record.ID, peer, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for id, p := range s.peers { // in another order each time
-		if p.alive && p.answers && p.addr.IsValid() {
+		if p.lives() && p.answers && p.addr.IsValid() {
 			return id, *p, true
 		}
 	}

@@ -118,7 +118,7 @@ func (n *Node) look(now time.Time) *View {
 		delete(peers, m.ID)
 	}
 	for id, p := range peers {
-		if id != v.Self && p.alive && p.addr.IsValid() {
+		if id != v.Self && p.lives() && p.addr.IsValid() {
 			// Its records have not come yet, or it was forgotten and still runs. One that is gone and has none is nobody.
 			m := records.Member{ID: id, Address: p.addr, Standing: n.table.Standing(id)}
 			if m.Standing == records.Excluded {
@@ -141,7 +141,7 @@ func (n *Node) member(m records.Member, p peer, known bool, now time.Time) Membe
 		Since: p.since, LastHeard: p.heard, RTT: p.rtt, Sections: m.Sections, Complaints: n.blames.of(m.ID),
 		KnownSince: m.KnownSince, Listed: m.Listed, ByHand: m.ByHand, Seen: m.Seen, Contested: m.Contested, Counts: m.Counts,
 	}
-	if p.addr.IsValid() && p.alive {
+	if p.addr.IsValid() && p.lives() {
 		out.Address = p.addr
 	}
 	if now.Sub(p.elsewhereAt) < elsewhereFor {
@@ -150,7 +150,7 @@ func (n *Node) member(m records.Member, p peer, known bool, now time.Time) Membe
 	switch {
 	case m.Left:
 		out.State = StateLeft
-	case out.Self || p.alive:
+	case out.Self || p.lives():
 		out.State = StateAlive
 	case known && !p.since.IsZero():
 		out.State = StateFailed

@@ -63,10 +63,19 @@ func checkPart(b []byte) Reason {
 		return Empty
 	}
 	switch b[0] {
-	case typePing, typeIndirectPing, typeAck, typeNack, typeSuspect, typeAlive, typeDead:
+	case typePing, typeIndirectPing, typeAck, typeNack:
 		r := reader{rest: b[1:]}
 		if r.skip(); r.bad {
 			return Misshapen
+		}
+	case typeSuspect, typeAlive, typeDead:
+		r := reader{rest: b[1:]}
+		c := r.claim()
+		switch {
+		case r.bad:
+			return Misshapen
+		case absurd(c.incarnation, b[0] == typeAlive):
+			return Absurd
 		}
 	case typeUser:
 	case typeCompress:

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/aes"
 	"crypto/cipher"
+	"crypto/rand"
 	"sync"
 )
 
@@ -58,6 +59,18 @@ func equal(a, b [][]byte) bool {
 		}
 	}
 	return true
+}
+
+// seal encrypts a message of the same length again, with the first key.
+func (c *ciphers) seal(plain, also []byte) ([]byte, bool) {
+	aeads := c.current()
+	if len(aeads) == 0 {
+		return nil, false
+	}
+	head := make([]byte, 1+nonceSize, minSealed+len(plain))
+	head[0] = version1
+	_, _ = rand.Read(head[1:]) // it never fails
+	return aeads[0].Seal(head, head[1:], plain, also), true
 }
 
 // open gives the plaintext of a message, in room where it fits, and whether a key has opened it.

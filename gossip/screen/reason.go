@@ -27,12 +27,14 @@ const (
 	Nested Reason = "nested"
 	// Misshapen: a message that is not what memberlist encodes, or claims more than there is or may be.
 	Misshapen Reason = "misshapen"
+	// Absurd: it says of a member what no member would, with an incarnation that nobody can have.
+	Absurd Reason = "absurd"
 )
 
 // Insider says that whoever sent it has the key.
 func (r Reason) Insider() bool {
 	switch r {
-	case Empty, Compressed, Nested, Misshapen:
+	case Empty, Compressed, Nested, Misshapen, Absurd:
 		return true
 	case OtherCluster, NotOpened, Cut, Slow, TooLong:
 	}

@@ -100,7 +100,23 @@ func (s *stream) sealed(got *bytes.Buffer) (Reason, error) {
 	if why == unfinished {
 		why = Misshapen
 	}
-	return why, nil
+	if why != "" {
+		return why, nil
+	}
+	changed, fine := s.t.conf.Limits.tame(plain)
+	switch {
+	case !fine:
+		return Misshapen, nil
+	case changed:
+		s.t.conf.Dropped(Absurd, addrPort(s.RemoteAddr()))
+		sealed, ok := s.t.ciphers.seal(plain, append(bytes.Clone(b[:5]), s.t.conf.Label...))
+		if !ok {
+			return Absurd, nil
+		}
+		got.Truncate(start + 5)
+		got.Write(sealed)
+	}
+	return "", nil
 }
 
 // plain reads a message that is not encrypted. Its sender waits for the answer with the stream open, so that only what it says
@@ -115,13 +131,28 @@ func (s *stream) plain(got *bytes.Buffer) (Reason, error) {
 		}
 		if n > 0 {
 			if why := s.t.conf.Limits.checkMessage(got.Bytes()[start:]); why != unfinished {
-				return why, nil
+				return s.tamePlain(got.Bytes()[start:], why), nil
 			}
 		}
 		if err != nil {
 			return "", err
 		}
 	}
+}
+
+// tamePlain takes absurd incarnations out of a message that is not encrypted.
+func (s *stream) tamePlain(b []byte, why Reason) Reason {
+	if why != "" {
+		return why
+	}
+	changed, fine := s.t.conf.Limits.tame(b)
+	if changed {
+		s.t.conf.Dropped(Absurd, addrPort(s.RemoteAddr()))
+	}
+	if !fine {
+		return Misshapen
+	}
+	return ""
 }
 
 // read reads n bytes and makes room only for those that come.
