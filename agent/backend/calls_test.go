@@ -455,8 +455,9 @@ func TestForgetAndTrust(t *testing.T) {
 		{Name: "a", ID: record.ID{1}},
 		{Name: "b", ID: one, State: gossip.StateFailed},
 		{Name: "b", ID: two, Standing: records.Held},
-		{Name: "c", ID: record.ID{4}},
+		{Name: "c", ID: record.ID{4}, ByHand: true},
 		{Name: "d", ID: record.ID{5}, Standing: records.Excluded},
+		{Name: "e", ID: record.ID{6}},
 	}
 	for name, c := range map[string]struct {
 		call func(*rig) (warnings []string, err error)
@@ -474,6 +475,7 @@ func TestForgetAndTrust(t *testing.T) {
 		"forget in vain":       {forget("", one), errors.New("no"), []string{"forget " + one.String()}, 0, "error: no"},
 		"trust the new one":    {trust("b"), nil, []string{"trust " + two.String()}, 0, ""},
 		"trust again":          {trust("c"), nil, nil, 0, ""},
+		"trust one who counts": {trust("e"), nil, []string{"trust " + record.ID{6}.String()}, 0, ""},
 		"trust one not listed": {trust(record.ID{5}.String()), nil, nil, 0, "Conflict: member "},
 		"trust nobody":         {trust("x"), nil, nil, 0, "NotFound: there is no held member"},
 		"trust, not on disk":   {trust("b"), records.ErrNotSaved, []string{"trust " + two.String()}, 1, ""},
@@ -487,6 +489,31 @@ func TestForgetAndTrust(t *testing.T) {
 		wantCode(t, name, err, c.code)
 		if diff := cmp.Diff(c.did, r.fleet.did); diff != "" || len(warnings) != c.warn {
 			t.Errorf("%s: warnings %v, done (-want +got):\n%s", name, warnings, diff)
+		}
+	}
+}
+
+// TestForgetNeverSeen: all that most likely somebody made up go at once, and are named.
+func TestForgetNeverSeen(t *testing.T) {
+	ids := []record.ID{{7}, {8}}
+	for name, c := range map[string]struct {
+		err      error
+		warnings int
+		code     string
+	}{
+		"all":         {nil, 0, ""},
+		"not on disk": {records.ErrNotSaved, 1, ""},
+		"in vain":     {errors.New("no"), 0, "error: no"},
+	} {
+		r := newRig()
+		r.fleet.view, r.fleet.neverSeen, r.fleet.err = fleetOf(gossip.Member{Name: "a"}), ids, c.err
+		res, err := r.Forget(t.Context(), api.ForgetRequest{NeverSeen: true})
+		wantCode(t, name, err, c.code)
+		if len(r.fleet.did) != 2 {
+			t.Errorf("%s: did %v", name, r.fleet.did)
+		}
+		if err == nil && (len(res.IDs) != 2 || res.IDs[0] != ids[0].String() || len(res.Warnings) != c.warnings) {
+			t.Errorf("%s: %+v", name, res)
 		}
 	}
 }

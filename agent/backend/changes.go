@@ -28,8 +28,8 @@ func (b *Backend) Diff(ctx context.Context) ([]api.FileChange, error) {
 // change is an act as a change of a file's text, without what may not be shown.
 func (b *Backend) change(r Round, act plan.Act, sets map[string]*spec.DaemonSet) api.FileChange {
 	c := api.FileChange{
-		Action: actionWord(act.Kind), File: filepath.Join(b.cfg.Paths.Manifests, act.FileName),
-		DaemonSet: act.Key, Reason: act.Message,
+		Action: actionWord(act.Kind), File: filepath.Join(b.cfg.Paths.Manifests, act.FileName), DaemonSet: act.Key,
+		Reason: act.Message,
 	}
 	if old, err := r.Manifest(act.FileName); err == nil {
 		c.Old = hideManifest(old, sets[act.Key])
@@ -97,10 +97,12 @@ func (b *Backend) planned(r Round, in plan.Input, sets map[string]*spec.DaemonSe
 func (b *Backend) following(r Round, in plan.Input, s plan.Status, sets map[string]*spec.DaemonSet) []api.FileChange {
 	for _, w := range in.Wanted {
 		if w.Key == s.Key {
-			return []api.FileChange{b.change(r, plan.Act{
-				Kind: plan.Write, Key: w.Key, FileName: w.Manifest.FileName,
-				Manifest: &w.Manifest, Message: "when the old pod has stopped",
-			}, sets)}
+			return []api.FileChange{
+				b.change(r, plan.Act{
+					Kind: plan.Write, Key: w.Key, FileName: w.Manifest.FileName, Manifest: &w.Manifest,
+					Message: "when the old pod has stopped",
+				}, sets),
+			}
 		}
 	}
 	return nil

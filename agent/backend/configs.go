@@ -21,16 +21,14 @@ func (b *Backend) Configs(context.Context) ([]api.ConfigTree, error) {
 	out := make([]api.ConfigTree, 0, len(listed))
 	for _, l := range listed {
 		t := api.ConfigTree{
-			DaemonSet: l.Namespace + "/" + l.DaemonSet, Revision: l.Revision, Volume: l.Volume, Secret: l.Secret, Path: l.Path,
-			Sources: l.Sources, WrittenAt: l.Version,
-			Pod: render.PodName(l.DaemonSet, l.Revision) + "-" + b.cfg.Host, InMemory: inMemory && strings.HasPrefix(l.Path,
-				secrets+"/"), Files: []api.ConfigFile{},
+			DaemonSet: l.Namespace + "/" + l.DaemonSet, Revision: l.Revision, Volume: l.Volume, Secret: l.Secret,
+			Path: l.Path, Sources: l.Sources, WrittenAt: l.Version,
+			Pod:      render.PodName(l.DaemonSet, l.Revision) + "-" + b.cfg.Host,
+			InMemory: inMemory && strings.HasPrefix(l.Path, secrets+"/"), Files: []api.ConfigFile{},
 		}
 		for _, f := range l.Files {
-			t.Files = append(t.Files, api.ConfigFile{
-				Path: f.Path, Mode: fmt.Sprintf("%04o", f.Mode.Perm()), Size: f.Size,
-				SHA256: f.SHA256,
-			})
+			t.Files = append(t.Files,
+				api.ConfigFile{Path: f.Path, Mode: fmt.Sprintf("%04o", f.Mode.Perm()), Size: f.Size, SHA256: f.SHA256})
 		}
 		out = append(out, t)
 	}

@@ -41,9 +41,8 @@ func (b *Backend) explainer(v *reconcile.Snapshot, node string) (func(*reconcile
 			if it.Evicted {
 				e.ShouldRun, e.ShouldContinueRunning = false, false
 				e.Reasons = append(e.Reasons, api.Reason{
-					Predicate: "TaintEviction",
-					Message:   "the tolerationSeconds of a NoExecute taint are over",
-					Remedy:    "remove the taint, or tolerate it without tolerationSeconds",
+					Predicate: "TaintEviction", Message: "the tolerationSeconds of a NoExecute taint are over",
+					Remedy: "remove the taint, or tolerate it without tolerationSeconds",
 				})
 			}
 			return e
@@ -59,8 +58,8 @@ func (b *Backend) explainer(v *reconcile.Snapshot, node string) (func(*reconcile
 	}
 	there := m.Node()
 	facts := &api.NodeFacts{
-		ReceivedAt: m.FactsAt, LastHeard: m.LastHeard, State: memberState(m.State),
-		Standing: memberStanding(m.Standing), ID: m.ID.String(), LeftOut: m.Facts.LeftOut.String(),
+		ReceivedAt: m.FactsAt, LastHeard: m.LastHeard, State: memberState(m.State), Standing: memberStanding(m.Standing),
+		ID: m.ID.String(), LeftOut: m.Facts.LeftOut.String(),
 	}
 	return func(it *reconcile.Item) api.Explanation {
 		e := explanation(m.Name, it, placement.Decide(it.DS.Object, there))
@@ -77,10 +76,8 @@ func explanation(node string, it *reconcile.Item, d placement.Decision) api.Expl
 		Reasons: []api.Reason{},
 	}
 	for _, r := range d.Reasons {
-		e.Reasons = append(e.Reasons, api.Reason{
-			Predicate: r.Predicate, Passed: r.Passed, Message: r.Message,
-			Remedy: r.Remedy,
-		})
+		e.Reasons = append(e.Reasons,
+			api.Reason{Predicate: r.Predicate, Passed: r.Passed, Message: r.Message, Remedy: r.Remedy})
 	}
 	return e
 }

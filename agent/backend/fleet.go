@@ -38,8 +38,8 @@ func (b *Backend) gossipStatus() *api.GossipStatus {
 		st.State, st.Reason = api.GossipLoopback, now.Mode.Why
 	}
 	members := apiMembers(v, time.Now())
-	st.ID, st.Bind, st.GossipKeys, st.Settled, st.Roster = v.Self.String(), now.Bind.String(), now.Keys, v.Settled,
-		now.RosterFile
+	st.ID, st.Bind, st.GossipKeys = v.Self.String(), now.Bind.String(), now.Keys
+	st.Settled, st.Roster = v.Settled, now.RosterFile
 	st.Members = api.CountMembers(members)
 	for _, m := range members {
 		if m.Self {
@@ -84,8 +84,8 @@ func apiMember(m fleet.Member, namesakes []string, now time.Time) api.Member {
 	out := api.Member{
 		Name: m.Name, Self: m.Self, State: memberState(m.State), Standing: memberStanding(m.Standing),
 		Key:            api.MemberKey(m.Key),
-		KeyFingerprint: api.KeyFingerprint(m.Key), Since: m.Since, LastHeard: m.LastHeard, RoundTripSeconds: m.RTT.Seconds(),
-		Notes: memberNotes(m),
+		KeyFingerprint: api.KeyFingerprint(m.Key), Since: m.Since, LastHeard: m.LastHeard,
+		RoundTripSeconds: m.RTT.Seconds(), Notes: memberNotes(m),
 	}
 	if !m.ID.IsZero() {
 		out.ID = m.ID.String()
@@ -97,14 +97,14 @@ func apiMember(m fleet.Member, namesakes []string, now time.Time) api.Member {
 		out.Address = m.Address.String()
 	}
 	if m.Facts != nil {
-		out.AgentVersion, out.AgentStartedAt, out.Kubelet, out.LeftOut = m.Facts.AgentVersion, m.Facts.Started,
-			m.Facts.Kubelet, m.Facts.LeftOut.String()
+		out.AgentVersion, out.AgentStartedAt = m.Facts.AgentVersion, m.Facts.Started
+		out.Kubelet, out.LeftOut = m.Facts.Kubelet, m.Facts.LeftOut.String()
 	}
 	for _, section := range sortedKeys(m.Sections) {
 		s := m.Sections[section]
 		out.Records = append(out.Records, api.MemberRecord{
-			Section: section, Generation: s.Stamp.Generation,
-			Version: s.Stamp.Version, Bytes: len(s.Body), ReceivedAt: s.ReceivedAt,
+			Section: section, Generation: s.Stamp.Generation, Version: s.Stamp.Version, Bytes: len(s.Body),
+			ReceivedAt: s.ReceivedAt,
 		})
 	}
 	for _, id := range namesakes {
@@ -140,7 +140,8 @@ func memberStanding(s records.Standing) string {
 // ownNameNote says who another member with this host's own name is.
 func ownNameNote(m fleet.Member) string {
 	if m.State == gossip.StateAlive {
-		return "it has this host's name and is alive: a second host of that name, or an intruder; give one of them another name"
+		return "it has this host's name and is alive: a second host of that name, or an intruder; " +
+			"give one of them another name"
 	}
 	return "it has this host's name and does not answer: most likely this host itself before it was installed anew; " +
 		"dsctl forget " + m.ID.String() + " here, and dsctl trust " + m.Name + " on the other hosts"
@@ -162,8 +163,8 @@ func memberNotes(m fleet.Member) []string {
 		notes = append(notes, "the members file does not list it with this key; nothing of it is kept")
 	}
 	if m.Elsewhere.IsValid() {
-		notes = append(notes, fmt.Sprintf("its key is used from %s too: a disk that was copied after the first start, or "+
-			"an address that has changed", m.Elsewhere))
+		notes = append(notes, fmt.Sprintf("its key is used from %s too: "+
+			"a disk that was copied after the first start, or an address that has changed", m.Elsewhere))
 	}
 	if m.Complaints > 0 {
 		notes = append(notes, "it sends what no member should; the log says what")
@@ -205,8 +206,9 @@ func find(v *fleet.View, text string, fits func(fleet.Member) bool, kind string)
 	for i, m := range found {
 		ids[i] = fmt.Sprintf("%s (%s)", m.ID, memberState(m.State))
 	}
-	return fleet.Member{}, api.Errorf(api.CodeConflict, "%d %ss have the name %q: %s", len(found), kind, text,
-		strings.Join(ids, ", ")).WithRemedy("give the id")
+	list := strings.Join(ids, ", ")
+	return fleet.Member{}, api.Errorf(api.CodeConflict, "%d %ss have the name %q: %s", len(found), kind, text, list).
+		WithRemedy("give the id")
 }
 
 // Forget implements api.Backend.
@@ -277,7 +279,8 @@ func (b *Backend) Trust(_ context.Context, req api.TrustRequest) (*api.TrustResu
 		if m.ByHand || m.Self {
 			return res, nil
 		}
-		// Nobody else gets the name, but from now on an operator has said so: it counts at once as one that is known for long.
+		// Nobody else gets the name, but from now on an operator has said so: it counts at once as one that is known for
+		// long.
 		if err := b.cfg.Fleet.Trust(m.ID); err != nil {
 			if !errors.Is(err, records.ErrNotSaved) {
 				return nil, api.Errorf(api.CodeConflict, "%v", err)
@@ -324,8 +327,8 @@ func (b *Backend) Leave(ctx context.Context, req api.LeaveRequest) (*api.LeaveRe
 		}
 	}
 	if len(res.Pods) > 0 && !req.Force {
-		return nil, api.Errorf(api.CodeConflict, "%s still has pods of %s, which nobody would count any more", res.Name,
-			strings.Join(res.Pods, ", ")).
+		return nil, api.Errorf(api.CodeConflict, "%s still has pods of %s, which nobody would count any more",
+			res.Name, strings.Join(res.Pods, ", ")).
 			WithRemedy("remove their spec files first, or use --force")
 	}
 	if err := b.cfg.Fleet.Leave(ctx); err != nil {

@@ -29,14 +29,13 @@ func nodeStatus(v *reconcile.Snapshot) api.NodeStatus {
 	for _, t := range d.Taints {
 		source, file := place(t.Origin)
 		st.Taints = append(st.Taints, api.NodeTaint{
-			Key: t.Key, Value: t.Value, Effect: string(t.Effect),
-			TimeAdded: t.TimeAdded, Source: source, File: file,
+			Key: t.Key, Value: t.Value, Effect: string(t.Effect), TimeAdded: t.TimeAdded, Source: source, File: file,
 		})
 	}
 	for _, c := range d.Conditions {
 		st.Conditions = append(st.Conditions, api.NodeCondition{
-			Type: string(c.Type), Status: string(c.Status),
-			Reason: c.Reason, Message: c.Message, Since: c.LastTransitionTime.Time,
+			Type: string(c.Type), Status: string(c.Status), Reason: c.Reason, Message: c.Message,
+			Since: c.LastTransitionTime.Time,
 		})
 	}
 	return st
@@ -107,8 +106,7 @@ func (b *Backend) PatchNode(ctx context.Context, p api.NodePatch) (*api.NodePatc
 
 func nodePatch(p api.NodePatch) node.Patch {
 	out := node.Patch{
-		Labels: p.SetLabels, RemoveLabels: p.RemoveLabels, Unschedulable: p.Unschedulable,
-		Overwrite: p.Overwrite,
+		Labels: p.SetLabels, RemoveLabels: p.RemoveLabels, Unschedulable: p.Unschedulable, Overwrite: p.Overwrite,
 	}
 	for _, t := range p.SetTaints {
 		out.Taints = append(out.Taints, corev1.Taint{Key: t.Key, Value: t.Value, Effect: corev1.TaintEffect(t.Effect)})

@@ -206,8 +206,7 @@ func undoDocument(ds *spec.DaemonSet, r history.Revision) ([]byte, error) {
 		fields["minReadySeconds"] = o.Spec.MinReadySeconds
 	}
 	data, err := yaml.Marshal(map[string]any{
-		"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": metadata,
-		"spec": fields,
+		"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": metadata, "spec": fields,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("revision %d of DaemonSet %q cannot be written as YAML: %w", r.Number, ds.Key(), err)
@@ -221,8 +220,8 @@ func checkDocument(ds *spec.DaemonSet, r history.Revision, data []byte) error {
 	if errs := parsed.Problems.Errors(); len(errs) > 0 {
 		return fmt.Errorf("revision %d of DaemonSet %q cannot be written as YAML: %s", r.Number, ds.Key(), errs[0].Message)
 	}
-	if len(parsed.DaemonSets) != 1 || parsed.DaemonSets[0].Key() != ds.Key() || !bytes.Equal(parsed.DaemonSets[0].Template,
-		r.Template) {
+	if len(parsed.DaemonSets) != 1 || parsed.DaemonSets[0].Key() != ds.Key() ||
+		!bytes.Equal(parsed.DaemonSets[0].Template, r.Template) {
 		return fmt.Errorf("revision %d of DaemonSet %q cannot be written as YAML: it would be another one", r.Number,
 			ds.Key())
 	}

@@ -96,6 +96,8 @@ type fakeFleet struct {
 	did  []string
 	err  error
 	read int
+	// neverSeen are the members of which nothing was ever heard.
+	neverSeen []record.ID
 }
 
 func (f *fakeFleet) View() *fleet.View        { return f.view }
@@ -112,6 +114,15 @@ func (f *fakeFleet) Forget(id record.ID) error {
 	f.did = append(f.did, "forget "+id.String())
 	return f.err
 }
+
+func (f *fakeFleet) ForgetAll(ids []record.ID) error {
+	for _, id := range ids {
+		f.did = append(f.did, "forget "+id.String())
+	}
+	return f.err
+}
+
+func (f *fakeFleet) NeverSeen(time.Time) []record.ID { return f.neverSeen }
 
 func (f *fakeFleet) Trust(id record.ID) error {
 	f.did = append(f.did, "trust "+id.String())

@@ -100,8 +100,8 @@ func (r *fleetRollout) replaceable() error {
 	st := &r.item.State
 	switch {
 	case !r.strategy.OnDelete:
-		return api.Errorf(api.CodeConflict, "DaemonSet %s has the update strategy %s, which replaces pods by itself", r.key,
-			strategyRolling).
+		return api.Errorf(api.CodeConflict, "DaemonSet %s has the update strategy %s, which replaces pods by itself",
+			r.key, strategyRolling).
 			WithRemedy("dsctl rollout status " + r.key + " says what it waits for")
 	case st.Running.IsZero():
 		return api.Errorf(api.CodeConflict, "DaemonSet %s has no pod on this host that could be replaced", r.key).
@@ -110,8 +110,8 @@ func (r *fleetRollout) replaceable() error {
 		return api.Errorf(api.CodeConflict, "the pod of DaemonSet %s is being replaced already", r.key).
 			WithRemedy("dsctl rollout status " + r.key)
 	case st.Running == st.Target.Revision:
-		return api.Errorf(api.CodeConflict, "the pod of DaemonSet %s on this host has the revision of the file, %s", r.key,
-			st.Running.Local)
+		return api.Errorf(api.CodeConflict, "the pod of DaemonSet %s on this host has the revision of the file, %s",
+			r.key, st.Running.Local)
 	}
 	return nil
 }

@@ -37,9 +37,8 @@ func (r *fleetRollout) show(hosts bool) api.Rollout {
 		for i := range r.members {
 			out.Hosts = append(out.Hosts, r.host(&r.members[i]))
 		}
-		slices.SortFunc(out.Hosts, func(x, y api.RolloutHost) int {
-			return cmp.Or(cmp.Compare(x.Name, y.Name), cmp.Compare(x.ID, y.ID))
-		})
+		slices.SortFunc(out.Hosts,
+			func(x, y api.RolloutHost) int { return cmp.Or(cmp.Compare(x.Name, y.Name), cmp.Compare(x.ID, y.ID)) })
 	}
 	return out
 }
@@ -206,9 +205,10 @@ func troubleText(t rollout.Trouble) string {
 
 // fleetStatus is a DaemonSet's status from counts, of which there are at most as many as members.
 func fleetStatus(c rollout.Counts) appsv1.DaemonSetStatus {
+	n := func(count int) int32 { return int32(count) } //nolint:gosec // see above
 	return appsv1.DaemonSetStatus{
-		DesiredNumberScheduled: int32(c.Desired), CurrentNumberScheduled: int32(c.Current), NumberMisscheduled: int32(c.Misscheduled), //nolint:gosec // see above
-		NumberReady: int32(c.Ready), NumberAvailable: int32(c.Available), NumberUnavailable: int32(c.Unavailable()), //nolint:gosec // see above
-		UpdatedNumberScheduled: int32(c.Updated), //nolint:gosec // see above
+		DesiredNumberScheduled: n(c.Desired), CurrentNumberScheduled: n(c.Current), UpdatedNumberScheduled: n(c.Updated),
+		NumberMisscheduled: n(c.Misscheduled), NumberReady: n(c.Ready), NumberAvailable: n(c.Available),
+		NumberUnavailable: n(c.Unavailable()),
 	}
 }

@@ -30,8 +30,8 @@ func specFileList(v *fleet.View) *api.SpecFileList {
 
 func specFile(f fleet.FileAcross) api.SpecFile {
 	out := api.SpecFile{
-		File: f.Name, Digest: f.Digest.String(), Have: f.Have, Lack: nameList(f.Lack),
-		Bad: nameList(f.Bad), Differ: api.HostDigests{Count: f.Differ.Count},
+		File: f.Name, Digest: f.Digest.String(), Have: f.Have, Lack: nameList(f.Lack), Bad: nameList(f.Bad),
+		Differ: api.HostDigests{Count: f.Differ.Count},
 	}
 	for _, d := range f.Differ.Hosts {
 		out.Differ.Hosts = append(out.Differ.Hosts, api.HostDigest{Host: d.Host, Digest: d.Digest.String()})
@@ -51,8 +51,8 @@ func hostSpecs(m fleet.Member, c fleet.Comparison) api.HostSpecs {
 	if specs == nil {
 		return out
 	}
-	out.Told, out.Digest, out.Unreadable, out.Files, out.LeftOut = true, specs.Digest.String(), specs.Unreadable,
-		len(specs.Files)+specs.LeftOut, specs.LeftOut
+	out.Told, out.Digest, out.Unreadable = true, specs.Digest.String(), specs.Unreadable
+	out.Files, out.LeftOut = len(specs.Files)+specs.LeftOut, specs.LeftOut
 	for _, across := range c.Files {
 		file, found, complete := specs.Find(across.Name)
 		switch {

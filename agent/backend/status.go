@@ -19,8 +19,7 @@ func (b *Backend) Status(context.Context) (*api.Status, error) {
 		Version: b.cfg.Version.Version, State: api.StateStarting, StartedAt: b.cfg.StartedAt, Paths: b.cfg.Paths,
 		Gossip: b.gossipStatus(),
 		Node: api.NodeStatus{
-			Name: b.cfg.Host, Labels: []api.NodeLabel{}, Taints: []api.NodeTaint{},
-			Conditions: []api.NodeCondition{},
+			Name: b.cfg.Host, Labels: []api.NodeLabel{}, Taints: []api.NodeTaint{}, Conditions: []api.NodeCondition{},
 		},
 		NodeFiles: []api.FileStatus{}, SpecFiles: []api.FileStatus{}, DaemonSets: []api.DaemonSetStatus{},
 		Manifests: []api.ManifestStatus{}, Health: []api.HealthItem{},
@@ -38,8 +37,8 @@ func (b *Backend) Status(context.Context) (*api.Status, error) {
 	st.SpecsProblem = v.Specs.DirProblem
 	for _, f := range v.Specs.Files {
 		st.SpecFiles = append(st.SpecFiles, api.FileStatus{
-			File: f.File, Bad: f.Bad, LastGood: f.LastGood, Pending: f.Pending,
-			Objects: f.Objects, Problems: api.Problems(f.Problems),
+			File: f.File, Bad: f.Bad, LastGood: f.LastGood, Pending: f.Pending, Objects: f.Objects,
+			Problems: api.Problems(f.Problems),
 		})
 	}
 	st.NodeFiles = nodeFiles(v)
@@ -69,8 +68,7 @@ func kubeletStatus(v *reconcile.Snapshot) api.KubeletStatus {
 	switch {
 	case k.AssumeReady:
 		return api.KubeletStatus{
-			State: api.KubeletAssumedReady, Since: k.Since,
-			Answer: "not asked: kubelet.assumeReady is set",
+			State: api.KubeletAssumedReady, Since: k.Since, Answer: "not asked: kubelet.assumeReady is set",
 		}
 	case k.HealthAt.IsZero():
 		st.State = api.KubeletNotAskedYet
@@ -110,16 +108,16 @@ func (b *Backend) daemonSets(v *reconcile.Snapshot) []api.DaemonSetStatus {
 	out := make([]api.DaemonSetStatus, 0, len(v.Statuses))
 	for _, s := range v.Statuses {
 		d := api.DaemonSetStatus{
-			Name: s.Key, DesiredRevision: s.Revision, CurrentRevision: s.Current,
-			Phase: phaseWord(s.Phase), Message: s.Message, Pod: podStatus(v, s),
+			Name: s.Key, DesiredRevision: s.Revision, CurrentRevision: s.Current, Phase: phaseWord(s.Phase),
+			Message: s.Message, Pod: podStatus(v, s),
 		}
 		if s.FileName != "" {
 			d.Manifest = filepath.Join(b.cfg.Paths.Manifests, s.FileName)
 		}
 		if it := v.Item(s.Key); it != nil {
 			d.Source = it.DS.Source.File
-			d.ShouldRun, d.ShouldContinueRunning = it.Decision.ShouldRun && !it.Evicted, it.Decision.ShouldContinueRunning &&
-				!it.Evicted
+			d.ShouldRun = it.Decision.ShouldRun && !it.Evicted
+			d.ShouldContinueRunning = it.Decision.ShouldContinueRunning && !it.Evicted
 		}
 		out = append(out, d)
 	}
@@ -149,8 +147,7 @@ func manifestStatuses(v *reconcile.Snapshot, dir string) []api.ManifestStatus {
 	out := make([]api.ManifestStatus, 0, len(v.Listing.Ours)+len(v.Listing.Foreign))
 	for _, e := range v.Listing.Ours {
 		m := api.ManifestStatus{
-			File: filepath.Join(dir, e.FileName), State: api.ManifestInSync, DaemonSet: e.Key(),
-			Revision: e.Revision,
+			File: filepath.Join(dir, e.FileName), State: api.ManifestInSync, DaemonSet: e.Key(), Revision: e.Revision,
 		}
 		if !e.Intact {
 			m.State, m.Message = api.ManifestDrifted, "the file "+e.Drift
@@ -159,8 +156,7 @@ func manifestStatuses(v *reconcile.Snapshot, dir string) []api.ManifestStatus {
 	}
 	for _, f := range v.Listing.Foreign {
 		m := api.ManifestStatus{
-			File: filepath.Join(dir, f.FileName), State: api.ManifestForeign,
-			Message: "the file " + f.Reason,
+			File: filepath.Join(dir, f.FileName), State: api.ManifestForeign, Message: "the file " + f.Reason,
 		}
 		for _, it := range v.Items {
 			want := it.Want.Manifest
