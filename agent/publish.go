@@ -24,10 +24,11 @@ func (a *Agent) publishObjects(old, v *reconcile.Snapshot) {
 	if old == nil || old.Node != v.Node {
 		a.member.ShowOwn(v.Node)
 	}
-	if old == nil || old.Specs != v.Specs || !samePods(old.Kubelet.Pods, v.Kubelet.Pods) {
+	podsChanged := old == nil || old.Specs != v.Specs || !samePods(old.Kubelet.Pods, v.Kubelet.Pods)
+	if podsChanged {
 		a.registry.SetPods(backend.Pods(v))
 	}
-	if old == nil || old.Specs != v.Specs || !reflect.DeepEqual(old.Statuses, v.Statuses) || !maps.Equal(old.Counts, v.Counts) || !samePods(old.Kubelet.Pods, v.Kubelet.Pods) {
+	if podsChanged || !reflect.DeepEqual(old.Statuses, v.Statuses) || !maps.Equal(old.Counts, v.Counts) {
 		a.registry.SetDaemonSets(backend.DaemonSets(v))
 	}
 }

@@ -34,7 +34,7 @@ func (r *Reconciler) act(ctx context.Context, s *Snapshot, out plan.Output) bool
 	var failed error
 	changed := false
 	for _, act := range out.Acts {
-		if saveErr != nil && act.Kind == plan.Remove && (act.Reason == plan.ReasonReplacing || act.Reason == plan.ReasonFailed || act.Reason == plan.ReasonRestored) {
+		if saveErr != nil && takesDown(act) {
 			continue
 		}
 		err := r.do(act)
@@ -45,12 +45,19 @@ func (r *Reconciler) act(ctx context.Context, s *Snapshot, out plan.Output) bool
 	return changed
 }
 
+// takesDown says whether an act takes a pod down that is to come back, in this form or another.
+func takesDown(act plan.Act) bool {
+	return act.Kind == plan.Remove &&
+		(act.Reason == plan.ReasonReplacing || act.Reason == plan.ReasonFailed || act.Reason == plan.ReasonRestored)
+}
+
 // lookBeforeReplacing asks for the pods once more when one is to be replaced that the last answer does not show
 // running yet: only a pod that was seen running is seen to stop at once, see stopwatch.
 func (r *Reconciler) lookBeforeReplacing(ctx context.Context, s *Snapshot, acts []plan.Act) {
 	for _, act := range acts {
 		namespace, _, _ := strings.Cut(act.Key, "/")
-		if _, watched := r.stopped.pods[namespace+"/"+act.PodName+"-"+r.cfg.Host]; act.Reason != plan.ReasonReplacing || watched {
+		_, watched := r.stopped.pods[namespace+"/"+act.PodName+"-"+r.cfg.Host]
+		if act.Reason != plan.ReasonReplacing || watched {
 			continue
 		}
 		if pods, ok := r.cfg.Kubelet.Ask(ctx); ok {
@@ -99,7 +106,8 @@ func (r *Reconciler) do(act plan.Act) error {
 		return err
 	}
 	r.cfg.Metrics.ManifestOps.WithLabelValues(string(act.Kind)).Inc()
-	r.cfg.Log.Info().Str(logfield.Action, string(act.Kind)).Str(logfield.DaemonSet, act.Key).Str(logfield.Revision, act.Revision).Str(logfield.File, act.FileName).
+	r.cfg.Log.Info().Str(logfield.Action, string(act.Kind)).Str(logfield.DaemonSet, act.Key).
+		Str(logfield.Revision, act.Revision).Str(logfield.File, act.FileName).
 		Str(logfield.Reason, act.Reason).Str(logfield.Detail, act.Message).Msg("manifest changed")
 	r.tell(act)
 	return nil

@@ -69,10 +69,12 @@ func (r *Reconciler) checkHealth(s *Snapshot, node diag.List) {
 			}
 		}
 	}
-	r.cfg.Board.When(bad > 0, health.BadSpecFile, fmt.Sprintf("%s cannot be used; what came from %s before stays in effect: %s",
+	r.cfg.Board.When(bad > 0, health.BadSpecFile, fmt.Sprintf(
+		"%s cannot be used; what came from %s before stays in effect: %s",
 		count(bad, "spec file"), itOrThem(bad), firstBad), r.cfg.SpecsDir)
 	nodeProblem := node.FirstError()
-	r.cfg.Board.When(nodeProblem != "", health.BadNodeFile, "a node file cannot be used; what it said before stays in effect: "+nodeProblem)
+	r.cfg.Board.When(nodeProblem != "", health.BadNodeFile,
+		"a node file cannot be used; what it said before stays in effect: "+nodeProblem)
 	r.checkKubelet(s.Kubelet)
 	r.checkDirectory(s)
 }
@@ -82,21 +84,24 @@ func (r *Reconciler) checkKubelet(k *kubelet.Snapshot) {
 	if !k.Healthy && k.HealthErr != nil {
 		text, remedy = k.HealthErr.Error(), k.HealthErr.Remedy
 	}
-	r.cfg.Board.When(text != "", health.KubeletUnhealthy, text+"; no new pod is placed and none is replaced, running ones stay", remedy)
+	r.cfg.Board.When(text != "", health.KubeletUnhealthy,
+		text+"; no new pod is placed and none is replaced, running ones stay", remedy)
 	text = ""
 	for _, err := range []*kubelet.Error{k.PodsErr, k.RunningErr} {
 		if err != nil && k.Healthy {
 			text, remedy = err.Error(), err.Remedy
 		}
 	}
-	r.cfg.Board.When(text != "", health.KubeletPodsUnknown, text+"; replacing a pod waits for its grace period instead of asking", remedy)
+	r.cfg.Board.When(text != "", health.KubeletPodsUnknown,
+		text+"; replacing a pod waits for its grace period instead of asking", remedy)
 	problem := r.cfg.Kubelet.Problems().FirstError()
 	r.cfg.Board.When(problem != "", health.KubeletConfiguration, problem)
 	r.cfg.Board.When(r.cfg.InsecureKubelet, health.KubeletInsecure,
 		"kubelet.insecureSkipVerify is set: whoever answers on the kubelet's port is believed")
 	wrongDir := r.cfg.KubeletsDir && r.cfg.Kubelet.Settings().StaticPodPath != r.cfg.Store.Dir()
 	r.cfg.Board.When(wrongDir, health.ManifestsDirectoryMoved,
-		fmt.Sprintf("the kubelet now reads %q, this agent still writes %q", r.cfg.Kubelet.Settings().StaticPodPath, r.cfg.Store.Dir()))
+		fmt.Sprintf("the kubelet now reads %q, this agent still writes %q",
+			r.cfg.Kubelet.Settings().StaticPodPath, r.cfg.Store.Dir()))
 }
 
 func (r *Reconciler) checkDirectory(s *Snapshot) {
@@ -181,7 +186,8 @@ func (r *Reconciler) publishConditions(old, v *Snapshot) {
 	for _, c := range v.Node.Status.Conditions {
 		r.cfg.Metrics.NodeCondition.WithLabelValues(string(c.Type), string(c.Status)).Set(1)
 		if old != nil && before[c.Type].Status != c.Status {
-			r.cfg.Events.OfNode(corev1.EventTypeNormal, nodeReason(c), fmt.Sprintf("Node %s status is now: %s", r.cfg.Host, nodeReason(c)))
+			r.cfg.Events.OfNode(corev1.EventTypeNormal, nodeReason(c),
+				fmt.Sprintf("Node %s status is now: %s", r.cfg.Host, nodeReason(c)))
 		}
 	}
 }
@@ -229,7 +235,8 @@ func (r *Reconciler) transitions(statuses []plan.Status) {
 	for _, s := range statuses {
 		next[s.Key] = s.Phase
 		if old := r.phases[s.Key]; old != s.Phase {
-			r.cfg.Log.Info().Str(logfield.DaemonSet, s.Key).Str(logfield.From, string(old)).Str(logfield.To, string(s.Phase)).Str(logfield.Revision, s.Current).Str(logfield.Reason, s.Message).Msg("daemonset phase changed")
+			r.cfg.Log.Info().Str(logfield.DaemonSet, s.Key).Str(logfield.From, string(old)).Str(logfield.To, string(s.Phase)).
+				Str(logfield.Revision, s.Current).Str(logfield.Reason, s.Message).Msg("daemonset phase changed")
 			if s.Phase == plan.PhaseBlocked {
 				r.cfg.Events.OfDaemonSet(s.Key, corev1.EventTypeWarning, "Blocked", s.Message)
 			}
@@ -250,11 +257,14 @@ func (r *Reconciler) tell(act plan.Act) {
 	case act.Kind == plan.Write:
 		r.cfg.Events.OfDaemonSet(act.Key, corev1.EventTypeNormal, plan.ReasonCreate, "Created pod: "+pod)
 	case act.Kind == plan.Restore:
-		r.cfg.Events.OfDaemonSet(act.Key, corev1.EventTypeWarning, plan.ReasonRestored, "Restored "+act.FileName+": "+act.Message)
+		r.cfg.Events.OfDaemonSet(act.Key, corev1.EventTypeWarning, plan.ReasonRestored,
+			"Restored "+act.FileName+": "+act.Message)
 	case act.Reason == plan.ReasonFailed:
-		r.cfg.Events.OfDaemonSet(act.Key, corev1.EventTypeWarning, plan.ReasonFailed, fmt.Sprintf("Found failed daemon pod %s on node %s, will try to kill it: %s", pod, r.cfg.Host, act.Message))
+		r.cfg.Events.OfDaemonSet(act.Key, corev1.EventTypeWarning, plan.ReasonFailed,
+			fmt.Sprintf("Found failed daemon pod %s on node %s, will try to kill it: %s", pod, r.cfg.Host, act.Message))
 	default:
-		r.cfg.Events.OfDaemonSet(act.Key, corev1.EventTypeNormal, "SuccessfulDelete", fmt.Sprintf("Deleted pod: %s (%s)", pod, act.Message))
+		r.cfg.Events.OfDaemonSet(act.Key, corev1.EventTypeNormal, "SuccessfulDelete",
+			fmt.Sprintf("Deleted pod: %s (%s)", pod, act.Message))
 	}
 }
 

@@ -51,7 +51,8 @@ func (r *Reconciler) items(s *Snapshot, from *catalog.Maker, sets []*spec.Daemon
 	}
 	items := make([]*Item, 0, len(sets))
 	for _, ds := range sets {
-		it := &Item{Key: ds.Key(), DS: ds, File: from.File(ds), Present: present[ds.Key()], Memory: s.Memories[ds.Key()]}
+		key := ds.Key()
+		it := &Item{Key: key, DS: ds, File: from.File(ds), Present: present[key], Memory: s.Memories[key]}
 		it.Strategy, _ = strategy.Parse(ds.Object)
 		it.FileBlocked = cmp.Or(it.File.Blocked, conflict(s.Listing.Foreign, it.File.Manifest))
 		r.aim(s, from, it)
@@ -85,7 +86,8 @@ func conflict(foreign []manifestdir.ForeignPod, m render.Manifest) string {
 			return fmt.Sprintf("the file %s belongs to somebody else (it %s); move it away", f.FileName, f.Reason)
 		}
 		if f.Namespace == m.Namespace && f.Name == m.PodName {
-			return fmt.Sprintf("the file %s, which is not ours, declares the pod %s/%s; remove it from there", f.FileName, f.Namespace, f.Name)
+			return fmt.Sprintf("the file %s, which is not ours, declares the pod %s/%s; remove it from there",
+				f.FileName, f.Namespace, f.Name)
 		}
 	}
 	return ""
@@ -133,7 +135,10 @@ func minReadySeconds(specs *spec.Snapshot) map[string]int32 {
 }
 
 func planPod(pod *corev1.Pod, minReady int32, now time.Time) plan.Pod {
-	p := plan.Pod{Failed: kubelet.Failed(pod), Ready: kubelet.PodReady(pod), Available: kubelet.PodAvailable(pod, minReady, now), Message: kubelet.PodMessage(pod)}
+	p := plan.Pod{
+		Failed: kubelet.Failed(pod), Ready: kubelet.PodReady(pod), Available: kubelet.PodAvailable(pod, minReady, now),
+		Message: kubelet.PodMessage(pod),
+	}
 	if p.Ready && !p.Available {
 		p.AvailableAt = now.Add(time.Second)
 		for _, c := range pod.Status.Conditions {
@@ -148,7 +153,9 @@ func planPod(pod *corev1.Pod, minReady int32, now time.Time) plan.Pod {
 
 // nodeInputs is what the node's conditions follow from.
 func nodeInputs(k *kubelet.Snapshot) node.Inputs {
-	in := node.Inputs{Kubelet: node.KubeletStatus{Healthy: k.Healthy, AssumeReady: k.AssumeReady}, KubeletVersion: k.Version}
+	in := node.Inputs{
+		Kubelet: node.KubeletStatus{Healthy: k.Healthy, AssumeReady: k.AssumeReady}, KubeletVersion: k.Version,
+	}
 	if k.SummaryErr == nil {
 		in.Summary = k.Summary
 	}

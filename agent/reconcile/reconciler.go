@@ -105,7 +105,9 @@ type Reconciler struct {
 // says what was lost.
 func New(c Config) (*Reconciler, error) {
 	m, err := loadMemories(c.StateDir)
-	return &Reconciler{cfg: c, memories: m, stopped: stopwatch{pods: map[string]watched{}}, phases: map[string]plan.Phase{}}, err
+	return &Reconciler{
+		cfg: c, memories: m, stopped: stopwatch{pods: map[string]watched{}}, phases: map[string]plan.Phase{},
+	}, err
 }
 
 // Latest is the last round; nil: there was none yet. Any goroutine may call it, and it never waits.

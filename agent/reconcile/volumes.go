@@ -43,7 +43,8 @@ func (r *Reconciler) layConfigs(s *Snapshot) {
 func (r *Reconciler) layTargets(s *Snapshot) {
 	for _, it := range s.Items {
 		revision := it.Want.Manifest.Revision
-		if it.Blocked != "" || it.Evicted || !it.Decision.ShouldRun || len(it.Want.Trees) == 0 || r.cfg.Catalog.Laid(it.Key, revision) {
+		if it.Blocked != "" || it.Evicted || !it.Decision.ShouldRun || len(it.Want.Trees) == 0 ||
+			r.cfg.Catalog.Laid(it.Key, revision) {
 			continue
 		}
 		failed, err := r.cfg.Catalog.Lay(it.Want.Trees)
