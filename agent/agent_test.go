@@ -129,11 +129,11 @@ func TestBadFileAcrossRestart(t *testing.T) {
 func (b *bed) identity() map[string]string {
 	ids := map[string]string{}
 	for _, name := range b.manifests() {
-		id, err := files.StatID(b.path("manifests", name))
+		info, err := os.Stat(b.path("manifests", name))
 		if err != nil {
 			b.t.Fatal(err)
 		}
-		ids[name] = fmt.Sprint(id)
+		ids[name] = fmt.Sprint(files.IDOf(info))
 	}
 	return ids
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/daemonsetd/daemonsetd/internal/base/diag"
 )
 
-// discovery carries one run of Discover.
+// discovery carries one look of a Discovery.
 type discovery struct {
 	opts Options
 	cfg  *kubeletconfigv1beta1.KubeletConfiguration

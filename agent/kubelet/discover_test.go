@@ -15,6 +15,12 @@ import (
 
 const configHead = "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n"
 
+// lookOnce is the first look of a Discovery.
+func lookOnce(opts Options) (Settings, diag.List) {
+	set, problems, _ := NewDiscovery(opts).Look(time.Now(), true)
+	return set, problems
+}
+
 // discover writes a configuration and reads it.
 func discover(t *testing.T, config string, opts Options) (Settings, diag.List) {
 	t.Helper()
@@ -22,7 +28,7 @@ func discover(t *testing.T, config string, opts Options) (Settings, diag.List) {
 	if err := os.WriteFile(opts.ConfigFile, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	return Discover(opts)
+	return lookOnce(opts)
 }
 
 func TestDiscoverAddresses(t *testing.T) {
@@ -191,14 +197,14 @@ func TestDiscoverProblems(t *testing.T) {
 }
 
 func TestDiscoverWithoutFile(t *testing.T) {
-	set, problems := Discover(Options{ConfigFile: filepath.Join(t.TempDir(), "none")})
+	set, problems := lookOnce(Options{ConfigFile: filepath.Join(t.TempDir(), "none")})
 	if len(problems) != 1 || problems[0].Severity != diag.Warning {
 		t.Errorf("a file that was named and is missing: %+v, want one warning", problems)
 	}
 	if set.URL != DefaultURL || set.StaticPodPath != DefaultStaticPodPath {
 		t.Errorf("settings: %+v", set)
 	}
-	_, problems = Discover(Options{ConfigFile: t.TempDir()})
+	_, problems = lookOnce(Options{ConfigFile: t.TempDir()})
 	if len(problems) != 1 || problems[0].Severity != diag.Error {
 		t.Errorf("a directory in place of the file: %+v, want one error", problems)
 	}

@@ -1,6 +1,6 @@
 // Package kubelet is the typed client of the kubelet of this host.
 //
-// [Discover] finds out from the kubelet's own configuration file where it reads static pods, where it answers, and how
+// [Discovery] finds out from the kubelet's own configuration file where it reads static pods, where it answers, and how
 // it is told apart from an impostor. [Client] asks it, with a limit on the time and on the size of every answer.
 // [Poller] keeps the latest answers in an immutable [Snapshot] and wakes the agent when something in them changed that
 // matters.

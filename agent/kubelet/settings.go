@@ -44,7 +44,7 @@ type Options struct {
 	CAFile string
 	// ClientCertFile, ClientKeyFile and TokenFile say who is asking.
 	ClientCertFile, ClientKeyFile, TokenFile string
-	// Insecure accepts any serving certificate. Discover warns about it.
+	// Insecure accepts any serving certificate. Discovery warns about it.
 	Insecure bool
 }
 
@@ -98,16 +98,8 @@ const (
 	FromDefault = "default"
 )
 
-// Discover reads the kubelet's configuration and applies the options. It always returns usable settings: where the file
-// is missing or bad, the options and the kubelet's defaults hold and the list says so. An error in the list means that
-// the kubelet may well be set up otherwise than the settings say.
-func Discover(opts Options) (Settings, diag.List) {
-	set, problems, _ := NewDiscovery(opts).Look(time.Now(), true)
-	return set, problems
-}
-
-// Discovery is Discover again and again: it follows the kubelet's configuration. While the file is being written, and
-// when it is bad, what it said before holds. It belongs to one goroutine.
+// Discovery reads the kubelet's configuration and applies the options, again and again. While the file is being written,
+// and when it is bad, what it said before holds. It belongs to one goroutine.
 type Discovery struct {
 	opts Options
 	file *files.File[*kubeletconfigv1beta1.KubeletConfiguration]
@@ -120,8 +112,9 @@ func NewDiscovery(opts Options) *Discovery {
 	return &Discovery{opts: opts, file: newConfigFile(pick(opts.ConfigFile, DefaultConfigFile))}
 }
 
-// Look gives the settings as Discover does, if there may be something new in the file, or if force is set, which also
-// takes the file for whole; else fresh is false.
+// Look gives usable settings, if there may be something new in the file, or if force is set, which also takes the file
+// for whole; else fresh is false. Where the file is missing or bad, the options and the kubelet's defaults hold and the
+// list says so. An error in the list means that the kubelet may well be set up otherwise than the settings say.
 func (f *Discovery) Look(now time.Time, force bool) (set Settings, problems diag.List, fresh bool) {
 	look := f.file.Look
 	if force {

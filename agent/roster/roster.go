@@ -35,17 +35,6 @@ type member struct {
 	Key  string `json:"key"`
 }
 
-// Read reads the file. The error is set when it could not be read, and wraps fs.ErrNotExist when there is none. When
-// the problems have an error in them the roster is nil: what was in effect stays.
-func Read(path string) (*records.Roster, diag.List, error) {
-	data, err := strictyaml.ReadFile(path, MaxBytes)
-	if err != nil {
-		return nil, nil, fmt.Errorf("reading the members file: %w", err)
-	}
-	r, problems := Parse(path, data)
-	return r, problems, nil
-}
-
 // Follow follows the file: a new list is taken once it is whole, and kept at keep for a restart that finds the file
 // bad. Where required is set the file has to be there; else one that is gone is the operator's word.
 func Follow(path, keep string, required bool) *files.File[*records.Roster] {
@@ -59,7 +48,8 @@ func Follow(path, keep string, required bool) *files.File[*records.Roster] {
 	})
 }
 
-// Parse is Read for bytes that were read already; path is for messages alone.
+// Parse makes a roster of the bytes of a file; path is for messages alone. When the problems have an error in them the
+// roster is nil: what was in effect stays.
 func Parse(path string, data []byte) (*records.Roster, diag.List) {
 	docs, problems := strictyaml.Parse(path, data, limits())
 	if problems.HasErrors() {

@@ -4,13 +4,12 @@ import (
 	"bytes"
 	"crypto/ed25519"
 	"encoding/base64"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -18,6 +17,7 @@ import (
 	"github.com/daemonsetd/daemonsetd/gossip/record"
 	"github.com/daemonsetd/daemonsetd/gossip/records"
 	"github.com/daemonsetd/daemonsetd/internal/base/diag"
+	"github.com/daemonsetd/daemonsetd/internal/base/files"
 	"github.com/daemonsetd/daemonsetd/internal/base/strictyaml"
 )
 
@@ -137,27 +137,31 @@ func TestForgottenTwiceIsAWarning(t *testing.T) {
 	}
 }
 
+// TestRead: a file that is missing or too large, and a directory, make no roster.
 func TestRead(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "members.yaml")
-	if _, _, err := Read(path); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("no file: %v", err)
+	read := func(path string) (*records.Roster, diag.List) {
+		got := Follow(path, "", true).Force(time.Now())
+		return got.Value, got.Problems
 	}
-	if _, _, err := Read(dir); err == nil || errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("a directory: %v", err)
+	if got := Follow(path, "", true).Force(time.Now()); got.Known || (got.State != files.Gone && got.State != files.Away) {
+		t.Errorf("no file: %+v", got)
+	}
+	if r, problems := read(dir); r != nil || !problems.HasErrors() {
+		t.Errorf("a directory: %+v, %v", r, problems)
 	}
 	if err := os.WriteFile(path, []byte("members: [{name: a}]\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	r, problems, err := Read(path)
-	if err != nil || len(problems) > 0 || len(r.Members) != 1 {
-		t.Errorf("%+v, %v, %v", r, problems, err)
+	if r, problems := read(path); len(problems) > 0 || r == nil || len(r.Members) != 1 {
+		t.Errorf("%+v, %v", r, problems)
 	}
 	if err := os.WriteFile(path, bytes.Repeat([]byte("#\n"), MaxBytes/2+1), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if r, problems, err := Read(path); r != nil || err != nil || !problems.HasErrors() {
-		t.Errorf("a file that is too large: %+v, %v, %v", r, problems, err)
+	if r, problems := read(path); r != nil || !problems.HasErrors() {
+		t.Errorf("a file that is too large: %+v, %v", r, problems)
 	}
 }
 

@@ -125,11 +125,11 @@ func TestArrivalsOfAnotherDirectory(t *testing.T) {
 
 func inode(t *testing.T, path string) uint64 {
 	t.Helper()
-	st, err := files.StatID(path)
+	info, err := os.Stat(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return st.Ino
+	return files.IDOf(info).Ino
 }
 
 // TestWatchStartsWithoutDirectory: the directory is made after the agent.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -21,7 +22,7 @@ import (
 func TestSimulator(t *testing.T) {
 	h := startMachine(t)
 	t.Cleanup(func() { empty(t, h) })
-	settings, problems := kubelet.Discover(kubelet.Options{ConfigFile: h.KubeletConfig})
+	settings, problems, _ := kubelet.NewDiscovery(kubelet.Options{ConfigFile: h.KubeletConfig}).Look(time.Now(), true)
 	if problems.HasErrors() {
 		t.Fatalf("the kubelet's configuration: %v", problems)
 	}

@@ -2,7 +2,6 @@ package files
 
 import (
 	"io/fs"
-	"os"
 	"syscall"
 	"time"
 )
@@ -27,15 +26,6 @@ func IDOf(info fs.FileInfo) ID {
 		id.Dev, id.Ino, id.Ctime = uint64(st.Dev), st.Ino, st.Ctim.Nano()
 	}
 	return id
-}
-
-// StatID is the ID of the file at path, links followed.
-func StatID(path string) (ID, error) {
-	info, err := os.Stat(path)
-	if err != nil {
-		return ID{}, err
-	}
-	return IDOf(info), nil
 }
 
 // SameFile says whether both are states of one file, perhaps under two names. File systems give the number of a file

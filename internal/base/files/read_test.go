@@ -145,7 +145,7 @@ func TestReadWith(t *testing.T) {
 	if err := os.Symlink("f", link); err != nil {
 		t.Fatal(err)
 	}
-	id, err := StatID(path)
+	id, err := statID(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -187,7 +187,7 @@ func TestID(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "f")
 	write(t, path, "one")
-	one, err := StatID(path)
+	one, err := statID(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -197,11 +197,11 @@ func TestID(t *testing.T) {
 	if err := os.Rename(path, path+"2"); err != nil {
 		t.Fatal(err)
 	}
-	if two, err := StatID(path + "2"); err != nil || two.Body() != one.Body() {
+	if two, err := statID(path + "2"); err != nil || two.Body() != one.Body() {
 		t.Errorf("a rename makes %+v, %v of %+v", two, err, one)
 	}
 	write(t, path, "one")
-	if two, err := StatID(path); err != nil || two.SameFile(one) || two == one {
+	if two, err := statID(path); err != nil || two.SameFile(one) || two == one {
 		t.Errorf("another file has %+v, %v", two, err)
 	}
 	at := func(d time.Duration) ID {
@@ -221,4 +221,13 @@ func TestID(t *testing.T) {
 	if (ID{Mtime: now.Add(time.Hour).UnixNano(), Ctime: 1}).LeftAlone(now, time.Minute) {
 		t.Error("a time in the future is long ago")
 	}
+}
+
+// statID is the ID of the file at path, links followed.
+func statID(path string) (ID, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return ID{}, err
+	}
+	return IDOf(info), nil
 }

@@ -236,7 +236,7 @@ func cutDir(path, dir string) (string, bool) {
 func TestWholeChangeWithinATick(t *testing.T) {
 	f := follow(t, Rules{ByInode: true})
 	put(t, f.path, "one")
-	id, err := StatID(f.path)
+	id, err := statID(f.path)
 	if err != nil {
 		t.Fatal(err)
 	}
