@@ -54,7 +54,7 @@ func (r asked) Fleet() (*fleet.View, func(key string) []rollout.Peer) {
 	peers := r.a.turns.PeersOf(view)
 	return view, func(key string) []rollout.Peer {
 		own := r.a.turns.Turn(key).State
-		self := rollout.Peer{ID: r.a.member.Self(), Name: r.a.cfg.NodeName, State: &own}
+		self := rollout.Peer{ID: r.a.member.Self(), Name: r.a.cfg.NodeName, Counts: true, State: &own}
 		return append([]rollout.Peer{self}, peers.Of(key)...)
 	}
 }

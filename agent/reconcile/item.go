@@ -76,5 +76,5 @@ func (it *Item) Wanted() plan.Wanted {
 // Members are all members of the DaemonSet as the functions of package rollout that look over a fleet want them: this
 // host, with its id and its node's name, first.
 func (it *Item) Members(id, name string) []rollout.Peer {
-	return append([]rollout.Peer{{ID: id, Name: name, State: &it.State}}, it.Peers...)
+	return append([]rollout.Peer{{ID: id, Name: name, Counts: true, State: &it.State}}, it.Peers...)
 }

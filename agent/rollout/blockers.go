@@ -12,12 +12,15 @@ type Reason uint8
 const (
 	// ReasonNone: it does not.
 	ReasonNone Reason = iota
-	// ReasonUnknown, ReasonUnreadable, ReasonLeft, ReasonDown and ReasonKey are the Troubles of these names.
+	// ReasonUnknown, ReasonUnreadable, ReasonLeft, ReasonDown, ReasonKey, ReasonFallen and ReasonStep are the Troubles of these
+	// names.
 	ReasonUnknown
 	ReasonUnreadable
 	ReasonLeft
 	ReasonDown
 	ReasonKey
+	ReasonFallen
+	ReasonStep
 	// ReasonUpdating, ReasonFailed and ReasonUnavailable are the Phases of these names, ReasonKubelet is PhaseUnknown.
 	ReasonUpdating
 	ReasonFailed
@@ -33,8 +36,6 @@ const (
 	ReasonCanary
 	// ReasonOwn: this host itself; Hold says why.
 	ReasonOwn
-	// ReasonFallen is TroubleFallen.
-	ReasonFallen
 )
 
 // reasonWords are for machines; they never change.
@@ -43,7 +44,7 @@ var reasonWords = [...]string{
 	ReasonKey: "KeyHeld", ReasonUpdating: "Updating", ReasonFailed: "Failed", ReasonUnavailable: "Unavailable",
 	ReasonKubelet: "KubeletUnknown", ReasonOlderFile: "OlderFile", ReasonFirst: "EarlierTurn", ReasonHeld: "Held",
 	ReasonCanary: "Canary", ReasonOwn: "Own",
-	ReasonFallen: "TicketFallen",
+	ReasonFallen: "TicketFallen", ReasonStep: "StepTooLarge",
 }
 
 // String is a CamelCase word that never changes.
@@ -68,6 +69,8 @@ func troubleReason(t Trouble) Reason {
 		return ReasonKey
 	case TroubleFallen:
 		return ReasonFallen
+	case TroubleStep:
+		return ReasonStep
 	default:
 		return ReasonUnknown
 	}
@@ -89,8 +92,9 @@ const maxListed = 32
 
 // Blockers is what the rule found.
 type Blockers struct {
-	// Budget is how many may be down at a time, this host's own pod included, Members of how many.
-	Budget, Members int
+	// Budget is how many may be down at a time, this host's own pod included, Members of how many that count. Uncounted are
+	// members on which the pod belongs, too, and that may have been made up as far as this host knows; see Peer.Counts.
+	Budget, Members, Uncounted int
 	// Count is how many members stand in the way; up to Budget-1 of them do not matter.
 	Count int
 	// List names the first of them.
@@ -108,6 +112,11 @@ type Blockers struct {
 // May says whether few enough stand in the way.
 func (b *Blockers) May() bool {
 	return b.Count <= b.Budget-1 && !b.own && b.canary == nil && b.hold == HoldNone
+}
+
+func (b *Blockers) count(p *Peer, w without) {
+	b.Members += one(p.grants(w))
+	b.Uncounted += one(p.placed() && p.Trouble == TroubleNone && !p.Counts)
 }
 
 func (b *Blockers) add(p *Peer, reason Reason) {
@@ -187,6 +196,7 @@ var blockerWords = map[Reason]string{
 	ReasonDown:        "is down",
 	ReasonKey:         "has another key than it is known with",
 	ReasonFallen:      "has forgotten what it told: its disk was set back",
+	ReasonStep:        "has told a generation or a class far above all others: forget it, if it does not stop",
 	ReasonUpdating:    "is being updated",
 	ReasonFailed:      "failed to become available with its new revision",
 	ReasonUnavailable: "has a pod that is not available",

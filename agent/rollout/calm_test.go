@@ -7,6 +7,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/daemonsetd/daemonsetd/manifests/strategy"
 )
 
 // The calm runs are fleets in which all works but for what a run is about. Each says what was wrong, and each is run with
@@ -158,6 +160,46 @@ var calmRuns = map[string]func(w without) string{
 			}
 			return s.done()
 		})
+		return s.found
+	},
+	"made-up members": func(w without) string {
+		// Somebody has the gossip key: four made-up members for each host, all of them well and done.
+		spec := strategy.Strategy{Budget: intstr.FromString("25%"), Deadline: strategy.DefaultDeadline}
+		s := newSim(1, 6, spec, w)
+		s.madeUp = func(i int) *State {
+			st := at(PhaseAvailable, 2, 1, uint64(i), "X", "X")
+			st.Rejected = Target{2, fleetRev("A")}
+			return st
+		}
+		s.makeUp(24, false)
+		s.bad["X"] = true
+		s.files("X")
+		for range 60 {
+			s.calm(time.Second)
+		}
+		if n := s.running("A"); n != 4 {
+			s.fail("%d hosts were not touched, 4 should not be", n)
+		}
+		s.liars = nil // forgotten
+		s.files("B")
+		s.until(10*time.Minute, "the file that works", s.done)
+		return s.found
+	},
+	"a generation far above all": func(w without) string {
+		// One member that counts tells the last generation of the present revision, and waits with its ticket.
+		s := newSim(1, 4, budget(2), w)
+		s.madeUp = func(int) *State { return at(PhaseWaiting, MaxGeneration, maxClass, 1, "A", "O") }
+		s.makeUp(1, true)
+		for range 90 {
+			s.calm(time.Second)
+		}
+		s.files("B")
+		s.until(10*time.Minute, "a new file", s.done)
+		for _, h := range s.hosts {
+			if h.mem.Ticket.Generation > 1<<30 || h.mem.Ticket.Class > 1<<20 {
+				s.fail("host %d has taken over %+v", h.index, h.mem.Ticket)
+			}
+		}
 		return s.found
 	},
 	"two operators": func(w without) string {

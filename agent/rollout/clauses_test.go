@@ -20,6 +20,8 @@ var clauses = map[string]func(w without) string{
 	"doneNew":      searched("two hosts"),
 	"doneUp":       searched("two hosts"),
 	"everywhere":   searched("a node stops and starts again"),
+	"counts":       calmRuns["made-up members"],
+	"steps":        calmRuns["a generation far above all"],
 	"raise":        searched("two hosts"),
 	"onlyRaised":   searched("two hosts"),
 	"fixed":        heldTwice,

@@ -233,7 +233,7 @@ func (s *search) next(h *host, i int, e event, news [maxHosts]uint16) string {
 
 func (s *search) peer(j int, told uint16) Peer {
 	p := s.peers[told]
-	p.ID = hostID(j)
+	p.ID, p.Counts = hostID(j), true
 	return p
 }
 

@@ -40,7 +40,7 @@ func (m *machine) stays() bool {
 	members, after := 1, 0
 	own := rank(m.Canary, TicketHash(m.Key, m.o.ID))
 	for i := range m.peers {
-		if p := &m.peers[i]; p.placed() {
+		if p := &m.peers[i]; p.inOrder(m.w) {
 			members++
 			if rank(p.State.Canary, p.State.Ticket.Hash).Above(own) {
 				after++
@@ -57,7 +57,8 @@ func rank(canary bool, hash uint64) Ticket {
 	return Ticket{Class: classMember, Hash: hash}
 }
 
-// halted says whether too many hosts have failed with the revision that this one would start.
+// halted says whether too many hosts have failed with the revision that this one would start. All that say so are believed, and
+// those that count make up a percentage.
 func (m *machine) halted() bool {
 	members, failed := 1, 0
 	for i := range m.peers {
@@ -65,7 +66,7 @@ func (m *machine) halted() bool {
 		if !p.placed() {
 			continue
 		}
-		members++
+		members += one(p.grants(m.w))
 		if failedWith(p.State, &m.Target) {
 			failed++
 		}

@@ -40,7 +40,7 @@ func (m *machine) reject() {
 	}
 	for i := range m.peers {
 		s := m.peers[i].State
-		if s != nil && m.peers[i].Trouble != TroubleKey && s.Rejected.Generation >= m.Target.Generation && s.Rejected.Revision.Fleet == m.o.Wanted.Fleet {
+		if s != nil && (m.peers[i].Counts || m.w.counts) && m.peers[i].Trouble != TroubleKey && s.Rejected.Generation >= m.Target.Generation && s.Rejected.Revision.Fleet == m.o.Wanted.Fleet {
 			m.rollBack(s.Rejected)
 			return
 		}

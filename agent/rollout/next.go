@@ -118,6 +118,9 @@ func Next(in Input) (State, Decision) { return next(in, without{}) }
 
 func next(in Input, w without) (State, Decision) {
 	m := machine{State: in.State, o: in.Seen, peers: in.Peers, spec: in.Strategy, w: w}
+	if !w.steps {
+		m.peers = bounded(&in.State, in.Peers)
+	}
 	m.look()
 	m.reject()
 	m.retarget()

@@ -276,11 +276,11 @@ func TestNodeLabels(t *testing.T) {
 
 func TestExhausted(t *testing.T) {
 	r := newRig(t)
-	r.Peers = []Peer{{ID: "x", State: at(PhaseAvailable, MaxGeneration, 1, 1, "C", "C")}}
+	r.State.Target.Generation, r.State.Ticket.Generation = MaxGeneration, MaxGeneration
 	r.Seen.Wanted = fleetRev("B")
 	r.step()
 	r.want(PhaseAvailable, false)
-	r.target(1, "A")
+	r.target(MaxGeneration, "A")
 	if got := r.d.Blockers.String(); got != HoldExhausted.String() {
 		t.Errorf("got %q", got)
 	}
@@ -426,7 +426,7 @@ func TestRollsBack(t *testing.T) {
 	other.written()
 	other.Seen.Pod = PodUp
 	other.step(EventFinished)
-	other.Peers = []Peer{{ID: "x", State: &r.State}}
+	other.Peers = []Peer{{ID: "x", State: &r.State, Counts: true}}
 	other.step(EventRolledBack, EventTarget, EventStarted)
 	other.target(3, "A")
 	other.Peers = nil

@@ -16,7 +16,10 @@ type without struct {
 	doneUp      bool // who is done is available
 	everywhere  bool // the members without the pod are held to the rule, too
 
+	counts bool // only members that this host has reason to count make up a percentage
+
 	// Clauses of Next.
+	steps        bool // what is far above all that is known is not believed
 	raise        bool // a new target raises the ticket
 	onlyRaised   bool // a ticket is never lowered
 	fixed        bool // a ticket stays while the pod is down
@@ -45,7 +48,7 @@ type without struct {
 //
 // It is the whole of what keeps the budget. Whether the host wants to start is another question; see Next.
 func MayStart(self *State, peers []Peer, spec strategy.Strategy) (bool, Blockers) {
-	b := mayStart(self, peers, spec, without{})
+	b := mayStart(self, bounded(self, peers), spec, without{})
 	return b.May(), b
 }
 
@@ -53,7 +56,7 @@ func mayStart(self *State, peers []Peer, spec strategy.Strategy, w without) Bloc
 	b := Blockers{Generation: self.Ticket.Generation, Members: 1}
 	for i := range peers {
 		p := &peers[i]
-		b.Members += one(p.placed())
+		b.count(p, w)
 		if reason := w.blocks(&self.Ticket, p); reason != ReasonNone {
 			b.add(p, reason)
 		}
@@ -70,7 +73,7 @@ func mayReplaceDown(self *State, peers []Peer, spec strategy.Strategy, w without
 	b := Blockers{Generation: self.Ticket.Generation, Members: 1}
 	for i := range peers {
 		p := &peers[i]
-		b.Members += one(p.placed())
+		b.count(p, w)
 		if s := p.State; s != nil && p.Trouble == TroubleNone && (!s.Phase.Disrupted() || s.waits() && s.Ticket.Above(self.Ticket)) {
 			continue
 		}

@@ -74,10 +74,10 @@ func TestBlocks(t *testing.T) {
 func TestMayStart(t *testing.T) {
 	self := at(PhaseWaiting, 2, 1, 50, "B", "A")
 	peers := []Peer{
-		{ID: "1", Name: "one", State: at(PhaseWaiting, 2, 1, 10, "B", "A")},
-		{ID: "2", Name: "two", State: at(PhaseUpdating, 2, 1, 90, "B", "B")},
-		{ID: "3", Name: "three", State: at(PhaseAvailable, 2, 1, 20, "B", "B")},
-		{ID: "4", Name: "four", State: at(PhaseNotPlaced, 2, 1, 30, "B", "")},
+		{ID: "1", Name: "one", Counts: true, State: at(PhaseWaiting, 2, 1, 10, "B", "A")},
+		{ID: "2", Name: "two", Counts: true, State: at(PhaseUpdating, 2, 1, 90, "B", "B")},
+		{ID: "3", Name: "three", Counts: true, State: at(PhaseAvailable, 2, 1, 20, "B", "B")},
+		{ID: "4", Name: "four", Counts: true, State: at(PhaseNotPlaced, 2, 1, 30, "B", "")},
 		{ID: "5", Name: "five"},
 	}
 	for k, want := range map[int]bool{1: false, 2: false, 3: true} {
@@ -168,7 +168,7 @@ func fleet(n int) (*State, []Peer) {
 		if i%2 == 0 {
 			s = at(PhaseAvailable, 2, 1, hash, "B", "B")
 		}
-		peers = append(peers, Peer{ID: fmt.Sprint(i), Name: fmt.Sprint(i), State: s})
+		peers = append(peers, Peer{ID: fmt.Sprint(i), Name: fmt.Sprint(i), Counts: true, State: s})
 	}
 	return at(PhaseWaiting, 2, 1, 1<<63, "B", "A"), peers
 }

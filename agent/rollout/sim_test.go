@@ -31,6 +31,9 @@ type sim struct {
 	yields  int
 	starts  int // of pods that were available
 	full    int // of those that used up the budget
+	// liars are members that nobody honest is: what they tell is made up at every look, for every host anew.
+	liars  []Peer
+	madeUp func(i int) *State
 	// forgetful hosts drop a known member while it is not heard of.
 	forgetful bool
 }
@@ -144,13 +147,27 @@ func (s *sim) peers(h *simHost) []Peer {
 		if s.forgetful && h.down[m] {
 			continue
 		}
-		p := Peer{ID: member.id, Name: member.id, State: member.told[h.heard[m]]}
+		p := Peer{ID: member.id, Name: member.id, Counts: true, State: member.told[h.heard[m]]}
 		if h.down[m] {
 			p.Trouble = TroubleDown
 		}
 		out = append(out, p)
 	}
+	for i := range s.liars {
+		p := s.liars[i]
+		p.State = s.madeUp(i)
+		p.State.Key, p.State.Ticket.Hash = simKey, TicketHash(simKey, p.ID)
+		out = append(out, p)
+	}
 	return out
+}
+
+// makeUp adds so many liars. Those that count are listed, or have been there for long.
+func (s *sim) makeUp(n int, count bool) {
+	for range n {
+		id := fmt.Sprintf("liar%d", len(s.liars))
+		s.liars = append(s.liars, Peer{ID: id, Name: id, Counts: count})
+	}
 }
 
 func (h *simHost) revision(file string) Revision {
@@ -208,7 +225,7 @@ func (s *sim) check(h *simHost, before *State, peers []Peer) {
 	for i := range peers {
 		p := &peers[i]
 		down += one(p.State.Phase.Disrupted() || p.Trouble == TroubleDown && p.placed())
-		placed += one(p.placed())
+		placed += one(p.grants(without{}))
 	}
 	if limit := s.spec.Limit(placed + 1); down >= limit && !s.spec.OnDelete {
 		s.fail("host %d started and knew of %d that are down, %d are allowed", h.index, down, limit)

@@ -109,6 +109,7 @@ func WhyNot(id string, members []Peer, spec strategy.Strategy) Blockers {
 	}
 	others := slices.Delete(slices.Clone(members), i, i+1)
 	s := members[i].State
+	others = bounded(s, others)
 	var b Blockers
 	switch {
 	case s.Done(0) || s.Phase.Taken():
@@ -124,8 +125,8 @@ func WhyNot(id string, members []Peer, spec strategy.Strategy) Blockers {
 
 // Forecast is what a new revision would do to a fleet that stands as it does.
 type Forecast struct {
-	// Budget is how many are replaced at a time, of Members.
-	Budget, Members int
+	// Budget is how many are replaced at a time, of Members that count; see Blockers.
+	Budget, Members, Uncounted int
 	// Waves are those that would be replaced, in their order; each wave is at most Budget members, and canaries have waves of
 	// their own. A wave is an estimate: a member starts as soon as one before it is available.
 	Waves [][]Peer
@@ -145,8 +146,17 @@ func Foresee(key string, members []Peer, spec strategy.Strategy, change, canary 
 	}
 	order := func(p *Peer) Ticket { return rank(canary(p), TicketHash(key, p.ID)) }
 	slices.SortFunc(placed, func(a, b Peer) int { return cmp.Or(order(&a).Compare(order(&b)), cmp.Compare(a.ID, b.ID)) })
-	f := Forecast{Budget: spec.Limit(len(placed)), Members: len(placed)}
-	going := max(len(placed)-spec.Stay(len(placed)), 0)
+	f := Forecast{}
+	for i := range placed {
+		f.Members += one(placed[i].grants(without{}))
+		f.Uncounted += one(placed[i].Trouble == TroubleNone && !placed[i].Counts)
+	}
+	f.Budget = spec.Limit(f.Members)
+	inOrder := 0
+	for i := range placed {
+		inOrder += one(placed[i].inOrder(without{}))
+	}
+	going := max(len(placed)-spec.Stay(inOrder), 0)
 	f.Stay = placed[going:]
 	f.Waves = waves(placed[:going], f.Budget, change, canary)
 	f.Blockers = obstacles(members, f)

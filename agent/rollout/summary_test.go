@@ -18,16 +18,16 @@ func shownAs(s *State, ready, available bool) *State {
 // members is a fleet in the middle of a rollout from A to B.
 func members() []Peer {
 	return []Peer{
-		{ID: "1", Name: "done", State: shownAs(at(PhaseAvailable, 6, 1, 10, "B", "B"), true, true)},
-		{ID: "2", Name: "updating", State: at(PhaseUpdating, 6, 1, 20, "B", "")},
-		{ID: "3", Name: "not-ready-yet", State: shownAs(at(PhaseUpdating, 6, 1, 30, "B", "B"), true, false)},
-		{ID: "4", Name: "waiting", State: shownAs(at(PhaseWaiting, 6, 1, 50, "B", "A"), true, true)},
-		{ID: "5", Name: "next", State: shownAs(at(PhaseWaiting, 6, 1, 40, "B", "A"), true, true)},
-		{ID: "6", Name: "late", State: shownAs(at(PhaseAvailable, 4, 1, 60, "A", "A"), true, true)},
-		{ID: "7", Name: "down", Trouble: TroubleDown, State: shownAs(at(PhaseAvailable, 6, 1, 70, "B", "B"), true, true)},
-		{ID: "8", Name: "failed", State: shownAs(at(PhaseFailed, 6, 1, 5, "B", "B"), false, false)},
-		{ID: "9", Name: "not-placed", State: at(PhaseNotPlaced, 6, 1, 80, "B", "")},
-		{ID: "10", Name: "tainted", State: shownAs(at(PhaseNotPlaced, 6, 1, 90, "B", "A"), true, true)},
+		{ID: "1", Name: "done", Counts: true, State: shownAs(at(PhaseAvailable, 6, 1, 10, "B", "B"), true, true)},
+		{ID: "2", Name: "updating", Counts: true, State: at(PhaseUpdating, 6, 1, 20, "B", "")},
+		{ID: "3", Name: "not-ready-yet", Counts: true, State: shownAs(at(PhaseUpdating, 6, 1, 30, "B", "B"), true, false)},
+		{ID: "4", Name: "waiting", Counts: true, State: shownAs(at(PhaseWaiting, 6, 1, 50, "B", "A"), true, true)},
+		{ID: "5", Name: "next", Counts: true, State: shownAs(at(PhaseWaiting, 6, 1, 40, "B", "A"), true, true)},
+		{ID: "6", Name: "late", Counts: true, State: shownAs(at(PhaseAvailable, 4, 1, 60, "A", "A"), true, true)},
+		{ID: "7", Name: "down", Counts: true, Trouble: TroubleDown, State: shownAs(at(PhaseAvailable, 6, 1, 70, "B", "B"), true, true)},
+		{ID: "8", Name: "failed", Counts: true, State: shownAs(at(PhaseFailed, 6, 1, 5, "B", "B"), false, false)},
+		{ID: "9", Name: "not-placed", Counts: true, State: at(PhaseNotPlaced, 6, 1, 80, "B", "")},
+		{ID: "10", Name: "tainted", Counts: true, State: shownAs(at(PhaseNotPlaced, 6, 1, 90, "B", "A"), true, true)},
 		{ID: "11", Name: "unknown", Trouble: TroubleUnknown},
 		{ID: "12", Name: "other"},
 	}
@@ -98,15 +98,15 @@ func TestWhyNot(t *testing.T) {
 func TestForesee(t *testing.T) {
 	var fleet []Peer
 	for i := range 10 {
-		fleet = append(fleet, Peer{ID: fmt.Sprint(i), Name: fmt.Sprint(i), State: at(PhaseAvailable, 1, 1, TicketHash("ns/agent", fmt.Sprint(i)), "A", "A")})
+		fleet = append(fleet, Peer{ID: fmt.Sprint(i), Name: fmt.Sprint(i), Counts: true, State: at(PhaseAvailable, 1, 1, TicketHash("ns/agent", fmt.Sprint(i)), "A", "A")})
 	}
 	fleet[3].State.Running = fleetRev("B")
 	fleet[5].Trouble = TroubleDown
-	fleet = append(fleet, Peer{ID: "n", Name: "n", State: at(PhaseNotPlaced, 1, 1, 1, "A", "")}, Peer{ID: "u", Name: "u", Trouble: TroubleUnknown})
+	fleet = append(fleet, Peer{ID: "n", Name: "n", Counts: true, State: at(PhaseNotPlaced, 1, 1, 1, "A", "")}, Peer{ID: "u", Name: "u", Trouble: TroubleUnknown})
 	spec := budget(3)
 	spec.Partition = intstr.FromInt(2)
 	f := Foresee("ns/agent", fleet, spec, func(p *Peer) bool { return p.State.Running.Fleet != "B" }, func(p *Peer) bool { return p.ID == "7" || p.ID == "8" })
-	if f.Members != 10 || f.Budget != 3 || len(f.Stay) != 2 || f.Blockers.Count != 2 {
+	if f.Members != 9 || f.Budget != 3 || len(f.Stay) != 2 || f.Blockers.Count != 2 {
 		t.Errorf("got %+v", f)
 	}
 	if got := names(f.Waves[0]); got != "7 8" && got != "8 7" {

@@ -22,7 +22,7 @@ const (
 	classMember = 1
 	// maxClass and MaxGeneration bound what is accepted from others, so that nothing overflows. A generation fits a JSON
 	// number exactly.
-	maxClass = 1 << 20
+	maxClass = 1 << 30
 	// MaxGeneration is the highest generation that is understood.
 	MaxGeneration = 1 << 53
 )

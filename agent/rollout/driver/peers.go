@@ -30,6 +30,7 @@ type peerOf struct {
 	id, name string
 	section  peerSection
 	told     bool
+	counts   bool
 	trouble  rollout.Trouble
 	// claims are what others tell that claim the same name: together they are one member.
 	claims []peerSection
@@ -63,7 +64,7 @@ func (t *Turns) PeersOf(view *fleet.View) Peers {
 			claims[m.Name] = append(claims[m.Name], known)
 			continue
 		}
-		p := peerOf{id: known.id, name: m.Name, section: known, told: told}
+		p := peerOf{id: known.id, name: m.Name, section: known, told: told, counts: m.Standing == records.Trusted}
 		p.trouble = troubleOf(m, p)
 		out = append(out, p)
 	}
@@ -155,7 +156,7 @@ func (ps Peers) of(key string, before []rollout.Peer) []rollout.Peer {
 
 // of is the other as a member of one DaemonSet, if it is one.
 func (p *peerOf) of(key string) (peer rollout.Peer, member bool) {
-	peer = rollout.Peer{ID: p.id, Name: p.name, State: p.section.states[key], Trouble: p.trouble}
+	peer = rollout.Peer{ID: p.id, Name: p.name, State: p.section.states[key], Counts: p.counts, Trouble: p.trouble}
 	readable := p.told && p.section.err == nil
 	switch {
 	case peer.State != nil && p.section.said[key].Above(peer.State.Ticket) &&
