@@ -137,8 +137,35 @@ var calmRuns = map[string]func(w without) string{
 			h.up, h.readyAt = false, s.now.Add(time.Hour)
 		}
 		s.calm(time.Second)
+		s.calm(DownFor)
 		s.files("B")
 		s.until(12*time.Second, "all at once", s.done)
+		return s.found
+	},
+	"kubelets restart": func(w without) string {
+		// A bad revision has come to a halt. The kubelets restart one after the other: each pod is not ready for a second.
+		s := newSim(1, 6, budget(2), w)
+		s.bad["X"] = true
+		s.files("X")
+		for range 60 {
+			s.calm(time.Second)
+		}
+		for _, h := range s.hosts {
+			if !h.up {
+				continue
+			}
+			h.up, h.readyAt = false, s.now.Add(2*time.Second)
+			s.calm(time.Second)
+			s.calm(time.Second)
+		}
+		for range 60 {
+			s.calm(time.Second)
+		}
+		if n := s.running("A"); n != 4 {
+			s.fail("%d hosts were not touched, 4 should not be", n)
+		}
+		s.files("B")
+		s.until(10*time.Minute, "the file that works", s.done)
 		return s.found
 	},
 	"strict": func(w without) string {

@@ -34,6 +34,7 @@ var clauses = map[string]func(w without) string{
 	"yieldNewer":   calmRuns["a bad file that was late"],
 	"yieldWaiting": searched("paused hosts"),
 	"free":         calmRuns["down at once"],
+	"blip":         calmRuns["kubelets restart"],
 	"lapse":        searched("pods fail and nothing can be done"),
 	"unproven":     searched("the same, and it is not known"),
 	"holdNew":      searched("a new member"),

@@ -212,6 +212,9 @@ func (s *search) next(h *host, i int, e event, news [maxHosts]uint16) string {
 		in.Seen.Pod, in.Seen.Answers = PodUnknown, false
 	}
 	in.State.Began = modelStart
+	if !h.up { // any time may have passed
+		in.State.DownSince, in.State.DownOf = modelStart.Add(-time.Hour), h.state.Running
+	}
 	if e == eventLate {
 		in.State.PassedBy = modelStart
 		in.Seen.Now = modelStart.Add(HoldDown - time.Second)

@@ -3,6 +3,7 @@ package rollout
 import (
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestFaultT13Lapses: a pod that is down may be replaced at once. What cannot be done before it is up again is not done then:
@@ -11,7 +12,9 @@ func TestFaultT13Lapses(t *testing.T) {
 	busy := []Peer{{ID: "x", State: at(PhaseUpdating, 2, 1, 1, "B", "B")}}
 	begun := func(t *testing.T) *rig {
 		r := newRig(t)
-		r.Peers, r.Seen.Wanted, r.Seen.Pod = busy, fleetRev("B"), PodDown
+		r.Peers, r.Seen.Pod = busy, PodDown
+		r.step()
+		r.Seen.Now, r.Seen.Wanted = r.Seen.Now.Add(DownFor), fleetRev("B")
 		r.step(EventTarget, EventStarted)
 		r.want(PhaseUpdating, true)
 		return r
@@ -51,7 +54,7 @@ func TestFaultT13Lapses(t *testing.T) {
 
 // TestFaultT13Stays: a permission stays while its reason does, and the turn that the rule has given stays in any case.
 func TestFaultT13Stays(t *testing.T) {
-	sick := func(r *rig) { r.Seen.Pod = PodDown }
+	sick := func(r *rig) { r.Seen.Pod, r.DownSince, r.DownOf = PodDown, r.Seen.Now.Add(-DownFor), fleetRev("A") }
 	turn := func(r *rig) {}
 	for name, c := range map[string]struct {
 		begin, set func(*rig)
@@ -106,4 +109,39 @@ func TestFaultT13Checker(t *testing.T) {
 		}
 	}
 	t.Error("permissions outlived their reasons and nothing went wrong")
+}
+
+// TestFaultT16Lasts: a pod is down for certain when it has been for a while, by what a kubelet says that answered all the while.
+func TestFaultT16Lasts(t *testing.T) {
+	r := newRig(t)
+	r.Peers = []Peer{{ID: "x", State: at(PhaseUpdating, 2, 1, 1, "B", "B")}}
+	r.Seen.Wanted, r.Seen.Pod = fleetRev("B"), PodDown
+	for name, breaks := range map[string]func(){
+		"it is up for a moment":             func() { r.Seen.Pod = PodUp },
+		"nobody knows for a moment":         func() { r.Seen.Pod = PodUnknown },
+		"the kubelet is away for a moment":  func() { r.Seen.Answers = false },
+		"another pod":                       func() { r.Seen.Running = fleetRev("O") },
+		"the clock is set back":             func() { r.Seen.Now = r.Seen.Now.Add(-time.Hour) },
+		"the agent is restarted":            func() { r.DownSince, r.DownOf = time.Time{}, Revision{} },
+		"the manifest goes and comes again": func() { r.Seen.Running = Revision{} },
+	} {
+		r.Seen.Pod = PodUp
+		r.step()
+		r.Seen.Pod = PodDown
+		r.step()
+		r.pass(DownFor - time.Second)
+		before := r.Seen
+		breaks()
+		r.step()
+		now := r.Seen.Now
+		r.Seen = before
+		r.Seen.Now = now.Add(time.Second)
+		r.step()
+		r.want(PhaseUnavailable, false)
+		if r.d.Again.IsZero() || r.d.Again.After(r.Seen.Now.Add(DownFor)) {
+			t.Errorf("%s: asked again at %s, now it is %s", name, r.d.Again, r.Seen.Now)
+		}
+	}
+	r.pass(DownFor)
+	r.want(PhaseUpdating, true)
 }

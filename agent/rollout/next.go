@@ -12,6 +12,9 @@ const (
 	HoldDown = 10 * time.Minute
 	// YieldAfter is how long others wait for a host that has nothing to start before it lets them pass.
 	YieldAfter = 30 * time.Second
+	// DownFor is how long a pod has to be down, and the kubelet has to say so, before that is a reason to replace it without a
+	// turn. When a kubelet comes up, pods that run are not ready for a moment.
+	DownFor = 10 * time.Second
 )
 
 // Pod is what the kubelet says of the pod of Observation.Running.
@@ -122,6 +125,7 @@ func next(in Input, w without) (State, Decision) {
 		m.peers = bounded(&in.State, in.Peers)
 	}
 	m.look()
+	m.watch()
 	m.reject()
 	m.retarget()
 	m.lapse()
@@ -168,6 +172,17 @@ func (m *machine) look() {
 		m.HeldUntil = limit
 	}
 	m.arrive()
+}
+
+// watch measures how long the pod has been down by what a kubelet says that answers all the while.
+func (m *machine) watch() {
+	if m.o.Pod != PodDown || !m.o.Answers || m.Running.IsZero() {
+		m.DownSince, m.DownOf = time.Time{}, Revision{}
+		return
+	}
+	if m.DownSince.IsZero() || m.DownSince.After(m.o.Now) || m.DownOf != m.Running {
+		m.DownSince, m.DownOf = m.o.Now, m.Running
+	}
 }
 
 // arrive notices that the target's revision is available.
@@ -288,7 +303,8 @@ func (m *machine) start() {
 	}
 }
 
-// startDown replaces a pod that is not available: at once, as Kubernetes does, for nothing is lost. (The case "not
+// startDown replaces a pod that is not available, and has not been for DownFor: without a turn, as Kubernetes does, for nothing
+// is lost. (The case "not
 // available(old)" of rollingUpdate in pkg/controller/daemon/update.go.)
 func (m *machine) startDown() {
 	hold := m.held()
@@ -297,6 +313,10 @@ func (m *machine) startDown() {
 	}
 	if hold != HoldNone {
 		m.Hold, m.d.Blockers.hold = hold, hold
+		return
+	}
+	if end := m.DownSince.Add(DownFor); !m.spec.OnDelete && m.o.Now.Before(end) && !m.w.blip {
+		m.until(end)
 		return
 	}
 	if m.spec.OnDelete || !m.spec.Strict && !m.w.free || m.turnDown() {

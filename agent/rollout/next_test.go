@@ -390,6 +390,7 @@ func TestDown(t *testing.T) {
 			r.Peers, r.Seen.Wanted, r.Seen.Pod = blocked, fleetRev("B"), PodDown
 			c.set(r)
 			r.step()
+			r.pass(DownFor)
 			r.want(c.phase, c.replace)
 			if c.replace && !r.Sick {
 				t.Error("the revision would be blamed for a pod that was down before")

@@ -32,6 +32,7 @@ type without struct {
 	yieldNewer   bool // who waits lets those waiting with a newer target pass
 	yieldWaiting bool // nobody yields to those that are held
 	free         bool // a pod that is not available is replaced at once
+	blip         bool // when it has been down for DownFor
 	lapse        bool // and asks for its turn when it is up again before it was touched
 	unproven     bool // and is not touched while it is not known to be down
 	holdNew      bool // a new member holds

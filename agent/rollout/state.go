@@ -132,6 +132,9 @@ type State struct {
 	// Good and GoodBefore are the fleet revisions that were available here last and before that one.
 	Good       string `json:"good,omitempty"`
 	GoodBefore string `json:"goodBefore,omitempty"`
+	// DownSince is since when the pod of DownOf is seen down without a break.
+	DownSince time.Time `json:"-"`
+	DownOf    Revision  `json:"-"`
 	// PassedBy is since when another host waits that this one's ticket holds up.
 	PassedBy time.Time `json:"-"`
 }
