@@ -171,6 +171,9 @@ func (r *Reconciler) tellRollout(h driver.Happened) {
 			text = fmt.Sprintf("revision %s is available", st.Target.Revision.Local)
 		case rollout.EventFailed:
 			kind, text = corev1.EventTypeWarning, fmt.Sprintf("revision %s did not become available within its progress deadline", st.Target.Revision.Local)
+			if st.Why != "" {
+				text = fmt.Sprintf("revision %s failed: %s", st.Target.Revision.Local, st.Why)
+			}
 		case rollout.EventRolledBack:
 			kind, text = corev1.EventTypeWarning, fmt.Sprintf("going back from revision %s to %s, which was available before", st.Rejected.Revision.Local, st.Target.Revision.Local)
 		case rollout.EventLapsed:

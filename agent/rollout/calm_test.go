@@ -229,6 +229,18 @@ var calmRuns = map[string]func(w without) string{
 		}
 		return s.found
 	},
+	"a program that exits after 1s":  exits(time.Second, 1),
+	"a program that exits after 5s":  exits(5*time.Second, 1),
+	"a program that exits after 30s": exits(30*time.Second, 5),
+	"a program that exits, rolled back by itself": func(w without) string {
+		spec := budget(1)
+		spec.Soak, spec.AutoRollback = strategy.DefaultSoak, true
+		s := newSim(1, 12, spec, w)
+		s.exits = map[string]time.Duration{"E": 30 * time.Second}
+		s.files("E")
+		s.until(30*time.Minute, "everybody goes back", func() bool { return s.running("A") == 12 && s.last().mem.Rejected.Generation > 0 })
+		return s.found
+	},
 	"two operators": func(w without) string {
 		s := newSim(1, 9, budget(1), w)
 		for i, h := range s.hosts {
@@ -253,6 +265,32 @@ var calmRuns = map[string]func(w without) string{
 		s.until(10*time.Minute, "the file that works", s.done)
 		return s.found
 	},
+}
+
+// exits is a program without a probe that ends some time after its start, on 12 hosts with a budget of 1; most is how many hosts it may
+// touch.
+func exits(after time.Duration, most int) func(w without) string {
+	return func(w without) string {
+		spec := budget(1)
+		spec.Soak = strategy.DefaultSoak
+		s := newSim(1, 12, spec, w)
+		s.exits = map[string]time.Duration{"E": after}
+		s.ready = func(*simHost) time.Duration { return time.Second }
+		s.files("E")
+		for range 1800 {
+			s.calm(time.Second)
+		}
+		touched := 0
+		for _, h := range s.hosts {
+			touched += one(h.running.Fleet != "A")
+		}
+		if touched > most {
+			s.fail("%d of 12 hosts were touched, %d may be", touched, most)
+		}
+		s.files("B")
+		s.until(20*time.Minute, "the file that works", s.done)
+		return s.found
+	}
 }
 
 func (s *sim) files(file string) {

@@ -42,6 +42,8 @@ var clauses = map[string]func(w without) string{
 	"follow":       calmRuns["rolled back by itself"],
 	"canaries":     calmRuns["canaries"],
 	"partition":    calmRuns["partition"],
+	"soak":         calmRuns["a program that exits after 5s"],
+	"crashes":      calmRuns["a program that exits, rolled back by itself"],
 	"maxFailed":    calmRuns["halt"],
 }
 

@@ -4,8 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/fxamacker/cbor/v2"
 
@@ -18,8 +21,10 @@ const (
 	// MaxDaemonSets is how many a section may tell of.
 	MaxDaemonSets = 256
 
-	maxKey       = 63 + 1 + 253 // namespace/name
-	maxRevision  = 16
+	maxKey      = 63 + 1 + 253 // namespace/name
+	maxRevision = 16
+	// MaxWhy is the size in bytes of State.Why.
+	MaxWhy       = 160
 	maxAddresses = 4
 	maxAddress   = 45 // the longest text of an IPv6 address
 
@@ -142,6 +147,21 @@ func (f *fitter) add(enc cbor.EncMode, s *State) error {
 	return nil
 }
 
+// bounds cuts a sentence to what a record has room for, and leaves nothing in it that does not print.
+func bounds(why string) string {
+	out := strings.Map(func(r rune) rune {
+		if r == utf8.RuneError || !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, why)
+	for len(out) > MaxWhy {
+		_, size := utf8.DecodeLastRuneInString(out)
+		out = out[:len(out)-size]
+	}
+	return out
+}
+
 func (f *fitter) fit() {
 	n := 0
 	for n < len(f.bare) && n < MaxDaemonSets && f.room >= len(f.bare[n]) {
@@ -174,12 +194,17 @@ func toWire(enc cbor.EncMode, s *State) (wireState, error) {
 	if s.Rejected.Generation != 0 {
 		w.Rejected, err = raws(enc, s.Rejected.Generation, s.Rejected.Revision.wire())
 	}
-	if err == nil && (len(s.Shown.Addresses) > 0 || s.Shown.Restarts > 0 || !s.Shown.Since.IsZero()) {
+	failed := s.Why != "" && s.Phase == PhaseFailed
+	if err == nil && (failed || len(s.Shown.Addresses) > 0 || s.Shown.Restarts > 0 || !s.Shown.Since.IsZero()) {
 		since := int64(0)
 		if !s.Shown.Since.IsZero() {
 			since = max(s.Shown.Since.Unix(), 0)
 		}
-		w.Shown, err = raws(enc, s.Shown.Addresses[:min(len(s.Shown.Addresses), maxAddresses)], s.Shown.Restarts, since)
+		shown := []any{s.Shown.Addresses[:min(len(s.Shown.Addresses), maxAddresses)], s.Shown.Restarts, since}
+		if failed {
+			shown = append(shown, bounds(s.Why))
+		}
+		w.Shown, err = raws(enc, shown...)
 	}
 	if err != nil {
 		return w, fmt.Errorf("encoding DaemonSet %q: %w", s.Key, err)

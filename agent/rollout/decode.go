@@ -58,7 +58,7 @@ func (c codec) state(id string, raw cbor.RawMessage) (State, error) {
 	flags := number[uint](&r, 1<<16)
 	s.Hold = Hold(number[uint8](&r, 255))
 	s.Rejected = r.rejected()
-	shown(&r, &s.Shown)
+	shown(&r, &s.Shown, &s.Why)
 	if r.err != nil {
 		return State{}, r.err
 	}
@@ -174,7 +174,7 @@ func (r *reader) rejected() Target {
 	return t
 }
 
-func shown(r *reader, to *Shown) {
+func shown(r *reader, to *Shown, why *string) {
 	in := r.inner()
 	if in == nil {
 		return
@@ -184,6 +184,9 @@ func shown(r *reader, to *Shown) {
 	}
 	to.Restarts = number[uint32](in, 1<<32-1)
 	to.Since = unix(int64(number[uint64](in, 1<<40)))
+	if in.next < len(in.fields) {
+		*why = bounds(text(in, MaxWhy))
+	}
 	for _, a := range to.Addresses {
 		if len(a) > maxAddress && in.err == nil {
 			in.err = malformed("an address has %d bytes", len(a))

@@ -144,6 +144,7 @@ func (s *search) begin() world {
 }
 
 func (s *search) intern(h host) uint16 {
+	h.state.Tried = time.Time{}
 	h.state.Began, h.state.Stood, h.state.PassedBy, h.state.DownSince, h.state.DownOf = time.Time{}, time.Time{}, time.Time{}, time.Time{}, Revision{}
 	key := hostKey{
 		h.core(),

@@ -87,6 +87,7 @@ func (m *machine) retarget() {
 		return
 	}
 	m.Target = Target{Generation: generation, Revision: to}
+	m.Tried, m.Why = time.Time{}, ""
 	m.event(EventTarget)
 	if m.Phase.Taken() {
 		// What runs is not what is wanted any more: the clock starts anew, and the pod was down before this revision came.

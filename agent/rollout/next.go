@@ -15,6 +15,8 @@ const (
 	// DownFor is how long a pod has to be down, and the kubelet has to say so, before that is a reason to replace it without a
 	// turn. When a kubelet comes up, pods that run are not ready for a moment.
 	DownFor = 10 * time.Second
+	// MaxRestarts is at how many restarts of its containers within the progress deadline a new pod has failed.
+	MaxRestarts = 3
 )
 
 // Pod is what the kubelet says of the pod of Observation.Running.
@@ -58,6 +60,15 @@ type Observation struct {
 	Alone bool
 	// Requested: the operator has asked for the replacement on this host (OnDelete).
 	Requested bool
+	// ReadySince is since when the pod of Running is ready, by this host's clock: never in the future; zero: not known, as where
+	// the kubelet is not asked, and then there is no soak.
+	ReadySince time.Time
+	// Restarts, Looping and Why are of the pod of the target's revision, alone or beside the old one: how often its containers
+	// were restarted, in sum; whether the kubelet backs off from restarting one (CrashLoopBackOff); and one sentence on why it
+	// is not available, empty where it is.
+	Restarts uint32
+	Looping  bool
+	Why      string
 	// Shown is passed on.
 	Shown Shown
 }
@@ -80,7 +91,7 @@ const (
 	EventYielded
 	// EventStarted: the pod may be taken down.
 	EventStarted
-	// EventFailed: the progress deadline is over.
+	// EventFailed: the progress deadline is over, or the new pod's containers end again and again.
 	EventFailed
 )
 
@@ -162,6 +173,7 @@ func (m *machine) look() {
 	m.Running, m.Shown, m.Canary = m.o.Running, m.o.Shown, m.o.Canary
 	if !m.o.Placed {
 		m.Phase, m.HeldUntil, m.Sick, m.Turn, m.Began, m.Stood = PhaseNotPlaced, time.Time{}, false, false, time.Time{}, time.Time{}
+		m.Tried, m.Why = time.Time{}, ""
 		return
 	}
 	if m.Phase == PhaseNotPlaced || m.Target.Generation == 0 && m.HeldUntil.IsZero() {
@@ -187,14 +199,40 @@ func (m *machine) watch() {
 
 // arrive notices that the target's revision is available.
 func (m *machine) arrive() {
-	if !m.o.Placed || !m.current() || m.o.Pod != PodUp {
+	if !m.o.Placed || !m.current() || !m.available() || m.crashes() {
 		return
 	}
 	if m.Phase.Taken() {
 		m.event(EventFinished)
 	}
-	m.Phase, m.Turn, m.Began, m.Stood = PhaseAvailable, false, time.Time{}, time.Time{}
+	m.Phase, m.Turn, m.Began, m.Stood, m.Why = PhaseAvailable, false, time.Time{}, time.Time{}, ""
 	m.good()
+}
+
+// available says whether the pod is available as the rollout sees it: for Kubernetes, and ready for the soak.
+func (m *machine) available() bool {
+	if m.o.Pod != PodUp || m.o.ReadySince.IsZero() || m.w.soak {
+		return m.o.Pod == PodUp
+	}
+	end := m.o.ReadySince.Add(m.spec.Soak)
+	m.until(end)
+	return !m.o.Now.Before(end)
+}
+
+// crashes says whether the containers of the new pod end again and again, within the progress deadline of its revision.
+func (m *machine) crashes() bool {
+	if m.Tried.IsZero() || !m.stands() || m.w.crashes {
+		return false
+	}
+	if m.Tried.After(m.o.Now) { // the clock was set back
+		m.Tried = m.o.Now
+	}
+	return m.o.Now.Before(m.Tried.Add(m.spec.Deadline)) && (m.o.Looping || m.o.Restarts >= MaxRestarts)
+}
+
+// stands says whether the target's manifest is in place, alone or beside the old one.
+func (m *machine) stands() bool {
+	return m.current() || !m.o.Beside.IsZero() && m.o.Beside == m.Target.Revision
 }
 
 // current says whether the running pod is the target's.
@@ -224,11 +262,16 @@ func (m *machine) lapse() {
 
 // unproven says whether the pod may be up again, as far as the kubelet tells: then it is not touched until it is known.
 func (m *machine) unproven() bool {
-	if !m.unasked() || m.o.Pod != PodUnknown && m.o.Answers || m.w.unproven {
+	if !m.unasked() || m.w.unproven {
 		return false
 	}
-	m.d.Blockers.hold = HoldKubelet
-	return true
+	if m.o.Pod == PodUnknown || !m.o.Answers {
+		m.d.Blockers.hold = HoldKubelet
+		return true
+	}
+	end := m.DownSince.Add(DownFor)
+	m.until(end)
+	return m.o.Pod == PodDown && m.o.Now.Before(end) && !m.w.blip
 }
 
 // good remembers a revision that is available.
@@ -248,7 +291,11 @@ func (m *machine) phase() {
 		m.progress()
 	case m.o.Pod == PodUnknown && !m.Running.IsZero():
 		m.Phase = PhaseUnknown
-	case m.Running.IsZero() || m.o.Pod != PodUp:
+	case m.current() && m.crashes():
+		// It was available, and was not touched by anybody since: what it was given its turn for is over.
+		m.Turn = false
+		m.fail()
+	case m.Running.IsZero() || !m.available():
 		m.Phase = PhaseUnavailable
 	case m.current():
 		m.Phase = PhaseAvailable
@@ -268,8 +315,12 @@ func (m *machine) progress() {
 	if m.Began.IsZero() || m.Began.After(m.o.Now) { // the clock was set back
 		m.Began = m.o.Now
 	}
-	if stands := m.current() || !m.o.Beside.IsZero() && m.o.Beside == m.Target.Revision; stands && m.Stood.IsZero() || m.Stood.After(m.o.Now) {
-		m.Stood = m.o.Now
+	if m.stands() && m.Stood.IsZero() || m.Stood.After(m.o.Now) {
+		m.Stood, m.Tried = m.o.Now, m.o.Now
+	}
+	if m.crashes() {
+		m.fail()
+		return
 	}
 	if m.Stood.IsZero() { // what takes long is the end of the old pod, or what is missing of the new one; the revision is not to blame
 		return
@@ -279,7 +330,12 @@ func (m *machine) progress() {
 		m.until(end)
 		return
 	}
-	m.Phase = PhaseFailed
+	m.fail()
+}
+
+// fail tells that the target's revision does not work here, and why.
+func (m *machine) fail() {
+	m.Phase, m.Why = PhaseFailed, bounds(m.o.Why)
 	m.event(EventFailed)
 	m.rollBack(m.Target)
 }
@@ -315,6 +371,9 @@ func (m *machine) startDown() {
 		m.Hold, m.d.Blockers.hold = hold, hold
 		return
 	}
+	if !m.spec.OnDelete && m.o.Pod != PodDown {
+		return // it is up, and not yet for as long as it takes
+	}
 	if end := m.DownSince.Add(DownFor); !m.spec.OnDelete && m.o.Now.Before(end) && !m.w.blip {
 		m.until(end)
 		return
@@ -326,6 +385,7 @@ func (m *machine) startDown() {
 
 func (m *machine) begin(sick bool) {
 	m.Phase, m.Began, m.Stood, m.Sick, m.Turn = PhaseUpdating, m.o.Now, time.Time{}, sick, false
+	m.Tried, m.Why = time.Time{}, ""
 	m.event(EventStarted)
 }
 

@@ -40,6 +40,8 @@ type without struct {
 	follow       bool // a rejected revision is left by others, too
 	canaries     bool // members wait for canaries
 	partition    bool // some stay
+	soak         bool // a pod is available when it has been ready for the soak
+	crashes      bool // and has failed when its containers end again and again, also after that
 	maxFailed    bool // all hold when too many have failed
 }
 

@@ -20,7 +20,8 @@ type sim struct {
 	now     time.Time
 	hosts   []*simHost
 	members []*simMember
-	bad     map[string]bool // revisions that never become available, or with /host on one host
+	bad     map[string]bool          // revisions that never become available, or with /host on one host
+	exits   map[string]time.Duration // revisions whose program ends so long after it was ready
 	found   string
 	log     []string
 	logging bool
@@ -64,12 +65,15 @@ type simHost struct {
 	// stuck: no act can be done, as with a full disk; typo: it is not known what the file wants; away: the kubelet does not answer.
 	stuck, typo, away bool
 	// saw is whether the pod was up when the last decision was made.
-	saw      bool
-	readyAt  time.Time
-	decision Decision
-	taken    bool
-	heard    []int // by member: the newest record, -1 none
-	down     []bool
+	saw        bool
+	readyAt    time.Time
+	readySince time.Time
+	restarts   uint32
+	looping    bool
+	decision   Decision
+	taken      bool
+	heard      []int // by member: the newest record, -1 none
+	down       []bool
 }
 
 const simKey = "test/agent"
@@ -184,7 +188,10 @@ func (s *sim) step(h *simHost) {
 		LastGood: h.revision, Running: h.running, Pod: PodDown, Answers: true, Settled: true,
 	}
 	if h.up {
-		o.Pod = PodUp
+		o.Pod, o.ReadySince = PodUp, h.readySince
+	}
+	if h.running == h.mem.Target.Revision {
+		o.Restarts, o.Looping = h.restarts, h.looping
 	}
 	if h.away {
 		o.Pod, o.Answers = PodUnknown, false
@@ -267,6 +274,7 @@ func (s *sim) act(h *simHost) {
 	case h.tainted || target.IsZero() || h.running == target:
 	case h.running.IsZero():
 		h.running, h.up, h.readyAt = target, false, s.now.Add(s.ready(h))
+		h.restarts, h.looping = 0, false
 	case h.decision.Replace:
 		if h.up {
 			h.taken = true
@@ -278,10 +286,18 @@ func (s *sim) act(h *simHost) {
 
 // kubelet lets a pod come up.
 func (s *sim) kubelet(h *simHost) {
+	if life := s.exits[h.running.Fleet]; h.up && life > 0 && s.now.Sub(h.readySince) >= life {
+		h.up, h.looping, h.readyAt = false, h.restarts > 0, s.now
+		if h.looping {
+			h.readyAt = s.now.Add(min(5*time.Second<<h.restarts, 5*time.Minute))
+		}
+		h.restarts++
+		return
+	}
 	if h.running.IsZero() || h.up || h.broken || s.now.Before(h.readyAt) || s.bad[h.running.Fleet] || s.bad[fmt.Sprintf("%s/%d", h.running.Fleet, h.index)] {
 		return
 	}
-	h.up = true
+	h.up, h.looping, h.readySince = true, false, s.now
 }
 
 // pass lets time pass. A host that has held for 10 minutes is known to everybody, and knows of everybody.

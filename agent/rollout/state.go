@@ -113,6 +113,9 @@ type State struct {
 	// Rejected is the target from which the host went back by itself (auto-rollback); zero: none, or the file has changed
 	// since.
 	Rejected Target `json:"rejected,omitzero"`
+	// Why is one sentence on why the host has failed, of at most MaxWhy bytes; empty in other phases. It may be left out of what
+	// is told, as Shown.
+	Why string `json:"why,omitempty"`
 	// Shown may be left out of what is told, where there is no room.
 	Shown Shown `json:"shown,omitzero"`
 
@@ -122,6 +125,9 @@ type State struct {
 	Began time.Time `json:"began,omitzero"`
 	// Stood is when the target's manifest was first seen in place in this replacement, from which its progress deadline counts.
 	Stood time.Time `json:"stood,omitzero"`
+	// Tried is when the target's manifest was first seen in place, also when the pod has been available since: for as long as its
+	// progress deadline a new revision is on trial.
+	Tried time.Time `json:"tried,omitzero"`
 	// Sick: the pod was not available before the target's revision touched it, so that it is not to blame.
 	Sick bool `json:"sick,omitempty"`
 	// Turn: the rule has given the replacement that is going on its turn. Without, it was begun because the pod was down, or
@@ -175,6 +181,6 @@ func Restore(told *State, now time.Time) State {
 func (s *State) Promises(onDisk *State) bool {
 	return s.Ticket != onDisk.Ticket || s.Target != onDisk.Target || s.Phase.Taken() != onDisk.Phase.Taken() ||
 		(s.Phase == PhaseNotPlaced) != (onDisk.Phase == PhaseNotPlaced) ||
-		s.Rejected != onDisk.Rejected || s.Sick != onDisk.Sick || s.Turn != onDisk.Turn || s.Good != onDisk.Good || s.GoodBefore != onDisk.GoodBefore ||
+		s.Rejected != onDisk.Rejected || s.Sick != onDisk.Sick || s.Turn != onDisk.Turn || !s.Tried.Equal(onDisk.Tried) || s.Good != onDisk.Good || s.GoodBefore != onDisk.GoodBefore ||
 		!s.HeldUntil.Equal(onDisk.HeldUntil)
 }

@@ -43,6 +43,7 @@ func Parse(ds *appsv1.DaemonSet) (Strategy, []Problem) {
 	s.MaxFailed = p.number(AnnotationMaxFailed, 1)
 	p.canary(&s)
 	p.deadline(&s)
+	p.soak(ds, &s)
 	p.inTime(ds, s)
 	p.surge(ds, s)
 	return s, p.problems
@@ -133,6 +134,45 @@ func (p *parser) deadline(s *Strategy) {
 	default:
 		s.Deadline = d
 	}
+}
+
+// soak reads the annotation, or takes the default where a program that exits at once would count as available before it does.
+func (p *parser) soak(ds *appsv1.DaemonSet, s *Strategy) {
+	text, ok := p.annotations[AnnotationSoak]
+	if !ok {
+		if minReady(ds) == 0 && unprobed(&ds.Spec.Template.Spec) {
+			s.Soak = min(DefaultSoak, s.Deadline/2)
+		}
+		return
+	}
+	d, err := time.ParseDuration(text)
+	switch {
+	case err != nil:
+		p.problem(AnnotationSoak, "%q is no duration, such as \"30s\"; \"0s\" is none", text)
+	case d < 0 || d > mostDeadline:
+		p.problem(AnnotationSoak, "%q is not between 0s and %s", text, mostDeadline)
+	case d >= s.Deadline:
+		p.problem(AnnotationSoak, "%s is not less than the progress deadline, %s, so that every new pod would count as failed: lower it, or raise %s", d, s.Deadline, AnnotationDeadline)
+	default:
+		s.Soak = d
+	}
+}
+
+// unprobed says whether a container has neither a readiness nor a startup probe. Those of init containers that restart always
+// count, too.
+func unprobed(pod *corev1.PodSpec) bool {
+	for _, c := range pod.InitContainers {
+		always := c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways
+		if always && c.ReadinessProbe == nil && c.StartupProbe == nil {
+			return true
+		}
+	}
+	for _, c := range pod.Containers {
+		if c.ReadinessProbe == nil && c.StartupProbe == nil {
+			return true
+		}
+	}
+	return false
 }
 
 // minReady is how long a pod has to be ready until it is available.

@@ -26,6 +26,9 @@ const (
 	AnnotationDeadline = "daemonsetd.io/progress-deadline"
 	// AnnotationMaxFailed is at how many hosts with a failed pod every host holds: a number or a percentage, at least 1.
 	AnnotationMaxFailed = "daemonsetd.io/max-failed"
+	// AnnotationSoak is for how long a pod has to be ready until the rollout takes it for available, where that is longer than
+	// minReadySeconds; "0s" is Kubernetes' behaviour.
+	AnnotationSoak = "daemonsetd.io/soak"
 	// AnnotationAutoRollback takes a host whose new pod failed, and those that have it too, back while it is "true".
 	AnnotationAutoRollback = "daemonsetd.io/auto-rollback"
 )
@@ -34,13 +37,17 @@ const (
 func Annotations() []string {
 	return []string{
 		AnnotationAutoRollback, AnnotationCanary, AnnotationDeadline, AnnotationMaxFailed, AnnotationPartition,
-		AnnotationPaused, AnnotationStrict,
+		AnnotationPaused, AnnotationSoak, AnnotationStrict,
 	}
 }
 
 // DefaultDeadline and minReadySeconds are the progress deadline without AnnotationDeadline. It is that of a Kubernetes
 // Deployment, which refuses minReadySeconds that are as long; a DaemonSet may have them.
 const DefaultDeadline = 10 * time.Minute
+
+// DefaultSoak is the soak of a DaemonSet without AnnotationSoak that would take a pod for available as soon as its program runs: it has no
+// minReadySeconds, and a container of it has neither a readiness nor a startup probe.
+const DefaultSoak = 10 * time.Second
 
 // Strategy is how one DaemonSet is updated.
 type Strategy struct {
@@ -56,6 +63,8 @@ type Strategy struct {
 	Partition intstr.IntOrString
 	// Canary selects the nodes that go first; nil: none.
 	Canary labels.Selector
+	// Soak is for how long a pod has to be ready until the rollout takes it for available, beside minReadySeconds.
+	Soak time.Duration
 	// Deadline is the progress deadline.
 	Deadline time.Duration
 	// MaxFailed is AnnotationMaxFailed; nil: as many as the budget.

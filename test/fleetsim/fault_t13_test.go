@@ -61,7 +61,7 @@ func TestFaultT13(t *testing.T) {
 					for _, h := range three {
 						ready(t, h, false)
 					}
-					f.Step(8 * time.Second)
+					f.Step(20 * time.Second)
 					for _, h := range three {
 						ready(t, h, true)
 					}
