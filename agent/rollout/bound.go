@@ -1,6 +1,9 @@
 package rollout
 
-import "slices"
+import (
+	"slices"
+	"time"
+)
 
 const (
 	// stepGeneration and stepClass are how far a member may be above what this host knows otherwise. A change of a file is one
@@ -58,7 +61,8 @@ func (r reach) holds(s *State) bool {
 
 // bounded are the members as they are believed: one that tells of a generation or a class out of reach shows nothing, and
 // nothing of what it tells is taken over. Peers are not changed, and where all are within reach they are what is returned.
-func bounded(self *State, peers []Peer) []Peer {
+// Further is how far this host would go towards those that count and are out of reach.
+func bounded(self *State, peers []Peer) (out []Peer, further uint64) {
 	r := reachOf(self, peers)
 	out, copied := peers, false
 	for i := range peers {
@@ -69,6 +73,41 @@ func bounded(self *State, peers []Peer) []Peer {
 			out, copied = slices.Clone(peers), true
 		}
 		out[i].State, out[i].Trouble = nil, TroubleStep
+		if p := &peers[i]; p.Counts && p.Trouble == TroubleNone {
+			generation, _ := p.State.claims()
+			further = max(further, one64(generation > r.generation)*(stepGeneration/2), 1)
+		}
 	}
+	return out, further
+}
+
+// believed are the members as bounded has them.
+func believed(self *State, peers []Peer) []Peer {
+	out, _ := bounded(self, peers)
 	return out
+}
+
+func one64(b bool) uint64 { return uint64(one(b)) } //nolint:gosec // it is 0 or 1
+
+// approach goes a bounded step towards those that count and are out of reach, every YieldAfter. One that lies may show each host
+// something else, and lead an honest one so far away that the others do not believe it any more: when the liar is forgotten, they
+// come together again. All that a liar gains is that, and at this rate the generations last for thousands of years.
+func (m *machine) approach() {
+	if m.further == 0 || m.Target.Revision.IsZero() || m.w.approach {
+		m.FarSince = time.Time{}
+		return
+	}
+	if m.FarSince.IsZero() || m.FarSince.After(m.o.Now) {
+		m.FarSince = m.o.Now
+	}
+	if end := m.FarSince.Add(YieldAfter); m.o.Now.Before(end) {
+		m.until(end)
+		return
+	}
+	m.FarSince = m.o.Now
+	m.until(m.o.Now.Add(YieldAfter))
+	if to := max(m.Target.Generation, m.Ticket.Generation) + m.further; to <= MaxGeneration {
+		m.Target.Generation = to
+		m.event(EventAdopted)
+	}
 }

@@ -70,13 +70,13 @@ func TestFaultT1Counts(t *testing.T) {
 }
 
 // TestFaultT2Steps: what is far above all that is known is not believed, not taken over and not yielded to, whoever tells it; two that count
-// are believed.
+// are believed. Towards one that counts a host goes half a step every 30 seconds, here twice.
 func TestFaultT2Steps(t *testing.T) {
 	far := func(id string, generation uint64, class uint32, counts bool) Peer {
 		s := at(PhaseWaiting, generation, class, 1, "A", "O")
 		return Peer{ID: id, Name: id, State: s, Counts: counts}
 	}
-	const most = 1 + stepGeneration
+	const most, half = 1 + stepGeneration, stepGeneration / 2
 	for name, c := range map[string]struct {
 		peers []Peer
 		want  uint64 // the generation that is taken over
@@ -84,15 +84,16 @@ func TestFaultT2Steps(t *testing.T) {
 	}{
 		"one step":                        {[]Peer{far("x", most, 1, true)}, most, 2},
 		"one step of who does not count":  {[]Peer{far("x", most, 1, false)}, most, 2},
-		"further":                         {[]Peer{far("x", most+1, 1, true)}, 1, 1},
-		"the last generation":             {[]Peer{far("x", MaxGeneration, 1, true)}, 1, 1},
-		"the last class":                  {[]Peer{far("x", 1, maxClass, true)}, 1, 1},
+		"further":                         {[]Peer{far("x", most+1, 1, true)}, most + 1, 2},
+		"the last generation":             {[]Peer{far("x", MaxGeneration, 1, true)}, 1 + 2*half, 1},
+		"the last class":                  {[]Peer{far("x", 1, maxClass, true)}, 3, 1},
 		"a class within reach":            {[]Peer{far("x", 1, 1+stepClass, true)}, 1, 2 + stepClass},
+		"far, of who does not count":      {[]Peer{far("x", MaxGeneration, 1, false)}, 1, 1},
 		"two that count":                  {[]Peer{far("x", 1<<40, 1, true), far("y", 1<<40, 1, true)}, 1 << 40, 2},
-		"of two that count the lower":     {[]Peer{far("x", 1<<50, 1, true), far("y", 1<<40, 1, true)}, 1 << 40, 2},
-		"many that do not count":          {[]Peer{far("x", 1<<40, 1, false), far("y", 1<<40, 1, false), far("z", 1<<40, 1, true)}, 1, 1},
-		"many that have another key":      {[]Peer{{ID: "x", Trouble: TroubleKey, Counts: true, State: at(PhaseAvailable, 1<<40, 1, 1, "A", "A")}, far("y", 1<<40, 1, true)}, 1, 1},
-		"what was rejected is held to it": {[]Peer{{ID: "x", Counts: true, State: &State{Phase: PhaseAvailable, Target: Target{9, fleetRev("A")}, Rejected: Target{MaxGeneration, fleetRev("B")}}}}, 1, 1},
+		"of two that count the lower":     {[]Peer{far("x", 1<<50, 1, true), far("y", 1<<40, 1, true)}, 1<<40 + 2*half, 2},
+		"many that do not count":          {[]Peer{far("x", 1<<40, 1, false), far("y", 1<<40, 1, false), far("z", 1<<40, 1, true)}, 1 + 2*half, 1},
+		"many that have another key":      {[]Peer{{ID: "x", Trouble: TroubleKey, Counts: true, State: at(PhaseAvailable, 1<<40, 1, 1, "A", "A")}, far("y", 1<<40, 1, true)}, 1 + 2*half, 1},
+		"what was rejected is held to it": {[]Peer{{ID: "x", Counts: true, State: &State{Phase: PhaseAvailable, Target: Target{9, fleetRev("A")}, Rejected: Target{MaxGeneration, fleetRev("B")}}}}, 1 + 2*half, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)

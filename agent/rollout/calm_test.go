@@ -241,6 +241,20 @@ var calmRuns = map[string]func(w without) string{
 		s.until(30*time.Minute, "everybody goes back", func() bool { return s.running("A") == 12 && s.last().mem.Rejected.Generation > 0 })
 		return s.found
 	},
+	"led astray": func(w without) string {
+		// A liar that counts leads one honest host away, step by step, and shows the others nothing of that.
+		s := newSim(1, 4, budget(2), w)
+		for _, h := range s.hosts {
+			h.file = "B"
+		}
+		s.until(10*time.Minute, "the first file", s.done)
+		h := s.last()
+		h.mem.Target.Generation += 5 * stepGeneration
+		h.mem.Ticket.Generation = h.mem.Target.Generation
+		s.files("C")
+		s.until(30*time.Minute, "when the liar is forgotten", s.done)
+		return s.found
+	},
 	"two operators": func(w without) string {
 		s := newSim(1, 9, budget(1), w)
 		for i, h := range s.hosts {

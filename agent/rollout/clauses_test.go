@@ -22,6 +22,7 @@ var clauses = map[string]func(w without) string{
 	"everywhere":   searched("a node stops and starts again"),
 	"counts":       calmRuns["made-up members"],
 	"steps":        calmRuns["a generation far above all"],
+	"approach":     calmRuns["led astray"],
 	"raise":        searched("two hosts"),
 	"onlyRaised":   searched("two hosts"),
 	"fixed":        heldTwice,

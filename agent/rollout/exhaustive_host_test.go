@@ -55,6 +55,9 @@ type scenario struct {
 	// newcomer one that declares the DaemonSet with its first step, of which others may not have heard. When it has held for
 	// 10 minutes, they have.
 	paused, strangers, newcomer string
+	// liar is a member that nobody honest is: at every step of another it may show any record of its menu, to each another one, and
+	// go back on it. In what follows a state with the newest records of all, it has been forgotten.
+	liar string
 	// late are the hosts that may yield, for searches that would be too large else; empty: all.
 	late string
 }
@@ -236,7 +239,7 @@ func (s *search) next(h *host, i int, e event, news [maxHosts]uint16) string {
 
 func (s *search) peer(j int, told uint16) Peer {
 	p := s.peers[told]
-	p.ID, p.Counts = hostID(j), true
+	p.ID, p.Counts = hostID(j), s.liar != hostID(j)
 	return p
 }
 

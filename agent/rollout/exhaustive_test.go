@@ -120,6 +120,14 @@ func (s *search) begin() world {
 		if len(s.scripts[i]) > 0 && s.scripts[i][0].kind == stepPlace {
 			h.placed, h.up = false, false
 		}
+		if s.liar == hostID(i) {
+			w.hosts[i] = s.intern(host{dead: true, state: State{Key: modelKey}})
+			s.tells[w.hosts[i]] = s.tellsOf(coreKey{unknown: true}, Peer{})
+			for _, p := range s.menu(i) {
+				w.told[i].add(s.recordOf(i, s.tellsOf(coreOf(p.State), p)))
+			}
+			continue
+		}
 		if s.newcomer == hostID(i) {
 			h = host{wanted: fleetRev("A"), state: State{Key: modelKey}}
 			w.hosts[i] = s.intern(h)
@@ -144,7 +152,7 @@ func (s *search) begin() world {
 }
 
 func (s *search) intern(h host) uint16 {
-	h.state.Tried = time.Time{}
+	h.state.Tried, h.state.FarSince = time.Time{}, time.Time{}
 	h.state.Began, h.state.Stood, h.state.PassedBy, h.state.DownSince, h.state.DownOf = time.Time{}, time.Time{}, time.Time{}, time.Time{}, Revision{}
 	key := hostKey{
 		h.core(),

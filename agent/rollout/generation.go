@@ -124,6 +124,7 @@ func (m *machine) moveTicket() {
 		return
 	}
 	m.adopt()
+	m.approach()
 	if !m.w.raise {
 		m.raise(Ticket{Generation: m.Target.Generation, Class: m.class(), Hash: TicketHash(m.Key, m.o.ID)})
 	}

@@ -133,7 +133,7 @@ func Next(in Input) (State, Decision) { return next(in, without{}) }
 func next(in Input, w without) (State, Decision) {
 	m := machine{State: in.State, o: in.Seen, peers: in.Peers, spec: in.Strategy, w: w}
 	if !w.steps {
-		m.peers = bounded(&in.State, in.Peers)
+		m.peers, m.further = bounded(&in.State, in.Peers)
 	}
 	m.look()
 	m.watch()
@@ -157,6 +157,8 @@ type machine struct {
 	spec  strategy.Strategy
 	w     without
 	d     Decision
+	// further is how far to go towards members that are out of reach.
+	further uint64
 }
 
 func (m *machine) event(e Event) { m.d.Events = append(m.d.Events, e) }

@@ -21,6 +21,9 @@ func chaos(seed uint64, w without, forgetful, logging bool) *sim {
 	s.bad["X"] = true
 	s.bad["Y/"+strconv.Itoa(rng.IntN(n))] = true
 	s.ready = func(*simHost) time.Duration { return time.Duration(s.rng.IntN(60)) * time.Second }
+	if seed%2 == 0 {
+		s.lie(rng, n)
+	}
 	for range 40 + rng.IntN(160) {
 		s.disturb()
 		if s.found != "" {
@@ -29,6 +32,45 @@ func chaos(seed uint64, w without, forgetful, logging bool) *sim {
 	}
 	s.settle()
 	return s
+}
+
+// lie adds liars: made-up ones, up to five times the fleet, and one that counts. They may lie from the beginning or begin later, and each look of
+// each host at one shows something else.
+func (s *sim) lie(rng *rand.Rand, n int) {
+	if rng.IntN(2) == 0 {
+		s.makeUp(1, true)
+	}
+	if rng.IntN(2) == 0 {
+		s.makeUp(1+rng.IntN(5*n), false)
+	}
+	phases := []Phase{PhaseAvailable, PhaseAvailable, PhaseWaiting, PhaseHeld, PhaseNotPlaced, PhaseUpdating, PhaseFailed, PhaseUnavailable}
+	s.madeUp = func(int) *State {
+		highest, class := uint64(1), uint32(1)
+		for _, h := range s.hosts {
+			highest, class = max(highest, h.mem.Ticket.Generation), max(class, h.mem.Ticket.Class)
+		}
+		generation := 1 + s.rng.Uint64N(highest+1)
+		switch s.rng.IntN(12) {
+		case 0:
+			generation = min(highest+stepGeneration, MaxGeneration) // as far as it is believed, for ever
+		case 1:
+			generation = MaxGeneration
+		case 2:
+			class += stepClass
+		case 3:
+			class = maxClass
+		default:
+			class = s.rng.Uint32N(class + 2)
+		}
+		target, running := pick(s, []string{"A", "B", "C", "X", "Z", "W"}), pick(s, []string{"A", "B", "Z", ""})
+		st := at(pick(s, phases), generation, class, 0, target, running)
+		st.Target.Generation -= min(s.rng.Uint64N(3), st.Target.Generation)
+		if s.rng.IntN(8) == 0 {
+			st.Rejected = Target{generation, fleetRev(pick(s, []string{"A", "B", "C"}))}
+		}
+		st.Canary = s.rng.IntN(4) == 0
+		return st
+	}
 }
 
 func chaosSpec(rng *rand.Rand) strategy.Strategy {
@@ -191,8 +233,9 @@ func (s *sim) loseState(h *simHost) {
 	s.logf("host %d has back %s", h.index, brief(&h.mem))
 }
 
-// settle ends all faults, gives everybody a file that works, and waits until everybody runs it and nothing moves any more.
+// settle ends all faults, forgets all liars, gives everybody a file that works, and waits until everybody runs it and nothing moves any more.
 func (s *sim) settle() {
+	s.liars = nil
 	for _, h := range s.hosts {
 		h.alive, h.broken, h.tainted = true, false, false
 		h.stuck, h.typo, h.away = false, false, false
@@ -242,8 +285,10 @@ func (s *sim) forget() {
 
 // rest: nothing is told any more.
 func (s *sim) rest() {
-	for s.holding() && s.found == "" {
-		s.calm(time.Minute)
+	for range 10_000 {
+		if s.holding() && s.found == "" {
+			s.calm(time.Minute)
+		}
 	}
 	s.calm(10 * time.Second)
 	s.calm(10 * time.Second)
@@ -258,7 +303,7 @@ func (s *sim) rest() {
 
 func (s *sim) holding() bool {
 	for _, h := range s.hosts {
-		if !h.mem.HeldUntil.IsZero() {
+		if !h.mem.HeldUntil.IsZero() || !h.mem.FarSince.IsZero() { // or comes together with those that were led astray
 			return true
 		}
 	}

@@ -20,6 +20,7 @@ type without struct {
 
 	// Clauses of Next.
 	steps        bool // what is far above all that is known is not believed
+	approach     bool // and is approached
 	raise        bool // a new target raises the ticket
 	onlyRaised   bool // a ticket is never lowered
 	fixed        bool // a ticket stays while the pod is down
@@ -51,7 +52,7 @@ type without struct {
 //
 // It is the whole of what keeps the budget. Whether the host wants to start is another question; see Next.
 func MayStart(self *State, peers []Peer, spec strategy.Strategy) (bool, Blockers) {
-	b := mayStart(self, bounded(self, peers), spec, without{})
+	b := mayStart(self, believed(self, peers), spec, without{})
 	return b.May(), b
 }
 

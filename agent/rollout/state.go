@@ -141,6 +141,8 @@ type State struct {
 	// DownSince is since when the pod of DownOf is seen down without a break.
 	DownSince time.Time `json:"-"`
 	DownOf    Revision  `json:"-"`
+	// FarSince is since when a member that counts is out of reach; see approach.
+	FarSince time.Time `json:"-"`
 	// PassedBy is since when another host waits that this one's ticket holds up.
 	PassedBy time.Time `json:"-"`
 }

@@ -109,7 +109,7 @@ func WhyNot(id string, members []Peer, spec strategy.Strategy) Blockers {
 	}
 	others := slices.Delete(slices.Clone(members), i, i+1)
 	s := members[i].State
-	others = bounded(s, others)
+	others = believed(s, others)
 	var b Blockers
 	switch {
 	case s.Done(0) || s.Phase.Taken():
