@@ -95,6 +95,31 @@ var calmRuns = map[string]func(w without) string{
 		s.until(10*time.Minute, "all", s.done)
 		return s.found
 	},
+	"canaries, declared late": func(w without) string {
+		// The revision is paused, and the last of the order is made a canary then: it goes first all the same.
+		s := newSim(1, 8, budget(4), w)
+		s.spec.Paused = true
+		s.files("B")
+		s.calm(time.Second)
+		s.calm(time.Second)
+		canary := s.last()
+		canary.canary = true
+		s.spec.Canary = labels.SelectorFromSet(labels.Set{"canary": "true"})
+		s.calm(time.Second)
+		s.calm(time.Second)
+		s.spec.Paused = false
+		s.onStart = func(h *simHost) string {
+			if h != canary && !s.finished(canary) {
+				return "before the canary was available"
+			}
+			return ""
+		}
+		s.until(10*time.Minute, "all", s.done)
+		if s.yields > 0 {
+			s.fail("%d yields, though all hosts have the same file", s.yields)
+		}
+		return s.found
+	},
 	"partition": func(w without) string {
 		spec := budget(3)
 		spec.Partition = intstr.FromString("50%")

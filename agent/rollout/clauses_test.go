@@ -42,6 +42,7 @@ var clauses = map[string]func(w without) string{
 	"behind":       searched("a new member"),
 	"follow":       calmRuns["rolled back by itself"],
 	"canaries":     calmRuns["canaries"],
+	"declared":     calmRuns["canaries, declared late"],
 	"partition":    calmRuns["partition"],
 	"soak":         calmRuns["a program that exits after 5s"],
 	"crashes":      calmRuns["a program that exits, rolled back by itself"],

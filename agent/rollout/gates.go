@@ -81,14 +81,14 @@ func failedWith(s *State, t *Target) bool {
 }
 
 // canary is a canary for which this host waits; nil: there is none. One that is down does not hold up the fleet beyond its
-// part of the budget, nor does one whose file is late and which has let the others pass.
+// part of the budget, nor does one whose file is late and which has let the others pass, nor one that does not count.
 func (m *machine) canary() *Blocker {
 	if m.spec.Canary == nil || m.Canary || m.w.canaries {
 		return nil
 	}
 	for i := range m.peers {
 		p := &m.peers[i]
-		if p.Trouble == TroubleNone && p.placed() && p.State.Canary && !p.State.Ticket.Above(m.Ticket) && !p.State.Done(m.Ticket.Generation) {
+		if p.Counts && p.Trouble == TroubleNone && p.placed() && p.State.Canary && !p.State.Ticket.Above(m.Ticket) && !p.State.Done(m.Ticket.Generation) {
 			b := blocker(p, ReasonCanary, m.Ticket.Generation)
 			return &b
 		}

@@ -128,7 +128,33 @@ func (m *machine) moveTicket() {
 	if !m.w.raise {
 		m.raise(Ticket{Generation: m.Target.Generation, Class: m.class(), Hash: TicketHash(m.Key, m.o.ID)})
 	}
+	m.behindCanaries()
 	m.yield()
+}
+
+// behindCanaries lets canaries go first that were declared after they had their ticket, which is never lowered: whoever waits for
+// the same target goes behind those that wait for it, too.
+func (m *machine) behindCanaries() {
+	if m.Phase != PhaseWaiting && m.Phase != PhaseHeld || m.spec.Canary == nil || m.Canary || m.w.declared {
+		return
+	}
+	for i := range m.peers {
+		p := &m.peers[i]
+		if !p.Counts || p.Trouble != TroubleNone || !p.State.isAhead(m) || p.State.Ticket.Class >= maxClass {
+			continue
+		}
+		m.goBehind(p.State.Ticket)
+	}
+}
+
+// isAhead says whether the member is a canary that waits for what this host waits for, or will when the pause of both is over,
+// and has the higher ticket. One that is held for a reason of its own has let others pass, and is not gone behind.
+func (s *State) isAhead(m *machine) bool {
+	if s == nil || !s.Canary {
+		return false
+	}
+	waits := s.waits() || s.Phase == PhaseHeld && s.Hold == HoldPaused && m.spec.Paused
+	return waits && s.Target.Generation == m.Target.Generation && s.Ticket.Above(m.Ticket)
 }
 
 func (m *machine) class() uint32 {

@@ -40,6 +40,7 @@ type without struct {
 	behind       bool // and goes behind those that may not have known of it
 	follow       bool // a rejected revision is left by others, too
 	canaries     bool // members wait for canaries
+	declared     bool // also for those that were declared when they had their tickets
 	partition    bool // some stay
 	soak         bool // a pod is available when it has been ready for the soak
 	crashes      bool // and has failed when its containers end again and again, also after that
