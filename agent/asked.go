@@ -51,7 +51,7 @@ func (r asked) File(ds *spec.DaemonSet) *catalog.Made { return r.a.catalog.File(
 // Fleet implements backend.Round.
 func (r asked) Fleet() (*fleet.View, func(key string) []rollout.Peer) {
 	view := r.a.member.Look()
-	peers := r.a.turns.PeersOf(view)
+	peers := r.a.turns.PeersOf(view, time.Now())
 	return view, func(key string) []rollout.Peer {
 		own := r.a.turns.Turn(key).State
 		self := rollout.Peer{ID: r.a.member.Self(), Name: r.a.cfg.NodeName, Counts: true, State: &own}

@@ -136,7 +136,8 @@ func (p *parser) deadline(s *Strategy) {
 	}
 }
 
-// soak reads the annotation, or takes the default where a program that exits at once would count as available before it does.
+// soak reads the annotation, or takes the default where a program that exits at once would count as available before
+// it does.
 func (p *parser) soak(ds *appsv1.DaemonSet, s *Strategy) {
 	text, ok := p.annotations[AnnotationSoak]
 	if !ok {
@@ -152,7 +153,8 @@ func (p *parser) soak(ds *appsv1.DaemonSet, s *Strategy) {
 	case d < 0 || d > mostDeadline:
 		p.problem(AnnotationSoak, "%q is not between 0s and %s", text, mostDeadline)
 	case d >= s.Deadline:
-		p.problem(AnnotationSoak, "%s is not less than the progress deadline, %s, so that every new pod would count as failed: lower it, or raise %s", d, s.Deadline, AnnotationDeadline)
+		p.problem(AnnotationSoak, "%s is not less than the progress deadline, %s, so that every new pod would count as failed: "+
+			"lower it, or raise %s", d, s.Deadline, AnnotationDeadline)
 	default:
 		s.Soak = d
 	}

@@ -33,11 +33,12 @@ const (
 	AnnotationAutoRollback = "daemonsetd.io/auto-rollback"
 )
 
-// Annotations are all of them.
+// Annotations are those that have an effect: AnnotationSoak has none before the agent tells the rule since when a pod is
+// ready (rollout.Observation.ReadySince), so that whoever sets it is warned.
 func Annotations() []string {
 	return []string{
 		AnnotationAutoRollback, AnnotationCanary, AnnotationDeadline, AnnotationMaxFailed, AnnotationPartition,
-		AnnotationPaused, AnnotationSoak, AnnotationStrict,
+		AnnotationPaused, AnnotationStrict,
 	}
 }
 
@@ -45,8 +46,8 @@ func Annotations() []string {
 // Deployment, which refuses minReadySeconds that are as long; a DaemonSet may have them.
 const DefaultDeadline = 10 * time.Minute
 
-// DefaultSoak is the soak of a DaemonSet without AnnotationSoak that would take a pod for available as soon as its program runs: it has no
-// minReadySeconds, and a container of it has neither a readiness nor a startup probe.
+// DefaultSoak is the soak of a DaemonSet without AnnotationSoak that would take a pod for available as soon as its
+// program runs: it has no minReadySeconds, and a container of it has neither a readiness nor a startup probe.
 const DefaultSoak = 10 * time.Second
 
 // Strategy is how one DaemonSet is updated.

@@ -274,7 +274,7 @@ func (h *lightHost) decode(view *gossip.View) []rollout.Peer {
 		if known.id == "" {
 			known.id = m.ID.String()
 		}
-		p := rollout.Peer{ID: known.id, Name: m.Name}
+		p := rollout.Peer{ID: known.id, Name: m.Name, Counts: true}
 		if told && known.stamp != section.Stamp {
 			known = h.fleet.told.of(known.id, section)
 			h.peers[m.ID] = known

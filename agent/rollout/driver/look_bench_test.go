@@ -78,7 +78,7 @@ func BenchmarkLook(b *testing.B) {
 			own, others := make([]rollout.State, lookedAt), make([][]rollout.Peer, lookedAt)
 			now := time.Now()
 			step := func() {
-				ps := turns.PeersOf(tracker.Update(&gossip.View{Members: members, Settled: true}, now))
+				ps := turns.PeersOf(tracker.Update(&gossip.View{Members: members, Settled: true}, now), now)
 				for k := range own {
 					own[k].Key = fmt.Sprintf("monitoring/ds-%03d", k)
 					others[k] = ps.of(own[k].Key, others[k])

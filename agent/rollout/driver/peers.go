@@ -3,6 +3,7 @@ package driver
 import (
 	"reflect"
 	"slices"
+	"time"
 
 	"github.com/daemonsetd/daemonsetd/agent/fleet"
 	"github.com/daemonsetd/daemonsetd/agent/rollout"
@@ -37,8 +38,8 @@ type peerOf struct {
 }
 
 // PeersOf decodes what the others tell, each record once. It is done for every bit of news of anybody, so that what
-// stayed as it was keeps its place in memory too.
-func (t *Turns) PeersOf(view *fleet.View) Peers {
+// stayed as it was keeps its place in memory too. Who counts depends on now.
+func (t *Turns) PeersOf(view *fleet.View, now time.Time) Peers {
 	if view == nil {
 		return nil
 	}
@@ -64,7 +65,7 @@ func (t *Turns) PeersOf(view *fleet.View) Peers {
 			claims[m.Name] = append(claims[m.Name], known)
 			continue
 		}
-		p := peerOf{id: known.id, name: m.Name, section: known, told: told, counts: m.Standing == records.Trusted}
+		p := peerOf{id: known.id, name: m.Name, section: known, told: told, counts: counts(m, now)}
 		p.trouble = troubleOf(m, p)
 		out = append(out, p)
 	}
@@ -75,6 +76,15 @@ func (t *Turns) PeersOf(view *fleet.View) Peers {
 		}
 	}
 	return out
+}
+
+// counts says whether this host has reason to count the member where a number of members grants something: anybody with
+// the gossip key makes up others; see rollout.Peer. One whose name somebody else claims permits nothing.
+func counts(m fleet.Member, now time.Time) bool {
+	if m.Standing != records.Trusted || m.Contested {
+		return false
+	}
+	return m.Listed || m.ByHand || !m.KnownSince.IsZero() && now.Sub(m.KnownSince) >= rollout.CountAfter
 }
 
 // decodePeer takes a member's newer section. States that it has told before are the same pointers.
@@ -156,7 +166,9 @@ func (ps Peers) of(key string, before []rollout.Peer) []rollout.Peer {
 
 // of is the other as a member of one DaemonSet, if it is one.
 func (p *peerOf) of(key string) (peer rollout.Peer, member bool) {
-	peer = rollout.Peer{ID: p.id, Name: p.name, State: p.section.states[key], Counts: p.counts, Trouble: p.trouble}
+	peer = rollout.Peer{
+		ID: p.id, Name: p.name, State: p.section.states[key], Counts: p.counts, Trouble: p.trouble,
+	}
 	readable := p.told && p.section.err == nil
 	switch {
 	case peer.State != nil && p.section.said[key].Above(peer.State.Ticket) &&

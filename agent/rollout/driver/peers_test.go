@@ -1,16 +1,20 @@
 package driver
 
 import (
+	stdcmp "cmp"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/daemonsetd/daemonsetd/agent/fleet"
 	"github.com/daemonsetd/daemonsetd/agent/rollout"
 	"github.com/daemonsetd/daemonsetd/gossip"
 	"github.com/daemonsetd/daemonsetd/gossip/record"
 	"github.com/daemonsetd/daemonsetd/gossip/records"
+	"github.com/daemonsetd/daemonsetd/manifests/strategy"
 )
 
 // A member that left without a word of what it runs blocks; one that told it and left does not count.
@@ -18,11 +22,11 @@ func TestThoseWhoLeft(t *testing.T) {
 	self, left := &gossip.Member{Name: "a", Self: true, State: gossip.StateAlive}, &gossip.Member{Name: "b", State: gossip.StateLeft, Standing: records.Trusted}
 	view := &fleet.View{Settled: true, Members: []fleet.Member{{Member: self}, {Member: left}}}
 	turns := newTurns(Config{})
-	if ps := turns.PeersOf(view); len(ps) != 1 || ps[0].trouble != rollout.TroubleLeft {
+	if ps := turns.PeersOf(view, lately); len(ps) != 1 || ps[0].trouble != rollout.TroubleLeft {
 		t.Errorf("left without a word: %+v", ps)
 	}
 	left.Sections = map[string]records.Section{Section: {Body: encoded(t, rolled(1, rollout.PhaseNotPlaced))}}
-	if ps := turns.PeersOf(view); len(ps) != 0 {
+	if ps := turns.PeersOf(view, lately); len(ps) != 0 {
 		t.Errorf("left, and told it: %+v", ps)
 	}
 }
@@ -83,17 +87,17 @@ func TestPeersKeepTheirPlace(t *testing.T) {
 	tell(a, 1, rolled(1, rollout.PhaseAvailable))
 	tell(b, 1, rolled(1, rollout.PhaseAvailable))
 	turns := newTurns(Config{})
-	first := turns.PeersOf(view).of(key, nil)
+	first := turns.PeersOf(view, lately).of(key, nil)
 	if len(first) != 2 {
 		t.Fatalf("%+v", first)
 	}
 	tell(a, 2, rolled(1, rollout.PhaseAvailable)) // the same under another stamp
-	if again := turns.PeersOf(view).of(key, first); &again[0] != &first[0] {
+	if again := turns.PeersOf(view, lately).of(key, first); &again[0] != &first[0] {
 		t.Error("nothing has changed, and the list is another one")
 	}
 	tell(a, 3, rolled(2, rollout.PhaseAvailable))
 	before := *first[0].State
-	changed := turns.PeersOf(view).of(key, first)
+	changed := turns.PeersOf(view, lately).of(key, first)
 	if &changed[0] == &first[0] || changed[0].State.Ticket.Generation != 2 || changed[1].State != first[1].State {
 		t.Errorf("%+v", changed)
 	}
@@ -101,11 +105,11 @@ func TestPeersKeepTheirPlace(t *testing.T) {
 		t.Errorf("what was given out has changed: %s", diff)
 	}
 	b.State = gossip.StateFailed
-	if got := turns.PeersOf(view).of(key, changed); got[1].Trouble != rollout.TroubleDown || changed[1].Trouble != rollout.TroubleNone {
+	if got := turns.PeersOf(view, lately).of(key, changed); got[1].Trouble != rollout.TroubleDown || changed[1].Trouble != rollout.TroubleNone {
 		t.Errorf("%+v, and before %+v", got, changed)
 	}
 	b.Standing = records.Excluded
-	if got := turns.PeersOf(view).Of(key); len(got) != 1 {
+	if got := turns.PeersOf(view, lately).Of(key); len(got) != 1 {
 		t.Errorf("one that does not count is a member: %+v", got)
 	}
 }
@@ -136,7 +140,7 @@ func TestFaultT14Fallen(t *testing.T) {
 		seq++
 		member.State = c.state
 		member.Sections = map[string]records.Section{Section: {Body: encoded(t, c.states...), Stamp: record.Stamp{Version: seq}}}
-		ps := turns.PeersOf(view).Of(key)
+		ps := turns.PeersOf(view, lately).Of(key)
 		if len(c.states) == 0 {
 			if len(ps) != 0 {
 				t.Errorf("%s: %+v", c.name, ps)
@@ -188,11 +192,61 @@ func TestFaultT3ContestedName(t *testing.T) {
 	} {
 		turns := newTurns(Config{})
 		var got []rollout.Trouble
-		for _, p := range turns.PeersOf(&fleet.View{Settled: true, Members: c.members}).Of(state.Key) {
+		for _, p := range turns.PeersOf(&fleet.View{Settled: true, Members: c.members}, lately).Of(state.Key) {
 			got = append(got, p.Trouble)
 		}
 		if diff := cmp.Diff(c.want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
 		}
+	}
+}
+
+// TestFaultT1 has somebody with the gossip key make up two dozen members: who counts is who the members file lists, who
+// was trusted by hand, and who is known for a day.
+func TestFaultT1(t *testing.T) {
+	day := lately.Add(-rollout.CountAfter)
+	for name, c := range map[string]struct {
+		member gossip.Member
+		want   bool
+	}{
+		"nothing is kept of it":  {gossip.Member{}, false},
+		"known for almost a day": {gossip.Member{KnownSince: day.Add(time.Second)}, false},
+		"known for a day":        {gossip.Member{KnownSince: day}, true},
+		"the clock was set back": {gossip.Member{KnownSince: lately.Add(time.Hour)}, false},
+		"listed":                 {gossip.Member{Listed: true}, true},
+		"trusted by hand":        {gossip.Member{ByHand: true}, true},
+		"its name is claimed":    {gossip.Member{Listed: true, Contested: true}, false},
+		"another key":            {gossip.Member{KnownSince: day, Standing: records.Held, Counts: true}, false},
+	} {
+		c.member.Name, c.member.State = "b", gossip.StateAlive
+		c.member.Standing = stdcmp.Or(c.member.Standing, records.Trusted)
+		c.member.Sections = map[string]records.Section{Section: {Stamp: record.Stamp{Version: 1}, Body: encoded(t, rolled(1, rollout.PhaseAvailable))}}
+		turns := newTurns(Config{})
+		ps := turns.PeersOf(&fleet.View{Settled: true, Members: []fleet.Member{{Member: &c.member}}}, lately).Of(key)
+		if len(ps) != 1 || ps[0].Counts != c.want {
+			t.Errorf("%s: %+v, want it to count: %t", name, ps, c.want)
+		}
+	}
+}
+
+// TestFaultT1Budget: made-up members raise no percentage.
+func TestFaultT1Budget(t *testing.T) {
+	sections := map[string]records.Section{Section: {Stamp: record.Stamp{Version: 1}, Body: encoded(t, rolled(1, rollout.PhaseAvailable))}}
+	view := &fleet.View{Settled: true}
+	add := func(n byte, listed bool) {
+		view.Members = append(view.Members, fleet.Member{Member: &gossip.Member{
+			ID: record.ID{n}, Name: string(rune('a' + n)), State: gossip.StateAlive, Standing: records.Trusted, Counts: true,
+			Listed: listed, KnownSince: lately.Add(-time.Hour), Sections: sections,
+		}})
+	}
+	for n := range byte(24) {
+		add(n, n < 5)
+	}
+	own := rolled(1, rollout.PhaseAvailable)
+	_, b := rollout.MayStart(&own, newTurns(Config{}).PeersOf(view, lately).Of(key), strategy.Strategy{
+		Budget: intstr.FromString("25%"),
+	})
+	if b.Budget != 2 || b.Members != 6 || b.Uncounted != 19 {
+		t.Errorf("budget %d of %d, %d do not count; want 2 of 6, and 19", b.Budget, b.Members, b.Uncounted)
 	}
 }

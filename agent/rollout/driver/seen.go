@@ -66,7 +66,7 @@ func (t *Turns) observe(seen *Seen, now time.Time) rollout.Observation {
 		Now: now, ID: t.heard.Self, Canary: seen.Canary, Answers: seen.Answers, Wanted: seen.Wanted,
 		Requested: t.requested[seen.Key],
 		Placed:    !seen.Evicted && (seen.ShouldRun || seen.ShouldContinueRunning && (running >= 0 || state.Phase.Taken())),
-		Alone:     t.heard.Alone, Settled: t.heard.Alone || settled(t.heard.View) && !t.unsure,
+		Alone:     t.heard.Alone, Settled: t.heard.Alone || settled(t.heard.View, now) && !t.unsure,
 		LastGood: func(fleet string) rollout.Revision {
 			i := slices.IndexFunc(seen.Good, func(r rollout.Revision) bool { return r.Fleet == fleet })
 			if i < 0 {
@@ -115,37 +115,44 @@ func (t *Turns) noteFleets(key string, stand []string, revs ...rollout.Revision)
 }
 
 // settled says whether this host has heard enough: since its start, and that somebody of those it knows answers now.
-func settled(view *fleet.View) bool {
+func settled(view *fleet.View, now time.Time) bool {
 	if view == nil {
 		return false
 	}
 	if slices.ContainsFunc(view.Members, func(m fleet.Member) bool { return m.Self && m.State == gossip.StateLeft }) {
 		return false // nobody counts this host any more
 	}
-	return sure(view)
+	return sure(view, now)
 }
 
 // sure says whether all that this host told before has been heard of: by an exchange in this run with at least one
 // that may have it, where anybody may.
-func sure(view *fleet.View) bool { return view.Settled && !lonely(view) }
+func sure(view *fleet.View, now time.Time) bool { return view.Settled && !lonely(view, now) }
 
 // lonely says that others are known and none of them answers: whatever they have of this host, nothing of it was heard
-// in this run.
-func lonely(view *fleet.View) bool {
-	known, alive := others(view)
-	return known > 0 && alive == 0
-}
-
-// others counts the other members that take part, and those of them that answer now.
-func others(view *fleet.View) (known, alive int) {
+// in this run. Where there are some that count, one of those has to answer: somebody made up says nothing of what this
+// host told. In a fleet in which nobody counts yet, as before its first day is over, anybody's answer does.
+func lonely(view *fleet.View, now time.Time) bool {
+	var known, alive, countKnown, countAlive int
 	for _, m := range view.Members {
 		if m.Self || m.Standing == records.Excluded || m.State == gossip.StateLeft {
 			continue
 		}
 		known++
-		if m.State == gossip.StateAlive {
+		answers := m.State == gossip.StateAlive
+		if answers {
 			alive++
 		}
+		if !counts(m, now) {
+			continue
+		}
+		countKnown++
+		if answers {
+			countAlive++
+		}
 	}
-	return known, alive
+	if countKnown > 0 {
+		return countAlive == 0
+	}
+	return known > 0 && alive == 0
 }

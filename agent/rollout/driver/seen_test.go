@@ -85,14 +85,14 @@ func TestWhatRuns(t *testing.T) {
 func TestSettled(t *testing.T) {
 	self, left := &gossip.Member{Name: "a", Self: true, State: gossip.StateAlive}, &gossip.Member{Name: "b", State: gossip.StateLeft, Standing: records.Trusted}
 	view := &fleet.View{Settled: true, Members: []fleet.Member{{Member: self}, {Member: left}}}
-	if !settled(view) {
+	if !settled(view, lately) {
 		t.Error("a host whose only other member has left waits for it")
 	}
 	self.State = gossip.StateLeft
-	if settled(view) {
+	if settled(view, lately) {
 		t.Error("a host that has left goes on")
 	}
-	if settled(nil) {
+	if settled(nil, lately) {
 		t.Error("with gossip that is wanted and not there it is settled")
 	}
 	turns := newTurns(Config{})
@@ -136,7 +136,28 @@ func TestFaultT14Sure(t *testing.T) {
 			self, other(gossip.StateAlive, records.Excluded), other(gossip.StateFailed, records.Trusted),
 		}, true, false},
 	} {
-		if got := sure(&fleet.View{Members: c.members, Settled: c.settled}); got != c.want {
+		if got := sure(&fleet.View{Members: c.members, Settled: c.settled}, lately); got != c.want {
+			t.Errorf("%s: sure %t, want %t", name, got, c.want)
+		}
+	}
+}
+
+// TestFaultT1Sure: where there are members that count, nobody else's answer is one that this host has heard what it told
+// before. Anybody with the gossip key makes up one that answers.
+func TestFaultT1Sure(t *testing.T) {
+	of := func(state gossip.State, listed bool) fleet.Member {
+		return fleet.Member{Member: &gossip.Member{Name: "b", State: state, Standing: records.Trusted, Listed: listed}}
+	}
+	for name, c := range map[string]struct {
+		members []fleet.Member
+		want    bool
+	}{
+		"one that does not count, where none does": {[]fleet.Member{of(gossip.StateFailed, false), of(gossip.StateAlive, false)}, true},
+		"one that does not count, where one does":  {[]fleet.Member{of(gossip.StateFailed, true), of(gossip.StateAlive, false)}, false},
+		"one that counts":                          {[]fleet.Member{of(gossip.StateFailed, true), of(gossip.StateAlive, true)}, true},
+		"those that count have left":               {[]fleet.Member{of(gossip.StateLeft, true), of(gossip.StateAlive, false)}, true},
+	} {
+		if got := sure(&fleet.View{Members: c.members, Settled: true}, lately); got != c.want {
 			t.Errorf("%s: sure %t, want %t", name, got, c.want)
 		}
 	}

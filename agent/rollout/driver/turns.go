@@ -119,7 +119,7 @@ func (t *Turns) Hear(f Fleet, now time.Time) {
 		}
 	}
 	t.alone = f.Alone
-	t.others = t.PeersOf(f.View)
+	t.others = t.PeersOf(f.View, now)
 }
 
 // GoesBackTo are the revisions of a DaemonSet, by the names that hosts share, to which the next step may go back: at
@@ -257,7 +257,7 @@ func (t *Turns) recover(now time.Time) {
 			t.restore(told.Body, now)
 		}
 	}
-	t.unsure = !sure(view)
+	t.unsure = !sure(view, now)
 }
 
 func (t *Turns) restore(body []byte, now time.Time) {
