@@ -224,6 +224,25 @@ func TestDecodeBounds(t *testing.T) {
 	}
 }
 
+// TestFaultT11Unseen: texts with something in them that a terminal would obey are no honest host's, and the record is not used.
+func TestFaultT11Unseen(t *testing.T) {
+	for name, change := range map[string]func(*State){
+		"revision": func(s *State) { s.Running = Revision{"\x1b[2J", "b"} },
+		"key":      func(s *State) { s.Key = "a/b\x07" },
+		"address":  func(s *State) { s.Shown.Addresses = []string{"10.0.0.1\u009b1m"} },
+	} {
+		s := toldState("a/b")
+		change(&s)
+		data, _, err := Encode([]State{s})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Decode(otherID, data); !errors.Is(err, ErrMalformed) {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
 // TestNewer: what a newer agent may have added does not make its record unreadable.
 func TestNewer(t *testing.T) {
 	c, err := theCodec()

@@ -2,6 +2,8 @@ package rollout
 
 import (
 	"cmp"
+	"strings"
+	"unicode"
 
 	"github.com/fxamacker/cbor/v2"
 )
@@ -117,7 +119,15 @@ func text(r *reader, most int) string {
 	if len(s) > most && r.err == nil {
 		r.err = malformed("field %d has %d bytes, at most %d are possible", r.next-1, len(s), most)
 	}
+	if !seen(s) && r.err == nil {
+		r.err = malformed("field %d is %.64q, which cannot be shown", r.next-1, s)
+	}
 	return s
+}
+
+// seen says whether a text has nothing in it that cannot be seen, such as what a terminal would obey.
+func seen(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
 }
 
 func number[T uint8 | uint | uint32 | uint64](r *reader, most uint64) T {
@@ -133,7 +143,7 @@ func (r *reader) revision() Revision {
 	var w wireRevision
 	r.take(&w)
 	for _, s := range w {
-		if (s == "" || len(s) > maxRevision) && r.err == nil {
+		if (s == "" || len(s) > maxRevision || !seen(s)) && r.err == nil {
 			r.err = malformed("field %d has the revision %q", r.next-1, s)
 		}
 	}
@@ -188,8 +198,8 @@ func shown(r *reader, to *Shown, why *string) {
 		*why = bounds(text(in, MaxWhy))
 	}
 	for _, a := range to.Addresses {
-		if len(a) > maxAddress && in.err == nil {
-			in.err = malformed("an address has %d bytes", len(a))
+		if (len(a) > maxAddress || !seen(a)) && in.err == nil {
+			in.err = malformed("the address %.64q has %d bytes, wanted an IP address", a, len(a))
 		}
 	}
 	if len(to.Addresses) > maxAddresses && in.err == nil {

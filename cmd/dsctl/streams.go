@@ -26,6 +26,10 @@ func osStreams() streams {
 		if w, _, err := term.GetSize(fd); err == nil && w > 0 {
 			s.width = w
 		}
+		s.out = &terminal{to: os.Stdout}
+	}
+	if s.talk {
+		s.err = &terminal{to: os.Stderr}
 	}
 	return s
 }
