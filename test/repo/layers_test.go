@@ -15,8 +15,7 @@ var layers = []struct {
 	never []string
 	why   string
 }{
-	{"agent/rollout/driver", []string{"agent/catalog", "agent/reconcile", "agent/config", "agent/api", "agent/kubelet", "manifests/spec"},
-		"the driver knows of rollouts and of the other members, and of no files"},
+	{"agent/rollout/driver", []string{"agent/catalog", "agent/reconcile", "agent/config", "agent/api", "agent/kubelet", "manifests/spec"}, "the driver knows of rollouts and of the other members, and of no files"},
 	{"internal/base", []string{"manifests", "gossip", "agent", "services", "kubeapi", "cmd"}, "the ground floor imports nothing of ours"},
 	{"gossip", []string{"manifests", "agent", "services", "kubeapi", "cmd"}, "gossip knows nothing of DaemonSets"},
 	{"manifests", []string{"gossip", "agent", "services", "kubeapi", "cmd"}, "manifests turns files into files and knows no network"},
@@ -24,8 +23,7 @@ var layers = []struct {
 	{"agent", []string{"services", "kubeapi", "cmd"}, "DNS, proxy and API are programs of their own, which read the agent's socket"},
 	{"agent/placement", []string{"manifests", "gossip", "agent/node", "agent/kubelet", "agent/config", "agent/api"}, "placement is pure"},
 	{"agent/catalog", []string{"gossip", "agent/fleet", "agent/rollout/driver", "agent/reconcile", "agent/api"}, "the catalog knows of files and of this node, and of no other host"},
-	{"agent/reconcile", []string{"agent/backend", "agent/member", "agent/config", "agent/api/client", "agent/systemd"},
-		"a round is made of what it is given, and knows neither who asks nor how it was configured"},
+	{"agent/reconcile", []string{"agent/backend", "agent/member", "agent/config", "agent/api/client", "agent/systemd"}, "a round is made of what it is given, and knows neither who asks nor how it was configured"},
 	{"agent/plan", []string{"manifests/spec", "manifests/manifestdir", "gossip", "agent/node", "agent/kubelet", "agent/config", "agent/api"}, "plan is pure"},
 	{"agent/health", []string{"manifests", "agent/node", "agent/kubelet", "agent/config", "agent/plan", "agent/rollout", "agent/fleet"}, "every part of the agent reports to health, which knows none of them"},
 	{"agent/reconcile", []string{"agent/backend", "agent/member"}, "a round is what others read"},
