@@ -81,8 +81,10 @@ func (r *Reconciler) takeTurns(s *Snapshot, err error) {
 func see(s *Snapshot, it *Item) driver.Seen {
 	k := s.Kubelet
 	seen := driver.Seen{
-		Key: it.Key, Strategy: it.Strategy, ShouldRun: it.Decision.ShouldRun, ShouldContinueRunning: it.Decision.ShouldContinueRunning,
-		Evicted: it.Evicted, Canary: it.Strategy.Canary != nil && it.Strategy.Canary.Matches(labels.Set(s.Node.Labels)),
+		Key: it.Key, Strategy: it.Strategy, ShouldRun: it.Decision.ShouldRun,
+		ShouldContinueRunning: it.Decision.ShouldContinueRunning,
+		Evicted:               it.Evicted, Canary: it.Strategy.Canary != nil &&
+			it.Strategy.Canary.Matches(labels.Set(s.Node.Labels)),
 		// A pod that only stays, as where the node is tainted or not ready, would have no successor.
 		Answers: it.Decision.ShouldRun && (k.AssumeReady || k.Healthy && k.HealthErr == nil && k.PodsErr == nil),
 		File:    it.File.Manifest.Revision, Good: it.Good, Again: it.Memory.Again,
@@ -166,18 +168,22 @@ func (r *Reconciler) tellRollout(h driver.Happened) {
 		kind, text := corev1.EventTypeNormal, ""
 		switch e {
 		case rollout.EventStarted:
-			text = fmt.Sprintf("replacing revision %s by %s, generation %d", st.Running.Local, st.Target.Revision.Local, st.Target.Generation)
+			text = fmt.Sprintf("replacing revision %s by %s, generation %d", st.Running.Local, st.Target.Revision.Local,
+				st.Target.Generation)
 		case rollout.EventFinished:
 			text = fmt.Sprintf("revision %s is available", st.Target.Revision.Local)
 		case rollout.EventFailed:
-			kind, text = corev1.EventTypeWarning, fmt.Sprintf("revision %s did not become available within its progress deadline", st.Target.Revision.Local)
+			kind, text = corev1.EventTypeWarning,
+				fmt.Sprintf("revision %s did not become available within its progress deadline", st.Target.Revision.Local)
 			if st.Why != "" {
 				text = fmt.Sprintf("revision %s failed: %s", st.Target.Revision.Local, st.Why)
 			}
 		case rollout.EventRolledBack:
-			kind, text = corev1.EventTypeWarning, fmt.Sprintf("going back from revision %s to %s, which was available before", st.Rejected.Revision.Local, st.Target.Revision.Local)
+			kind, text = corev1.EventTypeWarning, fmt.Sprintf("going back from revision %s to %s, which was available before",
+				st.Rejected.Revision.Local, st.Target.Revision.Local)
 		case rollout.EventLapsed:
-			text = fmt.Sprintf("revision %s is available again before it was replaced, and waits for this host's turn", st.Running.Local)
+			text = fmt.Sprintf("revision %s is available again before it was replaced, and waits for this host's turn",
+				st.Running.Local)
 		case rollout.EventYielded:
 			text = "others wait that this host's turn holds up; they go first"
 		default:

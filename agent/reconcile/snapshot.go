@@ -1,8 +1,8 @@
 // Package reconcile is one round of the agent's loop: it reads everything, has the pure packages decide, does what
 // came out, and publishes what it saw.
 //
-//	refresh ─► read ─► lay the files of volumes ─► roll (save, then decide) ─► plan ─► act ─► read and roll again ─► publish
-//	           Items                               Turn, Hold, Want, Older             └ nothing was done: at once ─┘
+//	refresh ─► read ─► lay the files of volumes ─► roll (save, then decide) ─► plan ─► act ─► read, roll ─► publish
+//	           Items                               Turn, Hold, Want, Older             └ nothing was done ──┘
 //
 // A Reconciler, what it remembers, and the Snapshot that it is filling belong to the goroutine of the agent's loop. A
 // Snapshot that was published is never changed again, nor anything that it points to, so that whoever has one (Latest)
