@@ -13,8 +13,8 @@ type Backend interface {
 	// Status is everything that an operator wants to see on one screen. It reports what is known and asks nobody, so
 	// that it answers at once.
 	Status(ctx context.Context) (*Status, error)
-	// Explain says for one DaemonSet, or all, why it is or is not on a node. A DaemonSet or a node that does not exist is a
-	// CodeNotFound error. Of another node, the phase is what that host says of itself, empty where it says nothing.
+	// Explain says for one DaemonSet, or all, why it is or is not on a node. A DaemonSet or a node that does not exist is
+	// a CodeNotFound error. Of another node, the phase is what that host says of itself, empty where it says nothing.
 	Explain(ctx context.Context, req ExplainRequest) ([]Explanation, error)
 	// Diff says what the agent would write, remove or restore in the manifests directory if it acted now. Nothing is
 	// changed.
@@ -29,40 +29,40 @@ type Backend interface {
 	PatchNode(ctx context.Context, patch NodePatch) (*NodePatchResult, error)
 	// Configs lists the files that are laid for ConfigMap, Secret and projected volumes, with digests and never contents.
 	Configs(ctx context.Context) ([]ConfigTree, error)
-	// Members is every member of the fleet, this host among them, sorted by name and id. It asks nobody. While gossip is off it is
-	// a CodeUnavailable error that says why, as are those of the next three.
+	// Members is every member of the fleet, this host among them, sorted by name and id. It asks nobody. While gossip is
+	// off it is a CodeUnavailable error that says why, as are those of the next three.
 	Members(ctx context.Context) (*MemberList, error)
 	// Specs is what every trusted host has in its specs directory, this host among them, held against each other.
 	Specs(ctx context.Context) (*SpecFileList, error)
-	// Forget forgets a member on this host alone. One that does not exist is a CodeNotFound error; this host itself, a name
-	// that several have and, without Force, a member that is alive are CodeConflict errors.
+	// Forget forgets a member on this host alone. One that does not exist is a CodeNotFound error; this host itself, a
+	// name that several have and, without Force, a member that is alive are CodeConflict errors.
 	Forget(ctx context.Context, req ForgetRequest) (*ForgetResult, error)
-	// Leave tells the fleet that this host has left it for good. Where DaemonSets have pods here it is a CodeConflict error
-	// without Force.
+	// Leave tells the fleet that this host has left it for good. Where DaemonSets have pods here it is a CodeConflict
+	// error without Force.
 	Leave(ctx context.Context, req LeaveRequest) (*LeaveResult, error)
 	// Trust pins a name to the id of a member that is held, on this host alone. One that does not exist is a CodeNotFound
 	// error; a name that several held members have is a CodeConflict error that lists their ids.
 	Trust(ctx context.Context, req TrustRequest) (*TrustResult, error)
-	// FleetChanged returns a channel that is closed when what Members or Specs say changes after the call, by more than times
-	// and round trips; nil, which never is, while gossip is off.
+	// FleetChanged returns a channel that is closed when what Members or Specs say changes after the call, by more than
+	// times and round trips; nil, which never is, while gossip is off.
 	FleetChanged() <-chan struct{}
-	// Rollouts is where rollouts stand, sorted by DaemonSet. It asks nobody. A DaemonSet that does not exist is a CodeNotFound
-	// error, as in the next three.
+	// Rollouts is where rollouts stand, sorted by DaemonSet. It asks nobody. A DaemonSet that does not exist is a
+	// CodeNotFound error, as in the next three.
 	Rollouts(ctx context.Context, req RolloutRequest) (*RolloutList, error)
 	// RolloutsChanged returns a channel that is closed when what Rollouts says changes after the call.
 	RolloutsChanged() <-chan struct{}
 	// Revisions is the history of a DaemonSet on this host. A revision that is not in it is a CodeNotFound error.
 	Revisions(ctx context.Context, req RevisionRequest) (*RevisionList, error)
-	// Undo makes the spec file that goes back to an earlier revision. Nothing is changed. A revision that is not in the history
-	// is a CodeNotFound error; one that is not accepted any more is a CodeConflict error.
+	// Undo makes the spec file that goes back to an earlier revision. Nothing is changed. A revision that is not in the
+	// history is a CodeNotFound error; one that is not accepted any more is a CodeConflict error.
 	Undo(ctx context.Context, req UndoRequest) (*UndoResult, error)
-	// Replace has this host replace the pod of a DaemonSet whose update strategy is OnDelete. It is a CodeConflict error where
-	// the strategy is another one or there is nothing to replace.
+	// Replace has this host replace the pod of a DaemonSet whose update strategy is OnDelete. It is a CodeConflict error
+	// where the strategy is another one or there is nothing to replace.
 	Replace(ctx context.Context, req ReplaceRequest) (*ReplaceResult, error)
 	// Registry is what is listed and watched.
 	Registry() *registry.Registry
-	// Reads is called before a resource of the Registry is listed or watched, which sees to it that all of it is there, and what
-	// it returns when that is over.
+	// Reads is called before a resource of the Registry is listed or watched, which sees to it that all of it is there,
+	// and what it returns when that is over.
 	Reads(res registry.Resource) (done func())
 	// Metrics serves the Prometheus text format.
 	Metrics() http.Handler

@@ -95,7 +95,8 @@ func decodeForget(body io.Reader) (ForgetRequest, error) {
 	case !req.NeverSeen && req.OlderSeconds != 0:
 		return req, Errorf(CodeBadRequest, "olderSeconds is for neverSeen alone")
 	case req.NeverSeen && (req.Member != "" || req.Force):
-		return req, Errorf(CodeBadRequest, "neverSeen chooses the members itself").WithRemedy("name no member, and do not force")
+		return req, Errorf(CodeBadRequest, "neverSeen chooses the members itself").
+			WithRemedy("name no member, and do not force")
 	case req.OlderSeconds < 0 || req.OlderSeconds > maxOlderSeconds:
 		return req, Errorf(CodeBadRequest, "olderSeconds is %g, wanted 0 to %d", req.OlderSeconds, int(maxOlderSeconds))
 	case req.NeverSeen:
@@ -126,7 +127,8 @@ func checkMember(name string) error {
 	case name == "":
 		return Errorf(CodeBadRequest, "no member is named").WithRemedy("give the name of a node or the id of a member")
 	case len(name) > maxMemberName:
-		return Errorf(CodeBadRequest, "the member's name has %d bytes, a name or an id has at most %d", len(name), maxMemberName)
+		return Errorf(CodeBadRequest, "the member's name has %d bytes, a name or an id has at most %d", len(name),
+			maxMemberName)
 	case strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) || r == ' ' }):
 		return Errorf(CodeBadRequest, "the member %q is neither the name of a node nor the id of a member", name)
 	}

@@ -169,7 +169,8 @@ func decodePatch(body io.Reader) (NodePatch, error) {
 	return patch, nil
 }
 
-// checkQuery refuses parameters that nobody looks at: a misspelt one would otherwise give another answer than was meant.
+// checkQuery refuses parameters that nobody looks at: a misspelt one would otherwise give another answer than was
+// meant.
 func checkQuery(q url.Values, known ...string) error {
 	for name, values := range q {
 		if !slices.Contains(known, name) {

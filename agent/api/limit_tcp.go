@@ -12,8 +12,8 @@ const (
 	maxTCPAddress = 8
 )
 
-// LimitTCP bounds how many connections of a TCP listener are open, all together and of one address. Those that are too many are closed at
-// once, and counted with those of the socket. The server need not serve anything itself.
+// LimitTCP bounds how many connections of a TCP listener are open, all together and of one address. Those that are too
+// many are closed at once, and counted with those of the socket. The server need not serve anything itself.
 func (s *Server) LimitTCP(l net.Listener) net.Listener {
 	return &tcpLimit{Listener: l, server: s, of: map[netip.Addr]int{}}
 }

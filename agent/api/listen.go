@@ -34,8 +34,8 @@ type ListenConfig struct {
 	Group string
 }
 
-// Listen makes the unix socket. The file of an agent that is gone is replaced; when an agent answers on it, the error is
-// ErrInUse. Until the socket has its mode nobody gains by opening it: the peer's credentials count, not the mode.
+// Listen makes the unix socket. The file of an agent that is gone is replaced; when an agent answers on it, the error
+// is ErrInUse. Until the socket has its mode nobody gains by opening it: the peer's credentials count, not the mode.
 func Listen(cfg ListenConfig) (net.Listener, error) {
 	if len(cfg.Path) > maxSocketPath {
 		return nil, fmt.Errorf("socket path %q has %d bytes; the kernel takes at most %d: choose a shorter one",

@@ -101,7 +101,8 @@ func checkDaemonSet(name string) error {
 	case name == "":
 		return Errorf(CodeBadRequest, "no DaemonSet is named").WithRemedy("give its name, or namespace/name")
 	case len(name) > maxDaemonSetName:
-		return Errorf(CodeBadRequest, "the DaemonSet's name has %d bytes, namespace/name has at most %d", len(name), maxDaemonSetName)
+		return Errorf(CodeBadRequest, "the DaemonSet's name has %d bytes, namespace/name has at most %d", len(name),
+			maxDaemonSetName)
 	case strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsPrint(r) || r == ' ' }):
 		return Errorf(CodeBadRequest, "%q does not name a DaemonSet", name).WithRemedy("give its name, or namespace/name")
 	}
@@ -128,7 +129,8 @@ func parseNumber(q url.Values, name string) (uint64, error) {
 	}
 	n, err := strconv.ParseUint(v, 10, 64)
 	if err != nil {
-		return 0, Errorf(CodeBadRequest, "%s is %q, wanted the number of a revision", name, v).WithRemedy("dsctl rollout history lists them")
+		return 0, Errorf(CodeBadRequest, "%s is %q, wanted the number of a revision", name, v).
+			WithRemedy("dsctl rollout history lists them")
 	}
 	return n, nil
 }

@@ -89,8 +89,8 @@ func New(cfg Config) *Server {
 	return s
 }
 
-// Serve serves a listener, which comes from Listen or Inherited, until Shutdown is called. It returns nil after Shutdown.
-// It is called once.
+// Serve serves a listener, which comes from Listen or Inherited, until Shutdown is called. It returns nil after
+// Shutdown. It is called once.
 func (s *Server) Serve(l net.Listener) error {
 	s.policy.readers = groupOf(l)
 	err := s.http.Serve(newLimitListener(l, s))

@@ -71,12 +71,13 @@ type Member struct {
 	Notes []string `json:"notes,omitempty"`
 }
 
-// SameAs tells whether a watch has nothing to say of the way from m to o: times, the round trip and records move all the
-// time.
+// SameAs tells whether a watch has nothing to say of the way from m to o: times, the round trip and records move all
+// the time.
 func (m Member) SameAs(o Member) bool {
 	return m.Name == o.Name && m.ID == o.ID && m.Self == o.Self && m.State == o.State && m.Standing == o.Standing &&
 		m.Address == o.Address && m.Key == o.Key &&
-		m.AgentVersion == o.AgentVersion && m.Kubelet == o.Kubelet && m.LeftOut == o.LeftOut && slices.Equal(m.Conflicts, o.Conflicts) && slices.Equal(m.Notes, o.Notes)
+		m.AgentVersion == o.AgentVersion && m.Kubelet == o.Kubelet && m.LeftOut == o.LeftOut && slices.Equal(m.Conflicts,
+		o.Conflicts) && slices.Equal(m.Notes, o.Notes)
 }
 
 // WatchKey is what a watch knows the member by.
@@ -125,8 +126,8 @@ type ForgetRequest struct {
 	Member string `json:"member"`
 	// Force forgets a member that is alive. It comes back when it starts anew or is heard with a newer record.
 	Force bool `json:"force,omitempty"`
-	// NeverSeen forgets, in the place of Member, all that this host has never had an answer from and has known for OlderSeconds or more:
-	// none that is alive, that the roster lists, or that was trusted by hand.
+	// NeverSeen forgets, in the place of Member, all that this host has never had an answer from and has known for
+	// OlderSeconds or more: none that is alive, that the roster lists, or that was trusted by hand.
 	NeverSeen    bool    `json:"neverSeen,omitempty"`
 	OlderSeconds float64 `json:"olderSeconds,omitempty"`
 }

@@ -20,8 +20,8 @@ type RolloutRequest struct {
 type Rollout struct {
 	// DaemonSet is namespace/name.
 	DaemonSet string `json:"daemonset"`
-	// Generation is the number of what is rolling out, or of what everybody runs, and Revision its name. Both are the same on
-	// all hosts; 0 and empty while there is none.
+	// Generation is the number of what is rolling out, or of what everybody runs, and Revision its name. Both are the same
+	// on all hosts; 0 and empty while there is none.
 	Generation uint64 `json:"generation"`
 	Revision   string `json:"revision,omitempty"`
 	// Strategy is RollingUpdate or OnDelete.
@@ -34,8 +34,8 @@ type Rollout struct {
 	// Message is kubectl's sentence, and Done whether the rollout is over by kubectl's measure.
 	Message string `json:"message"`
 	Done    bool   `json:"done"`
-	// RolledBack is the revision from which hosts went back by themselves, as it did not become available in time; empty: none.
-	// It is that of their files, and stays here until those change. A rollout that is over with it has failed.
+	// RolledBack is the revision from which hosts went back by themselves, as it did not become available in time; empty:
+	// none. It is that of their files, and stays here until those change. A rollout that is over with it has failed.
 	RolledBack string `json:"rolledBack,omitempty"`
 	// Self is this host.
 	Self RolloutHost `json:"self"`
@@ -43,13 +43,14 @@ type Rollout struct {
 	// turns, those last that do not show how they stand.
 	Updating NameList `json:"updating"`
 	Waiting  NameList `json:"waiting"`
-	// Blockers are what stands in the way of the first of Waiting, what matters most first; none where nothing does. Blocking
-	// is how many hosts there are among them, of which up to Budget-1 would not matter.
+	// Blockers are what stands in the way of the first of Waiting, what matters most first; none where nothing does.
+	// Blocking is how many hosts there are among them, of which up to Budget-1 would not matter.
 	Blockers []RolloutBlocker `json:"blockers,omitempty"`
 	Blocking int              `json:"blocking,omitempty"`
 	// Held are hosts that do not want a turn, by reason.
 	Held []RolloutHold `json:"held,omitempty"`
-	// Failed are hosts on which the revision did not become available in time, those that went back by themselves among them.
+	// Failed are hosts on which the revision did not become available in time, those that went back by themselves among
+	// them.
 	Failed NameList `json:"failed"`
 	// Unknown are hosts that do not show how they stand, by reason.
 	Unknown []RolloutHold `json:"unknown,omitempty"`
@@ -71,7 +72,8 @@ type RolloutCounts struct {
 	Updated      int `json:"updated"`
 	Available    int `json:"available"`
 	Misscheduled int `json:"misscheduled"`
-	// Failed are hosts on which the revision did not become available in time, Unknown those that do not show how they stand.
+	// Failed are hosts on which the revision did not become available in time, Unknown those that do not show how they
+	// stand.
 	Failed  int `json:"failed"`
 	Unknown int `json:"unknown"`
 }
@@ -81,14 +83,15 @@ type RolloutHost struct {
 	Name string `json:"name"`
 	ID   string `json:"id,omitempty"`
 	Self bool   `json:"self,omitempty"`
-	// Phase is Available, Waiting, Held, Updating, Failed, Unavailable, NotPlaced or Unknown; empty where nothing is on record.
+	// Phase is Available, Waiting, Held, Updating, Failed, Unavailable, NotPlaced or Unknown; empty where nothing is on
+	// record.
 	Phase string `json:"phase,omitempty"`
 	// Hold is why it does not want a turn; empty where it does.
 	Hold string `json:"hold,omitempty"`
 	// Trouble is why it does not show how it stands; empty where it does.
 	Trouble string `json:"trouble,omitempty"`
-	// Generation is that of its file, Target the revision that it is to run, Running the one that it has; all as hosts share
-	// them.
+	// Generation is that of its file, Target the revision that it is to run, Running the one that it has; all as hosts
+	// share them.
 	Generation uint64 `json:"generation,omitempty"`
 	Target     string `json:"target,omitempty"`
 	Running    string `json:"running,omitempty"`
@@ -144,8 +147,8 @@ type RevisionRequest struct {
 
 // Revision is one revision of a DaemonSet's template.
 type Revision struct {
-	// Number is what it is known by to people: the generation of the rollout in which it was last rolled out, the same on all
-	// hosts that followed.
+	// Number is what it is known by to people: the generation of the rollout in which it was last rolled out, the same on
+	// all hosts that followed.
 	Number uint64 `json:"number"`
 	// Revision is its name.
 	Revision string `json:"revision"`
@@ -220,8 +223,8 @@ type ReplaceResult struct {
 
 // FleetPlan is what a DaemonSet's change would do to the fleet, were the files laid out on every host.
 type FleetPlan struct {
-	// Gain are the hosts that would get a pod, Lose those whose pod would go, Replace those whose pod would be replaced, Keep
-	// those whose pod would stay as it is. Unknown are hosts of which this one does not know enough to tell.
+	// Gain are the hosts that would get a pod, Lose those whose pod would go, Replace those whose pod would be replaced,
+	// Keep those whose pod would stay as it is. Unknown are hosts of which this one does not know enough to tell.
 	Gain    NameList `json:"gain"`
 	Lose    NameList `json:"lose"`
 	Replace NameList `json:"replace"`
@@ -231,16 +234,16 @@ type FleetPlan struct {
 	Strategy string `json:"strategy,omitempty"`
 	Budget   int    `json:"budget,omitempty"`
 	Members  int    `json:"members,omitempty"`
-	// Waves are the hosts of Replace in their order, as many at a time as the budget allows, canaries first and by themselves.
-	// Stay are those that daemonsetd.io/partition keeps on what they run.
+	// Waves are the hosts of Replace in their order, as many at a time as the budget allows, canaries first and by
+	// themselves. Stay are those that daemonsetd.io/partition keeps on what they run.
 	Waves []NameList `json:"waves,omitempty"`
 	Stay  NameList   `json:"stay"`
-	// ReplaceSeconds is how long the latest replacement of this DaemonSet's pod took on this host, and EstimateSeconds what
-	// that comes to for all waves; both 0 where none has been measured.
+	// ReplaceSeconds is how long the latest replacement of this DaemonSet's pod took on this host, and EstimateSeconds
+	// what that comes to for all waves; both 0 where none has been measured.
 	ReplaceSeconds  float64 `json:"replaceSeconds,omitempty"`
 	EstimateSeconds float64 `json:"estimateSeconds,omitempty"`
-	// Blockers are hosts that would stand in the way from the beginning, of which up to Budget-1 would not matter; Blocking is
-	// how many there are.
+	// Blockers are hosts that would stand in the way from the beginning, of which up to Budget-1 would not matter;
+	// Blocking is how many there are.
 	Blockers []RolloutBlocker `json:"blockers,omitempty"`
 	Blocking int              `json:"blocking,omitempty"`
 	// Blocked: so many stand in the way that nothing would be replaced before some do no more.

@@ -21,8 +21,8 @@ type SpecFileList struct {
 	Dropped int `json:"dropped,omitempty"`
 }
 
-// SpecFile is one spec file across the fleet. A host that has not told of all its files counts for a file only where it is
-// certain whether it has it.
+// SpecFile is one spec file across the fleet. A host that has not told of all its files counts for a file only where it
+// is certain whether it has it.
 type SpecFile struct {
 	// File is the base name.
 	File string `json:"file"`
