@@ -1,15 +1,17 @@
 package screen
 
-// MaxIncarnation is the highest incarnation of which a member may be accused. A member rises above an accusation by one, so that it has
-// something to say against every one that passes. memberlist itself takes any number of 32 bits: whoever has the gossip key could say with
-// the highest that a member is dead, and nothing that the member says would count (hashicorp/memberlist#358). An honest member rises by one
-// for each time that it was accused, and would need centuries.
+// MaxIncarnation is the highest incarnation of which a member may be accused. A member rises above an accusation by
+// one, so that it has something to say against every one that passes. memberlist itself takes any number of 32 bits:
+// whoever has the gossip key could say with the highest that a member is dead, and nothing that the member says would
+// count (hashicorp/memberlist#358). An honest member rises by one for each time that it was accused, and would need
+// centuries.
 const MaxIncarnation = 1 << 30
 
 // maxAlive is the highest incarnation with which a member may be alive.
 const maxAlive = MaxIncarnation + 1
 
-// absurd says whether no honest member would say that of another. Nothing but an alive message is about somebody who is alive.
+// absurd says whether no honest member would say that of another. Nothing but an alive message is about somebody who is
+// alive.
 func absurd(incarnation uint64, isAlive bool) bool {
 	return incarnation > maxAlive || incarnation > MaxIncarnation && !isAlive
 }
@@ -61,8 +63,9 @@ func (r *reader) claim() claim {
 // whole says whether a value that begins with this byte is a whole number. The decoder would make one of much else.
 func whole(c byte) bool { return c < 0x80 || c >= 0xcc && c <= 0xd3 }
 
-// tame takes absurd incarnations out of a push/pull, in place: an entry with incarnation 0 changes nothing. The rest of it may come from
-// an honest member that was told something absurd. It says whether there was one, and whether all of them could be taken out.
+// tame takes absurd incarnations out of a push/pull, in place: an entry with incarnation 0 changes nothing. The rest of
+// it may come from an honest member that was told something absurd. It says whether there was one, and whether all of
+// them could be taken out.
 func (l Limits) tame(plain []byte) (changed, ok bool) {
 	if len(plain) == 0 || plain[0] != typePushPull {
 		return false, true

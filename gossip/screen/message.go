@@ -16,8 +16,8 @@ const (
 
 // Limits of what a message may claim.
 type Limits struct {
-	// Message is the length of a message over a stream, User that of what a Delegate gets of it, in bytes. Nodes is how many
-	// members a push/pull may list.
+	// Message is the length of a message over a stream, User that of what a Delegate gets of it, in bytes. Nodes is how
+	// many members a push/pull may list.
 	Message, User, Nodes int
 }
 

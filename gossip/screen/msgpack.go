@@ -5,9 +5,9 @@ import "encoding/binary"
 // maxDepth is how deep values may be nested; memberlist's are maps of byte strings and lists of bytes.
 const maxDepth = 4
 
-// reader goes through MessagePack values (github.com/msgpack/msgpack/blob/master/spec.md) without decoding them: it sees to
-// it that none is longer than what is there. After the first that is, it is bad and short; after one that cannot be, it is
-// bad. Either way it has nothing left.
+// reader goes through MessagePack values (github.com/msgpack/msgpack/blob/master/spec.md) without decoding them: it
+// sees to it that none is longer than what is there. After the first that is, it is bad and short; after one that
+// cannot be, it is bad. Either way it has nothing left.
 type reader struct {
 	rest       []byte
 	bad, short bool

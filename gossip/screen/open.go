@@ -8,7 +8,8 @@ import (
 	"sync"
 )
 
-// version1 is the encryption of memberlist's protocol 2 and later: this byte, 12 bytes of nonce, ciphertext, 16 bytes of tag.
+// version1 is the encryption of memberlist's protocol 2 and later: this byte, 12 bytes of nonce, ciphertext, 16 bytes
+// of tag.
 const version1, nonceSize, tagSize = 1, 12, 16
 
 // minSealed is the length of an encrypted message of no bytes.

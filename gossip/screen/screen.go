@@ -16,7 +16,8 @@ type Config struct {
 	Transport memberlist.NodeAwareTransport
 	// Label is memberlist's, which is in front of every packet and stream; empty: none is.
 	Label string
-	// Keys are those that open messages, in any order; nil: nothing is encrypted. It must be quick and safe for concurrent use.
+	// Keys are those that open messages, in any order; nil: nothing is encrypted. It must be quick and safe for concurrent
+	// use.
 	Keys func() [][]byte
 	// Limits of messages over streams.
 	Limits Limits
@@ -61,8 +62,8 @@ func (t *Transport) DialTimeout(addr string, timeout time.Duration) (net.Conn, e
 	return t.DialAddressTimeout(memberlist.Address{Addr: addr}, timeout)
 }
 
-// StreamTimeout is how long a dialed stream lives unless memberlist says otherwise, which it does not where it only sends
-// (SendReliable): somebody who never reads would hold it for ever. transport.Transport has the same limit.
+// StreamTimeout is how long a dialed stream lives unless memberlist says otherwise, which it does not where it only
+// sends (SendReliable): somebody who never reads would hold it for ever. transport.Transport has the same limit.
 const StreamTimeout = 10 * time.Second
 
 // DialAddressTimeout opens a stream, of which the answer is looked at.

@@ -119,8 +119,9 @@ func (s *stream) sealed(got *bytes.Buffer) (Reason, error) {
 	return "", nil
 }
 
-// plain reads a message that is not encrypted. Its sender waits for the answer with the stream open, so that only what it says
-// tells where it ends. Without keys there are loopback addresses only, and few members: it is looked at again as it grows.
+// plain reads a message that is not encrypted. Its sender waits for the answer with the stream open, so that only what
+// it says tells where it ends. Without keys there are loopback addresses only, and few members: it is looked at again
+// as it grows.
 func (s *stream) plain(got *bytes.Buffer) (Reason, error) {
 	start, part := got.Len(), make([]byte, 16<<10)
 	for {
