@@ -35,7 +35,8 @@ func (m *Member) keyFile(path string) *files.File[*keyring.Ring] {
 	return m.inputs.keys
 }
 
-// rosterFile is the list of members. Only the default one may be missing: a slip in its name must not make everybody count.
+// rosterFile is the list of members. Only the default one may be missing: a slip in its name must not make everybody
+// count.
 func (m *Member) rosterFile() *files.File[*records.Roster] {
 	if m.inputs.roster == nil {
 		path := m.cfg.MembersFile

@@ -155,7 +155,8 @@ func (m *Member) ForgetAll(ids []record.ID) error {
 	return m.act(func(node *gossip.Node) error { return node.ForgetAll(ids) })
 }
 
-// NeverSeen are the members that have been known here since before a moment and were never seen; see gossip.View.NeverSeen.
+// NeverSeen are the members that have been known here since before a moment and were never seen; see
+// gossip.View.NeverSeen.
 func (m *Member) NeverSeen(before time.Time) []record.ID {
 	node := m.node.Load()
 	if node == nil {
