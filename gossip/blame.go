@@ -11,11 +11,12 @@ import (
 )
 
 const (
-	// burst and perSecond bound the sealed frames of one sender. A member in the middle of a burst sends some ten a second.
+	// burst and perSecond bound the sealed frames of one sender. A member in the middle of a burst sends some ten a
+	// second.
 	burst, perSecond = 64, 16
-	// burstBytes and bytesPerSecond bound what is sent to one that asks for it: once all that there is in a fleet of 10,000,
-	// and then as much as the changes of a busy one. allBytes and allBytesPerSecond bound the same for all together, as one host
-	// may have many identities. Whoever gets less asks somebody else.
+	// burstBytes and bytesPerSecond bound what is sent to one that asks for it: once all that there is in a fleet of
+	// 10,000, and then as much as the changes of a busy one. allBytes and allBytesPerSecond bound the same for all
+	// together, as one host may have many identities. Whoever gets less asks somebody else.
 	burstBytes, bytesPerSecond  = 24 << 20, 1 << 20
 	allBytes, allBytesPerSecond = 96 << 20, 8 << 20
 	// maxBlamed is how many senders are kept track of; the one that has been quiet for longest gives way.
@@ -33,8 +34,8 @@ type blames struct {
 }
 
 type sender struct {
-	// frames may come from it, bytes may be sent to it; at is when either was asked for last, reminded when it was told of its own
-	// records because it had lost count.
+	// frames may come from it, bytes may be sent to it; at is when either was asked for last, reminded when it was told of
+	// its own records because it had lost count.
 	frames, bytes *rate.Limiter
 	at, reminded  time.Time
 	// count and last are of the complaints.
@@ -129,8 +130,8 @@ func (b *blames) of(id record.ID) int {
 	return 0
 }
 
-// blame tells that a member sends what it should not, at most once a minute. What came in a packet is nobody's: only who
-// holds the key can have sent it.
+// blame tells that a member sends what it should not, at most once a minute. What came in a packet is nobody's: only
+// who holds the key can have sent it.
 func (n *Node) blame(id record.ID, why string) {
 	count, tell := n.blames.complain(id, time.Now())
 	if !tell {

@@ -76,8 +76,9 @@ type Timing struct {
 // Default is the timing where Config says nothing.
 func Default() Timing {
 	return Timing{
-		Probe: time.Second, ProbeTimeout: 500 * time.Millisecond, Gossip: 100 * time.Millisecond, Fanout: 4, PushPull: time.Minute,
-		Sync: 2 * time.Second, Burst: 250 * time.Millisecond, Rejoin: 30 * time.Second, Settle: 30 * time.Second,
+		Probe: time.Second, ProbeTimeout: 500 * time.Millisecond, Gossip: 100 * time.Millisecond, Fanout: 4,
+		PushPull: time.Minute,
+		Sync:     2 * time.Second, Burst: 250 * time.Millisecond, Rejoin: 30 * time.Second, Settle: 30 * time.Second,
 	}
 }
 
@@ -85,14 +86,14 @@ func Default() Timing {
 const (
 	// maxCluster is the length of a cluster's name; it is in front of every packet.
 	maxCluster = 64
-	// maxPacket is the most bytes of a packet: it leaves room for IP and UDP headers, and for some tunnels', in an Ethernet frame.
-	// maxFilled is up to where memberlist fills one, which then becomes longer by what it does not count.
+	// maxPacket is the most bytes of a packet: it leaves room for IP and UDP headers, and for some tunnels', in an
+	// Ethernet frame. maxFilled is up to where memberlist fills one, which then becomes longer by what it does not count.
 	maxPacket = 1400
 	maxFilled = maxPacket - broadcast.Uncounted
 	// maxInbox is how many frames and how many bytes wait to be looked at; more are dropped.
 	maxInbox, maxInboxBytes = 4096, 8 << 20
-	// maxOutbox is how many frames wait to be sent over streams, maxOutboxBytes how many bytes, maxLanes for how many members,
-	// each of which is sent one at a time.
+	// maxOutbox is how many frames wait to be sent over streams, maxOutboxBytes how many bytes, maxLanes for how many
+	// members, each of which is sent one at a time.
 	maxOutbox, maxOutboxBytes, maxLanes = 256, 4 << 20, 32
 	// maxStream is the longest message over a stream; a push/pull has some 110 bytes for each member.
 	maxStream = 4 << 20
@@ -134,8 +135,8 @@ func splitHost(text string) (host string, port uint16, err error) {
 	return host, uint16(n), nil
 }
 
-// memberlistConfig is how memberlist is set up: its own compression off, which costs much and saves nothing on signed and
-// encrypted data; dead members' names free again for another address soon; queues that hold a burst.
+// memberlistConfig is how memberlist is set up: its own compression off, which costs much and saves nothing on signed
+// and encrypted data; dead members' names free again for another address soon; queues that hold a burst.
 func (n *Node) memberlistConfig() *memberlist.Config {
 	t, c := n.timing, memberlist.DefaultLANConfig()
 	c.Name, c.Label, c.Transport = n.cfg.Identity.ID.String(), n.cfg.Cluster, n.screen
@@ -151,7 +152,8 @@ func (n *Node) memberlistConfig() *memberlist.Config {
 	c.QueueCheckInterval = time.Minute
 	c.DNSConfigPath = "/dev/null"
 	c.Logger = log.New(&memberlistLog{node: n}, "", 0)
-	c.Delegate, c.Events, c.Conflict, c.Ping, c.Alive = (*delegate)(n), (*delegate)(n), (*delegate)(n), (*delegate)(n), (*delegate)(n)
+	c.Delegate, c.Events, c.Conflict, c.Ping, c.Alive = (*delegate)(n), (*delegate)(n), (*delegate)(n), (*delegate)(n),
+		(*delegate)(n)
 	c.Keyring = n.ring
 	return c
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/daemonsetd/daemonsetd/internal/base/logfield"
 )
 
-// delegate is the Node as memberlist sees it. No method waits or calls memberlist: most are called with its lock held, and
-// NotifyMsg from the one goroutine that takes packets, or from one goroutine for each stream.
+// delegate is the Node as memberlist sees it. No method waits or calls memberlist: most are called with its lock held,
+// and NotifyMsg from the one goroutine that takes packets, or from one goroutine for each stream.
 type delegate Node
 
 var (
@@ -80,8 +80,8 @@ func (d *delegate) NotifyAlive(node *memberlist.Node) error {
 		return errNotAnID
 	}
 	if id == d.cfg.Identity.ID && d.begun.Load() {
-		// Who this host is it knows itself. What others accuse it of it hears as such, and answers; to answer what others say of its life
-		// would let them drive its incarnation as high as they like.
+		// Who this host is it knows itself. What others accuse it of it hears as such, and answers; to answer what others say
+		// of its life would let them drive its incarnation as high as they like.
 		return errSelf
 	}
 	if !d.swim.admits(id, d.table.Expects, d.table.Enrolled(), time.Now()) {
@@ -98,7 +98,8 @@ func (d *delegate) NotifyConflict(existing, other *memberlist.Node) {
 	if err != nil || !d.swim.conflict(id, addrOf(other), time.Now()) {
 		return
 	}
-	d.log.Warn().Stringer(logfield.Member, id).Stringer(logfield.Address, addrOf(existing)).Stringer(logfield.Elsewhere, addrOf(other)).
+	d.log.Warn().Stringer(logfield.Member, id).Stringer(logfield.Address, addrOf(existing)).
+		Stringer(logfield.Elsewhere, addrOf(other)).
 		Msg("one member's key is used from two addresses")
 	(*Node)(d).changed()
 }

@@ -1,4 +1,5 @@
-// Package gossip replicates small records that only their owner can write among all members of a fleet, over memberlist.
+// Package gossip replicates small records that only their owner can write among all members of a fleet, over
+// memberlist.
 //
 // It knows nothing of DaemonSets: a record's body is opaque. What each room is for:
 //

@@ -71,9 +71,9 @@ func (n *Node) joinAtStart(ctx context.Context) {
 	}
 }
 
-// rejoin tries one member that is known and does not answer, or one of the hosts to join that is not among the living, with a chance
-// that makes the whole fleet try each of them about once in a while. The hosts to join are tried for ever, too: two fleets that each
-// were complete before they could reach the other would never meet.
+// rejoin tries one member that is known and does not answer, or one of the hosts to join that is not among the living,
+// with a chance that makes the whole fleet try each of them about once in a while. The hosts to join are tried for
+// ever, too: two fleets that each were complete before they could reach the other would never meet.
 func (n *Node) rejoin(ctx context.Context) {
 	lost, living := n.lost(), int(n.swim.alive.Load())
 	if living <= 1 {
@@ -118,8 +118,8 @@ func (n *Node) lost() []netip.AddrPort {
 	return addrs
 }
 
-// candidates are all that might be joined, in a new order each time, so that a thousand hosts that start together do not
-// all ask the same one: memberlist serves at most 128 at a time.
+// candidates are all that might be joined, in a new order each time, so that a thousand hosts that start together do
+// not all ask the same one: memberlist serves at most 128 at a time.
 func (n *Node) candidates(ctx context.Context) []netip.AddrPort {
 	addrs := n.lost()
 	rand.Shuffle(len(addrs), func(i, j int) { addrs[i], addrs[j] = addrs[j], addrs[i] })
@@ -160,8 +160,8 @@ func (n *Node) seeds(ctx context.Context) []netip.AddrPort {
 	return addrs
 }
 
-// isOwn says whether an address is this member's: the one that others are told, or a loopback one where that is none, as the host's own
-// name often is in its hosts file.
+// isOwn says whether an address is this member's: the one that others are told, or a loopback one where that is none,
+// as the host's own name often is in its hosts file.
 func (n *Node) isOwn(addr netip.AddrPort) bool {
 	self := n.Address()
 	return addr == self || addr.Addr().IsLoopback() && self.IsValid() && !self.Addr().IsLoopback()
@@ -217,8 +217,8 @@ func (n *Node) unjoined(err error) {
 // unjoinedFor is how long nobody can be joined before it is a problem: hosts may start one after the other.
 const unjoinedFor = time.Minute
 
-// JoinProblem is why this member is without others though it looks for some: what the latest attempt to find one said. Nil: others answer, or
-// none was looked for in vain for long.
+// JoinProblem is why this member is without others though it looks for some: what the latest attempt to find one said.
+// Nil: others answer, or none was looked for in vain for long.
 func (n *Node) JoinProblem() error {
 	f := n.joinFailure.Load()
 	if f == nil || n.swim.alive.Load() > 1 || time.Since(f.since) < unjoinedFor {

@@ -84,8 +84,10 @@ func New(cfg Config) (*Node, error) {
 	c := newCounts()
 	n := &Node{
 		cfg: cfg, timing: cfg.Timing, log: cfg.Logger, counts: c, inbox: newInbox(c),
-		signer: record.NewSigner(cfg.Cluster, cfg.Identity.Private), sealer: wire.NewSealer(cfg.Cluster, cfg.Identity.Private),
-		change: make(chan struct{}, 1), pushed: make(chan struct{}, 1), joinSoon: make(chan record.ID, 16), accused: make(chan record.ID, maxVouched), started: time.Now(),
+		signer: record.NewSigner(cfg.Cluster, cfg.Identity.Private),
+		sealer: wire.NewSealer(cfg.Cluster, cfg.Identity.Private),
+		change: make(chan struct{}, 1), pushed: make(chan struct{}, 1), joinSoon: make(chan record.ID, 16),
+		accused: make(chan record.ID, maxVouched), started: time.Now(),
 		swim: newSwim(cfg.Limits), blames: newBlames(), own: map[string][]byte{}, back: map[string][]byte{},
 		strangers: newStrangers(),
 	}
@@ -183,8 +185,8 @@ func (n *Node) profile(list *memberlist.Memberlist, left bool) error {
 // Publish makes a body this member's newest record of a section and sends it to the others. The same body again changes
 // nothing. It is on disk when Publish returns.
 //
-// The error is record.ErrTooLarge for a body of more than record.MaxBody bytes, others mean a wrong section, or a disk that
-// does not take it, in which case the record is sent all the same.
+// The error is record.ErrTooLarge for a body of more than record.MaxBody bytes, others mean a wrong section, or a disk
+// that does not take it, in which case the record is sent all the same.
 func (n *Node) Publish(section string, body []byte) error {
 	if section == records.SectionMember {
 		return fmt.Errorf("section %q is gossip's own", section)
@@ -220,8 +222,8 @@ func (n *Node) write(section string, body []byte) error {
 	return err
 }
 
-// returned deals with a record of this member that is newer than its own: its disk is older than what it has said before. What
-// it said is kept for TakeReturned and said again, and everything else too, under stamps above it.
+// returned deals with a record of this member that is newer than its own: its disk is older than what it has said
+// before. What it said is kept for TakeReturned and said again, and everything else too, under stamps above it.
 func (n *Node) returned(r record.Record) {
 	n.publishing.Lock()
 	defer n.publishing.Unlock()
@@ -233,12 +235,12 @@ func (n *Node) returned(r record.Record) {
 	n.changed()
 }
 
-// ErrReturned is an attempt to publish a section of which others have shown something newer of this member's own: what is
-// published now may not know of it. TakeReturned gives it.
+// ErrReturned is an attempt to publish a section of which others have shown something newer of this member's own: what
+// is published now may not know of it. TakeReturned gives it.
 var ErrReturned = errors.New("others have a newer record of this host's own")
 
-// TakeReturned gives what others had of a section of this member that was newer than its own, once: what a disk that was lost
-// or restored has forgotten. Until it is taken the section cannot be published.
+// TakeReturned gives what others had of a section of this member that was newer than its own, once: what a disk that
+// was lost or restored has forgotten. Until it is taken the section cannot be published.
 func (n *Node) TakeReturned(section string) ([]byte, bool) {
 	n.publishing.Lock()
 	defer n.publishing.Unlock()
@@ -293,8 +295,9 @@ func (n *Node) Leave(ctx context.Context) error {
 	return nil
 }
 
-// Forget drops a member, its records and its name's pin, and never takes a record of it again that is as old as those. A
-// member that still runs comes back with its next start. It is done for this host alone: others would have to believe it.
+// Forget drops a member, its records and its name's pin, and never takes a record of it again that is as old as those.
+// A member that still runs comes back with its next start. It is done for this host alone: others would have to believe
+// it.
 func (n *Node) Forget(id record.ID) error {
 	if id == n.cfg.Identity.ID {
 		return errors.New("this host does not forget itself")
@@ -336,8 +339,8 @@ func (n *Node) SetRoster(r *records.Roster) error {
 // ErrNeedsRestart says that a change takes effect only with a restart.
 var ErrNeedsRestart = errors.New("encryption cannot be switched on or off while running: restart the agent")
 
-// SetKeys changes the keys while running: those that are new are added, the first one is used, those that are not listed
-// are removed.
+// SetKeys changes the keys while running: those that are new are added, the first one is used, those that are not
+// listed are removed.
 func (n *Node) SetKeys(keys [][]byte) error {
 	if (len(keys) > 0) != (len(n.cfg.Keys) > 0) {
 		return ErrNeedsRestart

@@ -27,9 +27,9 @@ const refBytes = 40
 
 func (o outgoing) size() int { return len(o.payload) + refBytes*len(o.refs) }
 
-// outbox holds the frames that wait to be sent, up to a number of them and of bytes. Each receiver has a lane of its own, so
-// that one that does not read keeps nobody else from getting theirs, and loses its own for a while. A Bulk waits as a list of
-// names: what others ask for is not copied before it is sent.
+// outbox holds the frames that wait to be sent, up to a number of them and of bytes. Each receiver has a lane of its
+// own, so that one that does not read keeps nobody else from getting theirs, and loses its own for a while. A Bulk
+// waits as a list of names: what others ask for is not copied before it is sent.
 type outbox struct {
 	send   func(outgoing) error
 	counts *counts
@@ -168,8 +168,8 @@ func (n *Node) send(out outgoing) error {
 	return nil
 }
 
-// give has records sent in frames of bounded size. What is not here is left out, and what is more than the receiver may have
-// at this time is left to another one to give.
+// give has records sent in frames of bounded size. What is not here is left out, and what is more than the receiver may
+// have at this time is left to another one to give.
 func (n *Node) give(to record.ID, refs []wire.Ref) {
 	begin, size := 0, 0
 	for i, ref := range refs {
@@ -197,8 +197,8 @@ func (n *Node) giveSome(to record.ID, refs []wire.Ref, size int) bool {
 	return true
 }
 
-// bulk is the payload of the records that are here. One may have grown since it was listed, so some may have to wait for the
-// next time.
+// bulk is the payload of the records that are here. One may have grown since it was listed, so some may have to wait
+// for the next time.
 func (n *Node) bulk(refs []wire.Ref) []byte {
 	var chunk [][]byte
 	size := 0

@@ -7,8 +7,8 @@ import (
 	"github.com/daemonsetd/daemonsetd/gossip/records"
 )
 
-// frameCount counts the frames that this member seals. The generation is that of its records, which no run has twice and which
-// rises above whatever others have of it.
+// frameCount counts the frames that this member seals. The generation is that of its records, which no run has twice
+// and which rises above whatever others have of it.
 type frameCount struct {
 	table *records.Table
 	sent  atomic.Uint64
@@ -18,10 +18,12 @@ func (c *frameCount) next() record.Stamp {
 	return record.Stamp{Generation: c.table.Generation(), Version: c.sent.Add(1)}
 }
 
-// windowSize is how many counts back a frame may come late: streams overtake each other, and a sender counts what it sends to others too.
+// windowSize is how many counts back a frame may come late: streams overtake each other, and a sender counts what it
+// sends to others too.
 const windowSize = 1024
 
-// window knows which frames of one sender have been taken, of those that are not too old to be told. The zero value has seen none.
+// window knows which frames of one sender have been taken, of those that are not too old to be told. The zero value has
+// seen none.
 type window struct {
 	generation, highest uint64
 	// seen has a bit for each of the last counts, at its remainder.

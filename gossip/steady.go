@@ -14,11 +14,11 @@ import (
 // blindAfter is how long no probe has been answered when digests are compared in another way.
 const blindAfter = 5 * time.Second
 
-// steady keeps those in touch that are known to answer, whoever else there may be. memberlist chooses to whom it sends and whom
-// it probes among all that it was told of, and its own messages go first in every packet: whoever has the key and invents a
-// few hundred members would otherwise keep the real ones of a small fleet from hearing each other for an hour, and a thousand
-// real ones that come at once would for a minute. So one packet of each round goes to a member that has answered, with
-// nothing in it but what is pushed.
+// steady keeps those in touch that are known to answer, whoever else there may be. memberlist chooses to whom it sends
+// and whom it probes among all that it was told of, and its own messages go first in every packet: whoever has the key
+// and invents a few hundred members would otherwise keep the real ones of a small fleet from hearing each other for an
+// hour, and a thousand real ones that come at once would for a minute. So one packet of each round goes to a member
+// that has answered, with nothing in it but what is pushed.
 func (n *Node) steady(ctx context.Context) {
 	for {
 		wait, wake := blindAfter, n.pushed

@@ -10,8 +10,8 @@ import (
 )
 
 const (
-	// maxStrangers is how many addresses are told apart; the one that has been quiet for longest gives way. The sender of a
-	// packet can write any address on it.
+	// maxStrangers is how many addresses are told apart; the one that has been quiet for longest gives way. The sender of
+	// a packet can write any address on it.
 	maxStrangers = 256
 	// maxNamed is how many of them are named in the log in a minute.
 	maxNamed = 8

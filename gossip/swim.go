@@ -35,7 +35,8 @@ type swim struct {
 func newSwim(l records.Limits) *swim {
 	return &swim{
 		peers: map[record.ID]*peer{}, limit: cmp.Or(l.MaxMembers, records.DefaultMaxMembers),
-		fresh: rate.NewLimiter(rate.Limit(cmp.Or(l.NewPerSecond, records.DefaultNewPerSecond)), cmp.Or(l.NewAtOnce, records.DefaultNewAtOnce)),
+		fresh: rate.NewLimiter(rate.Limit(cmp.Or(l.NewPerSecond, records.DefaultNewPerSecond)),
+			cmp.Or(l.NewAtOnce, records.DefaultNewAtOnce)),
 	}
 }
 
@@ -113,14 +114,14 @@ func (s *swim) gone(id record.ID, now time.Time) {
 // oneIn is how often a member without a record is let in while all places are taken.
 const oneIn = time.Second
 
-// maxUnlisted is how many members that are not known are taken into memberlist's list while a roster says who counts: those that
-// it lists without a key and that have not told their name yet, and some others for people to see.
+// maxUnlisted is how many members that are not known are taken into memberlist's list while a roster says who counts:
+// those that it lists without a key and that have not told their name yet, and some others for people to see.
 const maxUnlisted = 128
 
-// admits says whether a member may be taken into memberlist's list. One that is there or is expected always may; others as fast
-// as a token bucket allows while there is room, and then one a second for one of them that has been dead for longest: memberlist
-// itself gives up its dead about as fast. So whoever invents members can take the place of those alone, and memory stays bounded.
-// Enrolled: there is a roster.
+// admits says whether a member may be taken into memberlist's list. One that is there or is expected always may; others
+// as fast as a token bucket allows while there is room, and then one a second for one of them that has been dead for
+// longest: memberlist itself gives up its dead about as fast. So whoever invents members can take the place of those
+// alone, and memory stays bounded. Enrolled: there is a roster.
 func (s *swim) admits(id record.ID, expected func(record.ID) bool, enrolled bool, now time.Time) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -18,8 +18,8 @@ const (
 	// much is from how many records on an exchange was worth another one at once, with somebody else: this member, or the
 	// fleet, is behind.
 	much = 32
-	// fruitless is how long two digests that differ, and gave nothing, are not compared again: one of the two has forgotten
-	// a member that the other has not.
+	// fruitless is how long two digests that differ, and gave nothing, are not compared again: one of the two has
+	// forgotten a member that the other has not.
 	fruitless = time.Minute
 	// distinct is with how many others an exchange must have been completed before a run is settled.
 	distinct = 2
@@ -119,7 +119,8 @@ func (s *syncer) run(ctx context.Context) {
 	}
 }
 
-// step begins an exchange if it is time, and says how long to wait before it is asked again; 0: until something happens.
+// step begins an exchange if it is time, and says how long to wait before it is asked again; 0: until something
+// happens.
 func (s *syncer) step(now time.Time) time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -175,8 +176,8 @@ func (s *syncer) end(now time.Time, result string) {
 	s.poke()
 }
 
-// vector answers with the heads of the buckets that differ. A Vector that came with memberlist's own exchange is meant for
-// nobody in particular, and both ends get one: the one with the lower ID answers.
+// vector answers with the heads of the buckets that differ. A Vector that came with memberlist's own exchange is meant
+// for nobody in particular, and both ends get one: the one with the lower ID answers.
 func (s *syncer) vector(f wire.Frame) error {
 	theirs, err := wire.DecodeVector(f.Payload)
 	if err != nil {
@@ -198,7 +199,8 @@ func (s *syncer) vector(f wire.Frame) error {
 	return nil
 }
 
-// fitting gives as many of the buckets as one frame can list, from a random one on, so that repeated exchanges reach all.
+// fitting gives as many of the buckets as one frame can list, from a random one on, so that repeated exchanges reach
+// all.
 func (s *syncer) fitting(differing records.BucketSet) (records.BucketSet, []records.Head) {
 	heads := s.node.table.Heads(differing)
 	if len(heads) <= wire.MaxHeads {
@@ -237,7 +239,8 @@ func (s *syncer) heads(f wire.Frame) error {
 	s.node.give(f.From, give)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	// Where the other takes what it is given its digest changes, and this pair does not come again. Where it does, it has forgotten them.
+	// Where the other takes what it is given its digest changes, and this pair does not come again. Where it does, it has
+	// forgotten them.
 	if len(want) == 0 && buckets.Len() > 0 && (len(give) == 0 || s.peer == f.From) {
 		s.bored(time.Now())
 	}
@@ -271,8 +274,8 @@ func (s *syncer) bored(now time.Time) {
 	}
 }
 
-// unlike compares two sorted lists of heads: what they have newer is wanted, what we have newer is given. A record of this
-// member itself is wanted too where theirs is newer: that is how a restored disk finds out.
+// unlike compares two sorted lists of heads: what they have newer is wanted, what we have newer is given. A record of
+// this member itself is wanted too where theirs is newer: that is how a restored disk finds out.
 func (s *syncer) unlike(ours, theirs []records.Head) (want, give []wire.Ref) {
 	have := make(map[wire.Ref]record.Stamp, len(ours))
 	for _, h := range ours {

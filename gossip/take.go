@@ -72,8 +72,8 @@ func (n *Node) takeSealed(ctx context.Context) {
 	}
 }
 
-// takeFrame verifies a sealed frame and does what it asks. Whoever sealed it must be one of those that memberlist knows,
-// as the answer goes to the address that memberlist has of it.
+// takeFrame verifies a sealed frame and does what it asks. Whoever sealed it must be one of those that memberlist
+// knows, as the answer goes to the address that memberlist has of it.
 func (n *Node) takeFrame(data []byte) {
 	f, err := wire.Open(data)
 	if err != nil {
@@ -126,9 +126,9 @@ func (n *Node) takeFrame(data []byte) {
 // remind is how often a member is told of its own records because its frames come under an older count.
 const remind = 10 * time.Second
 
-// replayed drops a frame that was taken before, or may have been: nobody but its sender could have sealed it, but anybody with the
-// gossip key can send it again. Where it is of an older run, the sender may have lost count with its disk: it gets its own records,
-// above which it counts then.
+// replayed drops a frame that was taken before, or may have been: nobody but its sender could have sealed it, but
+// anybody with the gossip key can send it again. Where it is of an older run, the sender may have lost count with its
+// disk: it gets its own records, above which it counts then.
 func (n *Node) replayed(f wire.Frame, older bool) {
 	n.counts.dropped("replayed")
 	if !older || !n.blames.reminds(f.From, time.Now()) {

@@ -50,9 +50,9 @@ type Member struct {
 	Elsewhere netip.AddrPort
 	// Complaints is how often it sent what no member should, since this run began.
 	Complaints int
-	// KnownSince is since when it is on this host's disk, by this host's clock at that time and in whole seconds: restarts do not
-	// change it, and forgetting ends it. Zero: nothing is kept of it. A rule that lets members raise what a host may do counts those
-	// that are Listed, ByHand, or known for long: anybody with the gossip key makes up others.
+	// KnownSince is since when it is on this host's disk, by this host's clock at that time and in whole seconds: restarts
+	// do not change it, and forgetting ends it. Zero: nothing is kept of it. A rule that lets members raise what a host
+	// may do counts those that are Listed, ByHand, or known for long: anybody with the gossip key makes up others.
 	KnownSince time.Time
 	// Listed: a members file is in effect and lists it. ByHand: an operator trusted it on this host.
 	Listed, ByHand bool
@@ -60,8 +60,8 @@ type Member struct {
 	Seen bool
 	// Contested: it is trusted, and another member claims its name, so that what either says must permit nothing.
 	Contested bool
-	// Counts: of all members that claim one name, one counts for all of them (beside this host itself, one more of its name does).
-	// Those that a members file leaves out never do.
+	// Counts: of all members that claim one name, one counts for all of them (beside this host itself, one more of its
+	// name does). Those that a members file leaves out never do.
 	Counts bool
 	// Sections are its newest records by section. Nobody may change them.
 	Sections map[string]records.Section
@@ -106,7 +106,10 @@ func (n *Node) View() *View {
 // look brings the table and what memberlist says together.
 func (n *Node) look(now time.Time) *View {
 	table, peers := n.table.View(), n.swim.all()
-	v := &View{Cluster: n.cfg.Cluster, Self: n.cfg.Identity.ID, Encrypted: n.ring != nil, Members: make([]Member, 0, len(table.Members)+1)}
+	v := &View{
+		Cluster: n.cfg.Cluster, Self: n.cfg.Identity.ID, Encrypted: n.ring != nil,
+		Members: make([]Member, 0, len(table.Members)+1),
+	}
 	others := 0
 	for _, m := range table.Members {
 		p, known := peers[m.ID]
@@ -160,8 +163,8 @@ func (n *Node) member(m records.Member, p peer, known bool, now time.Time) Membe
 	return out
 }
 
-// isSettled: see View.Settled. A fleet of which nobody else is known, and nobody but this host was to be joined, has nothing to
-// teach.
+// isSettled: see View.Settled. A fleet of which nobody else is known, and nobody but this host was to be joined, has
+// nothing to teach.
 func (n *Node) isSettled(now time.Time, alive, known int) bool {
 	if known <= 1 {
 		// Somebody was to be joined and nobody has been met: there may be a fleet that is not seen.
@@ -179,13 +182,14 @@ func (v *View) Member(id record.ID) (Member, bool) {
 	return v.Members[i], true
 }
 
-// NeverSeen are the members that were kept before a moment and that this host has never had an answer from, neither now nor in an
-// earlier run: most likely somebody made them up. This host, those that live, those that a members file lists and those that were
-// trusted by hand are never among them.
+// NeverSeen are the members that were kept before a moment and that this host has never had an answer from, neither now
+// nor in an earlier run: most likely somebody made them up. This host, those that live, those that a members file lists
+// and those that were trusted by hand are never among them.
 func (v *View) NeverSeen(before time.Time) []record.ID {
 	var ids []record.ID
 	for _, m := range v.Members {
-		if m.Self || m.Seen || m.Listed || m.ByHand || m.ID.IsZero() || m.State == StateAlive || m.KnownSince.IsZero() || m.KnownSince.After(before) {
+		if m.Self || m.Seen || m.Listed || m.ByHand || m.ID.IsZero() || m.State == StateAlive || m.KnownSince.IsZero() ||
+			m.KnownSince.After(before) {
 			continue
 		}
 		ids = append(ids, m.ID)

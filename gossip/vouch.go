@@ -9,8 +9,9 @@ import (
 	"github.com/daemonsetd/daemonsetd/gossip/record"
 )
 
-// What this host sees itself beats what it is told. Whoever has the gossip key can say that a member is dead, and memberlist believes it; so
-// one that has answered this host is asked again, and as long as it answers it is shown as alive.
+// What this host sees itself beats what it is told. Whoever has the gossip key can say that a member is dead, and
+// memberlist believes it; so one that has answered this host is asked again, and as long as it answers it is shown as
+// alive.
 const (
 	// maxVouched is for how many members that is done at a time. When more die at once, it is not by hearsay.
 	maxVouched = 64
@@ -78,8 +79,8 @@ func (n *Node) accuse(id record.ID) {
 	}
 }
 
-// doubts says whether a member that memberlist takes for dead has answered this host, and is to be asked. Until that is decided it is shown
-// as alive.
+// doubts says whether a member that memberlist takes for dead has answered this host, and is to be asked. Until that is
+// decided it is shown as alive.
 func (s *swim) doubts(id record.ID) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
