@@ -19,7 +19,8 @@ func newCompletionCommand(d *deps) *cobra.Command {
 		Short: "Print a completion script for a shell",
 		Long: long(`Print a script that completes verbs, flags, and the names of DaemonSets, labels and taints that this host's
 agent knows.`, offline("it failed")),
-		Example:               example("source <(dsctl completion bash)", "dsctl completion fish > ~/.config/fish/completions/dsctl.fish"),
+		Example: example("source <(dsctl completion bash)",
+			"dsctl completion fish > ~/.config/fish/completions/dsctl.fish"),
 		Args:                  cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
 		ValidArgs:             []string{"bash", "zsh", "fish"},
 		DisableFlagsInUseLine: true,

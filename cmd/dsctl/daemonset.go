@@ -12,11 +12,14 @@ const defaultNamespace = "default"
 
 // isDaemonSetKind tells whether kubectl would take a word for the resource.
 func isDaemonSetKind(s string) bool {
-	return slices.Contains([]string{"ds", "daemonset", "daemonsets", "daemonset.apps", "daemonsets.apps", "daemonset.v1.apps", "daemonsets.v1.apps"}, s)
+	return slices.Contains([]string{
+		"ds", "daemonset", "daemonsets", "daemonset.apps", "daemonsets.apps",
+		"daemonset.v1.apps", "daemonsets.v1.apps",
+	}, s)
 }
 
-// oneDaemonSet reads the arguments of a verb about one DaemonSet: NAME, NAMESPACE/NAME, ds/NAME, or ds NAME as kubectl has it.
-// The result is what the agent takes: namespace/name, or a name alone where no namespace is given.
+// oneDaemonSet reads the arguments of a verb about one DaemonSet: NAME, NAMESPACE/NAME, ds/NAME, or ds NAME as kubectl
+// has it. The result is what the agent takes: namespace/name, or a name alone where no namespace is given.
 func oneDaemonSet(namespace string, args []string) (string, error) {
 	if len(args) == 2 && isDaemonSetKind(args[0]) {
 		args = args[1:]
@@ -41,7 +44,8 @@ func oneDaemonSet(namespace string, args []string) (string, error) {
 }
 
 func addNamespaceFlag(cmd *cobra.Command, namespace *string) {
-	cmd.Flags().StringVarP(namespace, "namespace", "n", "", "namespace of the DaemonSet; empty means default, or that of the only one of its name")
+	cmd.Flags().StringVarP(namespace, "namespace", "n", "",
+		"namespace of the DaemonSet; empty means default, or that of the only one of its name")
 }
 
 // kubectlName is what kubectl calls a DaemonSet that is given as namespace/name.

@@ -121,7 +121,8 @@ func longTime(t time.Time) string {
 func conditionTable(conditions []corev1.NodeCondition) *table {
 	t := newTable("Type", "Status", "LastHeartbeatTime", "LastTransitionTime", "Reason", "Message")
 	for _, c := range conditions {
-		t.add(string(c.Type), string(c.Status), longTime(c.LastHeartbeatTime.Time), longTime(c.LastTransitionTime.Time), c.Reason, c.Message)
+		t.add(string(c.Type), string(c.Status), longTime(c.LastHeartbeatTime.Time), longTime(c.LastTransitionTime.Time),
+			c.Reason, c.Message)
 	}
 	return t
 }
@@ -218,7 +219,8 @@ func recordTexts(records []api.MemberRecord) []string {
 		if r.ReceivedAt.IsZero() {
 			received = "received at an unknown time"
 		}
-		out = append(out, fmt.Sprintf("%s: %s, generation %d, version %d, %d bytes", r.Section, received, r.Generation, r.Version, r.Bytes))
+		out = append(out, fmt.Sprintf("%s: %s, generation %d, version %d, %d bytes", r.Section, received, r.Generation,
+			r.Version, r.Bytes))
 	}
 	slices.Sort(out)
 	return out

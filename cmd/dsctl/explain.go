@@ -39,9 +39,10 @@ node last, and the answer says how long ago that was.
 With -f, the DaemonSets of the files are held against the nodes of --node-file, the node of --node, or this host's node
 when there is neither. One that belongs on a node and lacks a ConfigMap, a Secret or a key is Blocked there.`,
 			online("a file has an error, or there is no such DaemonSet or node")),
-		Example: example("dsctl explain kube-system/web", "dsctl explain kube-system/web --node edge-7", "dsctl explain -f specs.d --node-file nodes.yaml -o json"),
-		Args:    cobra.MaximumNArgs(1),
-		RunE:    d.verb(func(ctx context.Context, args []string) error { return d.runExplain(ctx, o, args) }),
+		Example: example("dsctl explain kube-system/web", "dsctl explain kube-system/web --node edge-7",
+			"dsctl explain -f specs.d --node-file nodes.yaml -o json"),
+		Args: cobra.MaximumNArgs(1),
+		RunE: d.verb(func(ctx context.Context, args []string) error { return d.runExplain(ctx, o, args) }),
 	}
 	cmd.ValidArgsFunction = d.completeDaemonSets
 	addFileFlags(cmd, &o.files)
@@ -119,7 +120,8 @@ func decisions(sets []*spec.DaemonSet, nodes []*corev1.Node, objects spec.Object
 	}
 }
 
-// addMissing says so where the DaemonSet belongs on the node and no pod can be made, and gives whether it refers to anything.
+// addMissing says so where the DaemonSet belongs on the node and no pod can be made, and gives whether it refers to
+// anything.
 func addMissing(e *api.Explanation, a *assemble.Assembler, set *spec.DaemonSet) bool {
 	missing, refers := a.Missing(set)
 	if len(missing) > 0 && e.ShouldRun {

@@ -26,8 +26,8 @@ type fileReader struct {
 }
 
 // readFiles reads files and directories, in the order given and each file once. Of a directory it reads the files that
-// the agent would read, by its rules and sorted by name. The error is about what was asked for; a file that cannot be read
-// is in the result with a problem.
+// the agent would read, by its rules and sorted by name. The error is about what was asked for; a file that cannot be
+// read is in the result with a problem.
 func (d *deps) readFiles(args []string) ([]spec.DirFile, error) {
 	r := fileReader{in: d.in, seen: map[string]bool{}}
 	for _, arg := range args {

@@ -111,7 +111,8 @@ func (d *deps) forgetOne(ctx context.Context, req api.ForgetRequest, last bool) 
 		d.warnf("%s", w)
 	}
 	if last {
-		d.notef("the other hosts still wait for it; run the command there too, or list its id under forgotten in %s on each of them",
+		d.notef("the other hosts still wait for it; run the command there too, or list its id under forgotten in %s on "+
+			"each of them",
 			rosterFile(res.Roster))
 	}
 	return nil

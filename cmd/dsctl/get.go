@@ -18,7 +18,8 @@ dsctl get nodes    lists the nodes of the fleet.
 dsctl get specs    lists the spec files of the fleet, and which host lacks or differs in which.
 dsctl get configs  lists the files of ConfigMaps and Secrets that are laid for pods on this host.`,
 			online("it failed")),
-		Example: example("dsctl get ds -A", "dsctl get nodes -w", "dsctl get specs", "dsctl get configs kube-system/web -o wide"),
+		Example: example("dsctl get ds -A", "dsctl get nodes -w", "dsctl get specs",
+			"dsctl get configs kube-system/web -o wide"),
 	}
 	cmd.AddCommand(newGetConfigsCommand(d), newGetDaemonSetsCommand(d), newGetNodesCommand(d), newGetSpecsCommand(d))
 	cmd.RunE = d.verb(func(_ context.Context, args []string) error { return unknownResource(cmd, args) })

@@ -80,14 +80,16 @@ func printConfigs(p page, items []api.ConfigTree) error {
 		for _, f := range c.Files {
 			size += f.Size
 		}
-		t.add(c.DaemonSet, c.Volume, c.Revision, fmt.Sprint(len(c.Files)), fmt.Sprint(size), stored(c), baseNames(c.Sources), p.when(c.WrittenAt))
+		t.add(c.DaemonSet, c.Volume, c.Revision, fmt.Sprint(len(c.Files)), fmt.Sprint(size), stored(c), baseNames(c.Sources),
+			p.when(c.WrittenAt))
 	}
 	return t.write(p, p.width)
 }
 
 // printConfigFiles has a line for each file, and one for a volume without any.
 func printConfigFiles(p page, items []api.ConfigTree) error {
-	t := newTable("DAEMONSET", "VOLUME", "REVISION", "FILE", "MODE", "SIZE", "SHA256", "STORED", "SOURCE", "AGE", "POD", "DIRECTORY")
+	t := newTable("DAEMONSET", "VOLUME", "REVISION", "FILE", "MODE", "SIZE", "SHA256", "STORED", "SOURCE", "AGE", "POD",
+		"DIRECTORY")
 	for _, c := range items {
 		files := c.Files
 		if len(files) == 0 {

@@ -125,7 +125,8 @@ func (l *daemonSetLister) missing(found []appsv1.DaemonSet) error {
 		return nil
 	}
 	return &exitError{
-		code: exitFailed, err: fmt.Errorf("namespace %s has no DaemonSet %s", l.selection.Namespace, strings.Join(missing, ", ")),
+		code: exitFailed, err: fmt.Errorf("namespace %s has no DaemonSet %s", l.selection.Namespace,
+			strings.Join(missing, ", ")),
 		hint: "dsctl get ds -A lists all that this host declares",
 	}
 }
@@ -179,7 +180,10 @@ func daemonSetListing(namespaces, wide bool) listing[appsv1.DaemonSet] {
 func daemonSetRow(ds *appsv1.DaemonSet) []string {
 	st := ds.Status
 	cells := []string{ds.Name}
-	for _, n := range []int32{st.DesiredNumberScheduled, st.CurrentNumberScheduled, st.NumberReady, st.UpdatedNumberScheduled, st.NumberAvailable} {
+	for _, n := range []int32{
+		st.DesiredNumberScheduled, st.CurrentNumberScheduled, st.NumberReady,
+		st.UpdatedNumberScheduled, st.NumberAvailable,
+	} {
 		cells = append(cells, fmt.Sprint(n))
 	}
 	return append(cells, labels.FormatLabels(ds.Spec.Template.Spec.NodeSelector), age(ds.CreationTimestamp.Time))

@@ -136,8 +136,8 @@ func (n *nodeLister) watch(ctx context.Context, list *corev1.NodeList) error {
 	return w.run(ctx, itemList[corev1.Node]{list.Items, list.ResourceVersion})
 }
 
-// nodeListing has kubectl's columns. A node that a watch no longer has is Deleted, where kubectl would show it as it last
-// was.
+// nodeListing has kubectl's columns. A node that a watch no longer has is Deleted, where kubectl would show it as it
+// last was.
 func nodeListing(wide bool) listing[corev1.Node] {
 	return listing[corev1.Node]{
 		header: nodecolumns.Columns(wide),

@@ -64,7 +64,9 @@ func (d *deps) runGetSpecs(ctx context.Context, follow bool) error {
 }
 
 // watchSpecs prints the files and then what changes.
-func (d *deps) watchSpecs(ctx context.Context, c *client.Client, l listing[api.SpecFile], list *api.SpecFileList) error {
+func (d *deps) watchSpecs(ctx context.Context, c *client.Client, l listing[api.SpecFile],
+	list *api.SpecFileList,
+) error {
 	out, err := newLive(d, l)
 	if err != nil {
 		return err
@@ -100,7 +102,10 @@ func specListing(wide bool) listing[api.SpecFile] {
 		if change == watch.Deleted {
 			return slices.Concat([]string{f.File, "gone"}, make([]string, len(l.header)-2))
 		}
-		cells := []string{f.File, fmt.Sprint(f.Have), someOf(f.Lack, few), someOf(differing(f, wide), few), someOf(f.Bad, few)}
+		cells := []string{
+			f.File, fmt.Sprint(f.Have), someOf(f.Lack, few), someOf(differing(f, wide), few),
+			someOf(f.Bad, few),
+		}
 		if wide {
 			cells = append(cells, f.Digest)
 		}
@@ -178,7 +183,10 @@ func hostCells(h *api.HostSpecs, few int, wide bool) []string {
 	if h.Self {
 		told = "self"
 	}
-	cells := []string{h.Host, h.State, files, someOf(h.Lacks, few), someOf(h.Extra, few), someOf(h.Differs, few), someOf(h.Bad, few), told}
+	cells := []string{
+		h.Host, h.State, files, someOf(h.Lacks, few), someOf(h.Extra, few), someOf(h.Differs, few),
+		someOf(h.Bad, few), told,
+	}
 	if wide {
 		cells = append(cells, h.Digest)
 	}

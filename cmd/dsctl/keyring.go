@@ -60,7 +60,8 @@ working on the file. Comments in it are kept.`, keyringExits()),
 			"dsctl keyring list", "dsctl keyring use 1a2b3c4d", "dsctl keyring remove 9f8e7d6c"),
 	}
 	cmd.PersistentFlags().StringVar(&k.file, "key-file", keyring.DefaultPath, "the file of the keys")
-	cmd.AddCommand(newKeyringGenerateCommand(k), newKeyringListCommand(k), newKeyringAddCommand(k), newKeyringUseCommand(k), newKeyringRemoveCommand(k))
+	cmd.AddCommand(newKeyringGenerateCommand(k), newKeyringListCommand(k), newKeyringAddCommand(k),
+		newKeyringUseCommand(k), newKeyringRemoveCommand(k))
 	cmd.RunE = d.verb(func(_ context.Context, args []string) error {
 		if len(args) == 0 {
 			return usagef("a command is required: add, generate, list, remove or use")

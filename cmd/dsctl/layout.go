@@ -44,7 +44,8 @@ func (d *deps) layout(ctx context.Context, o layoutOptions, n nodeOptions) (asse
 		}
 	}
 	if !filepath.IsAbs(l.StateDir) || l.RuntimeDir != "" && !filepath.IsAbs(l.RuntimeDir) {
-		return l, usagef("--state-dir %q and --runtime-dir %q: want absolute paths, as pods mount files from there", l.StateDir, l.RuntimeDir)
+		return l, usagef("--state-dir %q and --runtime-dir %q: want absolute paths, as pods mount files from there",
+			l.StateDir, l.RuntimeDir)
 	}
 	return l, nil
 }

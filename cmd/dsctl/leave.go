@@ -39,7 +39,8 @@ func (d *deps) runLeave(ctx context.Context, req api.LeaveRequest) error {
 		return err
 	}
 	err = d.print(view{object: res, names: []string{res.ID}, text: func(p page) error {
-		p.printf("%s (%s) has left the fleet; %d members were there to hear it\n", cellText(res.Name), cellText(res.ID), res.Told)
+		p.printf("%s (%s) has left the fleet; %d members were there to hear it\n", cellText(res.Name), cellText(res.ID),
+			res.Told)
 		return nil
 	}})
 	if err != nil {

@@ -41,8 +41,8 @@ func (l listing[T]) view(object any, items []T) view {
 	return v
 }
 
-// live prints objects as they come: those that there are, and each one anew when it changes. As with kubectl, the machine
-// forms are one object after the other, and a table has its headers once.
+// live prints objects as they come: those that there are, and each one anew when it changes. As with kubectl, the
+// machine forms are one object after the other, and a table has its headers once.
 type live[T any] struct {
 	d       *deps
 	listing listing[T]
@@ -107,8 +107,8 @@ func (w *live[T]) row(item *T, change watch.EventType) ([]string, error) {
 	return cellsOf(w.columns, data)
 }
 
-// liveTable is a table whose rows come one after the other. Its columns are as wide as the first rows need, and wider from
-// the first row on that needs it.
+// liveTable is a table whose rows come one after the other. Its columns are as wide as the first rows need, and wider
+// from the first row on that needs it.
 type liveTable struct {
 	header []string
 	// width is where lines are cut; 0 means nowhere.

@@ -35,7 +35,8 @@ A member that fails is known until dsctl forget forgets it. KEY is the beginning
 --write-roster prints a members.yaml of all that are trusted now, with their keys, to be read through and installed on
 every host. With it no other key takes part under these names, whoever has the gossip key.`,
 			online("there is no such member, gossip is off, or it failed")),
-		Example: example("dsctl members", "dsctl members -w", "dsctl members edge-7 -o wide", "dsctl members --write-roster > members.yaml",
+		Example: example("dsctl members", "dsctl members -w", "dsctl members edge-7 -o wide",
+			"dsctl members --write-roster > members.yaml",
 			`dsctl members -o 'jsonpath={.items[?(@.state=="Failed")].name}'`),
 		Args: cobra.MaximumNArgs(1),
 		RunE: d.verb(func(ctx context.Context, args []string) error {
@@ -177,7 +178,10 @@ func memberCells(m *api.Member) []string {
 	case m.LastHeard.IsZero():
 		heard = "never"
 	}
-	return []string{m.Name, m.ID, m.State, m.Standing, m.Address, heard, shortFingerprint(m.KeyFingerprint), roundTrip(m.RoundTripSeconds)}
+	return []string{
+		m.Name, m.ID, m.State, m.Standing, m.Address, heard, shortFingerprint(m.KeyFingerprint),
+		roundTrip(m.RoundTripSeconds),
+	}
 }
 
 // factsOf is when the latest of what is known of a member came.

@@ -130,8 +130,8 @@ func printLines(w io.Writer, lines []string) error {
 	return nil
 }
 
-// printPath is cli-runtime's JSONPathPrinter for results that may also be lists, and with short errors. As with kubectl, what
-// is not there is printed as nothing.
+// printPath is cli-runtime's JSONPathPrinter for results that may also be lists, and with short errors. As with
+// kubectl, what is not there is printed as nothing.
 func printPath(w io.Writer, template string, object any) error {
 	path := jsonpath.New("output").AllowMissingKeys(true)
 	if err := path.Parse(template); err != nil {

@@ -60,7 +60,8 @@ func (d *deps) runPlan(ctx context.Context, o planOptions) error {
 	return planOutcome(res)
 }
 
-// planOutcome is exit code 0 only for files that are good and change nothing. What is wrong with a file has been printed.
+// planOutcome is exit code 0 only for files that are good and change nothing. What is wrong with a file has been
+// printed.
 func planOutcome(res *api.PlanResult) error {
 	if !res.Valid {
 		return &exitError{code: exitTrouble}
@@ -109,7 +110,8 @@ func printPlan(p page, res *api.PlanResult, brief bool) error {
 		}
 	}
 	p.printf("plan for node %s: %d to create, %d to replace, %d to remove, %d blocked, %d unchanged\n", res.Node,
-		counts[api.PlanCreate], counts[api.PlanReplace], counts[api.PlanRemove], counts[api.PlanBlocked], counts[api.PlanNone])
+		counts[api.PlanCreate], counts[api.PlanReplace], counts[api.PlanRemove], counts[api.PlanBlocked],
+		counts[api.PlanNone])
 	return nil
 }
 

@@ -26,7 +26,13 @@ func printFleetPlan(p page, ds *api.DaemonSetPlan) {
 	for _, group := range []struct {
 		what  string
 		hosts api.NameList
-	}{{"gain the pod", f.Gain}, {"lose it", f.Lose}, {"replace it", f.Replace}, {"keep it as it is", f.Keep}, {"not known", f.Unknown}} {
+	}{
+		{"gain the pod", f.Gain},
+		{"lose it", f.Lose},
+		{"replace it", f.Replace},
+		{"keep it as it is", f.Keep},
+		{"not known", f.Unknown},
+	} {
 		if group.hosts.Count > 0 {
 			p.printf("  %d %s: %s\n", group.hosts.Count, group.what, someOf(group.hosts, few))
 		}
@@ -61,7 +67,8 @@ func estimate(f *api.FleetPlan) string {
 	if f.ReplaceSeconds <= 0 {
 		return "a time that is not measured yet: no pod of it has been replaced on this host"
 	}
-	return fmt.Sprintf("about %s, at the %s that the latest replacement on this host took", seconds(f.EstimateSeconds), seconds(f.ReplaceSeconds))
+	return fmt.Sprintf("about %s, at the %s that the latest replacement on this host took", seconds(f.EstimateSeconds),
+		seconds(f.ReplaceSeconds))
 }
 
 func seconds(s float64) string {

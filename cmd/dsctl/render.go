@@ -32,9 +32,10 @@ Without --node-file, the node and the directories are those of this host's agent
 Values that come from Secrets are replaced by the names of their keys, unless --show-secrets is given. Such a manifest
 keeps the checksum of the real one, so that it does not pass for a file of the agent's.`,
 			online("a file has an error, or a DaemonSet lacks something that it refers to")),
-		Example: example("dsctl render -f specs.d --node-file node.yaml", "dsctl render -f web.yaml -f config.yaml --node-file node.yaml --trees"),
-		Args:    cobra.NoArgs,
-		RunE:    d.verb(func(ctx context.Context, _ []string) error { return d.runRender(ctx, o) }),
+		Example: example("dsctl render -f specs.d --node-file node.yaml",
+			"dsctl render -f web.yaml -f config.yaml --node-file node.yaml --trees"),
+		Args: cobra.NoArgs,
+		RunE: d.verb(func(ctx context.Context, _ []string) error { return d.runRender(ctx, o) }),
 	}
 	addFileFlags(cmd, &o.files)
 	addNodeFlags(cmd, &o.node)
@@ -46,13 +47,15 @@ keeps the checksum of the real one, so that it does not pass for a file of the a
 }
 
 func addFileFlags(cmd *cobra.Command, files *[]string) {
-	cmd.Flags().StringArrayVarP(files, "filename", "f", nil, "spec file or directory, - for the standard input; may be repeated")
+	cmd.Flags().StringArrayVarP(files, "filename", "f", nil,
+		"spec file or directory, - for the standard input; may be repeated")
 	_ = cmd.MarkFlagRequired("filename")
 	_ = cmd.RegisterFlagCompletionFunc("filename", completeSpecFiles)
 }
 
 func addNodeFlags(cmd *cobra.Command, o *nodeOptions) {
-	cmd.Flags().StringVar(&o.file, "node-file", "", "file of v1 Nodes, such as node.yaml or the output of kubectl get node -o yaml")
+	cmd.Flags().StringVar(&o.file, "node-file", "",
+		"file of v1 Nodes, such as node.yaml or the output of kubectl get node -o yaml")
 	cmd.Flags().StringVar(&o.name, "node-name", "", "name of the node, instead of the one in the file")
 	cmd.Flags().StringVar(&o.address, "node-address", "", "address of the node, instead of those in the file")
 	_ = cmd.RegisterFlagCompletionFunc("node-file", completeSpecFiles)

@@ -129,7 +129,8 @@ func lacking(set *spec.DaemonSet, m resolve.Missing) diag.Problem {
 func (r *rendering) tree(t trees.Tree, pod string) api.ConfigTree {
 	out := api.ConfigTree{
 		DaemonSet: t.Namespace + "/" + t.DaemonSet, Revision: t.Revision, Volume: t.Volume, Pod: pod,
-		Secret: t.Secret, InMemory: r.layout.InMemory(t), Path: r.layout.Path(t), Sources: t.Sources, Files: []api.ConfigFile{},
+		Secret: t.Secret, InMemory: r.layout.InMemory(t), Path: r.layout.Path(t), Sources: t.Sources,
+		Files: []api.ConfigFile{},
 	}
 	for _, f := range t.Files {
 		sum := sha256.Sum256(f.Data)

@@ -17,9 +17,11 @@ A rollout begins by itself on each host when the DaemonSet's spec file there has
 itself as far as maxUnavailable or maxSurge lets it. It is paused and resumed by the annotation daemonsetd.io/paused
 in the file, so that it stands where the rest stands; daemonsetd.io/partition keeps some hosts on what they run.`,
 			online("it failed")),
-		Example: example("dsctl rollout status kube-system/web", "dsctl rollout history ds/web -n kube-system", "dsctl rollout undo kube-system/web --to 4"),
+		Example: example("dsctl rollout status kube-system/web", "dsctl rollout history ds/web -n kube-system",
+			"dsctl rollout undo kube-system/web --to 4"),
 	}
-	cmd.AddCommand(newRolloutStatusCommand(d), newRolloutHistoryCommand(d), newRolloutDiffCommand(d), newRolloutUndoCommand(d), newRolloutReplaceCommand(d))
+	cmd.AddCommand(newRolloutStatusCommand(d), newRolloutHistoryCommand(d), newRolloutDiffCommand(d),
+		newRolloutUndoCommand(d), newRolloutReplaceCommand(d))
 	cmd.RunE = d.verb(func(_ context.Context, args []string) error { return unknownRolloutVerb(cmd, args) })
 	return cmd
 }

@@ -122,7 +122,8 @@ func oneRevision(ctx context.Context, c *client.Client, name string, number uint
 		return api.Revision{}, err
 	}
 	if len(list.Items) != 1 {
-		return api.Revision{}, fmt.Errorf("the agent told of %s with the number %d", count(len(list.Items), "revision"), number)
+		return api.Revision{}, fmt.Errorf("the agent told of %s with the number %d", count(len(list.Items), "revision"),
+			number)
 	}
 	return list.Items[0], nil
 }

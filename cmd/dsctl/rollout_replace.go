@@ -44,7 +44,8 @@ func (d *deps) runRolloutReplace(ctx context.Context, namespace string, args []s
 		if !res.Started {
 			verb = "is to be replaced"
 		}
-		p.printf("%s on node %s: revision %s %s by %s\n", kubectlName(res.DaemonSet), cellText(res.Node), res.From, verb, res.To)
+		p.printf("%s on node %s: revision %s %s by %s\n", kubectlName(res.DaemonSet), cellText(res.Node), res.From, verb,
+			res.To)
 		if !res.Started {
 			p.printf("  waits: %s\n", cellText(res.Message))
 		}

@@ -33,9 +33,10 @@ because the hosts went back to the revision before (daemonsetd.io/auto-rollback)
 
 DAEMONSET is NAME, NAMESPACE/NAME or ds/NAME. What is shown is what this host knows.`,
 			online("the rollout was rolled back or not over in time, there is no such DaemonSet, or it failed")),
-		Example: example("dsctl rollout status kube-system/web", "dsctl rollout status ds/web --timeout 10m", "dsctl rollout status web --watch=false -o wide"),
-		Args:    cobra.RangeArgs(1, 2),
-		RunE:    d.verb(func(ctx context.Context, args []string) error { return d.runRolloutStatus(ctx, o, args) }),
+		Example: example("dsctl rollout status kube-system/web", "dsctl rollout status ds/web --timeout 10m",
+			"dsctl rollout status web --watch=false -o wide"),
+		Args: cobra.RangeArgs(1, 2),
+		RunE: d.verb(func(ctx context.Context, args []string) error { return d.runRolloutStatus(ctx, o, args) }),
 	}
 	cmd.ValidArgsFunction = d.completeDaemonSets
 	addNamespaceFlag(cmd, &o.namespace)
@@ -50,7 +51,8 @@ func rolledBack(r *api.Rollout) error {
 		return nil
 	}
 	return &exitError{
-		code: exitFailed, err: fmt.Errorf("daemon set %q did not become available with revision %s, and was rolled back", nameOf(r.DaemonSet), r.RolledBack),
+		code: exitFailed, err: fmt.Errorf("daemon set %q did not become available with revision %s, and was rolled back",
+			nameOf(r.DaemonSet), r.RolledBack),
 		hint: "dsctl events says where and when; correct the spec file on every host",
 	}
 }

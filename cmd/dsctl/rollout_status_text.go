@@ -19,7 +19,10 @@ type rolloutPrinter struct {
 
 func newRolloutPrinter(d *deps) *rolloutPrinter {
 	return &rolloutPrinter{d: d, rows: map[string]string{}, hosts: liveTable{
-		header: []string{"HOST", "PHASE", "GENERATION", "RUNNING", "TARGET", "READY", "AVAILABLE", "RESTARTS", "POD", "NOTES"}, width: d.width,
+		header: []string{
+			"HOST", "PHASE", "GENERATION", "RUNNING", "TARGET", "READY", "AVAILABLE", "RESTARTS", "POD",
+			"NOTES",
+		}, width: d.width,
 	}}
 }
 
@@ -66,7 +69,8 @@ func rolloutHostCells(h *api.RolloutHost) []string {
 		restarts = fmt.Sprint(h.Restarts)
 	}
 	return []string{
-		h.Name, h.Phase, generation, h.Running, h.Target, yesNo(h.Ready), yesNo(h.Available), restarts, h.Pod, strings.Join(hostNotes(h), "; "),
+		h.Name, h.Phase, generation, h.Running, h.Target, yesNo(h.Ready), yesNo(h.Available), restarts, h.Pod,
+		strings.Join(hostNotes(h), "; "),
 	}
 }
 

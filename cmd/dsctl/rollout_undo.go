@@ -73,14 +73,16 @@ func undoView(res *api.UndoResult, written bool) view {
 	v.text = func(p page) error {
 		switch {
 		case res.Same:
-			p.printf("%s skipped rollback (current template already matches revision %d)\n", kubectlName(res.DaemonSet), res.To.Number)
+			p.printf("%s skipped rollback (current template already matches revision %d)\n", kubectlName(res.DaemonSet),
+				res.To.Number)
 		case written:
 			p.printf("%s rolled back\n", kubectlName(res.DaemonSet))
 			p.notef("%s has the template of revision %d now, on this host alone", res.Source, res.To.Number)
 			p.next("lay the file out on the other hosts, then: dsctl rollout status %s", res.DaemonSet)
 		default:
 			p.printf("%s", res.Document)
-			p.notef("this is %s with the template of revision %d, for %s on every host; comments are not in it", res.DaemonSet, res.To.Number, res.Source)
+			p.notef("this is %s with the template of revision %d, for %s on every host; comments are not in it", res.DaemonSet,
+				res.To.Number, res.Source)
 		}
 		return nil
 	}

@@ -54,8 +54,8 @@ func keepOwner(path string, before os.FileInfo) error {
 	return os.Lchown(path, uid, gid)
 }
 
-// replaceDocument is the file's content with the DaemonSet's document exchanged. It is an error where anything else would
-// become another one, or the file does not have the DaemonSet as the agent knows it.
+// replaceDocument is the file's content with the DaemonSet's document exchanged. It is an error where anything else
+// would become another one, or the file does not have the DaemonSet as the agent knows it.
 func replaceDocument(res *api.UndoResult, data []byte) ([]byte, error) {
 	before, err := parseWhole(res.Source, data)
 	if err != nil {
@@ -82,7 +82,8 @@ func replaceDocument(res *api.UndoResult, data []byte) ([]byte, error) {
 	return next, nil
 }
 
-// sameTemplate compares templates as JSON. The agent's answer has some characters escaped, such as the & of a shell command.
+// sameTemplate compares templates as JSON. The agent's answer has some characters escaped, such as the & of a shell
+// command.
 func sameTemplate(a, b []byte) bool {
 	var x, y bytes.Buffer
 	json.HTMLEscape(&x, a)
@@ -111,8 +112,8 @@ func find(objects spec.Objects, key string) *spec.DaemonSet {
 	return nil
 }
 
-// splice exchanges the document that has a line, counted from 1, and keeps the comments before it: that line is the first of
-// the object.
+// splice exchanges the document that has a line, counted from 1, and keeps the comments before it: that line is the
+// first of the object.
 func splice(data []byte, line int, document []byte) []byte {
 	lines := strings.SplitAfter(string(data), "\n")
 	begin := line - 1

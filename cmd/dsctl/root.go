@@ -50,7 +50,8 @@ what the agent of this host does, and shows the fleet that the host is part of.`
 	flags := root.PersistentFlags()
 	flags.StringVar(&d.socket, "socket", d.defaultSocket(), "path of the agent's socket; also $"+envSocket)
 	flags.BoolVar(&d.noColor, "no-color", false, "never use colours; also $NO_COLOR")
-	flags.StringVarP(&d.output, "output", "o", "", "json, yaml, name, wide, jsonpath=TEMPLATE or custom-columns=HEADER:PATH,...")
+	flags.StringVarP(&d.output, "output", "o", "",
+		"json, yaml, name, wide, jsonpath=TEMPLATE or custom-columns=HEADER:PATH,...")
 	_ = root.RegisterFlagCompletionFunc("output", completeOutput)
 	root.AddGroup(
 		&cobra.Group{ID: groupFiles, Title: "Files, with or without an agent:"},
@@ -58,9 +59,11 @@ what the agent of this host does, and shows the fleet that the host is part of.`
 		&cobra.Group{ID: groupFleet, Title: "The fleet:"},
 		&cobra.Group{ID: groupNode, Title: "This node:"},
 	)
-	addGroup(root, groupFiles, newValidateCommand(d), newRenderCommand(d), newExplainCommand(d), newPlanCommand(d), newKeyringCommand(d))
+	addGroup(root, groupFiles, newValidateCommand(d), newRenderCommand(d), newExplainCommand(d), newPlanCommand(d),
+		newKeyringCommand(d))
 	addGroup(root, groupHost, newStatusCommand(d), newDiffCommand(d), newEventsCommand(d), newReloadCommand(d))
-	addGroup(root, groupFleet, newGetCommand(d), newDescribeCommand(d), newRolloutCommand(d), newWaitCommand(d), newMembersCommand(d), newForgetCommand(d), newLeaveCommand(d), newTrustCommand(d))
+	addGroup(root, groupFleet, newGetCommand(d), newDescribeCommand(d), newRolloutCommand(d), newWaitCommand(d),
+		newMembersCommand(d), newForgetCommand(d), newLeaveCommand(d), newTrustCommand(d))
 	addGroup(root, groupNode, newLabelCommand(d), newTaintCommand(d), newCordonCommand(d), newUncordonCommand(d))
 	root.AddCommand(newVersionCommand(d), newCompletionCommand(d))
 	return root

@@ -62,7 +62,8 @@ func printStatus(p page, st *api.Status) error {
 func printHead(p page, st *api.Status) {
 	line := func(name, text string) { p.printf("%-11s %s\n", name+":", text) }
 	agent := sentence(p.paint(stateColor(st.State), st.State), st.Message)
-	line("Agent", agent+", version "+st.Version+", started "+p.ago(st.StartedAt)+", last reconcile "+p.ago(st.LastReconcile))
+	line("Agent", agent+", version "+st.Version+", started "+p.ago(st.StartedAt)+", last reconcile "+
+		p.ago(st.LastReconcile))
 	line("Node", nodeLine(st.Node))
 	line("Kubelet", kubeletLine(p, st.Kubelet))
 	if st.Gossip != nil {

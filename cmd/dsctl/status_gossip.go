@@ -30,7 +30,11 @@ func memberCounts(g *api.GossipStatus) string {
 		n    int
 		text string
 	}{
-		{c.Failed, "failed"}, {c.Left, "left"}, {c.Unknown, "unknown"}, {c.Held, "held"}, {c.NotInRoster, "not in the roster"},
+		{c.Failed, "failed"},
+		{c.Left, "left"},
+		{c.Unknown, "unknown"},
+		{c.Held, "held"},
+		{c.NotInRoster, "not in the roster"},
 	} {
 		if one.n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", one.n, one.text))

@@ -23,9 +23,10 @@ func newTaintCommand(d *deps) *cobra.Command {
 effect, KEY-. EFFECT is NoSchedule (no new pods), NoExecute (running pods go too) or PreferNoSchedule (which DaemonSets
 do not heed). Taints are kept by the agent, apart from those of node.yaml and node.d.`,
 			online("a taint has another value already, or it failed")),
-		Example: example("dsctl taint maintenance:NoExecute", "dsctl taint maintenance-", "dsctl taint tier=gold:NoSchedule --overwrite"),
-		Args:    cobra.MinimumNArgs(1),
-		RunE:    d.verb(func(ctx context.Context, args []string) error { return d.runTaint(ctx, o, args) }),
+		Example: example("dsctl taint maintenance:NoExecute", "dsctl taint maintenance-",
+			"dsctl taint tier=gold:NoSchedule --overwrite"),
+		Args: cobra.MinimumNArgs(1),
+		RunE: d.verb(func(ctx context.Context, args []string) error { return d.runTaint(ctx, o, args) }),
 		ValidArgsFunction: d.completeNode(func(n api.NodeStatus) []string {
 			var out []string
 			for _, t := range n.Taints {

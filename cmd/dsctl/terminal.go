@@ -7,9 +7,9 @@ import (
 	"unicode/utf8"
 )
 
-// terminal is the one writer for what somebody reads as it is printed. What is printed may have come from another host, from a file's name or
-// from a program's output; a terminal would obey the escapes in it. So everything that cannot be seen is replaced, but for ends of
-// lines, tabs, and the colours that this program writes itself.
+// terminal is the one writer for what somebody reads as it is printed. What is printed may have come from another host,
+// from a file's name or from a program's output; a terminal would obey the escapes in it. So everything that cannot be
+// seen is replaced, but for ends of lines, tabs, and the colours that this program writes itself.
 type terminal struct {
 	to io.Writer
 	// rest is the beginning of a character or of a colour whose end has not been written yet.

@@ -45,7 +45,8 @@ func (d *deps) runTrust(ctx context.Context, req api.TrustRequest) error {
 		d.warnf("%s", w)
 	}
 	if res.Changed {
-		d.notef("this is for this host alone: hosts that hold it back need the same command, or its key in %s; dsctl members --write-roster prints such a file",
+		d.notef("this is for this host alone: hosts that hold it back need the same command, or its key in %s; dsctl "+
+			"members --write-roster prints such a file",
 			rosterFile(res.Roster))
 	}
 	return nil

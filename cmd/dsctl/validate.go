@@ -74,8 +74,8 @@ func (d *deps) runValidate(_ context.Context, args []string) error {
 	return err
 }
 
-// withUnresolved adds to each file what its DaemonSets refer to and no file has. They are warnings: the rest may stand in
-// files that were not given.
+// withUnresolved adds to each file what its DaemonSets refer to and no file has. They are warnings: the rest may stand
+// in files that were not given.
 func withUnresolved(s specFiles) []spec.ParsedFile {
 	missing := map[string]diag.List{}
 	for _, p := range spec.Unresolved(s.objects) {

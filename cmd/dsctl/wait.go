@@ -37,9 +37,11 @@ does. A rollout that is over already is not waited for.`,
 	cmd.ValidArgsFunction = d.completeDaemonSets
 	addNamespaceFlag(cmd, &o.namespace)
 	cmd.Flags().StringVar(&o.condition, "for", "", "what to wait for: rollout")
-	cmd.Flags().DurationVar(&o.timeout, "timeout", waitDefault, "how long to wait at most; 0 means to look once, a negative time a week")
+	cmd.Flags().DurationVar(&o.timeout, "timeout", waitDefault,
+		"how long to wait at most; 0 means to look once, a negative time a week")
 	_ = cmd.MarkFlagRequired("for")
-	_ = cmd.RegisterFlagCompletionFunc("for", cobra.FixedCompletions([]string{"rollout"}, cobra.ShellCompDirectiveNoFileComp))
+	_ = cmd.RegisterFlagCompletionFunc("for",
+		cobra.FixedCompletions([]string{"rollout"}, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 
