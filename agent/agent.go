@@ -4,10 +4,10 @@
 // Watches only wake the loop; what it does follows from what it reads, and it reads everything every 15 seconds whether
 // woken or not.
 //
-// Whatever decides about pods and changes files belongs to the goroutine of Run. Three other kinds of goroutine meet it:
-// those of the watches and of the kubelet's poller, which only wake it and leave their newest answer; those of gossip, whose
-// member and health board have locks of their own; and those of the API, which read the Snapshot that a round publishes,
-// never changed once it is out, and hand the loop work through a channel.
+// Whatever decides about pods and changes files belongs to the goroutine of Run. Three other kinds of goroutine meet
+// it: those of the watches and of the kubelet's poller, which only wake it and leave their newest answer; those of
+// gossip, whose member and health board have locks of their own; and those of the API, which read the Snapshot that a
+// round publishes, never changed once it is out, and hand the loop work through a channel.
 //
 // Stopping the agent stops no pod.
 package agent
@@ -176,14 +176,23 @@ func (a *Agent) openDirs() error {
 
 func (a *Agent) openInputs() error {
 	var err error
-	if a.loader, err = spec.NewLoader(spec.LoaderConfig{Dir: a.cfg.SpecsDir, StateDir: a.cfg.StateDir, Logger: a.log}); err != nil {
+	if a.loader, err = spec.NewLoader(spec.LoaderConfig{
+		Dir: a.cfg.SpecsDir, StateDir: a.cfg.StateDir,
+		Logger: a.log,
+	}); err != nil {
 		return fmt.Errorf("specs directory: %w", err)
 	}
 	layout := assemble.Layout{StateDir: a.cfg.StateDir, RuntimeDir: a.cfg.RuntimeDir}
-	if a.trees, err = trees.New(trees.Config{Dir: layout.Dir(), SecretDir: layout.SecretDir(), Logger: a.log}); err != nil {
+	if a.trees, err = trees.New(trees.Config{
+		Dir: layout.Dir(), SecretDir: layout.SecretDir(),
+		Logger: a.log,
+	}); err != nil {
 		return err
 	}
-	a.catalog = catalog.New(catalog.Config{Node: a.cfg.NodeName, SpecsDir: a.cfg.SpecsDir, Trees: a.trees, History: a.history})
+	a.catalog = catalog.New(catalog.Config{
+		Node: a.cfg.NodeName, SpecsDir: a.cfg.SpecsDir, Trees: a.trees,
+		History: a.history,
+	})
 	a.kubelet = kubelet.NewHost(a.hostConfig())
 	if a.nodes, err = node.New(a.nodeConfig()); err != nil {
 		return fmt.Errorf("node: %w", err)
@@ -198,7 +207,8 @@ func (a *Agent) openInputs() error {
 // openMember makes the member of the fleet that this agent is, where the configuration wants one.
 func (a *Agent) openMember() error {
 	cfg := member.Config{
-		Name: a.cfg.NodeName, Cluster: a.cfg.Cluster, StateDir: a.cfg.StateDir, MembersFile: a.cfg.MembersFile, Gossip: a.cfg.Gossip,
+		Name: a.cfg.NodeName, Cluster: a.cfg.Cluster, StateDir: a.cfg.StateDir, MembersFile: a.cfg.MembersFile,
+		Gossip:       a.cfg.Gossip,
 		AgentVersion: a.opts.Version.Version, StartedAt: a.opts.StartedAt,
 		Log: a.log, Board: a.board, Metrics: a.metrics.Registry(), Nodes: a.registry,
 	}
@@ -232,7 +242,8 @@ func (a *Agent) openRounds() error {
 	a.rounds, problem = reconcile.New(reconcile.Config{
 		Host: a.cfg.NodeName, StateDir: a.cfg.StateDir, SpecsDir: a.cfg.SpecsDir,
 		KubeletsDir: a.cfg.ManifestsDir == "", InsecureKubelet: a.cfg.Kubelet.InsecureSkipVerify,
-		Loader: a.loader, Nodes: a.nodes, Store: a.store, Kubelet: a.kubelet, Fleet: a.member, Catalog: a.catalog, Turns: a.turns,
+		Loader: a.loader, Nodes: a.nodes, Store: a.store, Kubelet: a.kubelet, Fleet: a.member, Catalog: a.catalog,
+		Turns: a.turns,
 		Board: a.board, Events: a.events, Metrics: a.metrics, Log: a.log,
 		ConfigProblems: func() diag.List { return a.opts.ConfigProblems }, Over: a.publish,
 	})
@@ -284,7 +295,10 @@ func (a *Agent) openTCP() error {
 		return fmt.Errorf("metrics address: %w", err)
 	}
 	a.tcpLis = a.server.LimitTCP(lis)
-	a.tcp = &http.Server{Handler: api.MetricsHandler(a.backend()), ReadHeaderTimeout: stopTimeout, ReadTimeout: stopTimeout, WriteTimeout: time.Minute, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
+	a.tcp = &http.Server{
+		Handler: api.MetricsHandler(a.backend()), ReadHeaderTimeout: stopTimeout,
+		ReadTimeout: stopTimeout, WriteTimeout: time.Minute, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
+	}
 	a.onStop("metrics listener", func(context.Context) error { return ignoreClosed(a.tcpLis.Close()) })
 	return nil
 }
@@ -306,7 +320,8 @@ func (a *Agent) MetricsAddr() net.Addr {
 
 // Run works until the context ends, then closes everything that New opened. Manifests stay, and with them the pods.
 func (a *Agent) Run(ctx context.Context) error {
-	a.log.Info().Str(logfield.Version, a.opts.Version.Version).Str(logfield.Node, a.cfg.NodeName).Str(logfield.Dir, a.store.Dir()).Str(logfield.Socket, a.cfg.Socket).
+	a.log.Info().Str(logfield.Version, a.opts.Version.Version).Str(logfield.Node, a.cfg.NodeName).
+		Str(logfield.Dir, a.store.Dir()).Str(logfield.Socket, a.cfg.Socket).
 		Str(logfield.Config, a.opts.ConfigFile).Msg("starting")
 	group, ctx := errgroup.WithContext(ctx)
 	if a.server != nil {

@@ -22,15 +22,16 @@ func lockDir(dir string) (io.Closer, error) {
 	}
 	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
 		if errors.Is(err, unix.EWOULDBLOCK) {
-			err = fmt.Errorf("another agent works on the state directory %q: stop it, or give this one its own with --state-dir", dir)
+			err = fmt.Errorf("another agent works on the state directory %q: stop it, or give this one its own with --state-dir",
+				dir)
 		}
 		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
 }
 
-// removeLeftovers removes the temporary files that a crash left in the state directory, one of which could have a key in it.
-// It needs the lock. Packages with directories of their own below it look after those themselves.
+// removeLeftovers removes the temporary files that a crash left in the state directory, one of which could have a key
+// in it. It needs the lock. Packages with directories of their own below it look after those themselves.
 func removeLeftovers(dir string) error {
 	dirs := []string{dir, filepath.Join(dir, "gossip")}
 	revisions, err := filepath.Glob(filepath.Join(dir, "revisions", "*", "*"))

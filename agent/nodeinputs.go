@@ -13,8 +13,9 @@ func (a *Agent) hostConfig() kubelet.HostConfig {
 	k := a.cfg.Kubelet
 	c := kubelet.HostConfig{AssumeReady: k.AssumeReady, Check: checkThresholds, Logger: a.log, Options: kubelet.Options{
 		ConfigFile: k.Config, URL: k.URL, HealthzURL: k.HealthzURL, ManifestsDir: a.cfg.ManifestsDir, CAFile: k.CAFile,
-		ClientCertFile: k.ClientCertFile, ClientKeyFile: k.ClientKeyFile, TokenFile: k.TokenFile, Insecure: k.InsecureSkipVerify,
-		RootDir: k.RootDir, ServingCertFile: k.ServingCertFile,
+		ClientCertFile: k.ClientCertFile, ClientKeyFile: k.ClientKeyFile, TokenFile: k.TokenFile,
+		Insecure: k.InsecureSkipVerify,
+		RootDir:  k.RootDir, ServingCertFile: k.ServingCertFile,
 	}}
 	if a.opts.Simulation != nil {
 		c.Transport = a.opts.Simulation.Kubelet
@@ -37,12 +38,14 @@ func checkThresholds(set kubelet.Settings) diag.List {
 // nodeConfig is what the node is made of.
 func (a *Agent) nodeConfig() node.Config {
 	return node.Config{
-		Name: a.cfg.NodeName, NodeFile: a.cfg.NodeFile, NodeDir: a.cfg.NodeDir(), StateDir: a.cfg.StateDir, RuntimeDir: a.cfg.RuntimeDir,
+		Name: a.cfg.NodeName, NodeFile: a.cfg.NodeFile, NodeDir: a.cfg.NodeDir(), StateDir: a.cfg.StateDir,
+		RuntimeDir: a.cfg.RuntimeDir,
 		Thresholds: a.thresholds, Logger: a.log, Sampler: node.ProcSampler{KubeletDir: a.kubelet.Settings().RootDir},
 	}
 }
 
-// thresholds are the kubelet's. Settings that the kubelet itself would not start with give its defaults; problems says so.
+// thresholds are the kubelet's. Settings that the kubelet itself would not start with give its defaults; problems says
+// so.
 func (a *Agent) thresholds() node.Thresholds {
 	t, err := parseThresholds(a.kubelet.Settings())
 	if err != nil {
@@ -54,7 +57,9 @@ func (a *Agent) thresholds() node.Thresholds {
 func parseThresholds(set kubelet.Settings) (node.Thresholds, error) {
 	return node.ParseThresholds(node.ThresholdConfig{
 		EvictionHard: set.EvictionHard, EvictionSoft: set.EvictionSoft, EvictionSoftGracePeriod: set.EvictionSoftGracePeriod,
-		EvictionMinimumReclaim: set.EvictionMinimumReclaim, EvictionPressureTransitionPeriod: set.EvictionPressureTransitionPeriod, MergeDefaultEvictionSettings: set.MergeDefaultEvictionSettings,
-		EnforceNodeAllocatable: set.EnforceNodeAllocatable,
+		EvictionMinimumReclaim:           set.EvictionMinimumReclaim,
+		EvictionPressureTransitionPeriod: set.EvictionPressureTransitionPeriod,
+		MergeDefaultEvictionSettings:     set.MergeDefaultEvictionSettings,
+		EnforceNodeAllocatable:           set.EnforceNodeAllocatable,
 	})
 }

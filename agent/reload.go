@@ -13,15 +13,16 @@ import (
 	"github.com/daemonsetd/daemonsetd/internal/base/logfield"
 )
 
-// Reload reads the configuration, the kubelet's configuration, the node files and the spec files again, and returns when
-// the agent has acted on them. Everything that can fail comes before anything is taken over; a configuration that cannot
-// be used is an error and changes nothing.
+// Reload reads the configuration, the kubelet's configuration, the node files and the spec files again, and returns
+// when the agent has acted on them. Everything that can fail comes before anything is taken over; a configuration that
+// cannot be used is an error and changes nothing.
 func (a *Agent) Reload(ctx context.Context) (*api.ReloadResult, error) {
 	next, problems, err := a.reread()
 	if err != nil {
 		a.metrics.ReloadSuccessful.Set(0)
 		a.opts.Notifier.Status("reload failed, everything stays as it was: " + err.Error())
-		return nil, api.Errorf(api.CodeInvalid, "%v", err).WithRemedy("correct the configuration; the agent goes on with the old one")
+		return nil, api.Errorf(api.CodeInvalid, "%v", err).
+			WithRemedy("correct the configuration; the agent goes on with the old one")
 	}
 	res := &api.ReloadResult{Changed: []string{}, Problems: api.Problems(problems)}
 	before := a.rounds.Latest()

@@ -13,8 +13,8 @@ import (
 )
 
 // Simulation is what an agent has in place of the machine's sockets and watches, so that many run in one process and in
-// virtual time (testing/synctest): the system's calls to wait would keep that from passing. Such an agent is told by Wake that a
-// file has changed; everything else is as it is outside.
+// virtual time (testing/synctest): the system's calls to wait would keep that from passing. Such an agent is told by
+// Wake that a file has changed; everything else is as it is outside.
 type Simulation struct {
 	// Gossip makes what carries packets and streams.
 	Gossip func() memberlist.NodeAwareTransport
@@ -22,8 +22,8 @@ type Simulation struct {
 	Verify func(r record.Record, cluster string) error
 	// Kubelet is in place of connections to the kubelet.
 	Kubelet http.RoundTripper
-	// API is where the API is served, nothing that waits on the operating system; nil: it is not served. Who connects counts as the
-	// user whom the agent runs as.
+	// API is where the API is served, nothing that waits on the operating system; nil: it is not served. Who connects
+	// counts as the user whom the agent runs as.
 	API net.Listener
 }
 
@@ -45,5 +45,6 @@ func (a *Agent) Rollout(key string) string {
 	if it == nil {
 		return "not declared"
 	}
-	return fmt.Sprintf("%s, target %v, running %v, ticket %v; %s", it.State.Phase, it.State.Target, it.State.Running, it.State.Ticket, it.Turn.Blockers.String())
+	return fmt.Sprintf("%s, target %v, running %v, ticket %v; %s", it.State.Phase, it.State.Target, it.State.Running,
+		it.State.Ticket, it.Turn.Blockers.String())
 }

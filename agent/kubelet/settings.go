@@ -98,8 +98,8 @@ const (
 	FromDefault = "default"
 )
 
-// Discovery reads the kubelet's configuration and applies the options, again and again. While the file is being written,
-// and when it is bad, what it said before holds. It belongs to one goroutine.
+// Discovery reads the kubelet's configuration and applies the options, again and again. While the file is being
+// written, and when it is bad, what it said before holds. It belongs to one goroutine.
 type Discovery struct {
 	opts Options
 	file *files.File[*kubeletconfigv1beta1.KubeletConfiguration]
