@@ -2,6 +2,7 @@ package kubelet
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"time"
 
@@ -54,6 +55,39 @@ func restarts(pod *corev1.Pod) (sum int64) {
 		}
 	}
 	return sum
+}
+
+// Ends is how the containers of a pod end.
+type Ends struct {
+	// Restarts is how often they were restarted, in sum.
+	Restarts uint32
+	// Looping: the kubelet waits longer and longer before it restarts one (CrashLoopBackOff).
+	Looping bool
+	// Why is one sentence on the last one that ended, or on why the pod is not ready; empty where it is and none ended.
+	Why string
+}
+
+// EndsOf is how the containers of the pod have ended so far.
+func EndsOf(pod *corev1.Pod) Ends {
+	e := Ends{Restarts: uint32(min(max(restarts(pod), 0), math.MaxUint32))} //nolint:gosec // it is within its limits
+	for _, list := range [][]corev1.ContainerStatus{pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses} {
+		for i := range list {
+			c := &list[i]
+			e.Looping = e.Looping || c.State.Waiting != nil && c.State.Waiting.Reason == "CrashLoopBackOff"
+			if t := c.LastTerminationState.Terminated; t != nil {
+				e.Why = fmt.Sprintf("container %s ended with exit code %d (%s), and was restarted %d times",
+					c.Name, t.ExitCode, t.Reason, c.RestartCount)
+			}
+		}
+	}
+	switch {
+	case e.Why != "":
+	case !PodReady(pod):
+		e.Why = PodMessage(pod)
+	case e.Restarts > 0:
+		e.Why = fmt.Sprintf("its containers were restarted %d times", e.Restarts)
+	}
+	return e
 }
 
 func readyCondition(pod *corev1.Pod) *corev1.PodCondition {

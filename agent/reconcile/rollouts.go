@@ -96,6 +96,12 @@ func see(s *Snapshot, it *Item) driver.Seen {
 		p := &it.Present[i]
 		stand := driver.Stand{Revision: p.Revision}
 		stand.Pod, stand.Shown = podOf(s, it, p)
+		// What is not known for certain is of the pod before, or of its manifest before.
+		pod := s.Kubelet.Pod(it.DS.Object.Namespace, p.PodName, s.Host)
+		if pod != nil && stand.Pod != rollout.PodUnknown && s.Answers.PodsAt.After(it.Memory.WrittenAt) {
+			ends := driver.Ends(kubelet.EndsOf(pod))
+			stand.Ends = &ends
+		}
 		seen.Stand = append(seen.Stand, stand)
 	}
 	return seen

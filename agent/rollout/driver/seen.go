@@ -44,6 +44,15 @@ type Stand struct {
 	// Pod is what the kubelet says of it, Shown what others show of it and find it by.
 	Pod   rollout.Pod
 	Shown rollout.Shown
+	// Ends is how its containers have ended so far; nil: it is not known.
+	Ends *Ends
+}
+
+// Ends is how the containers of a pod end, as package rollout takes it (Observation).
+type Ends struct {
+	Restarts uint32
+	Looping  bool
+	Why      string
 }
 
 // observe is what this host sees of one DaemonSet, as package rollout has it.
@@ -76,6 +85,9 @@ func (t *Turns) observe(seen *Seen, now time.Time) rollout.Observation {
 		},
 	}
 	for i, p := range seen.Stand {
+		if p.Ends != nil && p.Revision == state.Target.Revision.Local {
+			o.Restarts, o.Looping, o.Why = t.restartsOf(seen.Key, &state, *p.Ends), p.Ends.Looping, p.Ends.Why
+		}
 		if i != running && (o.Beside.IsZero() || p.Revision == state.Target.Revision.Local) {
 			o.Beside = t.Revision(seen.Key, p.Revision)
 		}
@@ -85,6 +97,29 @@ func (t *Turns) observe(seen *Seen, now time.Time) rollout.Observation {
 		o.Running, o.Pod, o.Shown = t.Revision(seen.Key, p.Revision), p.Pod, p.Shown
 	}
 	return o
+}
+
+// trial is what a new pod's restarts are counted from.
+type trial struct {
+	local string
+	since time.Time
+	// restarts is how many there were when it was first seen, as of a pod of the same revision that stood here before.
+	restarts uint32
+}
+
+// restartsOf is how often the containers of the target's pod were restarted since this host saw it first on trial. An
+// agent that starts anew begins to count anew.
+func (t *Turns) restartsOf(key string, state *rollout.State, ends Ends) uint32 {
+	if state.Tried.IsZero() {
+		delete(t.trials, key)
+		return 0
+	}
+	tr, known := t.trials[key]
+	if !known || tr.local != state.Target.Revision.Local || !tr.since.Equal(state.Tried) || ends.Restarts < tr.restarts {
+		tr = trial{local: state.Target.Revision.Local, since: state.Tried, restarts: ends.Restarts}
+		t.trials[key] = tr
+	}
+	return ends.Restarts - tr.restarts
 }
 
 // Revision is a manifest's revision with the name that hosts share for it. One that was written before that was kept

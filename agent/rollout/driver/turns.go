@@ -78,6 +78,8 @@ type Turns struct {
 	// took is how long the latest replacement of each DaemonSet's pod took, from its beginning until the new one was
 	// available.
 	took map[string]time.Duration
+	// trials are what the restarts of the pods of new revisions are counted from, by DaemonSet.
+	trials map[string]trial
 	// alone is whether gossip was off in the last step.
 	alone bool
 
@@ -279,6 +281,6 @@ func newTurns(c Config) *Turns {
 	return &Turns{
 		path: filepath.Join(c.Dir, "rollouts.json"), log: c.Logger, unsure: true,
 		states: map[string]rollout.State{}, fleets: map[string]map[string]string{}, took: map[string]time.Duration{},
-		requested: map[string]bool{}, made: map[string]Turn{},
+		requested: map[string]bool{}, made: map[string]Turn{}, trials: map[string]trial{},
 	}
 }
