@@ -12,8 +12,8 @@ type Reason uint8
 const (
 	// ReasonNone: it does not.
 	ReasonNone Reason = iota
-	// ReasonUnknown, ReasonUnreadable, ReasonLeft, ReasonDown, ReasonKey, ReasonFallen and ReasonStep are the Troubles of these
-	// names.
+	// ReasonUnknown, ReasonUnreadable, ReasonLeft, ReasonDown, ReasonKey, ReasonFallen and ReasonStep are the Troubles of
+	// these names.
 	ReasonUnknown
 	ReasonUnreadable
 	ReasonLeft
@@ -92,8 +92,9 @@ const maxListed = 32
 
 // Blockers is what the rule found.
 type Blockers struct {
-	// Budget is how many may be down at a time, this host's own pod included, Members of how many that count. Uncounted are
-	// members on which the pod belongs, too, and that may have been made up as far as this host knows; see Peer.Counts.
+	// Budget is how many may be down at a time, this host's own pod included, Members of how many that count. Uncounted
+	// are members on which the pod belongs, too, and that may have been made up as far as this host knows; see
+	// Peer.Counts.
 	Budget, Members, Uncounted int
 	// Count is how many members stand in the way; up to Budget-1 of them do not matter.
 	Count int

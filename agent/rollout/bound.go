@@ -6,8 +6,9 @@ import (
 )
 
 const (
-	// stepGeneration and stepClass are how far a member may be above what this host knows otherwise. A change of a file is one
-	// generation, and whoever lets others pass goes one class above them. Many agents may be behind, and no honest one so far.
+	// stepGeneration and stepClass are how far a member may be above what this host knows otherwise. A change of a file is
+	// one generation, and whoever lets others pass goes one class above them. Many agents may be behind, and no honest one
+	// so far.
 	stepGeneration = 1 << 20
 	stepClass      = 1024
 )
@@ -18,8 +19,8 @@ type reach struct {
 	class      uint32
 }
 
-// reachOf takes what this host has itself, and what at least two of those that count tell: one that lies moves neither. Each
-// step up is bounded by that, however many follow each other: at one a second, the generations last for 270 years.
+// reachOf takes what this host has itself, and what at least two of those that count tell: one that lies moves neither.
+// Each step up is bounded by that, however many follow each other: at one a second, the generations last for 270 years.
 func reachOf(self *State, peers []Peer) reach {
 	var generations, classes highestTwo
 	for i := range peers {
@@ -59,9 +60,9 @@ func (r reach) holds(s *State) bool {
 	return generation <= r.generation && class <= r.class
 }
 
-// bounded are the members as they are believed: one that tells of a generation or a class out of reach shows nothing, and
-// nothing of what it tells is taken over. Peers are not changed, and where all are within reach they are what is returned.
-// Further is how far this host would go towards those that count and are out of reach.
+// bounded are the members as they are believed: one that tells of a generation or a class out of reach shows nothing,
+// and nothing of what it tells is taken over. Peers are not changed, and where all are within reach they are what is
+// returned. Further is how far this host would go towards those that count and are out of reach.
 func bounded(self *State, peers []Peer) (out []Peer, further uint64) {
 	r := reachOf(self, peers)
 	out, copied := peers, false
@@ -89,9 +90,10 @@ func believed(self *State, peers []Peer) []Peer {
 
 func one64(b bool) uint64 { return uint64(one(b)) } //nolint:gosec // it is 0 or 1
 
-// approach goes a bounded step towards those that count and are out of reach, every YieldAfter. One that lies may show each host
-// something else, and lead an honest one so far away that the others do not believe it any more: when the liar is forgotten, they
-// come together again. All that a liar gains is that, and at this rate the generations last for thousands of years.
+// approach goes a bounded step towards those that count and are out of reach, every YieldAfter. One that lies may show
+// each host something else, and lead an honest one so far away that the others do not believe it any more: when the
+// liar is forgotten, they come together again. All that a liar gains is that, and at this rate the generations last for
+// thousands of years.
 func (m *machine) approach() {
 	if m.further == 0 || m.Target.Revision.IsZero() || m.w.approach {
 		m.FarSince = time.Time{}

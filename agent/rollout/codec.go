@@ -49,7 +49,8 @@ type Section struct {
 	Plain int
 }
 
-// wireSection and wireState are CBOR arrays. What the budget depends on comes first, and a field at the end may be missing.
+// wireSection and wireState are CBOR arrays. What the budget depends on comes first, and a field at the end may be
+// missing.
 type wireSection struct {
 	_       struct{} `cbor:",toarray"`
 	Version uint
@@ -97,9 +98,9 @@ var theCodec = sync.OnceValues(func() (codec, error) {
 	return codec{c.Enc, c.Dec}, err
 })
 
-// Encode makes a section of at most MaxSection bytes. The same states give the same bytes. Where there is no room for all,
-// the addresses, restarts and starts of the last by key are left out first, and then whole DaemonSets from the end; the
-// section says how many.
+// Encode makes a section of at most MaxSection bytes. The same states give the same bytes. Where there is no room for
+// all, the addresses, restarts and starts of the last by key are left out first, and then whole DaemonSets from the
+// end; the section says how many.
 func Encode(states []State) ([]byte, Section, error) {
 	c, err := theCodec()
 	if err != nil {
@@ -114,7 +115,10 @@ func Encode(states []State) ([]byte, Section, error) {
 		}
 	}
 	f.fit()
-	data, err := c.enc.Marshal(wireSection{Version: sectionVersion, Omitted: uint(len(states) - len(f.told)), States: f.told})
+	data, err := c.enc.Marshal(wireSection{
+		Version: sectionVersion, Omitted: uint(len(states) - len(f.told)),
+		States: f.told,
+	})
 	if err != nil {
 		return nil, Section{}, fmt.Errorf("encoding the rollout section: %w", err)
 	}
@@ -183,7 +187,8 @@ func (f *fitter) fit() {
 
 func toWire(enc cbor.EncMode, s *State) (wireState, error) {
 	w := wireState{
-		Key: s.Key, Generation: s.Target.Generation, Target: s.Target.Revision.wire(), Running: s.Running.wire(), Phase: s.Phase,
+		Key: s.Key, Generation: s.Target.Generation, Target: s.Target.Revision.wire(), Running: s.Running.wire(),
+		Phase:            s.Phase,
 		TicketGeneration: s.Ticket.Generation, TicketClass: s.Ticket.Class, Hold: s.Hold,
 		Flags: s.flags(),
 	}

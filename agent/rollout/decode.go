@@ -10,8 +10,9 @@ import (
 
 func compareKeys(a, b string) int { return cmp.Compare(a, b) }
 
-// Decode reads the section of the member with the given id. An error is an ErrMalformed: nothing of such a section is used,
-// and the member does not show how it stands (TroubleUnreadable). Fields that a newer agent has added at the end are skipped.
+// Decode reads the section of the member with the given id. An error is an ErrMalformed: nothing of such a section is
+// used, and the member does not show how it stands (TroubleUnreadable). Fields that a newer agent has added at the end
+// are skipped.
 func Decode(id string, data []byte) (Section, error) {
 	if len(data) > MaxSection {
 		return Section{}, malformed("it has %d bytes, at most %d are possible", len(data), MaxSection)
@@ -86,7 +87,8 @@ func (s *State) check() error {
 	case s.Key == "" || nameOf(s.Key) == "":
 		return malformed("a DaemonSet has the key %q, wanted namespace/name", s.Key)
 	case !s.Phase.Taken() && s.Ticket.Generation < s.Target.Generation:
-		return malformed("DaemonSet %q has a ticket of generation %d, older than its target's %d", s.Key, s.Ticket.Generation, s.Target.Generation)
+		return malformed("DaemonSet %q has a ticket of generation %d, older than its target's %d", s.Key, s.Ticket.Generation,
+			s.Target.Generation)
 	}
 	return nil
 }

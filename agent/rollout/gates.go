@@ -31,8 +31,8 @@ func (m *machine) onDelete() Hold {
 	return HoldOnDelete
 }
 
-// stays says whether the host is among the last of the order, of which Stay remain on what they run. The order is that of
-// tickets without what moves: canaries first, then by hash.
+// stays says whether the host is among the last of the order, of which Stay remain on what they run. The order is that
+// of tickets without what moves: canaries first, then by hash.
 func (m *machine) stays() bool {
 	if m.spec.Stay(1) == 0 {
 		return false
@@ -57,8 +57,8 @@ func rank(canary bool, hash uint64) Ticket {
 	return Ticket{Class: classMember, Hash: hash}
 }
 
-// halted says whether too many hosts have failed with the revision that this one would start. All that say so are believed, and
-// those that count make up a percentage.
+// halted says whether too many hosts have failed with the revision that this one would start. All that say so are
+// believed, and those that count make up a percentage.
 func (m *machine) halted() bool {
 	members, failed := 1, 0
 	for i := range m.peers {
@@ -80,15 +80,17 @@ func failedWith(s *State, t *Target) bool {
 		s.Rejected.Generation >= t.Generation && s.Rejected.Revision.Fleet == t.Revision.Fleet
 }
 
-// canary is a canary for which this host waits; nil: there is none. One that is down does not hold up the fleet beyond its
-// part of the budget, nor does one whose file is late and which has let the others pass, nor one that does not count.
+// canary is a canary for which this host waits; nil: there is none. One that is down does not hold up the fleet beyond
+// its part of the budget, nor does one whose file is late and which has let the others pass, nor one that does not
+// count.
 func (m *machine) canary() *Blocker {
 	if m.spec.Canary == nil || m.Canary || m.w.canaries {
 		return nil
 	}
 	for i := range m.peers {
 		p := &m.peers[i]
-		if p.Counts && p.Trouble == TroubleNone && p.placed() && p.State.Canary && !p.State.Ticket.Above(m.Ticket) && !p.State.Done(m.Ticket.Generation) {
+		if p.Counts && p.Trouble == TroubleNone && p.placed() && p.State.Canary && !p.State.Ticket.Above(m.Ticket) &&
+			!p.State.Done(m.Ticket.Generation) {
 			b := blocker(p, ReasonCanary, m.Ticket.Generation)
 			return &b
 		}

@@ -27,7 +27,8 @@ func (m *machine) goBackTo(from string) Revision {
 	return Revision{}
 }
 
-// reject forgets a rejection when the file has changed, and follows another host that has gone back from what the file says.
+// reject forgets a rejection when the file has changed, and follows another host that has gone back from what the file
+// says.
 func (m *machine) reject() {
 	if m.o.Wanted.IsZero() {
 		return
@@ -40,7 +41,8 @@ func (m *machine) reject() {
 	}
 	for i := range m.peers {
 		s := m.peers[i].State
-		if s != nil && (m.peers[i].Counts || m.w.counts) && m.peers[i].Trouble != TroubleKey && s.Rejected.Generation >= m.Target.Generation && s.Rejected.Revision.Fleet == m.o.Wanted.Fleet {
+		if s != nil && (m.peers[i].Counts || m.w.counts) && m.peers[i].Trouble != TroubleKey &&
+			s.Rejected.Generation >= m.Target.Generation && s.Rejected.Revision.Fleet == m.o.Wanted.Fleet {
 			m.rollBack(s.Rejected)
 			return
 		}
@@ -61,9 +63,10 @@ func (m *machine) rollBack(from Target) {
 	m.retarget()
 }
 
-// retarget gives a changed revision its generation: one that another member gives to it, if that is above this host's, or one
-// above all that are known. On one host the generation always rises, also when it goes back to a revision that it had, and
-// when only labels of the node have changed what runs: whoever saw it done before must not take it for done with this.
+// retarget gives a changed revision its generation: one that another member gives to it, if that is above this host's,
+// or one above all that are known. On one host the generation always rises, also when it goes back to a revision that
+// it had, and when only labels of the node have changed what runs: whoever saw it done before must not take it for done
+// with this.
 func (m *machine) retarget() {
 	to := m.wanted()
 	if to.IsZero() || to == m.Target.Revision {
@@ -99,7 +102,8 @@ func (m *machine) retarget() {
 // exhausted keeps the old target: the host goes on with what it runs.
 func (m *machine) exhausted() { m.d.Blockers.hold = HoldExhausted }
 
-// generations gives the highest generation that is known, and the highest that another member gives to a revision; 0: none.
+// generations gives the highest generation that is known, and the highest that another member gives to a revision; 0:
+// none.
 func (m *machine) generations(fleet string) (highest, same uint64) {
 	highest = max(m.Target.Generation, m.Ticket.Generation)
 	for i := range m.peers {
@@ -117,8 +121,8 @@ func (m *machine) generations(fleet string) (highest, same uint64) {
 	return highest, same
 }
 
-// moveTicket raises the ticket where something asks for it. It stays as it is while the rollout has the pod down: what others
-// have seen of it must say when that began.
+// moveTicket raises the ticket where something asks for it. It stays as it is while the rollout has the pod down: what
+// others have seen of it must say when that began.
 func (m *machine) moveTicket() {
 	if m.Phase.Taken() && !m.w.fixed {
 		return
@@ -132,8 +136,8 @@ func (m *machine) moveTicket() {
 	m.yield()
 }
 
-// behindCanaries lets canaries go first that were declared after they had their ticket, which is never lowered: whoever waits for
-// the same target goes behind those that wait for it, too.
+// behindCanaries lets canaries go first that were declared after they had their ticket, which is never lowered: whoever
+// waits for the same target goes behind those that wait for it, too.
 func (m *machine) behindCanaries() {
 	if m.Phase != PhaseWaiting && m.Phase != PhaseHeld || m.spec.Canary == nil || m.Canary || m.w.declared {
 		return
@@ -147,8 +151,9 @@ func (m *machine) behindCanaries() {
 	}
 }
 
-// isAhead says whether the member is a canary that waits for what this host waits for, or will when the pause of both is over,
-// and has the higher ticket. One that is held for a reason of its own has let others pass, and is not gone behind.
+// isAhead says whether the member is a canary that waits for what this host waits for, or will when the pause of both
+// is over, and has the higher ticket. One that is held for a reason of its own has let others pass, and is not gone
+// behind.
 func (s *State) isAhead(m *machine) bool {
 	if s == nil || !s.Canary {
 		return false
@@ -170,8 +175,8 @@ func (m *machine) raise(to Ticket) {
 	}
 }
 
-// adopt takes over a higher generation that another member gives to the same files: nothing is restarted, and this host does
-// not stand in that member's way.
+// adopt takes over a higher generation that another member gives to the same files: nothing is restarted, and this host
+// does not stand in that member's way.
 func (m *machine) adopt() {
 	if m.w.adopt || m.Target.Revision.IsZero() {
 		return

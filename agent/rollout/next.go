@@ -12,8 +12,8 @@ const (
 	HoldDown = 10 * time.Minute
 	// YieldAfter is how long others wait for a host that has nothing to start before it lets them pass.
 	YieldAfter = 30 * time.Second
-	// DownFor is how long a pod has to be down, and the kubelet has to say so, before that is a reason to replace it without a
-	// turn. When a kubelet comes up, pods that run are not ready for a moment.
+	// DownFor is how long a pod has to be down, and the kubelet has to say so, before that is a reason to replace it
+	// without a turn. When a kubelet comes up, pods that run are not ready for a moment.
 	DownFor = 10 * time.Second
 	// MaxRestarts is at how many restarts of its containers within the progress deadline a new pod has failed.
 	MaxRestarts = 3
@@ -47,8 +47,8 @@ type Observation struct {
 	LastGood func(fleet string) Revision
 	// Running is the revision whose manifest stands, the older one during a surge; zero: none stands.
 	Running Revision
-	// Beside is the revision whose manifest stands beside that of Running, during a surge; zero: none does. Of several, the
-	// target's.
+	// Beside is the revision whose manifest stands beside that of Running, during a surge; zero: none does. Of several,
+	// the target's.
 	Beside Revision
 	// Pod is that of Running.
 	Pod Pod
@@ -60,12 +60,12 @@ type Observation struct {
 	Alone bool
 	// Requested: the operator has asked for the replacement on this host (OnDelete).
 	Requested bool
-	// ReadySince is since when the pod of Running is ready, by this host's clock: never in the future; zero: not known, as where
-	// the kubelet is not asked, and then there is no soak.
+	// ReadySince is since when the pod of Running is ready, by this host's clock: never in the future; zero: not known, as
+	// where the kubelet is not asked, and then there is no soak.
 	ReadySince time.Time
-	// Restarts, Looping and Why are of the pod of the target's revision, alone or beside the old one: how often its containers
-	// were restarted, in sum; whether the kubelet backs off from restarting one (CrashLoopBackOff); and one sentence on why it
-	// is not available, empty where it is.
+	// Restarts, Looping and Why are of the pod of the target's revision, alone or beside the old one: how often its
+	// containers were restarted, in sum; whether the kubelet backs off from restarting one (CrashLoopBackOff); and one
+	// sentence on why it is not available, empty where it is.
 	Restarts uint32
 	Looping  bool
 	Why      string
@@ -83,7 +83,8 @@ const (
 	EventTarget
 	// EventRolledBack: the host goes back to its last good revision by itself.
 	EventRolledBack
-	// EventLapsed: the pod that might be replaced because it was down is up again, and was not touched. It waits for its turn.
+	// EventLapsed: the pod that might be replaced because it was down is up again, and was not touched. It waits for its
+	// turn.
 	EventLapsed
 	// EventAdopted: another member's generation of the same revision is taken over.
 	EventAdopted
@@ -105,9 +106,9 @@ func (e Event) String() string { return word(eventWords[:], int(e)) }
 
 // Decision is what comes of a step.
 type Decision struct {
-	// Replace: the pod of an older revision may be taken down, or (surge) the new one started beside it; once the State is on
-	// disk, and at once: it speaks of the pod as it was observed. A turn that the rule has given stays until the new pod is
-	// available, also after a restart. First placements and removals do not ask for it.
+	// Replace: the pod of an older revision may be taken down, or (surge) the new one started beside it; once the State is
+	// on disk, and at once: it speaks of the pod as it was observed. A turn that the rule has given stays until the new
+	// pod is available, also after a restart. First placements and removals do not ask for it.
 	Replace bool
 	// Target is the revision to run, which is not that of the file after a rollback; zero: not known, nothing changes.
 	Target Revision
@@ -174,7 +175,8 @@ func (m *machine) until(t time.Time) {
 func (m *machine) look() {
 	m.Running, m.Shown, m.Canary = m.o.Running, m.o.Shown, m.o.Canary
 	if !m.o.Placed {
-		m.Phase, m.HeldUntil, m.Sick, m.Turn, m.Began, m.Stood = PhaseNotPlaced, time.Time{}, false, false, time.Time{}, time.Time{}
+		m.Phase, m.HeldUntil, m.Sick, m.Turn, m.Began, m.Stood = PhaseNotPlaced, time.Time{}, false, false, time.Time{},
+			time.Time{}
 		m.Tried, m.Why = time.Time{}, ""
 		return
 	}
@@ -240,20 +242,20 @@ func (m *machine) stands() bool {
 // current says whether the running pod is the target's.
 func (m *machine) current() bool { return !m.Running.IsZero() && m.Running == m.Target.Revision }
 
-// unasked says whether the pod of an older revision still stands as it was when the replacement began, and the rule was not
-// asked for that: it was down, or what the rule said is not known any more (Restore). Such a permission lasts as long as its
-// reason. What an operator asks for with OnDelete needs no other reason.
+// unasked says whether the pod of an older revision still stands as it was when the replacement began, and the rule was
+// not asked for that: it was down, or what the rule said is not known any more (Restore). Such a permission lasts as
+// long as its reason. What an operator asks for with OnDelete needs no other reason.
 //
-// A turn that the rule has given is another thing. Since it began the host tells that it is disrupted, under a ticket that
-// stays as it is, and all others count it: whatever they begin meanwhile, they begin with this host down, so that its pod may
-// go at any time. It holds its part of the budget for as long as the act cannot be done, and nothing more.
+// A turn that the rule has given is another thing. Since it began the host tells that it is disrupted, under a ticket
+// that stays as it is, and all others count it: whatever they begin meanwhile, they begin with this host down, so that
+// its pod may go at any time. It holds its part of the budget for as long as the act cannot be done, and nothing more.
 func (m *machine) unasked() bool {
 	untouched := !m.Running.IsZero() && !m.current() && m.o.Beside.IsZero()
 	return m.Phase.Taken() && !m.Turn && untouched && !m.spec.OnDelete
 }
 
-// lapse takes back a permission that was given because the pod was down, when it is up again and nothing has been done. From
-// now on the host waits for its turn as all do: it may be that as many as the budget are down by now.
+// lapse takes back a permission that was given because the pod was down, when it is up again and nothing has been done.
+// From now on the host waits for its turn as all do: it may be that as many as the budget are down by now.
 func (m *machine) lapse() {
 	if !m.unasked() || m.o.Pod != PodUp || m.w.lapse {
 		return
@@ -324,7 +326,8 @@ func (m *machine) progress() {
 		m.fail()
 		return
 	}
-	if m.Stood.IsZero() { // what takes long is the end of the old pod, or what is missing of the new one; the revision is not to blame
+	// What takes long is the end of the old pod, or what is missing of the new one; the revision is not to blame.
+	if m.Stood.IsZero() {
 		return
 	}
 	end := m.Stood.Add(m.spec.Deadline)
@@ -361,8 +364,8 @@ func (m *machine) start() {
 	}
 }
 
-// startDown replaces a pod that is not available, and has not been for DownFor: without a turn, as Kubernetes does, for nothing
-// is lost. (The case "not
+// startDown replaces a pod that is not available, and has not been for DownFor: without a turn, as Kubernetes does, for
+// nothing is lost. (The case "not
 // available(old)" of rollingUpdate in pkg/controller/daemon/update.go.)
 func (m *machine) startDown() {
 	hold := m.held()

@@ -19,17 +19,19 @@ const (
 	TroubleLeft
 	// TroubleDown: it is down as far as anybody can tell. It may have a State.
 	TroubleDown
-	// TroubleKey: its key is not the one that its name is known with, and nobody has said which is right. It may have a State.
+	// TroubleKey: its key is not the one that its name is known with, and nobody has said which is right. It may have a
+	// State.
 	TroubleKey
-	// TroubleFallen: its ticket is lower than one that it told before, which no honest host does: its disk was set back, and
-	// what it knows of itself is not all that it told. It has a State.
+	// TroubleFallen: its ticket is lower than one that it told before, which no honest host does: its disk was set back,
+	// and what it knows of itself is not all that it told. It has a State.
 	TroubleFallen
-	// TroubleStep: what it tells is further above all that this host knows by itself, or from two others, than any honest host
-	// comes to. Its record counts as one that cannot be understood; see bounded. No caller sets it.
+	// TroubleStep: what it tells is further above all that this host knows by itself, or from two others, than any honest
+	// host comes to. Its record counts as one that cannot be understood; see bounded. No caller sets it.
 	TroubleStep
 )
 
-// CountAfter is how long a member has been on this host's disk before it counts by itself, where no file lists the members.
+// CountAfter is how long a member has been on this host's disk before it counts by itself, where no file lists the
+// members.
 const CountAfter = 24 * time.Hour
 
 // Peer is another known member.
@@ -38,25 +40,26 @@ type Peer struct {
 	ID, Name string
 	// State is the newest that is on record, of any age; nil: nothing is, or the record does not declare the DaemonSet.
 	State *State
-	// Counts: this host has reason to count the member where a number of members grants something: it is listed in the members
-	// file, or, where there is none, it has been on this host's disk for CountAfter or was trusted by hand. A member that does
-	// not count stands in the way as all do.
+	// Counts: this host has reason to count the member where a number of members grants something: it is listed in the
+	// members file, or, where there is none, it has been on this host's disk for CountAfter or was trusted by hand. A
+	// member that does not count stands in the way as all do.
 	Counts bool
-	// Trouble is why it does not show how it stands. Without a State and without Trouble it does not declare the DaemonSet,
-	// and is no member of it.
+	// Trouble is why it does not show how it stands. Without a State and without Trouble it does not declare the
+	// DaemonSet, and is no member of it.
 	Trouble Trouble
 }
 
 // placed says whether a pod of the DaemonSet belongs there, as far as is known.
 func (p *Peer) placed() bool { return p.State != nil && p.State.Phase != PhaseNotPlaced }
 
-// grants says whether the member counts where a number of members grants something: one that may have been made up does not, and
-// one in trouble shows nothing.
+// grants says whether the member counts where a number of members grants something: one that may have been made up does
+// not, and one in trouble shows nothing.
 func (p *Peer) grants(w without) bool {
 	return p.placed() && (p.Counts && p.Trouble == TroubleNone || w.counts)
 }
 
-// inOrder says whether the member has a place in the order of which the last stay (partition). One that is down keeps it.
+// inOrder says whether the member has a place in the order of which the last stay (partition). One that is down keeps
+// it.
 func (p *Peer) inOrder(w without) bool {
 	return p.placed() && (p.Counts && (p.Trouble == TroubleNone || p.Trouble == TroubleDown) || w.counts)
 }

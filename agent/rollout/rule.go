@@ -47,9 +47,9 @@ type without struct {
 	maxFailed    bool // all hold when too many have failed
 }
 
-// MayStart is the rule: whether this host may take down its available pod, from its state and what is known of all other
-// members, however old that is. It may iff all but at most Limit-1 of the others show that they do not stand in the way: not
-// disrupted, and with a ticket above this host's or done for its ticket's generation.
+// MayStart is the rule: whether this host may take down its available pod, from its state and what is known of all
+// other members, however old that is. It may iff all but at most Limit-1 of the others show that they do not stand in
+// the way: not disrupted, and with a ticket above this host's or done for its ticket's generation.
 //
 // It is the whole of what keeps the budget. Whether the host wants to start is another question; see Next.
 func MayStart(self *State, peers []Peer, spec strategy.Strategy) (bool, Blockers) {
@@ -71,15 +71,17 @@ func mayStart(self *State, peers []Peer, spec strategy.Strategy, w without) Bloc
 	return b
 }
 
-// mayReplaceDown is the rule for a pod that is down and has to wait for its turn (strict). It counts as down already, so that
-// it goes before all that are available, and after those that are being replaced; of two that both wait, the one with the
-// lower ticket goes first. Were it held to the ticket rule, it and one that is available could wait for each other.
+// mayReplaceDown is the rule for a pod that is down and has to wait for its turn (strict). It counts as down already,
+// so that it goes before all that are available, and after those that are being replaced; of two that both wait, the
+// one with the lower ticket goes first. Were it held to the ticket rule, it and one that is available could wait for
+// each other.
 func mayReplaceDown(self *State, peers []Peer, spec strategy.Strategy, w without) Blockers {
 	b := Blockers{Generation: self.Ticket.Generation, Members: 1}
 	for i := range peers {
 		p := &peers[i]
 		b.count(p, w)
-		if s := p.State; s != nil && p.Trouble == TroubleNone && (!s.Phase.Disrupted() || s.waits() && s.Ticket.Above(self.Ticket)) {
+		if s := p.State; s != nil && p.Trouble == TroubleNone &&
+			(!s.Phase.Disrupted() || s.waits() && s.Ticket.Above(self.Ticket)) {
 			continue
 		}
 		if reason := w.blocks(&self.Ticket, p); reason != ReasonNone {
@@ -116,8 +118,9 @@ func (w without) blocks(t *Ticket, p *Peer) Reason {
 	return whyNot(t, s)
 }
 
-// shows is the heart of the rule. Whatever of it was true once keeps the member from being down under a lower ticket: its
-// ticket is never lowered, and if it is done it starts again only for a newer target, under a ticket of a higher generation.
+// shows is the heart of the rule. Whatever of it was true once keeps the member from being down under a lower ticket:
+// its ticket is never lowered, and if it is done it starts again only for a newer target, under a ticket of a higher
+// generation.
 func (w without) shows(t *Ticket, s *State) bool {
 	if w.everywhere && s.Phase == PhaseNotPlaced {
 		return true

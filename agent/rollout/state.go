@@ -2,9 +2,9 @@ package rollout
 
 import "time"
 
-// Revision names what a pod is made of. Fleet is made of the files alone (render.Revision without resolve's NodeDigests) and
-// is the same on every host that has the same files; Local is the pod's own, which differs where labels or addresses of the
-// node are in its environment.
+// Revision names what a pod is made of. Fleet is made of the files alone (render.Revision without resolve's
+// NodeDigests) and is the same on every host that has the same files; Local is the pod's own, which differs where
+// labels or addresses of the node are in its environment.
 type Revision struct {
 	Fleet string `json:"fleet,omitempty"`
 	Local string `json:"local,omitempty"`
@@ -54,7 +54,8 @@ func (p Phase) Disrupted() bool {
 	}
 }
 
-// Taken says whether the rollout has begun to replace the pod and not finished. While it has, the ticket stays as it is.
+// Taken says whether the rollout has begun to replace the pod and not finished. While it has, the ticket stays as it
+// is.
 func (p Phase) Taken() bool { return p == PhaseUpdating || p == PhaseFailed }
 
 // Hold is why a host does not want a turn.
@@ -97,8 +98,8 @@ type Shown struct {
 	Since time.Time `json:"since,omitzero"`
 }
 
-// State is what one host keeps on disk and tells of one DaemonSet. The zero value with a Key is that of a DaemonSet that was
-// never declared here.
+// State is what one host keeps on disk and tells of one DaemonSet. The zero value with a Key is that of a DaemonSet
+// that was never declared here.
 type State struct {
 	// Key is namespace/name.
 	Key    string `json:"key"`
@@ -113,8 +114,8 @@ type State struct {
 	// Rejected is the target from which the host went back by itself (auto-rollback); zero: none, or the file has changed
 	// since.
 	Rejected Target `json:"rejected,omitzero"`
-	// Why is one sentence on why the host has failed, of at most MaxWhy bytes; empty in other phases. It may be left out of what
-	// is told, as Shown.
+	// Why is one sentence on why the host has failed, of at most MaxWhy bytes; empty in other phases. It may be left out
+	// of what is told, as Shown.
 	Why string `json:"why,omitempty"`
 	// Shown may be left out of what is told, where there is no room.
 	Shown Shown `json:"shown,omitzero"`
@@ -123,15 +124,16 @@ type State struct {
 
 	// Began is when the replacement that is going on began.
 	Began time.Time `json:"began,omitzero"`
-	// Stood is when the target's manifest was first seen in place in this replacement, from which its progress deadline counts.
+	// Stood is when the target's manifest was first seen in place in this replacement, from which its progress deadline
+	// counts.
 	Stood time.Time `json:"stood,omitzero"`
-	// Tried is when the target's manifest was first seen in place, also when the pod has been available since: for as long as its
-	// progress deadline a new revision is on trial.
+	// Tried is when the target's manifest was first seen in place, also when the pod has been available since: for as long
+	// as its progress deadline a new revision is on trial.
 	Tried time.Time `json:"tried,omitzero"`
 	// Sick: the pod was not available before the target's revision touched it, so that it is not to blame.
 	Sick bool `json:"sick,omitempty"`
-	// Turn: the rule has given the replacement that is going on its turn. Without, it was begun because the pod was down, or
-	// because an operator asked for it, and it lasts no longer than that.
+	// Turn: the rule has given the replacement that is going on its turn. Without, it was begun because the pod was down,
+	// or because an operator asked for it, and it lasts no longer than that.
 	Turn bool `json:"turn,omitempty"`
 	// HeldUntil is when the time after a first placement is over.
 	HeldUntil time.Time `json:"heldUntil,omitzero"`
@@ -147,9 +149,9 @@ type State struct {
 	PassedBy time.Time `json:"-"`
 }
 
-// Done says whether the host has nothing to replace any more for this generation, now or later: it is not disrupted, runs
-// its target, and the target's generation is not lower. A host without a pod counts as running its target where none belongs
-// there, since that is what it would start with.
+// Done says whether the host has nothing to replace any more for this generation, now or later: it is not disrupted,
+// runs its target, and the target's generation is not lower. A host without a pod counts as running its target where
+// none belongs there, since that is what it would start with.
 func (s *State) Done(generation uint64) bool { return without{}.done(s, generation) }
 
 // waits says whether the host waits for its turn: with a pod that is available, or (strict) with one that is not.
@@ -166,10 +168,10 @@ func (s *State) PodName() string {
 	return nameOf(s.Key) + "-" + s.Running.Local
 }
 
-// Restore is the state of a host that has lost its own, made of the newest that the others have of it. It holds as one on
-// which the DaemonSet was just placed, so that what was told last and is still on its way comes back, too; give it again
-// when something newer does. For the same reason a turn that it had is not its turn any more while the old pod is available:
-// it may have told since that it is over.
+// Restore is the state of a host that has lost its own, made of the newest that the others have of it. It holds as one
+// on which the DaemonSet was just placed, so that what was told last and is still on its way comes back, too; give it
+// again when something newer does. For the same reason a turn that it had is not its turn any more while the old pod is
+// available: it may have told since that it is over.
 func Restore(told *State, now time.Time) State {
 	s := *told
 	s.Turn = false
@@ -178,11 +180,12 @@ func Restore(told *State, now time.Time) State {
 	return s
 }
 
-// Promises says whether s must be on disk, for certain, before it is told or acted upon: whether it differs from what was on
-// disk in anything that others rely on or that a restart needs.
+// Promises says whether s must be on disk, for certain, before it is told or acted upon: whether it differs from what
+// was on disk in anything that others rely on or that a restart needs.
 func (s *State) Promises(onDisk *State) bool {
 	return s.Ticket != onDisk.Ticket || s.Target != onDisk.Target || s.Phase.Taken() != onDisk.Phase.Taken() ||
 		(s.Phase == PhaseNotPlaced) != (onDisk.Phase == PhaseNotPlaced) ||
-		s.Rejected != onDisk.Rejected || s.Sick != onDisk.Sick || s.Turn != onDisk.Turn || !s.Tried.Equal(onDisk.Tried) || s.Good != onDisk.Good || s.GoodBefore != onDisk.GoodBefore ||
+		s.Rejected != onDisk.Rejected || s.Sick != onDisk.Sick || s.Turn != onDisk.Turn || !s.Tried.Equal(onDisk.Tried) ||
+		s.Good != onDisk.Good || s.GoodBefore != onDisk.GoodBefore ||
 		!s.HeldUntil.Equal(onDisk.HeldUntil)
 }

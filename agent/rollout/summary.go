@@ -19,7 +19,8 @@ type Counts struct {
 	Ready, Available int
 	// Updated is how many of Desired run the revision that was asked for.
 	Updated int
-	// Failed is how many of them did not become available with it, and Unknown how many members do not show how they stand.
+	// Failed is how many of them did not become available with it, and Unknown how many members do not show how they
+	// stand.
 	Failed, Unknown int
 }
 
@@ -70,9 +71,11 @@ func one(b bool) int {
 func (c Counts) Status(name string) (message string, done bool) {
 	switch {
 	case c.Updated < c.Desired:
-		return fmt.Sprintf("Waiting for daemon set %q rollout to finish: %d out of %d new pods have been updated...", name, c.Updated, c.Desired), false
+		return fmt.Sprintf("Waiting for daemon set %q rollout to finish: %d out of %d new pods have been updated...", name,
+			c.Updated, c.Desired), false
 	case c.Available < c.Desired:
-		return fmt.Sprintf("Waiting for daemon set %q rollout to finish: %d of %d updated pods are available...", name, c.Available, c.Desired), false
+		return fmt.Sprintf("Waiting for daemon set %q rollout to finish: %d of %d updated pods are available...", name,
+			c.Available, c.Desired), false
 	}
 	return fmt.Sprintf("daemon set %q successfully rolled out", name), true
 }
@@ -100,8 +103,8 @@ func Queue(members []Peer) []Peer {
 	return out
 }
 
-// WhyNot says who stands in the way of a member, as far as the records here go. Of one that has nothing to wait for, nobody
-// does.
+// WhyNot says who stands in the way of a member, as far as the records here go. Of one that has nothing to wait for,
+// nobody does.
 func WhyNot(id string, members []Peer, spec strategy.Strategy) Blockers {
 	i := slices.IndexFunc(members, func(p Peer) bool { return p.ID == id })
 	if i < 0 || members[i].State == nil {
@@ -127,8 +130,8 @@ func WhyNot(id string, members []Peer, spec strategy.Strategy) Blockers {
 type Forecast struct {
 	// Budget is how many are replaced at a time, of Members that count; see Blockers.
 	Budget, Members, Uncounted int
-	// Waves are those that would be replaced, in their order; each wave is at most Budget members, and canaries have waves of
-	// their own. A wave is an estimate: a member starts as soon as one before it is available.
+	// Waves are those that would be replaced, in their order; each wave is at most Budget members, and canaries have waves
+	// of their own. A wave is an estimate: a member starts as soon as one before it is available.
 	Waves [][]Peer
 	// Stay are those that would keep what they run, by the annotation daemonsetd.io/partition.
 	Stay []Peer
@@ -180,7 +183,8 @@ func waves(order []Peer, budget int, change, canary func(*Peer) bool) [][]Peer {
 	return out
 }
 
-// obstacles are members that count against the budget before anything has begun. All others would show that they do not.
+// obstacles are members that count against the budget before anything has begun. All others would show that they do
+// not.
 func obstacles(members []Peer, f Forecast) Blockers {
 	b := Blockers{Budget: f.Budget, Members: f.Members}
 	for i := range members {

@@ -6,8 +6,8 @@ import (
 	"encoding/binary"
 )
 
-// Ticket is a host's place in the order in which pods are replaced; lower ones go first. A host's ticket is only ever raised,
-// and never while the rollout has its pod down: that is what makes old news of it safe to act upon.
+// Ticket is a host's place in the order in which pods are replaced; lower ones go first. A host's ticket is only ever
+// raised, and never while the rollout has its pod down: that is what makes old news of it safe to act upon.
 type Ticket struct {
 	// Generation is at least that of the host's target.
 	Generation uint64 `json:"generation"`
@@ -35,8 +35,8 @@ func (t Ticket) Compare(o Ticket) int {
 // Above says whether t is higher than o: t lets o go first.
 func (t Ticket) Above(o Ticket) bool { return t.Compare(o) > 0 }
 
-// TicketHash is the last part of a ticket: the same on every host for the same DaemonSet (namespace/name) and the id of the
-// host that holds the ticket, and in no order that anybody could choose.
+// TicketHash is the last part of a ticket: the same on every host for the same DaemonSet (namespace/name) and the id of
+// the host that holds the ticket, and in no order that anybody could choose.
 func TicketHash(key, id string) uint64 {
 	h := sha256.New()
 	// A key has no NUL in it, so that no two pairs run together.

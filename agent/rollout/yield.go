@@ -2,15 +2,16 @@ package rollout
 
 import "time"
 
-// join ends the time after a first placement. By then everybody knows of this host, and it knows of everybody who started
-// without knowing of it: those are still down, and it goes behind them. Else one of them, two of whose others are down, would
-// not have counted this host, which would not count all of those.
+// join ends the time after a first placement. By then everybody knows of this host, and it knows of everybody who
+// started without knowing of it: those are still down, and it goes behind them. Else one of them, two of whose others
+// are down, would not have counted this host, which would not count all of those.
 func (m *machine) join() {
 	if m.HeldUntil.IsZero() || m.o.Now.Before(m.HeldUntil) || !m.o.Settled || m.Phase.Taken() {
 		return
 	}
 	for i := range m.peers {
-		if s := m.peers[i].State; s != nil && s.Phase.Taken() && !m.Ticket.Above(s.Ticket) && s.Ticket.Class < maxClass && !m.w.behind {
+		if s := m.peers[i].State; s != nil && s.Phase.Taken() && !m.Ticket.Above(s.Ticket) && s.Ticket.Class < maxClass &&
+			!m.w.behind {
 			m.goBehind(s.Ticket)
 		}
 	}
@@ -22,9 +23,9 @@ func (m *machine) goBehind(t Ticket) {
 	m.raise(Ticket{Generation: t.Generation, Class: t.Class + 1, Hash: TicketHash(m.Key, m.o.ID)})
 }
 
-// yield lets those that wait pass, when this host has had a lower ticket than one of them for YieldAfter and would not use
-// its turn: it has nothing to start, or is held, or has an older target than the one that waits. So a host whose file is
-// late, broken or odd delays itself and not the fleet.
+// yield lets those that wait pass, when this host has had a lower ticket than one of them for YieldAfter and would not
+// use its turn: it has nothing to start, or is held, or has an older target than the one that waits. So a host whose
+// file is late, broken or odd delays itself and not the fleet.
 func (m *machine) yield() {
 	above, waits := m.waiting()
 	if m.w.yield || !waits || m.Phase.Disrupted() {

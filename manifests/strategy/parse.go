@@ -153,15 +153,16 @@ func (p *parser) soak(ds *appsv1.DaemonSet, s *Strategy) {
 	case d < 0 || d > mostDeadline:
 		p.problem(AnnotationSoak, "%q is not between 0s and %s", text, mostDeadline)
 	case d >= s.Deadline:
-		p.problem(AnnotationSoak, "%s is not less than the progress deadline, %s, so that every new pod would count as failed: "+
+		p.problem(AnnotationSoak, "%s is not less than the progress deadline, %s, so that every new pod would count as "+
+			"failed: "+
 			"lower it, or raise %s", d, s.Deadline, AnnotationDeadline)
 	default:
 		s.Soak = d
 	}
 }
 
-// unprobed says whether a container has neither a readiness nor a startup probe. Those of init containers that restart always
-// count, too.
+// unprobed says whether a container has neither a readiness nor a startup probe. Those of init containers that restart
+// always count, too.
 func unprobed(pod *corev1.PodSpec) bool {
 	for _, c := range pod.InitContainers {
 		always := c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways

@@ -26,15 +26,15 @@ const (
 	AnnotationDeadline = "daemonsetd.io/progress-deadline"
 	// AnnotationMaxFailed is at how many hosts with a failed pod every host holds: a number or a percentage, at least 1.
 	AnnotationMaxFailed = "daemonsetd.io/max-failed"
-	// AnnotationSoak is for how long a pod has to be ready until the rollout takes it for available, where that is longer than
-	// minReadySeconds; "0s" is Kubernetes' behaviour.
+	// AnnotationSoak is for how long a pod has to be ready until the rollout takes it for available, where that is longer
+	// than minReadySeconds; "0s" is Kubernetes' behaviour.
 	AnnotationSoak = "daemonsetd.io/soak"
 	// AnnotationAutoRollback takes a host whose new pod failed, and those that have it too, back while it is "true".
 	AnnotationAutoRollback = "daemonsetd.io/auto-rollback"
 )
 
-// Annotations are those that have an effect: AnnotationSoak has none before the agent tells the rule since when a pod is
-// ready (rollout.Observation.ReadySince), so that whoever sets it is warned.
+// Annotations are those that have an effect: AnnotationSoak has none before the agent tells the rule since when a pod
+// is ready (rollout.Observation.ReadySince), so that whoever sets it is warned.
 func Annotations() []string {
 	return []string{
 		AnnotationAutoRollback, AnnotationCanary, AnnotationDeadline, AnnotationMaxFailed, AnnotationPartition,
