@@ -1,8 +1,8 @@
-// Package fleetsim runs many whole agents in one process, each with a simulated kubelet and a directory of its own, over a
-// simulated network: test equipment for rollouts, and no part of the agent.
+// Package fleetsim runs many whole agents in one process, each with a simulated kubelet and a directory of its own,
+// over a simulated network: test equipment for rollouts, and no part of the agent.
 //
-// It is made for testing/synctest: all agents, kubelets and the network live in one bubble and in virtual time. The disk is
-// real; use a directory in memory.
+// It is made for testing/synctest: all agents, kubelets and the network live in one bubble and in virtual time. The
+// disk is real; use a directory in memory.
 package fleetsim
 
 import (
@@ -226,8 +226,10 @@ func (f *Fleet) host(i int) *Host {
 func (h *Host) configure() {
 	in := func(name string) string { return filepath.Join(h.dir, name) }
 	c := config.Default()
-	c.SpecsDir, c.NodeFile, c.ManifestsDir, c.StateDir, c.RuntimeDir, c.NodeName = in("specs.d"), in("node.yaml"), in("manifests"), in("state"), in("run"), h.Name
-	c.Kubelet.Config, c.Kubelet.URL, c.Kubelet.HealthzURL = in("kubelet.yaml"), "http://127.0.0.1:10250", "http://127.0.0.1:10248/healthz"
+	c.SpecsDir, c.NodeFile, c.ManifestsDir, c.StateDir, c.RuntimeDir, c.NodeName = in("specs.d"), in("node.yaml"),
+		in("manifests"), in("state"), in("run"), h.Name
+	c.Kubelet.Config, c.Kubelet.URL, c.Kubelet.HealthzURL = in("kubelet.yaml"), "http://127.0.0.1:10250",
+		"http://127.0.0.1:10248/healthz"
 	c.Gossip.KeyFile, c.MembersFile, c.Gossip.Bind = in("gossip.key"), "", h.Addr.String()
 	if h.Index > 0 {
 		c.Gossip.Join = []string{h.fleet.Hosts[h.fleet.Rand.IntN(h.Index)].Addr.String(), h.fleet.Hosts[0].Addr.String()}
@@ -245,10 +247,12 @@ func (h *Host) Start() {
 		log = io.Discard
 	}
 	a, err := agent.New(agent.Options{
-		Config: h.cfg, Logger: zerolog.New(log).With().Str(logfield.Node, h.Name).Logger().Level(zerolog.WarnLevel), Version: api.Build("sim"),
+		Config: h.cfg, Logger: zerolog.New(log).With().Str(logfield.Node, h.Name).Logger().Level(zerolog.WarnLevel),
+		Version:  api.Build("sim"),
 		Notifier: systemd.Notifier{Send: func(string) error { return nil }},
 		Simulation: &agent.Simulation{
-			Gossip: func() memberlist.NodeAwareTransport { return f.Net.Listen(h.Addr) }, Verify: f.known.verify, Kubelet: h.Kubelet.Transport(),
+			Gossip: func() memberlist.NodeAwareTransport { return f.Net.Listen(h.Addr) }, Verify: f.known.verify,
+			Kubelet: h.Kubelet.Transport(),
 		},
 	})
 	f.must(err)
@@ -307,8 +311,8 @@ func (f *Fleet) LayAll(name, text string) {
 	}
 }
 
-// Age has every agent start anew as if all that it placed had been placed long ago, so that no host holds because a DaemonSet
-// is new to it.
+// Age has every agent start anew as if all that it placed had been placed long ago, so that no host holds because a
+// DaemonSet is new to it.
 func (f *Fleet) Age() {
 	f.t.Helper()
 	for _, h := range f.Hosts {
@@ -388,7 +392,8 @@ func (f *Fleet) Cut(side func(*Host) bool, oneWay bool) {
 	}
 	faults := f.Net.Faults()
 	if oneWay {
-		faults.Cut = memnet.OneWay(func(a netip.AddrPort) bool { return in[a] }, func(a netip.AddrPort) bool { return !in[a] })
+		faults.Cut = memnet.OneWay(func(a netip.AddrPort) bool { return in[a] },
+			func(a netip.AddrPort) bool { return !in[a] })
 	} else {
 		faults.Cut = memnet.Split(func(a netip.AddrPort) bool { return in[a] })
 	}
