@@ -114,7 +114,7 @@ func BenchmarkRolloutLight(b *testing.B) {
 func rollAgents(t *testing.T, hosts int) rolled {
 	r := rolled{hosts: hosts, budget: (hosts + 9) / 10}
 	cfg := fleetsim.Config{
-		Hosts: hosts, Seed: 1, Faults: lanDelays(), Scan: 50 * time.Millisecond, RunningAge: -1,
+		Hosts: hosts, Seed: 1, MembersFile: true, Faults: lanDelays(), Scan: 50 * time.Millisecond, RunningAge: -1,
 		Behaviour: func(int, *corev1.Pod) kubeletsim.Behaviour {
 			// With the kubelet's looks at its directory and the agent's at the kubelet, toReady.
 			return kubeletsim.Behaviour{Stop: time.Second, Start: time.Second, Ready: toReady - 2100*time.Millisecond}
