@@ -118,7 +118,7 @@ func TestFaultT2(t *testing.T) {
 		watch(t, f, len(f.Hosts), time.Minute, func() bool { return f.Count(key, "logger:1") == len(f.Hosts) })
 		f.Step(11 * time.Minute)
 		from := f.Net.Listen(netip.MustParseAddrPort("10.9.9.9:7947"))
-		defer from.Shutdown()
+		defer func() { _ = from.Shutdown() }()
 		rev := rollout.Revision{Fleet: "made-up", Local: "made-up"}
 		liar := makeUp(t, f, from, 100)
 		liar.stands(rollout.State{

@@ -144,17 +144,17 @@ func New(t testing.TB, cfg Config) *Fleet {
 // enroll gives every host its key, and a members file with the keys of all.
 func (f *Fleet) enroll() {
 	f.t.Helper()
-	text := "members:\n"
+	text := []byte("members:\n")
 	for _, h := range f.Hosts {
 		dir := filepath.Join(h.dir, "state", "gossip")
 		f.must(os.MkdirAll(dir, 0o700))
 		id, err := identity.Load(dir)
 		f.must(err)
-		text += fmt.Sprintf("- {name: %s, key: %s}\n", h.Name, api.MemberKey(id.Public()))
+		text = fmt.Appendf(text, "- {name: %s, key: %s}\n", h.Name, api.MemberKey(id.Public()))
 	}
 	for _, h := range f.Hosts {
 		h.cfg.MembersFile = filepath.Join(h.dir, "members.yaml")
-		f.must(os.WriteFile(h.cfg.MembersFile, []byte(text), 0o600))
+		f.must(os.WriteFile(h.cfg.MembersFile, text, 0o600))
 	}
 }
 

@@ -26,7 +26,7 @@ func TestFaultT3Rollout(t *testing.T) {
 		watch(t, f, len(f.Hosts), time.Minute, func() bool { return f.Count(key, "logger:1") == len(f.Hosts) })
 		f.Step(11 * time.Minute)
 		from := f.Net.Listen(netip.MustParseAddrPort("10.9.9.9:7947"))
-		defer from.Shutdown()
+		defer func() { _ = from.Shutdown() }()
 		for n, name := range []string{f.Hosts[1].Name, f.Hosts[2].Name} {
 			id, err := identity.Generate(bytes.NewReader(bytes.Repeat([]byte{byte(100 + n)}, 32)))
 			if err != nil {
