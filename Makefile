@@ -14,6 +14,8 @@ TOOL       = $(GO) tool -modfile=$(CURDIR)/tools/go.mod
 GOLANGCI   = $(TOOL) golangci-lint
 BENCHSTAT  = $(TOOL) benchstat
 
+# The packages whose tests take longest come first, so that none of them runs alone at the end.
+LONGEST = ./test/fleetsim ./gossip ./agent/rollout
 # The packages in which goroutines meet.
 CONCURRENT = ./agent/... ./gossip/... ./internal/base/signal/... ./manifests/history/... ./manifests/manifestdir/... ./manifests/spec/... ./manifests/trees/...
 # Packages that only tests use, and those of the build.
@@ -36,7 +38,7 @@ build: ## build bin/daemonsetd and bin/dsctl, static
 	CGO_ENABLED=0 $(GO) build $(BUILDFLAGS) -ldflags '$(LDFLAGS)' -o bin/ ./cmd/daemonsetd ./cmd/dsctl
 
 test: ## run the unit, property, golden and script tests, with the race detector
-	$(GO) test -race -timeout 15m ./...
+	$(GO) test -race -timeout 15m $(LONGEST) ./...
 
 race: ## run the tests of the concurrent packages COUNT times over, shuffled
 	$(GO) test -race -count=$(COUNT) -shuffle=on -timeout 30m $(CONCURRENT)
