@@ -209,3 +209,29 @@ func TestDebPurge(t *testing.T) {
 		})
 	}
 }
+
+// TestFaultO18PurgeRemovesTheGossipKey: whoever has the key can pose as a member, so that a host that is given away must not have
+// it. What else an operator laid beside it is not ours to remove.
+func TestFaultO18PurgeRemovesTheGossipKey(t *testing.T) {
+	const key, members = "/etc/daemonsetd/gossip.key", "/etc/daemonsetd/members.yaml"
+	r := newRoot(t, systemd252)
+	deb := r.take(t, debFile(t, "new"))
+	for name, roster := range map[string]bool{"alone": false, "with a members file": true} {
+		t.Run(name, func(t *testing.T) {
+			r.must(t, "dpkg", "--install", deb)
+			r.write(t, key, "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n")
+			if roster {
+				r.write(t, members, "members: []\n")
+			}
+			r.must(t, "dpkg", "--remove", "daemonsetd")
+			r.modes(t, "0644 0:0 "+key)
+			r.must(t, "dpkg", "--purge", "daemonsetd")
+			r.gone(t, key)
+			if roster {
+				r.modes(t, "0644 0:0 "+members)
+				return
+			}
+			r.gone(t, "/etc/daemonsetd")
+		})
+	}
+}
