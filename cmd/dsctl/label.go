@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -22,8 +23,9 @@ func newLabelCommand(d *deps) *cobra.Command {
 		Use:   "label KEY=VALUE... KEY-...",
 		Short: "Set or remove labels of this node",
 		Long: long(`Set labels of this node with KEY=VALUE and remove them with KEY-. They are kept by the agent, apart from those
-of node.yaml and node.d; where a file sets the same label, the file wins.`,
-			online("a label has another value already, or it failed")),
+of node.yaml and node.d. If a file sets the same label, the file wins: the change is kept and has no effect until
+the file no longer sets the label.`,
+			online("a label has another value already, a file wins, or it failed")),
 		Example: example("dsctl label disktype=ssd zone-", "dsctl label disktype=hdd --overwrite", "dsctl label --list"),
 		RunE:    d.verb(func(ctx context.Context, args []string) error { return d.runLabel(ctx, o, args) }),
 		ValidArgsFunction: d.completeNode(func(n api.NodeStatus) []string {
@@ -87,13 +89,20 @@ func (d *deps) patchNode(ctx context.Context, patch api.NodePatch) error {
 	if err != nil {
 		return err
 	}
+	lost := shadowed(patch, res)
 	err = d.print(view{
 		object: res,
 		names:  []string{"node/" + res.Node},
-		text:   func(p page) error { return printPatch(p, res) },
+		text:   func(p page) error { return printPatch(p, res, len(lost) > 0) },
 	})
 	if err != nil {
 		return err
+	}
+	if len(lost) > 0 {
+		return &exitError{
+			code: exitFailed, err: errors.New(strings.Join(lost, "; ")),
+			hint: "a file wins over what dsctl sets: change it there",
+		}
 	}
 	for _, w := range res.Warnings {
 		d.warnf("%s", w)
@@ -104,10 +113,13 @@ func (d *deps) patchNode(ctx context.Context, patch api.NodePatch) error {
 	return nil
 }
 
-// printPatch is one line, in kubectl's words: "node/edge-1 labeled: disktype=ssd".
-func printPatch(p page, res *api.NodePatchResult) error {
+// printPatch is one line, in kubectl's words: "node/edge-1 labeled: disktype=ssd". Where a file wins over a part of it,
+// nothing is said to be done: the labels and taints in effect are another matter than what the agent keeps.
+func printPatch(p page, res *api.NodePatchResult, lost bool) error {
 	changed := strings.Join(res.Changed, "; ")
 	switch {
+	case lost && changed != "":
+		p.printf("node/%s kept, not all of it in effect: %s\n", res.Node, changed)
 	case res.Operation != "":
 		p.printf("node/%s %s\n", res.Node, sentence(res.Operation, changed))
 	case changed != "":

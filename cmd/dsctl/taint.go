@@ -21,8 +21,9 @@ func newTaintCommand(d *deps) *cobra.Command {
 		Short: "Set or remove taints of this node",
 		Long: long(`Set taints of this node with KEY=VALUE:EFFECT or KEY:EFFECT, and remove them with KEY:EFFECT- or, for every
 effect, KEY-. EFFECT is NoSchedule (no new pods), NoExecute (running pods go too) or PreferNoSchedule (which DaemonSets
-do not heed). Taints are kept by the agent, apart from those of node.yaml and node.d.`,
-			online("a taint has another value already, or it failed")),
+do not heed). Taints are kept by the agent, apart from those of node.yaml and node.d. If a file sets the same taint,
+the file wins: the change is kept and has no effect until the file no longer sets the taint.`,
+			online("a taint has another value already, a file wins, or it failed")),
 		Example: example("dsctl taint maintenance:NoExecute", "dsctl taint maintenance-",
 			"dsctl taint tier=gold:NoSchedule --overwrite"),
 		Args: cobra.MinimumNArgs(1),
