@@ -44,10 +44,10 @@ func TestHostStatusWithoutAddress(t *testing.T) {
 }
 
 func TestAutomaticLabels(t *testing.T) {
-	if got := automaticLabels("n1"); got["kubernetes.io/hostname"] != "n1" || got["kubernetes.io/os"] != got["beta.kubernetes.io/os"] || got["kubernetes.io/arch"] == "" || len(got) != 5 {
+	if got := AutomaticLabels("n1"); got["kubernetes.io/hostname"] != "n1" || got["kubernetes.io/os"] != got["beta.kubernetes.io/os"] || got["kubernetes.io/arch"] == "" || len(got) != 5 {
 		t.Errorf("labels: %v", got)
 	}
-	if _, ok := automaticLabels(strings.Repeat("a", 64))["kubernetes.io/hostname"]; ok {
+	if _, ok := AutomaticLabels(strings.Repeat("a", 64))["kubernetes.io/hostname"]; ok {
 		t.Error("a name that is no label value became one")
 	}
 }

@@ -126,7 +126,7 @@ func TestNodeAsAWhole(t *testing.T) {
 	n := r.update(Inputs{Kubelet: KubeletStatus{Message: "connection refused"}, KubeletVersion: "v1.34.1"})
 	want := &corev1.Node{}
 	want.APIVersion, want.Kind, want.Name = "v1", "Node", "n1"
-	want.Labels = automaticLabels("n1")
+	want.Labels = AutomaticLabels("n1")
 	want.Labels["disk"] = "ssd"
 	want.Annotations = map[string]string{"note": "x"}
 	want.Spec.Unschedulable = true

@@ -15,9 +15,9 @@ const (
 	labelBetaArch = "beta.kubernetes.io/arch"
 )
 
-// automaticLabels are those that the kubelet gives to every node (initialNode of pkg/kubelet/kubelet_node_status.go).
+// AutomaticLabels are those that the kubelet gives to every node (initialNode of pkg/kubelet/kubelet_node_status.go).
 // A node name that is too long for a label's value gives no hostname label, which no API server would take either.
-func automaticLabels(name string) map[string]string {
+func AutomaticLabels(name string) map[string]string {
 	labels := map[string]string{
 		corev1.LabelOSStable: runtime.GOOS, corev1.LabelArchStable: runtime.GOARCH,
 		labelBetaOS: runtime.GOOS, labelBetaArch: runtime.GOARCH,
@@ -54,7 +54,7 @@ type view struct {
 
 // newView lays a file's word over a runtime change over what is automatic. conditions may be nil.
 func newView(name string, d declared, r runtimeState, conditions []corev1.NodeCondition) view {
-	v := view{name: name, automatic: automaticLabels(name), declared: d, runtime: r}
+	v := view{name: name, automatic: AutomaticLabels(name), declared: d, runtime: r}
 	v.labels = v.labelsWith(r.Labels)
 	v.unschedulable = cordonOf(d, r)
 	v.taints = slices.Clone(d.taints)

@@ -37,7 +37,10 @@ Without it, all are explained. With --node, the DaemonSets of this host are held
 node last, and the answer says how long ago that was.
 
 With -f, the DaemonSets of the files are held against the nodes of --node-file, the node of --node, or this host's node
-when there is neither. One that belongs on a node and lacks a ConfigMap, a Secret or a key is Blocked there.`,
+when there is neither. A node of --node-file has the labels that the agent adds by itself (kubernetes.io/os, arch and
+hostname, those of this machine) unless the file sets them, or comes from an API server.
+
+A DaemonSet that belongs on a node and lacks a ConfigMap, a Secret or a key is Blocked there.`,
 			online("a file has an error, or there is no such DaemonSet or node")),
 		Example: example("dsctl explain kube-system/web", "dsctl explain kube-system/web --node edge-7",
 			"dsctl explain -f specs.d --node-file nodes.yaml -o json"),

@@ -4,10 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net"
 
 	corev1 "k8s.io/api/core/v1"
 
+	"github.com/daemonsetd/daemonsetd/agent/node"
 	"github.com/daemonsetd/daemonsetd/internal/base/diag"
 	"github.com/daemonsetd/daemonsetd/internal/base/strictyaml"
 )
@@ -48,8 +50,22 @@ func (d *deps) nodes(ctx context.Context, o nodeOptions) ([]*corev1.Node, error)
 				hint: "set it in the file, or use --node-name",
 			}
 		}
+		if o.file != "" {
+			addAutomaticLabels(n)
+		}
 	}
 	return nodes, nil
+}
+
+// addAutomaticLabels gives a node of an operator's file the labels that the agent adds to it by itself, where the file
+// does not set them. A node with a UID comes from an API server, and has all the labels that it has.
+func addAutomaticLabels(n *corev1.Node) {
+	if n.UID != "" {
+		return
+	}
+	labels := node.AutomaticLabels(n.Name)
+	maps.Copy(labels, n.Labels)
+	n.Labels = labels
 }
 
 func setAddress(nodes []*corev1.Node, o nodeOptions) error {
@@ -67,11 +83,11 @@ func (d *deps) findNodes(ctx context.Context, o nodeOptions) ([]*corev1.Node, er
 	if o.file != "" {
 		return d.readNodes(o.file)
 	}
-	node, err := d.askNode(ctx, o.member)
+	asked, err := d.askNode(ctx, o.member)
 	if err != nil {
 		return nil, err
 	}
-	return []*corev1.Node{node}, nil
+	return []*corev1.Node{asked}, nil
 }
 
 // askNode asks the agent for a node of the fleet; for its own where name is empty.
@@ -130,10 +146,10 @@ func parseNodes(path string, data []byte) ([]*corev1.Node, diag.List) {
 	docs, problems := strictyaml.Parse(path, data, strictyaml.DefaultLimits())
 	var nodes []*corev1.Node
 	for _, doc := range flatten(docs) {
-		node, bad := parseNode(doc)
+		one, bad := parseNode(doc)
 		problems = append(problems, bad...)
-		if node != nil {
-			nodes = append(nodes, node)
+		if one != nil {
+			nodes = append(nodes, one)
 		}
 	}
 	problems.Sort()
@@ -162,15 +178,15 @@ func parseNode(doc *strictyaml.Document) (*corev1.Node, diag.List) {
 	}
 	doc.Ignore("status")
 	doc.Ignore("metadata", "managedFields")
-	node := new(corev1.Node)
-	problems := doc.Decode(node)
+	parsed := new(corev1.Node)
+	problems := doc.Decode(parsed)
 	if problems.HasErrors() {
 		return nil, problems
 	}
 	for _, want := range []struct {
 		field string
 		into  any
-	}{{"conditions", &node.Status.Conditions}, {"addresses", &node.Status.Addresses}} {
+	}{{"conditions", &parsed.Status.Conditions}, {"addresses", &parsed.Status.Addresses}} {
 		raw, ok := doc.Canonical("status", want.field)
 		if !ok {
 			continue
@@ -179,5 +195,5 @@ func parseNode(doc *strictyaml.Document) (*corev1.Node, diag.List) {
 			return nil, diag.List{doc.Problem(diag.Error, "status."+want.field, err.Error(), "")}
 		}
 	}
-	return node, problems
+	return parsed, problems
 }

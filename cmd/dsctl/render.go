@@ -27,7 +27,9 @@ refer to in its place: values of ConfigMaps, Secrets and node labels in the envi
 the host. ConfigMaps and Secrets are taken from the files given, and from nowhere else. DaemonSets that do not belong on
 the node are left out, as are those that lack something.
 
-Without --node-file, the node and the directories are those of this host's agent; with it, no agent is needed.
+Without --node-file, the node and the directories are those of this host's agent; with it, no agent is needed. A node of
+that file has the labels that the agent adds by itself (kubernetes.io/os, arch and hostname, those of this machine)
+unless the file sets them, or comes from an API server.
 
 Values that come from Secrets are replaced by the names of their keys, unless --show-secrets is given. Such a manifest
 keeps the checksum of the real one, so that it does not pass for a file of the agent's.`,

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 
@@ -45,7 +46,7 @@ func (r *rendering) run(files specFiles, nodes []*corev1.Node) error {
 		var missing diag.List
 		for _, node := range nodes {
 			if should, _ := compiled.Fits(node); !should && !r.options.all {
-				r.notef("%s does not belong on node %s", set.Key(), node.Name)
+				r.notef("%s does not belong on node %s: %s", set.Key(), node.Name, failing(compiled.Decide(node)))
 				continue
 			}
 			lacks, err := r.one(base.For(assemble.NodeOf(node)), set, node.Name)
@@ -59,6 +60,17 @@ func (r *rendering) run(files specFiles, nodes []*corev1.Node) error {
 		}
 	}
 	return nil
+}
+
+// failing names the predicates that keep a DaemonSet off a node, with what they saw.
+func failing(dec placement.Decision) string {
+	var texts []string
+	for _, reason := range dec.Reasons {
+		if !reason.Passed {
+			texts = append(texts, reason.Predicate+": "+cellText(reason.Message))
+		}
+	}
+	return strings.Join(texts, "; ")
 }
 
 // tell shows what a DaemonSet lacks, on all nodes together.
