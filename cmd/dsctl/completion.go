@@ -1,7 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,7 +25,7 @@ func newCompletionCommand(d *deps) *cobra.Command {
 agent knows.`, offline("it failed")),
 		Example: example("source <(dsctl completion bash)",
 			"dsctl completion fish > ~/.config/fish/completions/dsctl.fish"),
-		Args:                  cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
+		Args:                  cobra.MatchAll(exactlyOne("one shell: bash, zsh or fish"), cobra.OnlyValidArgs),
 		ValidArgs:             []string{"bash", "zsh", "fish"},
 		DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -64,6 +68,48 @@ func (d *deps) completeDaemonSets(cmd *cobra.Command, args []string, _ string) (
 		names = append(names, ds.Namespace+"/"+ds.Name)
 	}
 	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
+// completeNamespaces completes a flag with the namespaces in which this host declares DaemonSets.
+func (d *deps) completeNamespaces(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+	c, ctx, cancel := d.quick(cmd.Context())
+	defer cancel()
+	defer c.Close()
+	list, err := c.DaemonSets(ctx, client.Selection{})
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	found := map[string]bool{}
+	for i := range list.Items {
+		found[list.Items[i].Namespace] = true
+	}
+	return slices.Sorted(maps.Keys(found)), cobra.ShellCompDirectiveNoFileComp
+}
+
+// completeRevisions completes a flag with the numbers of the revisions of the DaemonSet that the arguments name.
+func (d *deps) completeRevisions(
+	namespace *string,
+) func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return func(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+		name, err := oneDaemonSet(*namespace, args)
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		c, ctx, cancel := d.quick(cmd.Context())
+		defer cancel()
+		defer c.Close()
+		list, err := c.Revisions(ctx, api.RevisionRequest{DaemonSet: name})
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		var out []string
+		for i := len(list.Items) - 1; i >= 0; i-- { // the latest first
+			r := &list.Items[i]
+			text := cmp.Or(r.ChangeCause, revisionState(*r), r.Revision)
+			out = append(out, fmt.Sprintf("%d\t%s", r.Number, cellText(text)))
+		}
+		return out, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
+	}
 }
 
 // completeNode completes what f makes of the agent's node.

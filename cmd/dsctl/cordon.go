@@ -15,7 +15,7 @@ func newCordonCommand(d *deps) *cobra.Command {
 		Long: long(`Mark this node unschedulable. As in a cluster, DaemonSets tolerate that: their pods stay and new ones start.
 To keep them away, use a taint.`, online("a file of the node says otherwise, or it failed")),
 		Example: example("dsctl cordon", "dsctl taint maintenance:NoExecute"),
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: d.verb(func(ctx context.Context, _ []string) error {
 			return d.patchNode(ctx, api.NodePatch{Unschedulable: new(true)})
 		}),
@@ -27,7 +27,7 @@ func newUncordonCommand(d *deps) *cobra.Command {
 		Use:   "uncordon",
 		Short: "Mark this node schedulable",
 		Long:  long(`Mark this node schedulable again.`, online("a file of the node says otherwise, or it failed")),
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 		RunE: d.verb(func(ctx context.Context, _ []string) error {
 			return d.patchNode(ctx, api.NodePatch{Unschedulable: new(false)})
 		}),

@@ -43,9 +43,10 @@ func oneDaemonSet(namespace string, args []string) (string, error) {
 	return name, nil
 }
 
-func addNamespaceFlag(cmd *cobra.Command, namespace *string) {
+func (d *deps) addNamespaceFlag(cmd *cobra.Command, namespace *string) {
 	cmd.Flags().StringVarP(namespace, "namespace", "n", "",
 		"namespace of the DaemonSet; empty means default, or that of the only one of its name")
+	_ = cmd.RegisterFlagCompletionFunc("namespace", d.completeNamespaces)
 }
 
 // kubectlName is what kubectl calls a DaemonSet that is given as namespace/name.

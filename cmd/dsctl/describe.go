@@ -39,7 +39,7 @@ whether it is trusted. Events are those of this host's agent.
 This is for people to read; programs use dsctl get nodes NAME -o json and dsctl members NAME -o json.`,
 			online("a node does not exist, or it failed")),
 		Example: example("dsctl describe node edge-7"),
-		Args:    cobra.MinimumNArgs(1),
+		Args:    atLeastOne("the NAME of a node"),
 		RunE:    d.verb(d.runDescribeNode),
 	}
 	cmd.ValidArgsFunction = d.completeNodeNames

@@ -16,7 +16,7 @@ func newDiffCommand(d *deps) *cobra.Command {
 		Short: "Show what the agent would change in the manifests directory now",
 		Long: long(`Show as a unified diff what the agent would write, remove or restore in the kubelet's manifests directory if
 it acted now. Nothing is changed. On a host at rest there is nothing to show.`, comparing("there are differences", "")),
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: d.compares(d.runDiff),
 	}
 }

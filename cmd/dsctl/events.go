@@ -29,11 +29,12 @@ func newEventsCommand(d *deps) *cobra.Command {
 		Long: long(`Show the agent's events, the oldest first. It keeps a bounded number of them, and none across a restart.`,
 			online("it failed")),
 		Example: example("dsctl events", "dsctl events -w --warnings"),
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE:    d.verb(func(ctx context.Context, _ []string) error { return d.runEvents(ctx, o) }),
 	}
 	cmd.Flags().BoolVarP(&o.watch, "watch", "w", false, "go on showing events as they happen")
 	cmd.Flags().StringVarP(&o.namespace, "namespace", "n", "", "only events of this namespace; empty means all")
+	_ = cmd.RegisterFlagCompletionFunc("namespace", d.completeNamespaces)
 	cmd.Flags().BoolVar(&o.warnings, "warnings", false, "only events of type Warning")
 	return cmd
 }

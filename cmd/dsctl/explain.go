@@ -44,7 +44,7 @@ A DaemonSet that belongs on a node and lacks a ConfigMap, a Secret or a key is B
 			online("a file has an error, or there is no such DaemonSet or node")),
 		Example: example("dsctl explain kube-system/web", "dsctl explain kube-system/web --node edge-7",
 			"dsctl explain -f specs.d --node-file nodes.yaml -o json"),
-		Args: cobra.MaximumNArgs(1),
+		Args: atMostOne("one DAEMONSET"),
 		RunE: d.verb(func(ctx context.Context, args []string) error { return d.runExplain(ctx, o, args) }),
 	}
 	cmd.ValidArgsFunction = d.completeDaemonSets

@@ -303,7 +303,7 @@ func TestFleetErrorsHaveTheirCodes(t *testing.T) {
 		{"reader lists", nil, reader, []string{"get", "specs", "-o", "name"}, exitOK, ""},
 		{"never seen and a name", nil, nil, []string{"forget", "--never-seen", "edge-1"}, exitUsage, "dsctl: error: --never-seen chooses the members itself: give no other, and no --force\n  hint: see dsctl forget --help\n"},
 		{"older alone", nil, nil, []string{"forget", "edge-1", "--older", "1h"}, exitUsage, "dsctl: error: --older is for --never-seen alone\n  hint: see dsctl forget --help\n"},
-		{"no member", nil, nil, []string{"forget"}, exitUsage, "dsctl: error: requires at least 1 arg(s), only received 0\n  hint: see dsctl forget --help\n"},
+		{"no member", nil, nil, []string{"forget"}, exitUsage, "dsctl: error: wanted a member: NODE or ID\n  hint: see dsctl forget --help\n"},
 		{"an empty member", nil, nil, []string{"trust", ""}, exitFailed, "dsctl: error: no member is named\n  hint: give the name of a node or the id of a member\n"},
 		{"a long member", nil, nil, []string{"forget", strings.Repeat("x", 254)}, exitFailed, "dsctl: error: the member's name has 254 bytes, a name or an id has at most 253\n"},
 		{"name and selector", nil, nil, []string{"get", "nodes", "edge-1", "-l", "a=b"}, exitUsage, "dsctl: error: a name cannot be given together with a selector\n  hint: see dsctl get nodes --help\n"},

@@ -40,7 +40,7 @@ hosts give a longer --older: a host needs hours to have had an answer from each 
 			case cmd.Flags().Changed("older"):
 				return errors.New("--older is for --never-seen alone")
 			}
-			return cobra.MinimumNArgs(1)(cmd, args)
+			return atLeastOne("a member: NODE or ID")(cmd, args)
 		},
 		RunE: d.verb(func(ctx context.Context, args []string) error {
 			if neverSeen {
@@ -143,7 +143,12 @@ func stateFor(m *api.Member) string {
 	if m.Since.IsZero() {
 		return m.State
 	}
-	return m.State + " for " + age(m.Since)
+	since := m.Since
+	if m.State == api.MemberLeft && m.LastHeard.After(since) {
+		// A member that says goodbye has been alive until then.
+		since = m.LastHeard
+	}
+	return m.State + " for " + age(since)
 }
 
 func lastHeard(m *api.Member) string {

@@ -24,7 +24,7 @@ DAEMONSET is namespace/name, or name in the namespace default; without it, all a
 			online("it failed")),
 		Example: example("dsctl get configs", "dsctl get configs kube-system/web -o wide",
 			`dsctl get configs -o 'jsonpath={.items[*].path}'`),
-		Args: cobra.MaximumNArgs(1),
+		Args: atMostOne("one DAEMONSET"),
 		RunE: d.verb(d.runGetConfigs),
 	}
 	cmd.ValidArgsFunction = d.completeConfigs

@@ -42,6 +42,7 @@ As with kubectl, the namespace is default where neither -n nor -A says otherwise
 	flags.BoolVarP(&o.watch, "watch", "w", false, "go on showing DaemonSets as they change")
 	flags.BoolVarP(&o.all, "all-namespaces", "A", false, "those of all namespaces")
 	flags.StringVarP(&o.namespace, "namespace", "n", defaultNamespace, "those of this namespace")
+	_ = cmd.RegisterFlagCompletionFunc("namespace", d.completeNamespaces)
 	flags.StringVarP(&o.selector, "selector", "l", "", "only DaemonSets with these labels, such as tier=front,app!=b")
 	return cmd
 }

@@ -33,7 +33,7 @@ contents. A host that has not told of its files counts for none.`,
 			online("gossip is off, or it failed")),
 		Example: example("dsctl get specs", "dsctl get specs -w",
 			`dsctl get specs -o 'jsonpath={.items[?(@.file=="web.yaml")].lack.names}'`),
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: d.verb(func(ctx context.Context, _ []string) error { return d.runGetSpecs(ctx, follow) }),
 	}
 	cmd.Flags().BoolVarP(&follow, "watch", "w", false, "go on showing files as hosts get, change or lose them")

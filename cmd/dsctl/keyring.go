@@ -77,7 +77,7 @@ func newKeyringListCommand(k *keyringDeps) *cobra.Command {
 		Short: "List the fingerprints of the keys in the file",
 		Long: long(`List the fingerprints of the keys in the file, the one that encrypts first. A fingerprint is the beginning of
 the key's SHA-256; dsctl status shows those that the agent uses.`, keyringExits()),
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: k.verb(k.runList),
 	}
 }

@@ -22,7 +22,7 @@ func newKeyringGenerateCommand(k *keyringDeps) *cobra.Command {
 any further one only decrypts until dsctl keyring use. With --stdout the key itself is printed, to be kept where
 secrets are kept, and no file is touched.`, keyringExits()),
 		Example: example("dsctl keyring generate", "dsctl keyring generate --stdout | vault kv put secret/gossip key=-"),
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: k.verb(func(context.Context, []string) error {
 			key := keyring.Generate()
 			if stdout {
@@ -43,7 +43,7 @@ func newKeyringAddCommand(k *keyringDeps) *cobra.Command {
 dsctl keyring use makes one of them encrypt. Keys that are there already stay as they are. Where there is no file yet it
 is made, and the first key of the other file encrypts. A key is never an argument: other users can see those.`, keyringExits()),
 		Example: example("ssh root@edge-2 dsctl keyring add - < /etc/daemonsetd/gossip.key"),
-		Args:    cobra.ExactArgs(1),
+		Args:    exactlyOne("the FILE with the keys, or -"),
 		RunE: k.verb(func(_ context.Context, args []string) error {
 			from, err := k.readKeys(args[0])
 			if err != nil {
@@ -73,7 +73,7 @@ func newKeyringUseCommand(k *keyringDeps) *cobra.Command {
 		Long: long(`Make a key of the file the one that encrypts what this host sends. Every host must have the key by then, or it
 cannot hear this one: dsctl keyring add comes first, on every host.`, keyringExits()),
 		Example:           example("dsctl keyring use 1a2b3c4d"),
-		Args:              cobra.ExactArgs(1),
+		Args:              exactlyOne("the FINGERPRINT of a key"),
 		ValidArgsFunction: k.completeKeys,
 		RunE: k.verb(func(_ context.Context, args []string) error {
 			return k.edit(func(r *keyring.Ring) ([]string, error) {
@@ -94,7 +94,7 @@ func newKeyringRemoveCommand(k *keyringDeps) *cobra.Command {
 		Long: long(`Remove a key from the file, except for the one that encrypts. No host may use it any more, or this one cannot
 hear that host: dsctl keyring use of another key comes first, on every host.`, keyringExits()),
 		Example:           example("dsctl keyring remove 9f8e7d6c"),
-		Args:              cobra.ExactArgs(1),
+		Args:              exactlyOne("the FINGERPRINT of a key"),
 		ValidArgsFunction: k.completeKeys,
 		RunE: k.verb(func(_ context.Context, args []string) error {
 			return k.edit(func(r *keyring.Ring) ([]string, error) {

@@ -22,7 +22,7 @@ It is refused while DaemonSets have pods here: nobody would count them any more.
 next start takes it back.`,
 			online("DaemonSets have pods here, gossip is off, or it failed")),
 		Example: example("dsctl leave && systemctl disable --now daemonsetd"),
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE: d.verb(func(ctx context.Context, _ []string) error {
 			return d.runLeave(ctx, api.LeaveRequest{Force: force})
 		}),

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"slices"
 	"strings"
 	"time"
 
@@ -38,7 +39,7 @@ every host. With it no other key takes part under these names, whoever has the g
 		Example: example("dsctl members", "dsctl members -w", "dsctl members edge-7 -o wide",
 			"dsctl members --write-roster > members.yaml",
 			`dsctl members -o 'jsonpath={.items[?(@.state=="Failed")].name}'`),
-		Args: cobra.MaximumNArgs(1),
+		Args: atMostOne("one member: NODE or ID"),
 		RunE: d.verb(func(ctx context.Context, args []string) error {
 			if roster {
 				return d.runWriteRoster(ctx, follow, args)
@@ -115,14 +116,25 @@ func (d *deps) runMembers(ctx context.Context, follow bool, args []string) error
 		return d.watchMembers(ctx, c, l, member, list)
 	}
 	list.ListMeta = metav1.ListMeta{} // as with kubectl: printed, it would differ each time
-	if err := d.print(l.view(list, list.Items)); err != nil {
+	shown := list.Items
+	if d.output == formatText && member == "" {
+		shown = slices.DeleteFunc(slices.Clone(shown), func(m api.Member) bool { return nameless(&m) })
+	}
+	if err := d.print(l.view(list, shown)); err != nil {
 		return err
+	}
+	if n := len(list.Items) - len(shown); n > 0 {
+		d.notef("%s without a name that members.yaml does not list are not shown; -o wide shows all", count(n, "member"))
 	}
 	if !list.Settled {
 		d.notef("this host has just started, and others may know more members")
 	}
 	return nil
 }
+
+// nameless says of a member that there is nothing to say of it: the members file does not list it, so that nothing that
+// it reports is kept, not even its name.
+func nameless(m *api.Member) bool { return m.Name == "" && m.Standing == api.StandingNotInRoster }
 
 // watchMembers prints the members and then what changes.
 func (d *deps) watchMembers(
@@ -133,6 +145,11 @@ func (d *deps) watchMembers(
 		return err
 	}
 	w := watchItems(out)
+	w.wants = func(m *api.Member) bool { return member != "" || d.output != formatText || !nameless(m) }
+	wanted := func(list *api.MemberList) itemList[api.Member] {
+		items := slices.DeleteFunc(list.Items, func(m api.Member) bool { return !w.wants(&m) })
+		return itemList[api.Member]{items, list.ResourceVersion}
+	}
 	w.events = func(ctx context.Context, version string) iter.Seq2[client.WatchEvent[api.Member], error] {
 		return client.WatchMembers(ctx, c, member, version)
 	}
@@ -141,9 +158,9 @@ func (d *deps) watchMembers(
 		if err != nil {
 			return itemList[api.Member]{}, err
 		}
-		return itemList[api.Member]{list.Items, list.ResourceVersion}, nil
+		return wanted(list), nil
 	}
-	return w.run(ctx, itemList[api.Member]{list.Items, list.ResourceVersion})
+	return w.run(ctx, wanted(list))
 }
 
 func memberListing(wide bool) listing[api.Member] {

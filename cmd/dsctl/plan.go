@@ -28,7 +28,7 @@ While gossip is on it is also said what would come of it were the files on every
 replace the pod, in which order and waves, how long that takes at the time that the latest replacement on this host
 took, and what would stand in the way now. With -o wide all hosts and waves are named.`, comparing("something would change", "a file has an error, or it failed")),
 		Example: example("dsctl plan -f new/web.yaml", "dsctl plan -f new/ --brief"),
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE:    d.compares(func(ctx context.Context, _ []string) error { return d.runPlan(ctx, o) }),
 	}
 	addFileFlags(cmd, &o.files)

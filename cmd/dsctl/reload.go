@@ -17,7 +17,7 @@ func newReloadCommand(d *deps) *cobra.Command {
 		Long: long(`Make the agent read its configuration, node files and spec files again, and wait until it has acted on them.
 What cannot be used is shown and changes nothing. The agent watches its files, so this is needed only to hear the
 outcome, or where watching does not work.`, online("a file has an error, or it failed")),
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: d.verb(d.runReload),
 	}
 }

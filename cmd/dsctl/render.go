@@ -36,7 +36,7 @@ keeps the checksum of the real one, so that it does not pass for a file of the a
 			online("a file has an error, or a DaemonSet lacks something that it refers to")),
 		Example: example("dsctl render -f specs.d --node-file node.yaml",
 			"dsctl render -f web.yaml -f config.yaml --node-file node.yaml --trees"),
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: d.verb(func(ctx context.Context, _ []string) error { return d.runRender(ctx, o) }),
 	}
 	addFileFlags(cmd, &o.files)

@@ -34,13 +34,16 @@ latest, and without --from the one before --to. dsctl rollout history has the nu
 DAEMONSET is NAME, NAMESPACE/NAME or ds/NAME.`,
 			comparing("there are differences", "there is no such DaemonSet or revision, or it failed")),
 		Example: example("dsctl rollout diff kube-system/web", "dsctl rollout diff ds/web --from 3 --to 5"),
-		Args:    cobra.RangeArgs(1, 2),
+		Args:    daemonSetArgs,
 		RunE:    d.compares(func(ctx context.Context, args []string) error { return d.runRolloutDiff(ctx, o, args) }),
 	}
 	cmd.ValidArgsFunction = d.completeDaemonSets
-	addNamespaceFlag(cmd, &o.namespace)
+	d.addNamespaceFlag(cmd, &o.namespace)
 	cmd.Flags().Uint64Var(&o.from, "from", 0, "number of the older revision")
 	cmd.Flags().Uint64Var(&o.to, "to", 0, "number of the newer revision")
+	for _, flag := range []string{"from", "to"} {
+		_ = cmd.RegisterFlagCompletionFunc(flag, d.completeRevisions(&o.namespace))
+	}
 	return cmd
 }
 

@@ -29,12 +29,13 @@ it a new number. Numbers are the same on all hosts that followed the fleet. With
 DAEMONSET is NAME, NAMESPACE/NAME or ds/NAME.`,
 			online("there is no such DaemonSet or revision, or it failed")),
 		Example: example("dsctl rollout history kube-system/web", "dsctl rollout history ds/web --revision 4"),
-		Args:    cobra.RangeArgs(1, 2),
+		Args:    daemonSetArgs,
 		RunE:    d.verb(func(ctx context.Context, args []string) error { return d.runRolloutHistory(ctx, o, args) }),
 	}
 	cmd.ValidArgsFunction = d.completeDaemonSets
-	addNamespaceFlag(cmd, &o.namespace)
+	d.addNamespaceFlag(cmd, &o.namespace)
 	cmd.Flags().Uint64Var(&o.revision, "revision", 0, "show the template of the revision with this number")
+	_ = cmd.RegisterFlagCompletionFunc("revision", d.completeRevisions(&o.namespace))
 	return cmd
 }
 

@@ -20,11 +20,11 @@ themselves when it is their turn.
 DAEMONSET is NAME, NAMESPACE/NAME or ds/NAME.`,
 			online("there is nothing to replace, the strategy is another one, or it failed")),
 		Example: example("dsctl rollout replace kube-system/web"),
-		Args:    cobra.RangeArgs(1, 2),
+		Args:    daemonSetArgs,
 		RunE:    d.verb(func(ctx context.Context, args []string) error { return d.runRolloutReplace(ctx, namespace, args) }),
 	}
 	cmd.ValidArgsFunction = d.completeDaemonSets
-	addNamespaceFlag(cmd, &namespace)
+	d.addNamespaceFlag(cmd, &namespace)
 	return cmd
 }
 

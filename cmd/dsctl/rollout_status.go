@@ -35,11 +35,11 @@ DAEMONSET is NAME, NAMESPACE/NAME or ds/NAME. What is shown is what this host kn
 			online("the rollout was rolled back or not over in time, there is no such DaemonSet, or it failed")),
 		Example: example("dsctl rollout status kube-system/web", "dsctl rollout status ds/web --timeout 10m",
 			"dsctl rollout status web --watch=false -o wide"),
-		Args: cobra.RangeArgs(1, 2),
+		Args: daemonSetArgs,
 		RunE: d.verb(func(ctx context.Context, args []string) error { return d.runRolloutStatus(ctx, o, args) }),
 	}
 	cmd.ValidArgsFunction = d.completeDaemonSets
-	addNamespaceFlag(cmd, &o.namespace)
+	d.addNamespaceFlag(cmd, &o.namespace)
 	cmd.Flags().BoolVarP(&o.watch, "watch", "w", true, "go on until the rollout is over")
 	cmd.Flags().DurationVar(&o.timeout, "timeout", 0, "how long to go on at most, such as 10m; 0 means for ever")
 	return cmd

@@ -30,14 +30,17 @@ are lost. It is refused where that cannot be done exactly.
 DAEMONSET is NAME, NAMESPACE/NAME or ds/NAME.`,
 			online("there is no such DaemonSet or revision, the file cannot be replaced, or it failed")),
 		Example: example("dsctl rollout undo kube-system/web > web.yaml", "dsctl rollout undo ds/web --to 4 --write"),
-		Args:    cobra.RangeArgs(1, 2),
+		Args:    daemonSetArgs,
 		RunE:    d.verb(func(ctx context.Context, args []string) error { return d.runRolloutUndo(ctx, o, args) }),
 	}
 	cmd.ValidArgsFunction = d.completeDaemonSets
-	addNamespaceFlag(cmd, &o.namespace)
+	d.addNamespaceFlag(cmd, &o.namespace)
 	cmd.Flags().Uint64Var(&o.to, "to", 0, "number of the revision; 0 means the one before the latest")
 	cmd.Flags().Uint64Var(&o.to, "to-revision", 0, "the same, as kubectl calls it")
 	cmd.Flags().BoolVar(&o.write, "write", false, "replace the DaemonSet in this host's spec file")
+	for _, flag := range []string{"to", "to-revision"} {
+		_ = cmd.RegisterFlagCompletionFunc(flag, d.completeRevisions(&o.namespace))
+	}
 	cmd.MarkFlagsMutuallyExclusive("to", "to-revision")
 	return cmd
 }

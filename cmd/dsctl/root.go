@@ -45,7 +45,9 @@ what the agent of this host does, and shows the fleet that the host is part of.`
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		DisableAutoGenTag: true,
-		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+		// Two letters of difference are another word where words have four: "edit" is not "wait".
+		SuggestionsMinimumDistance: 1,
+		CompletionOptions:          cobra.CompletionOptions{DisableDefaultCmd: true},
 	}
 	flags := root.PersistentFlags()
 	flags.StringVar(&d.socket, "socket", d.defaultSocket(), "path of the agent's socket; also $"+envSocket)

@@ -18,7 +18,7 @@ every DaemonSet with its phase, files that cannot be used, and last, everything 
 what to do about it.`,
 			online("the host is unhealthy, or it failed")),
 		Example: example("dsctl status", "dsctl status -o wide", `dsctl status -o 'jsonpath={.health[*].code}'`),
-		Args:    cobra.NoArgs,
+		Args:    noArgs,
 		RunE:    d.verb(d.runStatus),
 	}
 }

@@ -26,7 +26,7 @@ the file wins: the change is kept and has no effect until the file no longer set
 			online("a taint has another value already, a file wins, or it failed")),
 		Example: example("dsctl taint maintenance:NoExecute", "dsctl taint maintenance-",
 			"dsctl taint tier=gold:NoSchedule --overwrite"),
-		Args: cobra.MinimumNArgs(1),
+		Args: atLeastOne("a taint: KEY[=VALUE]:EFFECT, or KEY[:EFFECT]- to remove it"),
 		RunE: d.verb(func(ctx context.Context, args []string) error { return d.runTaint(ctx, o, args) }),
 		ValidArgsFunction: d.completeNode(func(n api.NodeStatus) []string {
 			var out []string

@@ -21,7 +21,7 @@ many hosts or many members, give the keys in members.yaml and install that file 
 prints one. Where several members with the name are held, the id is needed.`,
 			online("nothing is held under that name, several are, gossip is off, or it failed")),
 		Example: example("dsctl members edge-7 -o wide", "dsctl trust edge-7", "dsctl trust 5qz3kfhqv7wfwkzrm2q6ipx3ea"),
-		Args:    cobra.ExactArgs(1),
+		Args:    exactlyOne("one member: NODE or ID"),
 		RunE: d.verb(func(ctx context.Context, args []string) error {
 			return d.runTrust(ctx, api.TrustRequest{Member: args[0]})
 		}),

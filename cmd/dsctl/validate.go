@@ -38,7 +38,7 @@ read; - is the standard input. No agent is needed.`,
 			offline("a file has an error")),
 		Example: example("dsctl validate /etc/daemonsetd/specs.d",
 			"dsctl validate -o json web.yaml", "helm template . | dsctl validate -"),
-		Args:              cobra.MinimumNArgs(1),
+		Args:              atLeastOne("a FILE or a DIR"),
 		ValidArgsFunction: completeSpecFiles,
 		RunE:              d.verb(d.runValidate),
 	}

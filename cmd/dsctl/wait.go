@@ -31,11 +31,11 @@ func newWaitCommand(d *deps) *cobra.Command {
 does. A rollout that is over already is not waited for.`,
 			online("it was rolled back or not over in time, there is no such DaemonSet, or it failed")),
 		Example: example("dsctl wait ds/web --for=rollout --timeout 10m", "dsctl wait kube-system/web --for=rollout"),
-		Args:    cobra.RangeArgs(1, 2),
+		Args:    daemonSetArgs,
 		RunE:    d.verb(func(ctx context.Context, args []string) error { return d.runWait(ctx, o, args) }),
 	}
 	cmd.ValidArgsFunction = d.completeDaemonSets
-	addNamespaceFlag(cmd, &o.namespace)
+	d.addNamespaceFlag(cmd, &o.namespace)
 	cmd.Flags().StringVar(&o.condition, "for", "", "what to wait for: rollout")
 	cmd.Flags().DurationVar(&o.timeout, "timeout", waitDefault,
 		"how long to wait at most; 0 means to look once, a negative time a week")
