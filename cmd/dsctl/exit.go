@@ -143,7 +143,7 @@ func (d *deps) report(cmd *cobra.Command, err error) int {
 	if hint := hintOf(err); hint != "" {
 		d.hint("%s", hint)
 	}
-	if code == exitUsage {
+	if code == exitUsage && !cmd.Hidden {
 		d.hint("see %s --help", cmd.CommandPath())
 	}
 	return code

@@ -68,6 +68,9 @@ func verbs(t *testing.T) []*cobra.Command {
 	t.Helper()
 	var all []*cobra.Command
 	for _, c := range newRootCommand(&deps{getenv: func(string) string { return "" }}).Commands() {
+		if c.Hidden {
+			continue // It is an answer, and no verb: see absentVerbs.
+		}
 		all = append(append(all, c), c.Commands()...)
 	}
 	return all

@@ -29,17 +29,8 @@ in the file, so that it stands where the rest stands; daemonsetd.io/partition ke
 // unknownRolloutVerb is for a verb that there is none of. Some that kubectl has are done otherwise here.
 func unknownRolloutVerb(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		switch args[0] {
-		case "pause", "resume":
-			return &exitError{
-				code: exitUsage, err: usagef("a rollout is paused and resumed in the DaemonSet's spec file"),
-				hint: `set the annotation daemonsetd.io/paused: "true", or remove it`,
-			}
-		case "restart":
-			return &exitError{
-				code: exitUsage, err: usagef("a rollout is begun anew in the DaemonSet's spec file"),
-				hint: "change an annotation of the pod template, such as kubectl.kubernetes.io/restartedAt",
-			}
+		if err := absentRolloutVerb(args[0]); err != nil {
+			return err
 		}
 	}
 	var known []string

@@ -68,6 +68,9 @@ what the agent of this host does, and shows the fleet that the host is part of.`
 		newMembersCommand(d), newForgetCommand(d), newLeaveCommand(d), newTrustCommand(d))
 	addGroup(root, groupNode, newLabelCommand(d), newTaintCommand(d), newCordonCommand(d), newUncordonCommand(d))
 	root.AddCommand(newVersionCommand(d), newCompletionCommand(d))
+	for _, v := range absentVerbs() {
+		root.AddCommand(v.command())
+	}
 	return root
 }
 
