@@ -87,7 +87,11 @@ func planView(res *api.PlanResult, brief bool) view {
 }
 
 func printPlan(p page, res *api.PlanResult, brief bool) error {
-	printProblems(p, res.Problems)
+	if p.wide {
+		printProblems(p, res.Problems)
+	} else {
+		printProblems(p, tidyProblems(res.Problems))
+	}
 	t := newTable("DAEMONSET", "ACTION", "FROM", "TO", "REASON")
 	counts := make(map[string]int)
 	for _, ds := range res.DaemonSets {

@@ -116,6 +116,9 @@ func printFileTrouble(p page, st *api.Status) error {
 	if err := section(p, t); err != nil {
 		return err
 	}
+	if !p.wide {
+		problems = tidyProblems(problems)
+	}
 	if len(problems) > 0 {
 		p.printf("\n")
 		printProblems(p, problems)

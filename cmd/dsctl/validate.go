@@ -32,9 +32,10 @@ func newValidateCommand(d *deps) *cobra.Command {
 		Use:   "validate FILE|DIR...",
 		Short: "Check spec files as the agent and the kubelet would",
 		Long: long(`Check spec files: strictly decoded, defaulted and validated by the Kubernetes code, then checked as the
-kubelet checks static pods. Every problem of every file is shown with its place. ConfigMaps, Secrets and keys that a
-DaemonSet needs and none of the files has are warnings. Of a directory, the files are checked that the agent would
-read; - is the standard input. No agent is needed.`,
+kubelet checks static pods. Every error of every file is shown with its place, then the warnings, each object once for a
+file; of what has no effect there is one line a file. -o wide and -o json have everything. ConfigMaps, Secrets and keys
+that a DaemonSet needs and none of the files has are warnings. Of a directory, the files are checked that the agent
+would read; - is the standard input. No agent is needed.`,
 			offline("a file has an error")),
 		Example: example("dsctl validate /etc/daemonsetd/specs.d",
 			"dsctl validate -o json web.yaml", "helm template . | dsctl validate -"),
@@ -91,15 +92,29 @@ func withUnresolved(s specFiles) []spec.ParsedFile {
 	return files
 }
 
+// printValidation shows errors first, and of what has no effect one line a file. The wide form has everything as it was
+// found.
 func printValidation(p page, files []spec.ParsedFile) error {
 	var all diag.List
-	var objects, nBad int
+	var ignored []string
+	sum := validationSum{files: len(files)}
 	for _, f := range files {
-		all = append(all, f.Problems...)
-		objects += countObjects(f.Objects)
-		if bad(f) {
-			nBad++
+		problems := f.Problems
+		if !p.wide {
+			rest, line, n := withoutEffect(problems)
+			if problems = rest; n > 0 {
+				ignored = append(ignored, f.Path+": "+line)
+			}
+			sum.ignored += n
 		}
+		all = append(all, problems...)
+		sum.objects += countObjects(f.Objects)
+		if bad(f) {
+			sum.bad++
+		}
+	}
+	if !p.wide {
+		all = tidyList(all)
 	}
 	if err := diag.Render(p, all, diag.RenderOptions{Color: p.color}); err != nil {
 		return err
@@ -107,20 +122,35 @@ func printValidation(p page, files []spec.ParsedFile) error {
 	if len(all) > 0 {
 		p.printf("\n")
 	}
-	p.printf("%s\n", summary(len(files), nBad, objects, all))
+	for _, line := range ignored {
+		p.printf("%s: %s\n", p.paint(cyan, api.SeverityInfo), cellText(line))
+	}
+	sum.errors, sum.warnings = all.Count(diag.Error), all.Count(diag.Warning)
+	p.printf("%s\n", sum)
 	return nil
 }
 
-// summary is one line: "3 files, 1 of them bad: 2 errors, 1 warning".
-func summary(files, bad, objects int, all diag.List) string {
-	text := count(files, "file")
-	if bad > 0 {
-		text += fmt.Sprintf(", %d of them bad: %s", bad, count(all.Count(diag.Error), "error"))
-	} else {
-		text += fmt.Sprintf(", all good: %s", count(objects, "object"))
+// validationSum is what the last line of validate counts.
+type validationSum struct{ files, bad, objects, ignored, errors, warnings int }
+
+// String is one line: "3 files, 1 of them bad: 2 errors, 1 warning". All is good only where there is nothing to say.
+func (s validationSum) String() string {
+	text := count(s.files, "file")
+	switch {
+	case s.bad > 0:
+		text += fmt.Sprintf(", %d of them bad: %s", s.bad, count(s.errors, "error"))
+	case s.objects == 0:
+		text += ", no errors, and nothing that the agent uses"
+	case s.warnings > 0:
+		text += ", no errors: " + count(s.objects, "object")
+	default:
+		text += ", all good: " + count(s.objects, "object")
 	}
-	if n := all.Count(diag.Warning); n > 0 {
-		text += ", " + count(n, "warning")
+	if s.warnings > 0 {
+		text += ", " + count(s.warnings, "warning")
+	}
+	if s.ignored > 0 {
+		text += fmt.Sprintf(", %d without effect", s.ignored)
 	}
 	return text
 }
