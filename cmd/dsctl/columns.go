@@ -47,12 +47,12 @@ func relaxed(path string) string {
 	return "{" + path + "}"
 }
 
-func printColumns(w io.Writer, spec string, rows []any) error {
+func printColumns(w io.Writer, spec string, rows []any, bare bool) error {
 	columns, err := parseColumns(spec)
 	if err != nil {
 		return err
 	}
-	t := table{header: headers(columns)}
+	t := table{header: headers(columns), bare: bare}
 	for _, row := range rows {
 		data, err := generic(row)
 		if err != nil {

@@ -21,6 +21,10 @@ dsctl get configs  lists the files of ConfigMaps and Secrets that are laid for p
 		Example: example("dsctl get ds -A", "dsctl get nodes -w", "dsctl get specs",
 			"dsctl get configs kube-system/web -o wide"),
 	}
+	flags := cmd.PersistentFlags()
+	flags.BoolVar(&d.noHeaders, "no-headers", false, "leave out the headers of tables")
+	flags.StringVar(&d.sortBy, "sort-by", "",
+		"sort the list by this JSONPath of its items, such as .metadata.name; a watch only begins sorted")
 	cmd.AddCommand(newGetConfigsCommand(d), newGetDaemonSetsCommand(d), newGetNodesCommand(d), newGetSpecsCommand(d))
 	cmd.RunE = d.verb(func(_ context.Context, args []string) error { return unknownResource(cmd, args) })
 	return cmd

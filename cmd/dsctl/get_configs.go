@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -11,7 +12,13 @@ import (
 	"github.com/daemonsetd/daemonsetd/agent/api"
 )
 
+type configsOptions struct {
+	all       bool
+	namespace string
+}
+
 func newGetConfigsCommand(d *deps) *cobra.Command {
+	var o configsOptions
 	cmd := &cobra.Command{
 		Use:     "configs [DAEMONSET]",
 		Aliases: []string{"config"},
@@ -20,26 +27,48 @@ func newGetConfigsCommand(d *deps) *cobra.Command {
 pod, from which spec file, how many and how large. With -o wide there is one line for each file, with its mode and
 the digest of its content. Contents are never shown.
 
-DAEMONSET is namespace/name, or name in the namespace default; without it, all are listed.`,
+DAEMONSET is namespace/name, or name in the namespace default or that of -n; without it, all of the namespace of -n or
+of all namespaces are listed.`,
 			online("it failed")),
 		Example: example("dsctl get configs", "dsctl get configs kube-system/web -o wide",
 			`dsctl get configs -o 'jsonpath={.items[*].path}'`),
 		Args: atMostOne("one DAEMONSET"),
-		RunE: d.verb(d.runGetConfigs),
+		RunE: d.verb(func(ctx context.Context, args []string) error { return d.runGetConfigs(ctx, o, args) }),
 	}
 	cmd.ValidArgsFunction = d.completeConfigs
+	cmd.Flags().BoolVarP(&o.all, "all-namespaces", "A", false, "those of all namespaces, as where nothing is said")
+	cmd.Flags().StringVarP(&o.namespace, "namespace", "n", "", "those of this namespace")
+	_ = cmd.RegisterFlagCompletionFunc("namespace", d.completeNamespaces)
 	return cmd
 }
 
-func (d *deps) runGetConfigs(ctx context.Context, args []string) error {
+func (d *deps) runGetConfigs(ctx context.Context, o configsOptions, args []string) error {
+	name := ""
+	if len(args) > 0 {
+		if o.all {
+			return usagef("a resource cannot be retrieved by name across all namespaces")
+		}
+		var err error
+		if name, err = oneDaemonSet(o.namespace, args); err != nil {
+			return err
+		}
+	}
 	c := d.client()
 	defer c.Close()
 	list, err := c.Configs(ctx)
 	if err != nil {
 		return err
 	}
-	if len(args) > 0 {
-		list.Items = ofDaemonSet(list.Items, args[0])
+	switch {
+	case name != "":
+		list.Items = ofDaemonSet(list.Items, name)
+	case !o.all && o.namespace != "":
+		list.Items = slices.DeleteFunc(list.Items, func(t api.ConfigTree) bool {
+			return !strings.HasPrefix(t.DaemonSet, o.namespace+"/")
+		})
+	}
+	if err := sortItems(d.sortBy, list.Items); err != nil {
+		return err
 	}
 	return d.print(configsView(list))
 }
@@ -74,7 +103,7 @@ func printConfigs(p page, items []api.ConfigTree) error {
 	if p.wide {
 		return printConfigFiles(p, items)
 	}
-	t := newTable("DAEMONSET", "VOLUME", "REVISION", "FILES", "SIZE", "STORED", "SOURCE", "AGE")
+	t := p.table("DAEMONSET", "VOLUME", "REVISION", "FILES", "SIZE", "STORED", "SOURCE", "AGE")
 	for _, c := range items {
 		size := int64(0)
 		for _, f := range c.Files {
@@ -88,7 +117,7 @@ func printConfigs(p page, items []api.ConfigTree) error {
 
 // printConfigFiles has a line for each file, and one for a volume without any.
 func printConfigFiles(p page, items []api.ConfigTree) error {
-	t := newTable("DAEMONSET", "VOLUME", "REVISION", "FILE", "MODE", "SIZE", "SHA256", "STORED", "SOURCE", "AGE", "POD",
+	t := p.table("DAEMONSET", "VOLUME", "REVISION", "FILE", "MODE", "SIZE", "SHA256", "STORED", "SOURCE", "AGE", "POD",
 		"DIRECTORY")
 	for _, c := range items {
 		files := c.Files

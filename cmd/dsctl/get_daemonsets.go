@@ -18,7 +18,7 @@ import (
 )
 
 type daemonSetsOptions struct {
-	watch, all          bool
+	watch, all, labels  bool
 	namespace, selector string
 }
 
@@ -44,11 +44,15 @@ As with kubectl, the namespace is default where neither -n nor -A says otherwise
 	flags.StringVarP(&o.namespace, "namespace", "n", defaultNamespace, "those of this namespace")
 	_ = cmd.RegisterFlagCompletionFunc("namespace", d.completeNamespaces)
 	flags.StringVarP(&o.selector, "selector", "l", "", "only DaemonSets with these labels, such as tier=front,app!=b")
+	flags.BoolVar(&o.labels, "show-labels", false, "show the labels in the last column")
 	return cmd
 }
 
 func (d *deps) runGetDaemonSets(ctx context.Context, o daemonSetsOptions, args []string) error {
-	l := &daemonSetLister{d: d, all: o.all, selection: client.Selection{Namespace: o.namespace, LabelSelector: o.selector}}
+	l := &daemonSetLister{
+		d: d, all: o.all, labels: o.labels,
+		selection: client.Selection{Namespace: o.namespace, LabelSelector: o.selector},
+	}
 	if o.all {
 		l.selection.Namespace = ""
 	}
@@ -78,6 +82,7 @@ type daemonSetLister struct {
 	d         *deps
 	client    *client.Client
 	all       bool
+	labels    bool
 	names     []string
 	selection client.Selection
 }
@@ -104,8 +109,14 @@ func (l *daemonSetLister) named(args []string) error {
 // list gives the DaemonSets, and an error that names those that do not exist.
 func (l *daemonSetLister) list(ctx context.Context) (list *appsv1.DaemonSetList, missing, err error) {
 	list, err = l.client.DaemonSets(ctx, l.selection)
-	if err != nil || len(l.names) == 0 {
-		return list, nil, err
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := sortItems(l.d.sortBy, list.Items); err != nil {
+		return nil, nil, err
+	}
+	if len(l.names) == 0 {
+		return list, nil, nil
 	}
 	list.Items = slices.DeleteFunc(list.Items, func(ds appsv1.DaemonSet) bool { return !l.wants(ds.Name) })
 	return list, l.missing(list.Items), nil
@@ -136,6 +147,9 @@ func (l *daemonSetLister) listing() listing[appsv1.DaemonSet] {
 	out := daemonSetListing(l.all, l.d.output == formatWide)
 	if !l.all {
 		out.none = fmt.Sprintf("No resources found in %s namespace; -A lists those of all namespaces", l.selection.Namespace)
+	}
+	if l.labels {
+		out = out.withLabels(func(ds *appsv1.DaemonSet) map[string]string { return ds.Labels })
 	}
 	return out
 }

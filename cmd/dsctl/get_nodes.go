@@ -18,8 +18,8 @@ import (
 )
 
 type nodesOptions struct {
-	watch    bool
-	selector string
+	watch, labels bool
+	selector      string
 }
 
 func newGetNodesCommand(d *deps) *cobra.Command {
@@ -39,6 +39,7 @@ describe node how old what is known of it is. While gossip is off, this host's o
 	cmd.ValidArgsFunction = d.completeNodeNames
 	cmd.Flags().BoolVarP(&o.watch, "watch", "w", false, "go on showing nodes as they change")
 	cmd.Flags().StringVarP(&o.selector, "selector", "l", "", "only nodes with these labels, such as disktype=ssd,zone!=b")
+	cmd.Flags().BoolVar(&o.labels, "show-labels", false, "show the labels in the last column")
 	return cmd
 }
 
@@ -48,7 +49,9 @@ func (d *deps) runGetNodes(ctx context.Context, o nodesOptions, names []string) 
 	}
 	c := d.client()
 	defer c.Close()
-	n := &nodeLister{d: d, client: c, names: names, selection: client.Selection{LabelSelector: o.selector}}
+	n := &nodeLister{
+		d: d, client: c, names: names, labels: o.labels, selection: client.Selection{LabelSelector: o.selector},
+	}
 	list, missing, err := n.list(ctx)
 	if err != nil {
 		return err
@@ -67,6 +70,7 @@ type nodeLister struct {
 	d         *deps
 	client    *client.Client
 	names     []string
+	labels    bool
 	selection client.Selection
 }
 
@@ -76,8 +80,14 @@ func (n *nodeLister) list(ctx context.Context) (list *corev1.NodeList, missing, 
 		n.selection.FieldSelector = "metadata.name=" + fieldValue(n.names[0])
 	}
 	list, err = n.client.Nodes(ctx, n.selection)
-	if err != nil || len(n.names) == 0 {
-		return list, nil, err
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := sortItems(n.d.sortBy, list.Items); err != nil {
+		return nil, nil, err
+	}
+	if len(n.names) == 0 {
+		return list, nil, nil
 	}
 	list.Items = slices.DeleteFunc(list.Items, func(node corev1.Node) bool { return !n.wants(node.Name) })
 	return list, missingNodes(n.names, list.Items), nil
@@ -111,7 +121,7 @@ func fieldValue(s string) string {
 
 // view is the list, or the node itself where one was asked for by name, as with kubectl.
 func (n *nodeLister) view(list *corev1.NodeList) view {
-	v := nodeListing(n.d.output == formatWide).view(list, list.Items)
+	v := n.listing().view(list, list.Items)
 	if len(n.names) == 1 && len(list.Items) == 1 {
 		v.object = &list.Items[0]
 	}
@@ -120,7 +130,7 @@ func (n *nodeLister) view(list *corev1.NodeList) view {
 
 // watch prints the nodes and then what changes.
 func (n *nodeLister) watch(ctx context.Context, list *corev1.NodeList) error {
-	out, err := newLive(n.d, nodeListing(n.d.output == formatWide))
+	out, err := newLive(n.d, n.listing())
 	if err != nil {
 		return err
 	}
@@ -134,6 +144,14 @@ func (n *nodeLister) watch(ctx context.Context, list *corev1.NodeList) error {
 		return itemList[corev1.Node]{list.Items, list.ResourceVersion}, nil
 	}
 	return w.run(ctx, itemList[corev1.Node]{list.Items, list.ResourceVersion})
+}
+
+func (n *nodeLister) listing() listing[corev1.Node] {
+	l := nodeListing(n.d.output == formatWide)
+	if n.labels {
+		l = l.withLabels(func(node *corev1.Node) map[string]string { return node.Labels })
+	}
+	return l
 }
 
 // nodeListing has kubectl's columns. A node that a watch no longer has is Deleted, where kubectl would show it as it

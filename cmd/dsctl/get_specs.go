@@ -47,6 +47,9 @@ func (d *deps) runGetSpecs(ctx context.Context, follow bool) error {
 	if err != nil {
 		return err
 	}
+	if err := sortItems(d.sortBy, list.Items); err != nil {
+		return err
+	}
 	l := specListing(d.output == formatWide)
 	if follow {
 		return d.watchSpecs(ctx, c, l, list)
@@ -148,7 +151,7 @@ func printHostSpecs(p page, list *api.SpecFileList) error {
 	if p.wide {
 		few, header = 0, append(header, "DIGEST")
 	}
-	t, same := newTable(header...), 0
+	t, same := p.table(header...), 0
 	for i := range list.Hosts {
 		h := &list.Hosts[i]
 		if h.AsMost() {

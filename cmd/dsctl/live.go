@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/watch"
 
 	"github.com/daemonsetd/daemonsetd/agent/api/client"
@@ -22,6 +24,16 @@ type listing[T any] struct {
 	none string
 }
 
+// withLabels adds kubectl's column of an object's labels.
+func (l listing[T]) withLabels(of func(*T) map[string]string) listing[T] {
+	cells := l.cells
+	l.header = append(slices.Clone(l.header), "LABELS")
+	l.cells = func(o *T, change watch.EventType) []string {
+		return append(cells(o, change), labels.FormatLabels(of(o)))
+	}
+	return l
+}
+
 // view shows object, whose items are given.
 func (l listing[T]) view(object any, items []T) view {
 	v := view{object: object, rows: rowsOf(items), text: func(p page) error {
@@ -29,7 +41,7 @@ func (l listing[T]) view(object any, items []T) view {
 			p.notef("%s", l.none)
 			return nil
 		}
-		t := newTable(l.header...)
+		t := p.table(l.header...)
 		for i := range items {
 			t.add(l.cells(&items[i], "")...)
 		}
@@ -55,7 +67,7 @@ func newLive[T any](d *deps, l listing[T]) (*live[T], error) {
 	if err != nil {
 		return nil, err
 	}
-	w := &live[T]{d: d, listing: l, table: liveTable{header: l.header, width: d.width}}
+	w := &live[T]{d: d, listing: l, table: liveTable{header: l.header, width: d.width, bare: d.noHeaders}}
 	if f.kind == formatColumns {
 		if w.columns, err = parseColumns(f.template); err != nil {
 			return nil, err
@@ -114,11 +126,15 @@ type liveTable struct {
 	// width is where lines are cut; 0 means nowhere.
 	width  int
 	widths []int
+	// bare leaves the headers out.
+	bare bool
 }
 
 func (t *liveTable) write(w io.Writer, rows ...[]string) error {
 	if t.widths == nil {
-		rows = append([][]string{t.header}, rows...)
+		if !t.bare {
+			rows = append([][]string{t.header}, rows...)
+		}
 		t.widths = make([]int, len(t.header))
 	}
 	for _, row := range rows {

@@ -22,6 +22,7 @@ const (
 	formatName    = "name"
 	formatPath    = "jsonpath"
 	formatColumns = "custom-columns"
+	formatGo      = "go-template"
 )
 
 // format is a value of --output.
@@ -37,17 +38,18 @@ func parseFormat(s string) (format, error) {
 		if !has {
 			return format{kind: kind}, nil
 		}
-	case formatPath, formatColumns:
+	case formatPath, formatColumns, formatGo:
 		if template != "" {
 			return format{kind: kind, template: template}, nil
 		}
 		return format{}, usagef("output %q needs a template: %s=...", kind, kind)
 	}
-	return format{}, usagef("unknown output %q, want json, yaml, name, wide, jsonpath=... or custom-columns=...", s)
+	return format{}, usagef(
+		"unknown output %q, want json, yaml, name, wide, jsonpath=..., custom-columns=... or go-template=...", s)
 }
 
 func completeOutput(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-	return []string{formatJSON, formatYAML, formatName, formatWide, formatPath + "=", formatColumns + "="},
+	return []string{formatJSON, formatYAML, formatName, formatWide, formatPath + "=", formatColumns + "=", formatGo + "="},
 		cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveNoSpace
 }
 
@@ -69,7 +71,12 @@ type page struct {
 	streams
 	wide  bool
 	color bool
+	// bare leaves the headers of tables out.
+	bare bool
 }
+
+// table begins a table of a listing, which has no headers where none are wanted.
+func (p page) table(header ...string) *table { return &table{header: header, bare: p.bare} }
 
 // printf prints data. An error of the writer shows up where the next flush or exit would: a closed pipe ends us anyhow.
 func (p page) printf(format string, args ...any) { _, _ = fmt.Fprintf(p.Writer, format, args...) }
@@ -90,9 +97,13 @@ func (d *deps) print(v view) error {
 	case formatPath:
 		return printPath(d.out, f.template, v.object)
 	case formatColumns:
-		return printColumns(d.out, f.template, v.rowsOrObject())
+		return printColumns(d.out, f.template, v.rowsOrObject(), d.noHeaders)
+	case formatGo:
+		return printGoTemplate(d.out, f.template, v.object)
 	default:
-		return v.text(page{Writer: d.out, streams: d.streams, wide: f.kind == formatWide, color: d.color()})
+		return v.text(page{
+			Writer: d.out, streams: d.streams, wide: f.kind == formatWide, color: d.color(), bare: d.noHeaders,
+		})
 	}
 }
 
@@ -145,6 +156,24 @@ func printPath(w io.Writer, template string, object any) error {
 		return fmt.Errorf("jsonpath %q: %w", template, err)
 	}
 	return nil
+}
+
+// printGoTemplate is kubectl's; its template gets a list that is no object as .items, so that the same text does for
+// both.
+func printGoTemplate(w io.Writer, template string, object any) error {
+	p, err := printers.NewGoTemplatePrinter([]byte(template))
+	if err != nil {
+		return usagef("go-template %q: %w", template, err)
+	}
+	p.AllowMissingKeys(true)
+	data, err := generic(object)
+	if err != nil {
+		return err
+	}
+	if list, ok := data.([]any); ok {
+		object = map[string]any{"items": list}
+	}
+	return printWith(p, w, object)
 }
 
 // generic is an object as a JSON reader without its type would have it.

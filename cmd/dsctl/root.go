@@ -24,6 +24,10 @@ type deps struct {
 	socket  string
 	output  string
 	noColor bool
+	// noHeaders leaves out the headers of tables.
+	noHeaders bool
+	// sortBy is a JSONPath of the items of a list, by which they are sorted.
+	sortBy string
 	// yaml puts --- between the objects of a watch.
 	yaml printers.YAMLPrinter
 }
@@ -53,7 +57,7 @@ what the agent of this host does, and shows the fleet that the host is part of.`
 	flags.StringVar(&d.socket, "socket", d.defaultSocket(), "path of the agent's socket; also $"+envSocket)
 	flags.BoolVar(&d.noColor, "no-color", false, "never use colours; also $NO_COLOR")
 	flags.StringVarP(&d.output, "output", "o", "",
-		"json, yaml, name, wide, jsonpath=TEMPLATE or custom-columns=HEADER:PATH,...")
+		"json, yaml, name, wide, jsonpath=TEMPLATE, go-template=TEMPLATE or custom-columns=HEADER:PATH,...")
 	_ = root.RegisterFlagCompletionFunc("output", completeOutput)
 	root.AddGroup(
 		&cobra.Group{ID: groupFiles, Title: "Files, with or without an agent:"},

@@ -22,6 +22,8 @@ const unknown = "<unknown>"
 type table struct {
 	header []string
 	rows   [][]string
+	// bare leaves the headers out.
+	bare bool
 }
 
 func newTable(header ...string) *table { return &table{header: header} }
@@ -32,7 +34,11 @@ func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
 func (t *table) write(w io.Writer, width int) error {
 	var buf bytes.Buffer
 	tw := tabwriter.NewWriter(&buf, 0, 8, 2, ' ', 0)
-	for _, row := range append([][]string{t.header}, t.rows...) {
+	rows := t.rows
+	if !t.bare {
+		rows = append([][]string{t.header}, rows...)
+	}
+	for _, row := range rows {
 		cells := make([]string, len(row))
 		for i, cell := range row {
 			cells[i] = cellText(cell)

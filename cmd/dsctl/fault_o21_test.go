@@ -1,0 +1,120 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/daemonsetd/daemonsetd/agent/api/apitest"
+)
+
+// fields is what was printed, one line of fields each.
+func fields(text string) []string {
+	var out []string
+	for line := range strings.Lines(text) {
+		out = append(out, strings.Join(strings.Fields(line), " "))
+	}
+	return out
+}
+
+// TestFaultO21Lists has the flags of kubectl get that were missing.
+func TestFaultO21Lists(t *testing.T) {
+	b := rolloutBackend()
+	b.Trees = laid()
+	fleet := fleetBackend()
+	sets, nodes := apitest.Serve(t, b, nil), apitest.Serve(t, fleet, nil)
+	for _, c := range []struct {
+		name, socket string
+		args         []string
+		want         []string
+	}{
+		{
+			"labels of DaemonSets", sets,
+			[]string{"get", "ds", "-A", "--show-labels", "--no-headers"},
+			[]string{
+				"default agent 0 0 0 0 0 <none> 30m <none>",
+				"kube-system web 9 8 7 6 5 disktype=ssd,kubernetes.io/os=linux 3d tier=front",
+			},
+		},
+		{
+			"labels of nodes", nodes,
+			[]string{"get", "nodes", "edge-2", "--show-labels"},
+			[]string{"NAME STATUS ROLES AGE VERSION LABELS", "edge-2 NotReady,SchedulingDisabled <none> 3d v1.37.2 disktype=hdd"},
+		},
+		{
+			"sorted by a name", sets,
+			[]string{"get", "ds", "-A", "--sort-by", "{.metadata.name}", "-o", "custom-columns=N:.metadata.name"},
+			[]string{"N", "agent", "web"},
+		},
+		{
+			"sorted by a number", sets,
+			[]string{"get", "ds", "-A", "--sort-by=.status.desiredNumberScheduled", "-o", "custom-columns=N:.metadata.name", "--no-headers"},
+			[]string{"agent", "web"},
+		},
+		{
+			"sorted by what some have", nodes,
+			[]string{"get", "nodes", "--sort-by=.metadata.labels.disktype", "-o", "name"},
+			[]string{"node/edge-3", "node/edge-2", "node/edge-1"},
+		},
+		{
+			"sorted files", nodes,
+			[]string{"get", "specs", "--sort-by", ".have", "-o", "name"},
+			[]string{"extra.yaml", "web.yaml", "cni.yaml"},
+		},
+		{
+			"a template", sets,
+			[]string{"get", "ds", "-A", "-o", `go-template={{range .items}}{{.metadata.name}}{{"\n"}}{{end}}`},
+			[]string{"agent", "web"},
+		},
+		{
+			"a template for one", sets,
+			[]string{"get", "ds", "web", "-n", "kube-system", "-o", `go-template={{.kind}} {{.metadata.name}}`},
+			[]string{"DaemonSet web"},
+		},
+		{
+			"a template for a list that is no object", sets,
+			[]string{"explain", "-o", `go-template={{range .items}}{{.daemonset}} {{end}}`},
+			[]string{"default/web"},
+		},
+		{
+			"files of a namespace", sets,
+			[]string{"get", "configs", "-n", "kube-system", "--no-headers"},
+			[]string{"kube-system/proxy keys lcv7nc65w8 0 0 disk (secret) <none> 2026-03-04T05:06:07Z"},
+		},
+		{
+			"files of a DaemonSet there", sets,
+			[]string{"get", "configs", "proxy", "-n", "kube-system", "-o", "custom-columns=D:.daemonset"},
+			[]string{"D", "kube-system/proxy"},
+		},
+		{
+			"files of all namespaces", sets,
+			[]string{"get", "configs", "-A", "-o", "custom-columns=D:.daemonset"},
+			[]string{"D", "default/web", "default/web", "kube-system/proxy"},
+		},
+	} {
+		got := invoke(t, c.socket, c.args...)
+		if diff := cmp.Diff(c.want, fields(got.out)); got.code != exitOK || diff != "" {
+			t.Errorf("%s: exit %d, %s (-want +got)\n%s", c.name, got.code, got.err, diff)
+		}
+	}
+	for _, args := range [][]string{
+		{"get", "ds", "-A", "--sort-by", ".nothing.there"},
+		{"get", "ds", "-A", "--sort-by", "{"},
+		{"get", "ds", "-A", "-o", "go-template={{"},
+		{"get", "ds", "-A", "-o", "go-template"},
+		{"get", "configs", "web", "-A"},
+	} {
+		if got := invoke(t, sets, args...); got.code != exitUsage {
+			t.Errorf("%v: exit %d, want 2: %s", args, got.code, got.err)
+		}
+	}
+}
+
+// TestFaultO21WatchWithLabels: a watch has the column and leaves the headers out, too.
+func TestFaultO21WatchWithLabels(t *testing.T) {
+	w := startWatch(t, rolloutBackend(), "get", "ds", "-A", "-w", "--show-labels", "--no-headers")
+	w.wants("default agent 0 0 0 0 0 <none> 30m <none>",
+		"kube-system web 9 8 7 6 5 disktype=ssd,kubernetes.io/os=linux 3d tier=front")
+	w.ends()
+}
