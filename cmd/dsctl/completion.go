@@ -56,6 +56,11 @@ func (d *deps) completeDaemonSets(cmd *cobra.Command, args []string, _ string) (
 	if len(args) > 0 {
 		return nil, cobra.ShellCompDirectiveNoFileComp
 	}
+	return d.completeManyDaemonSets(cmd, args, "")
+}
+
+// completeManyDaemonSets completes names of DaemonSets that are not there yet.
+func (d *deps) completeManyDaemonSets(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
 	c, ctx, cancel := d.quick(cmd.Context())
 	defer cancel()
 	defer c.Close()
@@ -65,7 +70,9 @@ func (d *deps) completeDaemonSets(cmd *cobra.Command, args []string, _ string) (
 	}
 	var names []string
 	for _, ds := range list.Items {
-		names = append(names, ds.Namespace+"/"+ds.Name)
+		if name := ds.Namespace + "/" + ds.Name; !slices.Contains(args, name) {
+			names = append(names, name)
+		}
 	}
 	return names, cobra.ShellCompDirectiveNoFileComp
 }

@@ -43,6 +43,25 @@ func oneDaemonSet(namespace string, args []string) (string, error) {
 	return name, nil
 }
 
+// manyDaemonSets reads the arguments of a verb about several: each as oneDaemonSet has it, or ds NAME... as kubectl has
+// it. Each is there once.
+func manyDaemonSets(namespace string, args []string) ([]string, error) {
+	if len(args) > 1 && isDaemonSetKind(args[0]) {
+		args = args[1:]
+	}
+	var names []string
+	for _, arg := range args {
+		name, err := oneDaemonSet(namespace, []string{arg})
+		if err != nil {
+			return nil, err
+		}
+		if !slices.Contains(names, name) {
+			names = append(names, name)
+		}
+	}
+	return names, nil
+}
+
 func (d *deps) addNamespaceFlag(cmd *cobra.Command, namespace *string) {
 	cmd.Flags().StringVarP(namespace, "namespace", "n", "",
 		"namespace of the DaemonSet; empty means default, or that of the only one of its name")

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/daemonsetd/daemonsetd/agent/api"
 	"github.com/daemonsetd/daemonsetd/agent/api/apitest"
 )
 
@@ -117,4 +118,63 @@ func TestFaultO21WatchWithLabels(t *testing.T) {
 	w.wants("default agent 0 0 0 0 0 <none> 30m <none>",
 		"kube-system web 9 8 7 6 5 disktype=ssd,kubernetes.io/os=linux 3d tier=front")
 	w.ends()
+}
+
+// TestFaultO21WaitForSeveral: wait takes several DaemonSets, and fails for each that is not as it should be.
+func TestFaultO21WaitForSeveral(t *testing.T) {
+	b := rolloutBackend()
+	web, log := over(), over()
+	log.DaemonSet = "default/log"
+	b.RolloutsAnswer.Items = []api.Rollout{web, log}
+	socket := apitest.Serve(t, b, nil)
+	const met = "daemonset.apps/web condition met\ndaemonset.apps/log condition met\n"
+	for _, args := range [][]string{
+		{"kube-system/web", "log"}, {"ds/kube-system/web", "ds/log", "kube-system/web"}, {"ds", "kube-system/web", "default/log"},
+	} {
+		got := invoke(t, socket, append([]string{"wait", "--for=rollout"}, args...)...)
+		if got.code != exitOK || got.out != met {
+			t.Errorf("%v: exit %d, %q, %s", args, got.code, got.out, got.err)
+		}
+	}
+	unfinished := underWay()
+	b.SetRollouts(unfinished, log)
+	got := invoke(t, socket, "wait", "kube-system/web", "none", "log", "--for=rollout", "--timeout", "0")
+	if got.code != exitFailed || got.out != "daemonset.apps/log condition met\n" {
+		t.Errorf("exit %d, %q", got.code, got.out)
+	}
+	for _, want := range []string{"timed out waiting for the condition on daemonsets/web", "no DaemonSet none is declared"} {
+		if !strings.Contains(got.err, want) {
+			t.Errorf("%q does not have %q", got.err, want)
+		}
+	}
+	if got := invoke(t, socket, "wait", "a/b", "c", "-n", "d", "--for=rollout"); got.code != exitUsage {
+		t.Errorf("another namespace: exit %d", got.code)
+	}
+}
+
+// TestFaultO21WaitForDelete: a DaemonSet that is not declared is gone, others are waited for.
+func TestFaultO21WaitForDelete(t *testing.T) {
+	b := rolloutBackend()
+	w := startWatch(t, b, "wait", "web", "none", "--for=delete", "--timeout", "-1s")
+	b.Reg.SetDaemonSets(declaredSets()[1:])
+	w.endsWith(exitOK, "daemonset.apps/web condition met", "daemonset.apps/none condition met")
+
+	socket := apitest.Serve(t, rolloutBackend(), nil)
+	got := invoke(t, socket, "wait", "kube-system/web", "--for=delete", "--timeout", "0")
+	if want := "error: timed out waiting for the condition on daemonsets/web\n"; got.code != exitFailed || !strings.Contains(got.err, want) {
+		t.Errorf("exit %d, %q", got.code, got.err)
+	}
+	// One of another namespace is another one.
+	got = invoke(t, socket, "wait", "default/web", "--for=delete", "--timeout", "0", "-o", "name")
+	if got.code != exitOK || got.out != "daemonset.apps/web\n" {
+		t.Errorf("exit %d, %q, %s", got.code, got.out, got.err)
+	}
+	b = rolloutBackend()
+	other := declaredSets()[0]
+	other.Namespace = "other"
+	b.Reg.SetDaemonSets(append(declaredSets(), other))
+	got = invoke(t, apitest.Serve(t, b, nil), "wait", "web", "--for=delete", "--timeout", "0")
+	if got.code != exitFailed || !strings.Contains(got.err, "2 namespaces have a DaemonSet web") {
+		t.Errorf("exit %d, %q", got.code, got.err)
+	}
 }
