@@ -1,8 +1,11 @@
 package main
 
 import (
+	"context"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -176,5 +179,31 @@ func TestFaultO21WaitForDelete(t *testing.T) {
 	got = invoke(t, apitest.Serve(t, b, nil), "wait", "web", "--for=delete", "--timeout", "0")
 	if got.code != exitFailed || !strings.Contains(got.err, "2 namespaces have a DaemonSet web") {
 		t.Errorf("exit %d, %q", got.code, got.err)
+	}
+}
+
+// TestFaultO21StatusWatch: the status is shown again when more of it than a time has changed, and not before.
+func TestFaultO21StatusWatch(t *testing.T) {
+	changing := func() *apitest.Backend {
+		b := filled()
+		var asked atomic.Int32
+		b.OnEntry(func(context.Context) {
+			b.StatusAnswer.LastReconcile = b.StatusAnswer.LastReconcile.Add(time.Second)
+			if asked.Add(1) == 4 {
+				b.StatusAnswer.DaemonSets[0].Phase = api.PhaseBlocked
+			}
+		})
+		return b
+	}
+	w := startWatch(t, changing(), "status", "-w", "--interval", "1ms", "-o", `jsonpath={.daemonsets[0].phase}{"\n"}`)
+	w.wants(api.PhaseAvailable, api.PhaseBlocked)
+	w.ends()
+
+	w = startWatch(t, changing(), "status", "-w", "--interval", "1ms", "-o", "custom-columns=P:.phase", "--no-color")
+	w.wants("P", api.PhaseAvailable, "P", api.PhaseBlocked)
+	w.ends()
+
+	if got := invoke(t, apitest.Serve(t, filled(), nil), "status", "-w", "--interval", "0s"); got.code != exitUsage {
+		t.Errorf("an interval of 0: exit %d", got.code)
 	}
 }
