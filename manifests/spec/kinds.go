@@ -77,8 +77,12 @@ func wrongVersion(d *strictyaml.Document, kind, version, want string) *diag.Prob
 		}
 		return ignored(d, kind)
 	}
-	return new(d.Problem(diag.Error, "apiVersion", fmt.Sprintf("unsupported apiVersion%s for a %s", shown(version), kind),
-		fmt.Sprintf("did you mean %q?", want)))
+	message, hint := fmt.Sprintf("unsupported apiVersion%s for a %s", shown(version), kind),
+		fmt.Sprintf("did you mean %q?", want)
+	if kind == kindService {
+		return new(d.Problem(diag.Warning, "apiVersion", leftOut(kind)+message, hint))
+	}
+	return new(d.Problem(diag.Error, "apiVersion", message, hint))
 }
 
 // unreadKind is about every other kind: near misses are errors, workloads deserve a warning, the rest has no effect
@@ -100,6 +104,9 @@ func unreadKind(d *strictyaml.Document, kind, version string) *diag.Problem {
 	}
 	return ignored(d, kind)
 }
+
+// leftOut begins what is said of an object whose fault leaves it out and refuses nothing else.
+func leftOut(kind string) string { return kind + " left out: " }
 
 func ignored(d *strictyaml.Document, kind string) *diag.Problem {
 	return new(d.Problem(diag.Info, "kind", kind+named(d)+" has no effect without an API server", ""))

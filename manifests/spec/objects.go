@@ -4,6 +4,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
+	apiservice "k8s.io/kubernetes/pkg/api/service"
 	"k8s.io/kubernetes/pkg/apis/core"
 	coredefaults "k8s.io/kubernetes/pkg/apis/core/v1"
 	corevalidation "k8s.io/kubernetes/pkg/apis/core/validation"
@@ -47,7 +48,11 @@ func (p *parser) secret(d *strictyaml.Document) {
 	}
 }
 
+// service takes a Service. What is wrong with one is a warning, and it is left out: it has no effect on any pod, and
+// shall not hold up the DaemonSet beside it.
 func (p *parser) service(d *strictyaml.Document) {
+	p.lenient = kindService
+	defer func() { p.lenient = "" }()
 	obj := &corev1.Service{}
 	decoding := p.decode(d, obj)
 	obj.TypeMeta = metav1.TypeMeta{APIVersion: "v1", Kind: kindService}
@@ -60,6 +65,11 @@ func (p *parser) service(d *strictyaml.Document) {
 	internal := &core.Service{}
 	errs := converted(coredefaults.Convert_v1_Service_To_core_Service(obj.DeepCopy(), internal, nil),
 		func() field.ErrorList {
+			if apiservice.NeedsHealthCheck(internal) && internal.Spec.HealthCheckNodePort == 0 {
+				// An API server allocates it before it validates (allocHealthCheckNodePort in
+				// pkg/registry/core/service/storage); any port stands for it.
+				internal.Spec.HealthCheckNodePort = 1
+			}
 			return corevalidation.ValidateServiceCreate(internal)
 		})
 	if src, ok := p.finish(d, &obj.ObjectMeta, kindService, errs, decoding); ok {

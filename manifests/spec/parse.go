@@ -18,7 +18,8 @@ const (
 
 // Parse reads the bytes of one spec file: YAML or JSON, one or several documents, of the kinds DaemonSet (apps/v1),
 // ConfigMap, Secret, Service and List (v1). It reports everything that is wrong at once. A DaemonSet without an error
-// is one that upstream accepts, whose pod the kubelet accepts, and that needs nothing that a static pod cannot have.
+// is one that upstream accepts, whose pod the kubelet accepts, and that needs nothing that a static pod cannot have. A
+// Service with an error is left out, with a warning: it has no effect on pods.
 func Parse(file string, data []byte) Parsed {
 	lim := strictyaml.DefaultLimits()
 	lim.MaxBytes = MaxFileBytes
@@ -46,9 +47,17 @@ type parser struct {
 	problems diag.Collector
 	declared map[string]Source // by kind, namespace and name
 	count    int
+	lenient  string // the kind of the object that is being read, if its errors only leave it out
 }
 
-func (p *parser) report(list ...diag.Problem) { p.problems.Add(list...) }
+func (p *parser) report(list ...diag.Problem) {
+	for _, problem := range list {
+		if p.lenient != "" && problem.Severity == diag.Error {
+			problem.Severity, problem.Message = diag.Warning, leftOut(p.lenient)+problem.Message
+		}
+		p.problems.Add(problem)
+	}
+}
 
 // document takes one document, or one item of a list.
 func (p *parser) document(d *strictyaml.Document) {
