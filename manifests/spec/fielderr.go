@@ -14,6 +14,12 @@ import (
 func (p *parser) reportFields(d *strictyaml.Document, errs field.ErrorList, decoding diag.List) {
 	for _, err := range errs {
 		path := filePath(err.Field)
+		if lacksSelector(d, err) {
+			if !follows(d, selectorPath, err, decoding) {
+				p.report(missingSelector(d, path))
+			}
+			continue
+		}
 		if follows(d, path, err, decoding) {
 			continue
 		}
@@ -59,7 +65,7 @@ func follows(d *strictyaml.Document, path string, err *field.Error, decoding dia
 			around != path && around == strictyaml.Parent(bad.Path):
 			return true
 		case strings.Contains(err.Detail, selectorMismatch) &&
-			(within(bad.Path, "spec.selector") || within(bad.Path, "spec.template.metadata")):
+			(within(bad.Path, selectorPath) || within(bad.Path, "spec.template.metadata")):
 			return true
 		}
 	}

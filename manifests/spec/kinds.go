@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -79,6 +80,9 @@ func wrongVersion(d *strictyaml.Document, kind, version, want string) *diag.Prob
 	}
 	message, hint := fmt.Sprintf("unsupported apiVersion%s for a %s", shown(version), kind),
 		fmt.Sprintf("did you mean %q?", want)
+	if kind == kindDaemonSet {
+		hint = cmp.Or(oldDaemonSet(d, version), hint)
+	}
 	if kind == kindService {
 		return new(d.Problem(diag.Warning, "apiVersion", leftOut(kind)+message, hint))
 	}

@@ -132,6 +132,7 @@ func hint(d *strictyaml.Document, err *field.Error) string {
 func advice(detail string) string {
 	known := []struct{ detail, advice string }{
 		{selectorMismatch, "spec.template.metadata.labels must have every label of spec.selector.matchLabels"},
+		{"empty selector is invalid", "add matchLabels with labels of the pod template"},
 		{"may not be set when maxUnavailable is non-zero", "add maxUnavailable: 0, which is 1 when it is not written"},
 		{"name or generateName is required", "add metadata.name; only an API server makes a name from generateName"},
 		{
