@@ -34,6 +34,8 @@ type parser struct {
 	index    int // of the document being read
 	docs     []*Document
 	problems diag.Collector
+	// templated is set when the file has been reported to be a template.
+	templated bool
 }
 
 func (p *parser) fail(at spot, hidden bool, message, hint string) {
@@ -130,6 +132,10 @@ func (p *parser) parseChunk(c chunk) {
 		return
 	}
 	if _, err := yamlNode(c.data); err != nil {
+		if p.template(c, err) {
+			p.index++
+			return
+		}
 		p.jsonProblem(c, jsonErr)
 		return
 	}
@@ -146,7 +152,9 @@ func (p *parser) tooManyNodes(at spot) {
 func (p *parser) parseYAML(c chunk) {
 	node, err := yamlNode(c.data)
 	if err != nil {
-		p.syntaxProblem(c, err)
+		if !p.template(c, err) {
+			p.syntaxProblem(c, err)
+		}
 		p.index++
 		return
 	}

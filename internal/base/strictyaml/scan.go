@@ -149,6 +149,11 @@ func (s *scanner) key(n *yaml.Node, hidden bool) (string, bool) {
 	if n.Kind == yaml.AliasNode {
 		n = n.Alias
 	}
+	if text, at, ok := s.placeholderKey(n); ok {
+		s.bad = true
+		s.failTemplate(at, hidden, text)
+		return "", false
+	}
 	if n.Kind != yaml.ScalarNode {
 		s.stop(n, hidden, "a list or a mapping as a key, wanted a string", "")
 		return "", false
