@@ -3,6 +3,8 @@ package spec
 import (
 	"cmp"
 	"fmt"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -34,6 +36,10 @@ func workloads() []string {
 // classify says which of the kinds that are read a document is, "" for none, and what there is to say about it.
 func classify(d *strictyaml.Document) (string, *diag.Problem) {
 	kind, version := d.Kind(), d.APIVersion()
+	if kustomization(d, kind, version) {
+		return "", new(d.Problem(diag.Warning, "kind", "the kustomization is not applied: objects are taken as they stand in "+
+			"their files", `give what "kubectl kustomize" prints instead of the files`))
+	}
 	if kind == "" || version == "" {
 		return "", missingHeader(d, kind, version)
 	}
@@ -49,6 +55,35 @@ func classify(d *strictyaml.Document) (string, *diag.Problem) {
 	return "", unreadKind(d, kind, version)
 }
 
+// kustomization says whether a document is one, or a component of one. kustomize needs neither apiVersion nor kind in a
+// file with one of its names.
+func kustomization(d *strictyaml.Document, kind, version string) bool {
+	if group, _, _ := strings.Cut(version, "/"); version != "" && group != "kustomize.config.k8s.io" {
+		return false
+	}
+	switch kind {
+	case "Kustomization":
+		return true
+	case "Component":
+		return version != ""
+	case "":
+	default:
+		return false
+	}
+	name := filepath.Base(d.File)
+	if version != "" || name == "kustomization.yaml" || name == "kustomization.yml" {
+		return true
+	}
+	fields := []string{
+		"resources", "bases", "components", "patches", "patchesStrategicMerge", "patchesJson6902",
+		"configMapGenerator", "secretGenerator", "images", "generators", "transformers", "helmCharts",
+	}
+	return !d.Has("metadata") && !d.Has("spec") && slices.ContainsFunc(fields, func(f string) bool {
+		_, isList := value(d, f).([]any)
+		return isList
+	})
+}
+
 func missingHeader(d *strictyaml.Document, kind, version string) *diag.Problem {
 	var missing []string
 	for _, f := range []struct{ name, value string }{{"apiVersion", version}, {"kind", kind}} {
@@ -61,6 +96,9 @@ func missingHeader(d *strictyaml.Document, kind, version string) *diag.Problem {
 		return new(d.Problem(diag.Error, path, path+" wants a string that is not empty", ""))
 	}
 	hint := "every object begins with apiVersion and kind, such as apps/v1 and DaemonSet"
+	if name := filepath.Base(d.File); name == "Chart.yaml" || name == "values.yaml" {
+		hint = `this is a part of a Helm chart by its name: give what "helm template" prints`
+	}
 	if want, ok := versions()[kind]; ok {
 		hint = "add apiVersion: " + want
 	}
