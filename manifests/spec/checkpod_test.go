@@ -8,7 +8,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-func staticPod(change func(*corev1.Pod)) *corev1.Pod {
+func testPod(change func(*corev1.Pod)) *corev1.Pod {
 	p := &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: "logger-abc", Namespace: "default"},
 		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "main", Image: "busybox:1"}}},
@@ -44,11 +44,11 @@ func TestCheckPod(t *testing.T) {
 		},
 		{"gates", func(p *corev1.Pod) { p.Spec.SchedulingGates = []corev1.PodSchedulingGate{{Name: "x"}} }, "until all schedulingGates have been cleared"},
 		{"image with a space", func(p *corev1.Pod) { p.Spec.Containers[0].Image = "busybox " }, "spec.containers[0].image: Invalid value"},
-		// Options that a kubelet up to 1.34 does not set.
-		{"relaxed environment names", func(p *corev1.Pod) { p.Spec.Containers[0].Env = []corev1.EnvVar{{Name: "a b"}} }, "spec.containers[0].env[0].name: Invalid value"},
+		{"relaxed environment names", func(p *corev1.Pod) { p.Spec.Containers[0].Env = []corev1.EnvVar{{Name: "a b"}} }, ""},
+		{"environment name with =", func(p *corev1.Pod) { p.Spec.Containers[0].Env = []corev1.EnvVar{{Name: "a=b"}} }, "spec.containers[0].env[0].name: Invalid value"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			pod := staticPod(tc.change)
+			pod := testPod(tc.change)
 			before := pod.DeepCopy()
 			errs := CheckPod(pod)
 			switch {
@@ -57,6 +57,39 @@ func TestCheckPod(t *testing.T) {
 			}
 			if before.String() != pod.String() {
 				t.Error("CheckPod changed the pod")
+			}
+		})
+	}
+}
+
+// TestFaultF5OlderKubelets: what a kubelet takes is not held against the pod, and the version from which on it does so is known.
+func TestFaultF5OlderKubelets(t *testing.T) {
+	always, never := corev1.ContainerRestartPolicyAlways, corev1.ContainerRestartPolicyNever
+	rule := func(action corev1.ContainerRestartRuleAction) func(*corev1.Pod) {
+		return func(p *corev1.Pod) {
+			p.Spec.Containers[0].RestartPolicy = &never
+			p.Spec.Containers[0].RestartPolicyRules = []corev1.ContainerRestartRule{{Action: action, ExitCodes: &corev1.ContainerRestartRuleOnExitCodes{
+				Operator: corev1.ContainerRestartRuleOnExitCodesOpIn, Values: []int32{42},
+			}}}
+		}
+	}
+	for _, tc := range []struct {
+		name   string
+		change func(*corev1.Pod)
+		want   string // the first version that takes it, "" for all
+	}{
+		{"plain", func(*corev1.Pod) {}, ""},
+		{"restartPolicy of a container", func(p *corev1.Pod) { p.Spec.Containers[0].RestartPolicy = &always }, "1.35"},
+		{"restart rule", rule(corev1.ContainerRestartRuleActionRestart), "1.35"},
+		{"restart of all containers", rule(corev1.ContainerRestartRuleActionRestartAllContainers), "1.36"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			pod := testPod(tc.change)
+			if errs := CheckPod(pod); len(errs) > 0 {
+				t.Errorf("refused: %v", errs)
+			}
+			if got := checkOldKubelets(pod); got.before != tc.want || (len(got.errs) > 0) != (tc.want != "") {
+				t.Errorf("refused before %q by %v, want %q", got.before, got.errs, tc.want)
 			}
 		})
 	}

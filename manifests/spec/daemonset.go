@@ -82,8 +82,18 @@ func (p *parser) checkStaticPod(d *strictyaml.Document, ds *appsv1.DaemonSet, te
 			p.report(d.Problem(diag.Warning, c.Path, strictyaml.Leaf(c.Path)+" "+c.Message, ""))
 		}
 	}
-	for _, err := range CheckPod(pod) {
+	refused := CheckPod(pod)
+	for _, err := range refused {
 		p.report(fieldProblem(d, podPath(err.Field), "the kubelet would refuse the pod: ", err))
+	}
+	if len(refused) > 0 {
+		return
+	}
+	old := checkOldKubelets(pod)
+	for _, err := range old.errs {
+		problem := fieldProblem(d, podPath(err.Field), "a kubelet before "+old.before+" refuses the pod: ", err)
+		problem.Severity = diag.Warning
+		p.report(problem)
 	}
 }
 

@@ -7,8 +7,7 @@ type refused struct {
 	mutation
 	// at is the path of the problem that has to be among ours.
 	at string
-	// runs is set where a kubelet of this version would take the pod all the same, because an older one would not, or
-	// because the field belongs to an API server alone.
+	// runs is set where a kubelet would take the pod all the same, because the field belongs to an API server alone.
 	runs bool
 }
 
@@ -46,9 +45,6 @@ func documented() []refused {
 		{mutation{"generateName", "metadata", `{generateName: agent-}`}, "metadata.name", false},
 		{mutation{"a name that is too long with revision and node", "metadata.name", strings.Repeat("a", 253)}, "metadata.name", false},
 		{mutation{"negative template generation", "metadata.annotations", `{deprecated.daemonset.template.generation: "-3"}`}, "spec.templateGeneration", true},
-		{mutation{"env name that old kubelets refuse", "@.env", `[{name: "1 A"}]`}, "spec.template.spec.containers[0].env[0].name", true},
-		{mutation{"restart rules", "@", `{name: main, image: a, restartPolicy: Never, restartPolicyRules: [{action: Restart, exitCodes: {operator: In, values: [3]}}]}`}, "spec.template.spec.containers[0].restartPolicy", true},
-		{mutation{"resize policy of a sidecar", "$.initContainers", `[{name: i, image: i, restartPolicy: Always, resizePolicy: [{resourceName: cpu, restartPolicy: NotRequired}]}]`}, "spec.template.spec.initContainers[0].resizePolicy", true},
 		{mutation{"stop signal", "@.lifecycle", `{stopSignal: SIGUSR1}`}, "spec.template.spec.containers[0].lifecycle.stopSignal", false},
 		{mutation{"white space around an image", "@.image", `" registry.example.com/a:1"`}, "spec.template.spec.containers[0].image", false},
 	}

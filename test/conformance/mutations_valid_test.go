@@ -103,5 +103,9 @@ func harmless() []mutation {
 		{"long host name", "$.hostname", `aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeeeffffffffff123`},
 		{"topology spread", "$.topologySpreadConstraints", `[{maxSkew: 2, topologyKey: zone, whenUnsatisfiable: DoNotSchedule, minDomains: 2}]`},
 		{"resize policy", "@.resizePolicy", `[{resourceName: memory, restartPolicy: RestartContainer}]`},
+		{"env name that old kubelets refuse", "@.env", `[{name: "1 A"}]`},
+		{"restart rules", "@", `{name: main, image: a, restartPolicy: Never, restartPolicyRules: [{action: Restart, exitCodes: {operator: In, values: [3]}}]}`},
+		{"restart policy of a container", "@.restartPolicy", `Always`},
+		{"resize policy of a sidecar", "$.initContainers", `[{name: i, image: i, restartPolicy: Always, resizePolicy: [{resourceName: cpu, restartPolicy: NotRequired}]}]`},
 	}
 }
