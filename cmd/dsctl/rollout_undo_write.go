@@ -151,6 +151,9 @@ func contents(o spec.Objects, but string) map[string]any {
 	for _, x := range o.Secrets {
 		all["Secret "+x.Key()] = x.Object
 	}
+	for _, x := range o.PriorityClasses {
+		all["PriorityClass "+x.Key()] = x.Object
+	}
 	for _, x := range o.Services {
 		all["Service "+x.Key()] = x.Object
 	}

@@ -156,7 +156,7 @@ func (s validationSum) String() string {
 }
 
 func countObjects(o spec.Objects) int {
-	return len(o.DaemonSets) + len(o.ConfigMaps) + len(o.Secrets) + len(o.Services)
+	return len(o.DaemonSets) + len(o.ConfigMaps) + len(o.Secrets) + len(o.Services) + len(o.PriorityClasses)
 }
 
 func completeSpecFiles(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {

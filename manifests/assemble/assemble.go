@@ -144,7 +144,7 @@ func without(list, less []string) []string {
 }
 
 func refersToAny(res resolve.Result) bool {
-	return len(res.Digests)+len(res.Missing)+len(res.Trees("")) > 0
+	return len(res.Digests)+len(res.Missing)+len(res.Trees("")) > 0 || res.ClassMissing
 }
 
 func (a *Assembler) render(ds *spec.DaemonSet, res resolve.Result, revision string) (render.Manifest, []render.Change,

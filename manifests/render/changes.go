@@ -105,21 +105,28 @@ func (c *changes) apiObjects(s *corev1.PodSpec) {
 	s.ServiceAccountName, s.DeprecatedServiceAccount, s.ImagePullSecrets = "", "", nil
 }
 
+// BuiltInPriority is the value of one of the classes that every cluster has and that no file needs to declare.
+func BuiltInPriority(class string) (value int32, ok bool) {
+	switch class {
+	case systemNodeCritical:
+		return systemNodeCriticalPriority, true
+	case systemClusterCritical:
+		return systemClusterCriticalPriority, true
+	}
+	return 0, false
+}
+
 // priority resolves the built-in classes as the admission plugin of an API server would: the kubelet only ever looks at
 // the number, save for the out-of-memory score of system-node-critical.
 func (c *changes) priority(s *corev1.PodSpec) {
 	const path = specPath + "priorityClassName"
-	var value int32
-	switch s.PriorityClassName {
-	case "":
+	if s.PriorityClassName == "" {
 		return
-	case systemNodeCritical:
-		value = systemNodeCriticalPriority
-	case systemClusterCritical:
-		value = systemClusterCriticalPriority
-	default:
-		c.loud(true, path, "kept, but has no effect: without an API server only "+systemNodeCritical+" and "+
-			systemClusterCritical+" are known; set spec.priority to give the pod a priority")
+	}
+	value, builtIn := BuiltInPriority(s.PriorityClassName)
+	if !builtIn {
+		c.loud(s.Priority == nil, path, "kept, but has no effect: no spec file declares the PriorityClass; declare it, or set "+
+			"spec.priority to give the pod a priority")
 		return
 	}
 	c.silent(s.Priority == nil || *s.Priority != value, path, "spec.priority is set to the value of the class")

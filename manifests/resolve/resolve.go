@@ -32,6 +32,7 @@ type resolver struct {
 	objects map[objectKey]object
 	out     Result
 	env     digest
+	class   digest
 	facts   digest
 }
 
@@ -46,6 +47,7 @@ func resolve(in Input, anyObject bool) Result {
 		}
 	}
 	r.volumes(pod)
+	r.priority(pod)
 	r.digests()
 	return r.out
 }
@@ -59,6 +61,7 @@ func (r *resolver) digests() {
 		}
 	}
 	r.out.Digests = append(r.out.Digests, r.env.sums()...)
+	r.out.Digests = append(r.out.Digests, r.class.sums()...)
 	r.out.NodeDigests = r.facts.sums()
 	r.out.Digests = append(r.out.Digests, r.out.NodeDigests...)
 }

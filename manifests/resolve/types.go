@@ -3,6 +3,7 @@ package resolve
 import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	schedulingv1 "k8s.io/api/scheduling/v1"
 
 	"github.com/daemonsetd/daemonsetd/manifests/render"
 )
@@ -34,6 +35,8 @@ type Input struct {
 	// package spec has put stringData there.
 	ConfigMap func(name string) (*corev1.ConfigMap, bool)
 	Secret    func(name string) (*corev1.Secret, bool)
+	// PriorityClass finds a class that is declared. Nil finds none.
+	PriorityClass func(name string) (*schedulingv1.PriorityClass, bool)
 	// NodeName is the node's name as the kubelet has it.
 	NodeName string
 	// NodeLabels is the node's labels.
@@ -51,11 +54,13 @@ type Result struct {
 	// Changes is what was replaced and behaves differently for it, in the form of package render.
 	Changes []render.Change
 	// Digests are SHA-256 in hex of what has to be part of the revision (render.Revision): the values that were written
-	// into the environment, and with AnnotationRestart the trees. A DaemonSet that refers to nothing has none.
+	// into the environment, what the PriorityClass sets, and with AnnotationRestart the trees. A DaemonSet that refers to nothing has none.
 	Digests []string
 	// NodeDigests are those of Digests that come from this node's labels and addresses. A revision with them differs from
 	// node to node although the files are the same.
 	NodeDigests []string
+	// ClassMissing is set where the pod names a PriorityClass that is not declared.
+	ClassMissing bool
 
 	ds    *appsv1.DaemonSet
 	node  string

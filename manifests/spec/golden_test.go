@@ -57,6 +57,9 @@ func outcome(p Parsed) string {
 	for _, o := range p.Secrets {
 		line("Secret", o.Object.Namespace, o.Object.Name, o.Source)
 	}
+	for _, o := range p.PriorityClasses {
+		line("PriorityClass", o.Object.Namespace, o.Object.Name, o.Source)
+	}
 	for _, o := range p.Services {
 		line("Service", o.Object.Namespace, o.Object.Name, o.Source)
 	}

@@ -18,13 +18,17 @@ const (
 	kindConfigMap = "ConfigMap"
 	kindSecret    = "Secret"
 	kindService   = "Service"
-	kindList      = "List"
+
+	kindPriorityClass = "PriorityClass"
+
+	kindList = "List"
 )
 
 // versions is the kinds that are read and the only version of each.
 func versions() map[string]string {
 	return map[string]string{
 		kindDaemonSet: "apps/v1", kindConfigMap: "v1", kindSecret: "v1", kindService: "v1", kindList: "v1",
+		kindPriorityClass: "scheduling.k8s.io/v1",
 	}
 }
 
@@ -109,7 +113,8 @@ func missingHeader(d *strictyaml.Document, kind, version string) *diag.Problem {
 // same name.
 func wrongVersion(d *strictyaml.Document, kind, version, want string) *diag.Problem {
 	group, _, _ := strings.Cut(version, "/")
-	if strings.Contains(version, "/") && strings.Contains(group, ".") {
+	wanted, _, _ := strings.Cut(want, "/")
+	if strings.Contains(version, "/") && strings.Contains(group, ".") && group != wanted {
 		if kind == kindDaemonSet {
 			return new(d.Problem(diag.Warning, "apiVersion", "ignored: only DaemonSets of apps/v1 are run, this one is of"+
 				shown(version), ""))
@@ -121,7 +126,7 @@ func wrongVersion(d *strictyaml.Document, kind, version, want string) *diag.Prob
 	if kind == kindDaemonSet {
 		hint = cmp.Or(oldDaemonSet(d, version), hint)
 	}
-	if kind == kindService {
+	if kind == kindService || kind == kindPriorityClass {
 		return new(d.Problem(diag.Warning, "apiVersion", leftOut(kind)+message, hint))
 	}
 	return new(d.Problem(diag.Error, "apiVersion", message, hint))
@@ -132,7 +137,8 @@ func wrongVersion(d *strictyaml.Document, kind, version, want string) *diag.Prob
 func unreadKind(d *strictyaml.Document, kind, version string) *diag.Problem {
 	group, _, hasGroup := strings.Cut(version, "/")
 	own := hasGroup && strings.Contains(group, ".")
-	near, ok := diag.Suggest(kind, []string{kindDaemonSet, kindConfigMap, kindSecret, kindService})
+	near, ok := diag.Suggest(kind, []string{kindDaemonSet, kindConfigMap, kindSecret, kindService,
+		kindPriorityClass})
 	switch {
 	case ok && !own:
 		return new(d.Problem(diag.Error, "kind", "unknown kind"+shown(kind), fmt.Sprintf("did you mean %q?", near)))

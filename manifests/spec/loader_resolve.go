@@ -16,7 +16,12 @@ const maxClashes = 100
 // objectKey names an object across all files.
 type objectKey struct{ kind, namespace, name string }
 
-func (k objectKey) String() string { return fmt.Sprintf("%s %q", k.kind, k.namespace+"/"+k.name) }
+func (k objectKey) String() string {
+	if k.namespace == "" {
+		return fmt.Sprintf("%s %q", k.kind, k.name)
+	}
+	return fmt.Sprintf("%s %q", k.kind, k.namespace+"/"+k.name)
+}
 
 func (k objectKey) compare(o objectKey) int {
 	return cmp.Or(strings.Compare(k.namespace, o.namespace), strings.Compare(k.name, o.name))
@@ -37,12 +42,16 @@ func (s *Secret) declaration() (objectKey, Source) {
 	return objectKey{"Secret", s.Object.Namespace, s.Object.Name}, s.Source
 }
 
+func (c *PriorityClass) declaration() (objectKey, Source) {
+	return objectKey{kindPriorityClass, "", c.Object.Name}, c.Source
+}
+
 func (s *Service) declaration() (objectKey, Source) {
 	return objectKey{"Service", s.Object.Namespace, s.Object.Name}, s.Source
 }
 
 func (o *Objects) count() int {
-	return len(o.DaemonSets) + len(o.ConfigMaps) + len(o.Secrets) + len(o.Services)
+	return len(o.DaemonSets) + len(o.ConfigMaps) + len(o.Secrets) + len(o.Services) + len(o.PriorityClasses)
 }
 
 // resolution decides, file by file in the order of their names, what takes effect.
@@ -92,6 +101,9 @@ func (r *resolution) settle(e *entry, st *FileStatus) (accepted bool) {
 		bad, fading := r.objections(e.path, v)
 		if bad == nil && (v == e.good || !e.pending() && !r.held) {
 			e.good, e.keptDigest, e.keptProblem, e.fresh, e.bad = v, "", nil, true, false
+			if out := r.leftOut(e.path, v); len(out) > 0 {
+				problems = append(slices.Clone(problems), out...)
+			}
 			st.Problems, st.Digest, st.Objects = problems, v.digest, r.take(v, false)
 			return true
 		}
@@ -136,7 +148,6 @@ func (r *resolution) objections(path string, v *version) (list diag.List, fading
 	addClashes(&c, o.DaemonSets)
 	addClashes(&c, o.ConfigMaps)
 	addClashes(&c, o.Secrets)
-	addClashes(&c, o.Services)
 	c.list.Sort()
 	if more := len(c.list) - maxClashes; more > 0 {
 		c.list = append(c.list[:maxClashes], diag.Problem{
@@ -144,6 +155,22 @@ func (r *resolution) objections(path string, v *version) (list diag.List, fading
 		})
 	}
 	return c.list, c.fading
+}
+
+// leftOut warns of what is taken from an earlier file and refuses nothing: Services and PriorityClasses.
+func (r *resolution) leftOut(path string, v *version) diag.List {
+	c := clashes{path: path, taken: r.taken, own: map[objectKey]holder{}}
+	addClashes(&c, v.parsed.Services)
+	addClashes(&c, v.parsed.PriorityClasses)
+	c.list.Sort()
+	if len(c.list) > maxClashes {
+		c.list = c.list[:maxClashes]
+	}
+	for i := range c.list {
+		c.list[i].Severity = diag.Warning
+		c.list[i].Message = strings.Replace(c.list[i].Message, "and nothing of this one is taken", "and this one is left out", 1)
+	}
+	return c.list
 }
 
 // clashes collects the objects of one file that are declared before it, or in it before.
@@ -184,6 +211,7 @@ func (r *resolution) take(v *version, fading bool) int {
 	r.count += takeFree(r.taken, &r.out.ConfigMaps, o.ConfigMaps, fading)
 	r.count += takeFree(r.taken, &r.out.Secrets, o.Secrets, fading)
 	r.count += takeFree(r.taken, &r.out.Services, o.Services, fading)
+	r.count += takeFree(r.taken, &r.out.PriorityClasses, o.PriorityClasses, fading)
 	return r.count - before
 }
 
@@ -206,6 +234,7 @@ func (o Objects) sorted() Objects {
 	sortByKey(o.ConfigMaps)
 	sortByKey(o.Secrets)
 	sortByKey(o.Services)
+	sortByKey(o.PriorityClasses)
 	return o
 }
 

@@ -38,6 +38,7 @@ func (s *Snapshot) equal(o *Snapshot) bool {
 	return s.DirProblem == o.DirProblem && s.unlisted == o.unlisted &&
 		slices.Equal(s.DaemonSets, o.DaemonSets) && slices.Equal(s.ConfigMaps, o.ConfigMaps) &&
 		slices.Equal(s.Secrets, o.Secrets) && slices.Equal(s.Services, o.Services) &&
+		slices.Equal(s.PriorityClasses, o.PriorityClasses) &&
 		slices.EqualFunc(s.Files, o.Files, FileStatus.equal) && sameKeys(s.undecided, o.undecided)
 }
 

@@ -2,12 +2,16 @@ package spec
 
 import (
 	corev1 "k8s.io/api/core/v1"
+	schedulingv1 "k8s.io/api/scheduling/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 	apiservice "k8s.io/kubernetes/pkg/api/service"
 	"k8s.io/kubernetes/pkg/apis/core"
 	coredefaults "k8s.io/kubernetes/pkg/apis/core/v1"
 	corevalidation "k8s.io/kubernetes/pkg/apis/core/validation"
+	"k8s.io/kubernetes/pkg/apis/scheduling"
+	schedulingdefaults "k8s.io/kubernetes/pkg/apis/scheduling/v1"
+	schedulingvalidation "k8s.io/kubernetes/pkg/apis/scheduling/validation"
 
 	"github.com/daemonsetd/daemonsetd/internal/base/diag"
 	"github.com/daemonsetd/daemonsetd/internal/base/strictyaml"
@@ -74,6 +78,29 @@ func (p *parser) service(d *strictyaml.Document) {
 		})
 	if src, ok := p.finish(d, &obj.ObjectMeta, kindService, errs, decoding); ok {
 		p.objects.Services = append(p.objects.Services, &Service{Object: obj, Source: src})
+	}
+}
+
+// priorityClass takes a PriorityClass, and leaves one out that is wrong, with a warning: what names it runs without a
+// priority, as every DaemonSet did whose class nobody declared.
+func (p *parser) priorityClass(d *strictyaml.Document) {
+	p.lenient = kindPriorityClass
+	defer func() { p.lenient = "" }()
+	obj := &schedulingv1.PriorityClass{}
+	decoding := p.decode(d, obj)
+	obj.TypeMeta = metav1.TypeMeta{APIVersion: "scheduling.k8s.io/v1", Kind: kindPriorityClass}
+	schedulingdefaults.SetObjectDefaults_PriorityClass(obj)
+	internal := &scheduling.PriorityClass{}
+	errs := converted(schedulingdefaults.Convert_v1_PriorityClass_To_scheduling_PriorityClass(obj.DeepCopy(), internal, nil),
+		func() field.ErrorList {
+			return schedulingvalidation.ValidatePriorityClass(internal)
+		})
+	if obj.GlobalDefault {
+		p.report(d.Problem(diag.Warning, "globalDefault", "globalDefault has no effect: only DaemonSets that name the class "+
+			"have its priority", ""))
+	}
+	if src, ok := p.finish(d, &obj.ObjectMeta, kindPriorityClass, errs, decoding); ok {
+		p.objects.PriorityClasses = append(p.objects.PriorityClasses, &PriorityClass{Object: obj, Source: src})
 	}
 }
 

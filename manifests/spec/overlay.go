@@ -38,7 +38,7 @@ func Overlay(snap *Snapshot, dir string, files []File) (Objects, diag.List) {
 	return objects, problems
 }
 
-// Finder gives, for a namespace, the part of a resolve.Input that finds the ConfigMaps and Secrets in it. It is made
+// Finder gives, for a namespace, the part of a resolve.Input that finds the ConfigMaps and Secrets in it, and PriorityClasses. It is made
 // once for many DaemonSets.
 func (o Objects) Finder() func(namespace string) resolve.Input { return o.finder() }
 
@@ -50,7 +50,9 @@ func (o Objects) replace(path string, with Objects) (Objects, diag.List) {
 	next.DaemonSets, problems = replaceIn(path, o.DaemonSets, with.DaemonSets, problems)
 	next.ConfigMaps, problems = replaceIn(path, o.ConfigMaps, with.ConfigMaps, problems)
 	next.Secrets, problems = replaceIn(path, o.Secrets, with.Secrets, problems)
-	next.Services, problems = replaceIn(path, o.Services, with.Services, problems)
+	// A second one of these is left out, and refuses nothing.
+	next.Services, _ = replaceIn(path, o.Services, with.Services, nil)
+	next.PriorityClasses, _ = replaceIn(path, o.PriorityClasses, with.PriorityClasses, nil)
 	return next, problems
 }
 
@@ -98,6 +100,8 @@ func (c *ConfigMap) source() Source { return c.Source }
 func (s *Secret) source() Source    { return s.Source }
 func (s *Service) source() Source   { return s.Source }
 
+func (c *PriorityClass) source() Source { return c.Source }
+
 // Key is namespace/name.
 func (c *ConfigMap) Key() string { return c.Object.Namespace + "/" + c.Object.Name }
 
@@ -106,3 +110,6 @@ func (s *Secret) Key() string { return s.Object.Namespace + "/" + s.Object.Name 
 
 // Key is namespace/name.
 func (s *Service) Key() string { return s.Object.Namespace + "/" + s.Object.Name }
+
+// Key is the name.
+func (c *PriorityClass) Key() string { return c.Object.Name }

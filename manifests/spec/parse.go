@@ -17,9 +17,9 @@ const (
 )
 
 // Parse reads the bytes of one spec file: YAML or JSON, one or several documents, of the kinds DaemonSet (apps/v1),
-// ConfigMap, Secret, Service and List (v1). It reports everything that is wrong at once. A DaemonSet without an error
+// ConfigMap, Secret, Service and List (v1), PriorityClass (scheduling.k8s.io/v1). It reports everything that is wrong at once. A DaemonSet without an error
 // is one that upstream accepts, whose pod the kubelet accepts, and that needs nothing that a static pod cannot have. A
-// Service with an error is left out, with a warning: it has no effect on pods.
+// Service or a PriorityClass with an error is left out, with a warning: pods run without.
 func Parse(file string, data []byte) Parsed {
 	lim := strictyaml.DefaultLimits()
 	lim.MaxBytes = MaxFileBytes
@@ -84,6 +84,8 @@ func (p *parser) document(d *strictyaml.Document) {
 		p.secret(d)
 	case kindService:
 		p.service(d)
+	case kindPriorityClass:
+		p.priorityClass(d)
 	case kindList:
 		p.list(d)
 	}
@@ -96,6 +98,9 @@ func (p *parser) declare(d *strictyaml.Document, kind, namespace, name string) (
 		return src, true // reported as missing
 	}
 	key := kind + " " + namespace + "/" + name
+	if namespace == "" {
+		key = kind + " " + name
+	}
 	if first, ok := p.declared[key]; ok {
 		p.report(d.Problem(diag.Error, "metadata.name", fmt.Sprintf("%s is declared twice in this file, first on line %d",
 			key, first.Line), "remove one of them"))

@@ -10,15 +10,20 @@ import (
 	"github.com/daemonsetd/daemonsetd/internal/base/strictyaml"
 )
 
-// places is where a DaemonSet refers to a ConfigMap, a Secret or a key of one: by the path of the reference, and by
+// places is where a DaemonSet refers to a ConfigMap, a Secret, a key of one or a PriorityClass: by the path of the reference, and by
 // that of the key, a problem that only lacks a message. The document itself would be too much to keep.
 type places map[string]diag.Problem
+
+const classPath = podPrefix + "priorityClassName"
 
 // referencePlaces finds them. Package resolve names the same paths.
 func referencePlaces(d *strictyaml.Document, ds *appsv1.DaemonSet) places {
 	pod := &ds.Spec.Template.Spec
 	found := places{}
 	note := func(of, at string) { found[of] = d.Problem(diag.Warning, at, "", "") }
+	if pod.PriorityClassName != "" {
+		note(classPath, classPath)
+	}
 	for i := range pod.Volumes {
 		volumePlaces(&pod.Volumes[i], fmt.Sprintf("%svolumes[%d].", podPrefix, i), note)
 	}

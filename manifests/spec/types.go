@@ -3,6 +3,7 @@ package spec
 import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	schedulingv1 "k8s.io/api/scheduling/v1"
 
 	"github.com/daemonsetd/daemonsetd/internal/base/diag"
 )
@@ -52,12 +53,20 @@ type Service struct {
 	Source Source
 }
 
+// PriorityClass is an accepted object that DaemonSets may name.
+type PriorityClass struct {
+	Object *schedulingv1.PriorityClass
+	Source Source
+}
+
 // Objects is what one file, or a whole directory, declares.
 type Objects struct {
 	DaemonSets []*DaemonSet
 	ConfigMaps []*ConfigMap
 	Secrets    []*Secret
 	Services   []*Service
+	// PriorityClasses belong to no namespace.
+	PriorityClasses []*PriorityClass
 }
 
 // Parsed is the outcome of reading one file.

@@ -1,13 +1,16 @@
 package spec
 
 import (
+	"fmt"
+
 	corev1 "k8s.io/api/core/v1"
+	schedulingv1 "k8s.io/api/scheduling/v1"
 
 	"github.com/daemonsetd/daemonsetd/internal/base/diag"
 	"github.com/daemonsetd/daemonsetd/manifests/resolve"
 )
 
-// Unresolved warns of every reference of a DaemonSet to a ConfigMap, a Secret or a key that the objects do not have,
+// Unresolved warns of every reference of a DaemonSet to a ConfigMap, a Secret, a key or a PriorityClass that the objects do not have,
 // unless it is optional, and of every value in them that a pod cannot be given. They are warnings because the rest may
 // stand in files that were not looked at; without it the agent writes no pod.
 func Unresolved(objects Objects) diag.List {
@@ -16,12 +19,25 @@ func Unresolved(objects Objects) diag.List {
 	for _, ds := range objects.DaemonSets {
 		in := find(ds.Object.Namespace)
 		in.DaemonSet, in.NodeName, in.NodeAddress = ds.Object, checkNode, checkAddress
-		for _, m := range resolve.Resolve(in).Missing {
+		res := resolve.Resolve(in)
+		for _, m := range res.Missing {
 			list = append(list, ds.at(m))
+		}
+		if res.ClassMissing && ds.Object.Spec.Template.Spec.Priority == nil {
+			list = append(list, ds.classMissing())
 		}
 	}
 	list.Sort()
 	return list
+}
+
+// classMissing is the warning that no file has the PriorityClass.
+func (d *DaemonSet) classMissing() diag.Problem {
+	problem := d.places[classPath]
+	problem.Message = fmt.Sprintf("PriorityClass %q is not declared: the pod has no priority",
+		d.Object.Spec.Template.Spec.PriorityClassName)
+	problem.Hint = "declare it in a spec file, or set spec.template.spec.priority"
+	return problem
 }
 
 // checkAddress stands for the node's address, as checkNode does for its name.
@@ -55,10 +71,15 @@ func (o Objects) finder() func(namespace string) resolve.Input {
 	for _, s := range o.Secrets {
 		secrets[key{s.Object.Namespace, s.Object.Name}] = s.Object
 	}
+	classes := map[string]*schedulingv1.PriorityClass{}
+	for _, c := range o.PriorityClasses {
+		classes[c.Object.Name] = c.Object
+	}
 	return func(namespace string) resolve.Input {
 		return resolve.Input{
-			ConfigMap: func(name string) (*corev1.ConfigMap, bool) { c, ok := configMaps[key{namespace, name}]; return c, ok },
-			Secret:    func(name string) (*corev1.Secret, bool) { s, ok := secrets[key{namespace, name}]; return s, ok },
+			PriorityClass: func(name string) (*schedulingv1.PriorityClass, bool) { c, ok := classes[name]; return c, ok },
+			ConfigMap:     func(name string) (*corev1.ConfigMap, bool) { c, ok := configMaps[key{namespace, name}]; return c, ok },
+			Secret:        func(name string) (*corev1.Secret, bool) { s, ok := secrets[key{namespace, name}]; return s, ok },
 		}
 	}
 }
