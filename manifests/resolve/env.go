@@ -40,6 +40,7 @@ func (r *resolver) envFrom(c *corev1.Container, at string) []corev1.EnvVar {
 			continue
 		}
 		if o, ok := r.lookup(ref, ""); ok {
+			r.whole(ref, o)
 			for _, key := range slices.Sorted(maps.Keys(o.env)) {
 				name := from.Prefix + key
 				if r.usable(ref, key, name, o.env[key]) {

@@ -3,6 +3,8 @@ package resolve
 import (
 	"fmt"
 	"maps"
+
+	corev1 "k8s.io/api/core/v1"
 )
 
 type objectKey struct{ kind, name string }
@@ -13,6 +15,8 @@ type object struct {
 	found bool
 	// env is what variables can be taken from, files what a volume shows. They differ in a ConfigMap's binaryData.
 	env, files map[string][]byte
+	// unfilled is set for a Secret that an API server would put a service account's token into.
+	unfilled bool
 }
 
 // object looks a ConfigMap or a Secret up.
@@ -57,7 +61,11 @@ func (r *resolver) secret(name string) object {
 	if !ok || found == nil {
 		return object{}
 	}
-	return object{found: true, env: found.Data, files: found.Data}
+	_, hasToken := found.Data[corev1.ServiceAccountTokenKey]
+	return object{
+		found: true, env: found.Data, files: found.Data,
+		unfilled: found.Type == corev1.SecretTypeServiceAccountToken && !hasToken,
+	}
 }
 
 // reference is a place that names an object.
@@ -76,6 +84,15 @@ func (r *resolver) lookup(ref reference, key string) (object, bool) {
 		r.missing(r.about(ref, ObjectMissing, key, ""))
 	}
 	return o, o.found
+}
+
+// whole reports a Secret that is taken with all of its keys and lacks the token, which the pod would have in a cluster.
+// One that is asked for by its key is reported as any key.
+func (r *resolver) whole(ref reference, o object) {
+	if o.unfilled && !ref.optional {
+		r.missing(r.about(ref, KeyMissing, corev1.ServiceAccountTokenKey, "only an API server fills a Secret of type "+
+			string(corev1.SecretTypeServiceAccountToken)+"; put a token into it, or make the reference optional"))
+	}
 }
 
 func (r *resolver) about(ref reference, reason Reason, key, detail string) Missing {

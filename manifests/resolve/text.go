@@ -15,7 +15,11 @@ func (m Missing) String() string {
 	case ObjectMissing:
 		return fmt.Sprintf("%s is not declared, and %s needs it", object, m.needs())
 	case KeyMissing:
-		return fmt.Sprintf("%s has no key %q, which %s needs", object, m.Key, m.Path)
+		text := fmt.Sprintf("%s has no key %q, which %s needs", object, m.Key, m.Path)
+		if m.Detail != "" {
+			text += ": " + m.Detail
+		}
+		return text
 	case AddressMissing:
 		return fmt.Sprintf("%s has no address of type InternalIP, which %s needs", object, m.Path)
 	case BadName, BadValue:

@@ -96,6 +96,7 @@ func (b *builder) object(ref reference, items []corev1.KeyToPath) {
 		}
 	}
 	if len(items) == 0 {
+		b.whole(ref, o)
 		for _, key := range slices.Sorted(maps.Keys(o.files)) {
 			b.add(key, nil, planned{File: File{Data: o.files[key]}}, ref.path)
 		}

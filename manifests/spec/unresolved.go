@@ -45,11 +45,12 @@ const checkAddress = "192.0.2.1"
 
 // at is the warning at the place of the reference, or at that of the DaemonSet when there is none.
 func (d *DaemonSet) at(m resolve.Missing) diag.Problem {
-	path := m.Path
+	problem, ok := d.places[m.Path]
 	if m.Reason == resolve.KeyMissing {
-		path += ".key"
+		if key, has := d.places[m.Path+".key"]; has {
+			problem, ok = key, true
+		}
 	}
-	problem, ok := d.places[path]
 	if !ok {
 		problem = diag.Problem{
 			Severity: diag.Warning, File: d.Source.File, Line: d.Source.Line, Column: d.Source.Column,
