@@ -1,6 +1,7 @@
 package resolve
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strconv"
@@ -135,6 +136,9 @@ func (r *resolver) usable(ref reference, key, name string, value []byte) bool {
 // the same (generateAPIPodStatus in pkg/kubelet/kubelet_pods.go); one that has none leaves them empty. The host's
 // address (status.hostIP) every kubelet knows, and all else about the pod.
 func (r *resolver) fieldRef(e corev1.EnvVar, container, at string) corev1.EnvVar {
+	if e.ValueFrom.FieldRef.FieldPath == "spec.serviceAccountName" {
+		return r.accountName(e, container, at)
+	}
 	addresses, ok := r.podAddresses(e.ValueFrom.FieldRef.FieldPath)
 	if !ok {
 		return e
@@ -149,6 +153,14 @@ func (r *resolver) fieldRef(e corev1.EnvVar, container, at string) corev1.EnvVar
 			"a new address of the node is a new revision",
 	})
 	return inlined(&r.facts, container, e.Name, addresses)
+}
+
+// accountName is the name that stands in the file: the pod itself has none, and the kubelet would give an empty text.
+// Admission fills in "default" where a file names none.
+func (r *resolver) accountName(e corev1.EnvVar, container, at string) corev1.EnvVar {
+	pod := &r.in.DaemonSet.Spec.Template.Spec
+	r.change(render.Change{Path: at + ".fieldPath", Message: "replaced by the name in the file", Silent: true})
+	return inlined(&r.env, container, e.Name, cmp.Or(pod.ServiceAccountName, pod.DeprecatedServiceAccount, "default"))
 }
 
 func (r *resolver) podAddresses(field string) (string, bool) {

@@ -31,11 +31,6 @@ func warnings(d *strictyaml.Document, ds *appsv1.DaemonSet) diag.List {
 			"topologySpreadConstraints has no effect: every node that qualifies has the pod", "")
 	}
 	list = append(list, unread(d, ds)...)
-	for _, ref := range fieldRefs(pod) {
-		if ref.field == "spec.serviceAccountName" {
-			warn(ref.path, "the service account is empty here: a static pod has none", "")
-		}
-	}
 	return list
 }
 
@@ -59,23 +54,4 @@ func unread(d *strictyaml.Document, ds *appsv1.DaemonSet) diag.List {
 			"the annotation "+key+" has no effect: nothing of this name is read", hint))
 	}
 	return list
-}
-
-// fieldRef is an environment variable that takes a field of the pod.
-type fieldRef struct{ path, field string }
-
-func fieldRefs(pod *corev1.PodSpec) []fieldRef {
-	var out []fieldRef
-	for _, g := range containerGroups(pod) {
-		for i, c := range g.containers {
-			for j, e := range c.Env {
-				if e.ValueFrom == nil || e.ValueFrom.FieldRef == nil {
-					continue
-				}
-				path := fmt.Sprintf("%s%s[%d].env[%d].valueFrom.fieldRef.fieldPath", podPrefix, g.field, i, j)
-				out = append(out, fieldRef{path, e.ValueFrom.FieldRef.FieldPath})
-			}
-		}
-	}
-	return out
 }

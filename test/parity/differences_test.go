@@ -37,11 +37,6 @@ var differences = []difference{
 		why: "the API server makes up the one, the kubelet computes the other from the manifest",
 	},
 	{
-		what: "spec.serviceAccountName", where: `^env/fields$`,
-		cluster: `^env "SERVICE_ACCOUNT=default"$`, alone: `^env "SERVICE_ACCOUNT="$`,
-		why: "a static pod has no service account",
-	},
-	{
 		what: "service account's token", where: `^host-network/main$`,
 		cluster: `^[a-z]+ /var/run/secrets/kubernetes.io/serviceaccount[/ ]`,
 		why:     "it is issued by the API server",
