@@ -10,6 +10,7 @@ import (
 // It is immutable and safe for use by several goroutines. It refers to parts of the DaemonSet that it was compiled
 // from, which must not be changed while it is in use.
 type Compiled struct {
+	os          string
 	nodeName    string
 	selector    nodeaffinity.RequiredNodeAffinity
 	selectorSet []keyValue
@@ -20,13 +21,14 @@ type Compiled struct {
 	automatic   []corev1.Toleration
 }
 
-// Compile parses nodeName, nodeSelector, the required node affinity and the tolerations of the DaemonSet's template. It
+// Compile parses os, nodeName, nodeSelector, the required node affinity and the tolerations of the DaemonSet's template. It
 // cannot fail: like the controller it takes a nodeSelectorTerm that cannot be parsed as one that no node matches, and
 // Decide tells the error.
 func Compile(ds *appsv1.DaemonSet) *Compiled {
 	pod := &ds.Spec.Template.Spec
 	required := requiredTerms(pod.Affinity)
 	return &Compiled{
+		os:          osOf(pod),
 		nodeName:    pod.NodeName,
 		selector:    nodeaffinity.NewRequiredNodeAffinity(pod.NodeSelector, nil),
 		selectorSet: sortedPairs(pod.NodeSelector),
@@ -46,7 +48,11 @@ func Decide(ds *appsv1.DaemonSet, node *corev1.Node) Decision { return Compile(d
 // the resources that are free, not the ports in use.
 func (c *Compiled) Decide(node *corev1.Node) Decision {
 	shouldRun, shouldContinue := c.Fits(node)
-	reasons := []Reason{c.nodeNameReason(node), c.selectorReason(node), c.affinityReason(node)}
+	var reasons []Reason
+	if c.os != "" {
+		reasons = append(reasons, c.osReason(node))
+	}
+	reasons = append(reasons, c.nodeNameReason(node), c.selectorReason(node), c.affinityReason(node))
 	return Decision{
 		ShouldRun:             shouldRun,
 		ShouldContinueRunning: shouldContinue,
@@ -56,7 +62,7 @@ func (c *Compiled) Decide(node *corev1.Node) Decision {
 
 // Fits is Decide without the reasons, for scans of many nodes.
 func (c *Compiled) Fits(node *corev1.Node) (shouldRun, shouldContinueRunning bool) {
-	if !c.fitsNodeName(node) || !c.fitsSelector(node) || !c.fitsAffinity(node) {
+	if !c.fitsOS(node) || !c.fitsNodeName(node) || !c.fitsSelector(node) || !c.fitsAffinity(node) {
 		return false, false
 	}
 	return c.fitsTaints(node.Spec.Taints)

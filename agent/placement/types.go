@@ -9,13 +9,14 @@ type Decision struct {
 	ShouldRun bool `json:"shouldRun"`
 	// ShouldContinueRunning: a pod that runs already may stay.
 	ShouldContinueRunning bool `json:"shouldContinueRunning"`
-	// Reasons has every predicate in the order in which the controller looks at them, passed ones too.
+	// Reasons has every predicate in the order in which the controller looks at them, passed ones too; OS is first, and
+	// only there where the template sets it.
 	Reasons []Reason `json:"reasons"`
 }
 
 // Reason is one predicate with its inputs and its result.
 type Reason struct {
-	// Predicate is NodeName, NodeSelector, NodeAffinity, or TaintToleration.
+	// Predicate is OS, NodeName, NodeSelector, NodeAffinity, or TaintToleration.
 	Predicate string `json:"predicate"`
 	Passed    bool   `json:"passed"`
 	// Message names the inputs: `nodeSelector disktype=ssd: the node has disktype=hdd`.
