@@ -71,6 +71,9 @@ func (c *changes) spec(s *corev1.PodSpec) {
 	c.loud(len(s.EphemeralContainers) > 0, specPath+"ephemeralContainers",
 		"left out: a pod cannot be created with ephemeral containers")
 	s.EphemeralContainers = nil
+	c.loud(len(s.ReadinessGates) > 0, specPath+"readinessGates",
+		"left out: without an API server nobody could set their conditions, and the pod would never be ready")
+	s.ReadinessGates = nil
 	c.loud(s.RuntimeClassName != nil && *s.RuntimeClassName != "", specPath+"runtimeClassName",
 		"kept, but a kubelet without an API server ignores it: the pod runs under the node's default runtime")
 }

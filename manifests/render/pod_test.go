@@ -95,3 +95,17 @@ func BenchmarkInspect(b *testing.B) {
 		}
 	}
 }
+
+// TestFaultF11ReadinessGates: with one the pod would never be ready.
+func TestFaultF11ReadinessGates(t *testing.T) {
+	ds := named("default", "p")
+	ds.Spec.Template.Spec.ReadinessGates = []corev1.PodReadinessGate{{ConditionType: "example.com/ready"}}
+	pod, changes := render.Pod(ds, render.Options{Revision: rev})
+	if len(pod.Spec.ReadinessGates) > 0 || len(changes) != 1 || changes[0].Silent ||
+		changes[0].Path != "spec.template.spec.readinessGates" {
+		t.Errorf("gates %v, changes %v", pod.Spec.ReadinessGates, changes)
+	}
+	if len(ds.Spec.Template.Spec.ReadinessGates) != 1 {
+		t.Error("the DaemonSet was changed")
+	}
+}
