@@ -64,9 +64,10 @@ func ownAnnotation(key string) bool {
 	return false
 }
 
-func (c *changes) spec(s *corev1.PodSpec) {
+// spec takes out of a pod what a static pod cannot carry; tokenless says that no token is missed.
+func (c *changes) spec(s *corev1.PodSpec, tokenless bool) {
 	c.placement(s)
-	c.apiObjects(s)
+	c.apiObjects(s, tokenless)
 	c.priority(s)
 	c.loud(len(s.EphemeralContainers) > 0, specPath+"ephemeralContainers",
 		"left out: a pod cannot be created with ephemeral containers")
@@ -98,11 +99,15 @@ func (c *changes) placement(s *corev1.PodSpec) {
 
 // apiObjects takes out references to API objects, for which the kubelet refuses a static pod (HasAPIObjectReference in
 // pkg/api/pod/util.go), where the pod can be expected to do without. The others are refused by package spec.
-func (c *changes) apiObjects(s *corev1.PodSpec) {
+func (c *changes) apiObjects(s *corev1.PodSpec, tokenless bool) {
 	const account = "left out: a static pod has no service account, so its containers get no token and cannot ask an " +
 		"API server"
-	c.loud(s.ServiceAccountName != "", specPath+"serviceAccountName", account)
-	c.loud(s.ServiceAccountName == "" && s.DeprecatedServiceAccount != "", specPath+"serviceAccount", account)
+	tell := c.loud
+	if tokenless {
+		tell = c.silent
+	}
+	tell(s.ServiceAccountName != "", specPath+"serviceAccountName", account)
+	tell(s.ServiceAccountName == "" && s.DeprecatedServiceAccount != "", specPath+"serviceAccount", account)
 	c.loud(len(s.ImagePullSecrets) > 0, specPath+"imagePullSecrets",
 		"left out: a static pod cannot name secrets, so the image is pulled with the node's own registry credentials")
 	s.ServiceAccountName, s.DeprecatedServiceAccount, s.ImagePullSecrets = "", "", nil

@@ -29,7 +29,7 @@ func Pod(ds *appsv1.DaemonSet, o Options) (*corev1.Pod, []Change) {
 	template := ds.Spec.Template.DeepCopy()
 	var c changes
 	c.metadata(&template.ObjectMeta)
-	c.spec(&template.Spec)
+	c.spec(&template.Spec, tokenless(ds))
 	return &corev1.Pod{
 		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"},
 		ObjectMeta: metav1.ObjectMeta{
@@ -40,6 +40,16 @@ func Pod(ds *appsv1.DaemonSet, o Options) (*corev1.Pod, []Change) {
 		},
 		Spec: template.Spec,
 	}, c
+}
+
+// AnnotationMissingServiceAccount on a DaemonSet says with "true" that its pod is known to run without its service
+// account, and with "false" that it is of no use without, for which package spec refuses it.
+const AnnotationMissingServiceAccount = "daemonsetd.io/allow-missing-service-account"
+
+// tokenless says whether nobody misses the service account: its token was not asked for, or the operator says so.
+func tokenless(ds *appsv1.DaemonSet) bool {
+	automount := ds.Spec.Template.Spec.AutomountServiceAccountToken
+	return automount != nil && !*automount || ds.Annotations[AnnotationMissingServiceAccount] == "true"
 }
 
 func labels(template map[string]string, o Options) map[string]string {

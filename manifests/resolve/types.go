@@ -14,9 +14,8 @@ const (
 	AnnotationRestart = "daemonsetd.io/restart-on-config-change"
 	// AnnotationNodeLabels on a DaemonSet sets labels of the node as environment variables; see ParseNodeLabels.
 	AnnotationNodeLabels = "daemonsetd.io/env-from-node-labels"
-	// AnnotationMissingServiceAccount on a DaemonSet says with "false" that the pod is of no use without its service
-	// account, so that package spec refuses it; with "true", or absent, it runs without.
-	AnnotationMissingServiceAccount = "daemonsetd.io/allow-missing-service-account"
+	// AnnotationMissingServiceAccount is package render's.
+	AnnotationMissingServiceAccount = render.AnnotationMissingServiceAccount
 )
 
 // The kinds that a Missing may be about.
