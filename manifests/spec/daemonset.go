@@ -36,8 +36,11 @@ func (p *parser) daemonSet(d *strictyaml.Document) {
 	}
 	p.report(findings...)
 	p.report(warnings(d, written)...)
-	invalid := validateDaemonSet(ds)
+	internal, invalid := validateDaemonSet(ds)
 	p.reportFields(d, invalid, decoding)
+	if len(invalid) == 0 && !decoding.HasErrors() && !findings.HasErrors() {
+		p.report(upstreamWarnings(d, &internal.Spec.Template)...)
+	}
 
 	src, unique := p.declare(d, kindDaemonSet, ds.Namespace, ds.Name)
 	template, ok := d.Canonical("spec", "template")
@@ -51,16 +54,17 @@ func (p *parser) daemonSet(d *strictyaml.Document) {
 	})
 }
 
-// validateDaemonSet is what an API server does on create (pkg/registry/apps/daemonset/strategy.go).
-func validateDaemonSet(ds *appsv1.DaemonSet) field.ErrorList {
+// validateDaemonSet is what an API server does on create (pkg/registry/apps/daemonset/strategy.go). It gives the object
+// that it validated, too, which is empty where it could not be converted.
+func validateDaemonSet(ds *appsv1.DaemonSet) (*apps.DaemonSet, field.ErrorList) {
 	internal := &apps.DaemonSet{}
 	if err := appsdefaults.Convert_v1_DaemonSet_To_apps_DaemonSet(ds.DeepCopy(), internal, nil); err != nil {
 		// The one thing that cannot be converted is this annotation, when it is no number.
 		path := field.NewPath("metadata", "annotations").Key(appsv1.DeprecatedTemplateGeneration)
-		return field.ErrorList{field.Invalid(path, ds.Annotations[appsv1.DeprecatedTemplateGeneration], "wanted an integer")}
+		return internal, field.ErrorList{field.Invalid(path, ds.Annotations[appsv1.DeprecatedTemplateGeneration], "wanted an integer")}
 	}
 	allowPrivileged()
-	return appsvalidation.ValidateDaemonSet(internal, podutil.GetValidationOptionsFromPodTemplate(&internal.Spec.Template,
+	return internal, appsvalidation.ValidateDaemonSet(internal, podutil.GetValidationOptionsFromPodTemplate(&internal.Spec.Template,
 		nil))
 }
 
