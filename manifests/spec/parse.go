@@ -2,6 +2,7 @@ package spec
 
 import (
 	"fmt"
+	"reflect"
 
 	"github.com/daemonsetd/daemonsetd/internal/base/diag"
 	"github.com/daemonsetd/daemonsetd/internal/base/strictyaml"
@@ -24,7 +25,7 @@ func Parse(file string, data []byte) Parsed {
 	lim := strictyaml.DefaultLimits()
 	lim.MaxBytes = MaxFileBytes
 	docs, problems := strictyaml.Parse(file, data, lim)
-	p := parser{file: file, declared: map[string]Source{}}
+	p := parser{file: file, declared: map[string]declaration{}}
 	p.report(problems...)
 	for _, d := range docs {
 		p.document(d)
@@ -45,7 +46,7 @@ type parser struct {
 	file     string
 	objects  Objects
 	problems diag.Collector
-	declared map[string]Source // by kind, namespace and name
+	declared map[string]declaration // by kind, namespace and name
 	count    int
 	lenient  string // the kind of the object that is being read, if its errors only leave it out
 }
@@ -91,7 +92,13 @@ func (p *parser) document(d *strictyaml.Document) {
 	}
 }
 
-// declare notes an object and reports it when the file has it already.
+// declaration is where an object stands first, and all that it says.
+type declaration struct {
+	src   Source
+	value any
+}
+
+// declare notes an object and reports it when the file has it already. The same once more is no error.
 func (p *parser) declare(d *strictyaml.Document, kind, namespace, name string) (Source, bool) {
 	src := Source{File: p.file, Document: d.Index, Line: d.Line, Column: d.Column}
 	if name == "" {
@@ -101,11 +108,17 @@ func (p *parser) declare(d *strictyaml.Document, kind, namespace, name string) (
 	if namespace == "" {
 		key = kind + " " + name
 	}
+	all, _ := d.Value("")
 	if first, ok := p.declared[key]; ok {
+		if reflect.DeepEqual(all, first.value) {
+			p.report(d.Problem(diag.Info, "metadata.name", fmt.Sprintf("%s is declared twice in this file in the same way, "+
+				"first on line %d", key, first.src.Line), ""))
+			return src, false
+		}
 		p.report(d.Problem(diag.Error, "metadata.name", fmt.Sprintf("%s is declared twice in this file, first on line %d",
-			key, first.Line), "remove one of them"))
+			key, first.src.Line), "remove one of them"))
 		return src, false
 	}
-	p.declared[key] = src
+	p.declared[key] = declaration{src, all}
 	return src, true
 }
