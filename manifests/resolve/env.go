@@ -2,6 +2,7 @@ package resolve
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -116,6 +117,15 @@ func (r *resolver) keyRef(name, container, key string, ref reference) (corev1.En
 // usable says whether a manifest can carry the variable and the kubelet accepts it. A kubelet reads static pods by the
 // strict rule for names; one with an API server gives a container variables of any name that a key can have.
 func (r *resolver) usable(ref reference, key, name string, value []byte) bool {
+	if r.envBytes += len(value); r.envBytes > render.MaxSize {
+		// Render would refuse the manifest, after every reference had its own copy in memory.
+		if !r.envFull {
+			r.envFull = true
+			r.missing(r.about(ref, BadValue, key, fmt.Sprintf("the environment up to this value has %d bytes, more than the %d "+
+				"that a manifest may have: mount it as files", r.envBytes, render.MaxSize)))
+		}
+		return false
+	}
 	before := len(r.out.Missing)
 	if errs := validation.IsEnvVarName(name); len(errs) > 0 {
 		r.missing(r.about(ref, BadName, key, "the kubelet takes no static pod with a variable of the name "+

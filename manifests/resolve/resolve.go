@@ -32,8 +32,12 @@ type resolver struct {
 	objects map[objectKey]object
 	out     Result
 	env     digest
-	class   digest
-	facts   digest
+	// envBytes is what was written into the environment, and envFull is set when that was too much.
+	envBytes int
+	envFull  bool
+
+	class digest
+	facts digest
 }
 
 func resolve(in Input, anyObject bool) Result {

@@ -1,6 +1,7 @@
 package resolve
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -14,6 +15,7 @@ import (
 // pkg/kubelet/volumemanager/populator), so an object that is missing for it must not hold up the pod.
 func (r *resolver) volumes(pod *corev1.PodSpec) {
 	mounted := mountedVolumes(pod)
+	var files, bytes int
 	for i := range pod.Volumes {
 		v, at := &pod.Volumes[i], element(specPath+"volumes", i)
 		switch {
@@ -23,9 +25,36 @@ func (r *resolver) volumes(pod *corev1.PodSpec) {
 			r.change(render.Change{Path: at, Message: "replaced by an empty directory: no container mounts it", Silent: true})
 		default:
 			r.volume(pod, v, at)
+			n, size := r.laid()
+			files, bytes = files+n, bytes+size
+		}
+		if files > MaxFiles || bytes > MaxFileBytes {
+			r.problem(BadPath, at, fmt.Sprintf("the volumes up to this one have %d files with %d bytes, and one DaemonSet "+
+				"may have %d with %d: mount fewer of them, or put what is large into the image", files, bytes, MaxFiles,
+				MaxFileBytes))
+			break
 		}
 	}
 	slices.SortFunc(r.out.plans, func(a, b plan) int { return strings.Compare(a.shape.Volume, b.shape.Volume) })
+}
+
+// MaxFiles and MaxFileBytes limit the files of all volumes of one DaemonSet. Each volume has its own copy of what it
+// shows, so that a file of one megabyte could fill any disk, and Secrets lie in memory.
+const (
+	MaxFiles     = 20_000
+	MaxFileBytes = 128 << 20
+)
+
+// laid is how many files the volume that was planned last has, and how many bytes.
+func (r *resolver) laid() (files, bytes int) {
+	if len(r.out.plans) == 0 {
+		return 0, 0
+	}
+	last := r.out.plans[len(r.out.plans)-1]
+	for _, f := range last.files {
+		bytes += len(f.Data)
+	}
+	return len(last.files), bytes
 }
 
 func mountedVolumes(pod *corev1.PodSpec) map[string]bool {

@@ -1,6 +1,8 @@
 package spec
 
 import (
+	"fmt"
+
 	corev1 "k8s.io/api/core/v1"
 	schedulingv1 "k8s.io/api/scheduling/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -17,7 +19,28 @@ import (
 	"github.com/daemonsetd/daemonsetd/internal/base/strictyaml"
 )
 
+// MaxKeys is how many keys a ConfigMap or a Secret may have. Each is a file in every volume that shows it.
+const MaxKeys = 10_000
+
+// tooManyKeys reports an object with more, of which nothing else is looked at.
+func (p *parser) tooManyKeys(d *strictyaml.Document, fields ...string) bool {
+	n := 0
+	for _, field := range fields {
+		keys, _ := value(d, field).(map[string]any)
+		n += len(keys)
+	}
+	if n <= MaxKeys {
+		return false
+	}
+	p.report(d.Problem(diag.Error, fields[0], fmt.Sprintf("the %s%s has %d keys; the limit is %d", d.Kind(), named(d), n,
+		MaxKeys), "split it"))
+	return true
+}
+
 func (p *parser) configMap(d *strictyaml.Document) {
+	if p.tooManyKeys(d, "data", "binaryData") {
+		return
+	}
 	obj := &corev1.ConfigMap{}
 	decoding := p.decode(d, obj)
 	obj.TypeMeta = metav1.TypeMeta{APIVersion: "v1", Kind: kindConfigMap}
@@ -36,6 +59,9 @@ func (p *parser) configMap(d *strictyaml.Document) {
 // secret keeps stringData within data, as an API server does.
 func (p *parser) secret(d *strictyaml.Document) {
 	d.HideSnippets()
+	if p.tooManyKeys(d, "data", "stringData") {
+		return
+	}
 	obj := &corev1.Secret{}
 	decoding := p.decode(d, obj)
 	obj.TypeMeta = metav1.TypeMeta{APIVersion: "v1", Kind: kindSecret}

@@ -258,3 +258,32 @@ func leaked(l diag.List, text string) string {
 	}
 	return b.String()
 }
+
+// TestFaultF22ManyKeys: an object with very many keys is refused by their number.
+func TestFaultF22ManyKeys(t *testing.T) {
+	for _, tc := range []struct {
+		kind, field string
+		keys        int
+		want        string
+	}{
+		{"ConfigMap", "data", 10_000, ""},
+		{"ConfigMap", "data", 10_001, `the ConfigMap "many" has 10001 keys; the limit is 10000`},
+		{"Secret", "stringData", 10_001, `the Secret has 10001 keys; the limit is 10000`},
+	} {
+		var b strings.Builder
+		fmt.Fprintf(&b, "apiVersion: v1\nkind: %s\nmetadata: {name: many}\n%s:\n", tc.kind, tc.field)
+		for i := range tc.keys {
+			fmt.Fprintf(&b, "  k%d: v\n", i)
+		}
+		p := Parse("f.yaml", []byte(b.String()))
+		if tc.want == "" {
+			if p.Problems.HasErrors() || len(p.ConfigMaps) != 1 {
+				t.Errorf("%+v: %v", tc, p.Problems)
+			}
+			continue
+		}
+		if len(p.Problems) != 1 || p.Problems[0].Message != tc.want || p.Problems[0].Severity != diag.Error {
+			t.Errorf("%+v: %v", tc, p.Problems)
+		}
+	}
+}
