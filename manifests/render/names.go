@@ -60,8 +60,8 @@ func cutLast(s, sep string) (before, after string, found bool) {
 }
 
 // CheckNames says whether the pod and the file can be named. The kubelet runs the pod as <name>-<revision>-<node>, the
-// node's name in lower case (generatePodName in pkg/kubelet/config/common.go), and refuses one that is no DNS-1123
-// subdomain of at most 253 characters. Without a NodeName the node's part is not looked at.
+// node's name in lower case (generatePodName in pkg/kubelet/config/common.go), refuses one that is no DNS-1123
+// subdomain, and cannot start one for which it cannot make a directory. Without a NodeName the node's part is not looked at.
 func CheckNames(ds *appsv1.DaemonSet, o Options) error {
 	if !IsRevision(o.Revision) {
 		return fmt.Errorf("revision %q of DaemonSet %s/%s: want %d characters of %q",
@@ -70,15 +70,15 @@ func CheckNames(ds *appsv1.DaemonSet, o Options) error {
 	if errs := validation.IsDNS1123Label(ds.Namespace); len(errs) > 0 {
 		return fmt.Errorf("namespace %q of DaemonSet %q: %s", ds.Namespace, ds.Name, strings.Join(errs, "; "))
 	}
-	if err := checkPodName(ds, o); err != nil {
-		return err
-	}
-	if name := FileName(ds.Namespace, ds.Name, o.Revision); len(name) > maxFileName {
-		return fmt.Errorf("manifest name %q of DaemonSet %s/%s has %d bytes, %d more than a file name may have: shorten "+
-			"the name or the namespace",
-			name, ds.Namespace, ds.Name, len(name), len(name)-maxFileName)
-	}
-	return nil
+	return checkPodName(ds, o)
+}
+
+// maxPodName is how long a pod's name may be in a namespace. The kubelet keeps the logs of a pod in a directory of the
+// name <namespace>_<name>_<UID> (BuildPodLogsDirectory in pkg/kubelet/kuberuntime), where the UID of a static pod has 32
+// characters. That leaves less than the 253 of Kubernetes, and room for the manifest's own name.
+func maxPodName(namespace string) int {
+	const uid = 32
+	return min(validation.DNS1123SubdomainMaxLength, maxFileName-len(namespace)-len("_")-len("_")-uid)
 }
 
 func checkPodName(ds *appsv1.DaemonSet, o Options) error {
@@ -89,10 +89,10 @@ func checkPodName(ds *appsv1.DaemonSet, o Options) error {
 	if o.NodeName != "" {
 		name += "-" + strings.ToLower(o.NodeName)
 	}
-	if over := len(name) - validation.DNS1123SubdomainMaxLength; over > 0 {
-		return fmt.Errorf("pod name %q of DaemonSet %s/%s is %d characters too long (a pod's name has at most %d): shorten "+
-			"the DaemonSet's name",
-			name, ds.Namespace, ds.Name, over, validation.DNS1123SubdomainMaxLength)
+	if over := len(name) - maxPodName(ds.Namespace); over > 0 {
+		return fmt.Errorf("pod name %q of DaemonSet %s/%s is %d characters too long (in this namespace the kubelet has "+
+			"place for %d in the name of the directory for its logs): shorten the DaemonSet's name or the namespace",
+			name, ds.Namespace, ds.Name, over, maxPodName(ds.Namespace))
 	}
 	if errs := validation.IsDNS1123Subdomain(name); len(errs) > 0 {
 		return fmt.Errorf("pod name %q of DaemonSet %s/%s on node %q: %s",

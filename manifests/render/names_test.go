@@ -1,6 +1,7 @@
 package render_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -26,10 +27,10 @@ func TestCheckNames(t *testing.T) {
 		{name: "no node", namespace: "default", ds: "logger", revision: rev},
 		{name: "dots", namespace: "default", ds: "a.b.c", node: "n.example.com", revision: rev},
 		{name: "node in capitals", namespace: "default", ds: "logger", node: "NODE", revision: rev},
-		{name: "longest for the node", namespace: "default", ds: long(150), node: long(253 - 150 - 12), revision: rev},
-		{name: "one too long for the node", namespace: "default", ds: long(150), node: long(253 - 150 - 11), revision: rev, want: "is 1 characters too long"},
-		{name: "longest for the file", namespace: long(63), ds: long(164), revision: rev},
-		{name: "one too long for the file", namespace: long(63), ds: long(165), revision: rev, want: "has 256 bytes, 1 more than a file name may have"},
+		{name: "longest for the node", namespace: "default", ds: long(150), node: long(214 - 150 - 12), revision: rev},
+		{name: "one too long for the node", namespace: "default", ds: long(150), node: long(214 - 150 - 11), revision: rev, want: "is 1 characters too long"},
+		{name: "longest for the namespace", namespace: long(63), ds: long(147), revision: rev},
+		{name: "one too long for the namespace", namespace: long(63), ds: long(148), revision: rev, want: "is 1 characters too long"},
 		{name: "no namespace", ds: "logger", revision: rev, want: `namespace ""`},
 		{name: "namespace climbing", namespace: "../..", ds: "logger", revision: rev, want: `namespace "../.."`},
 		{name: "no name", namespace: "default", revision: rev, want: `DaemonSet name ""`},
@@ -51,6 +52,32 @@ func TestCheckNames(t *testing.T) {
 				t.Errorf("Render says %v, CheckNames %v", rerr, err)
 			}
 		})
+	}
+}
+
+// TestFaultK10LogDirectory: whatever is accepted, the kubelet can make the directory for its logs, and the manifest has a name.
+func TestFaultK10LogDirectory(t *testing.T) {
+	for _, namespace := range []string{"a", "default", strings.Repeat("n", 63)} {
+		for _, node := range []string{"", "n", "node-1.example.com", strings.Repeat("n", 63)} {
+			for length := range 254 {
+				ds := named(namespace, strings.Repeat("a", max(1, length)))
+				pod := render.PodName(ds.Name, rev)
+				if node != "" {
+					pod += "-" + node
+				}
+				directory := namespace + "_" + pod + "_" + strings.Repeat("0", 32)
+				err := render.CheckNames(ds, render.Options{NodeName: node, Revision: rev})
+				if (err == nil) != (len(directory) <= 255) {
+					t.Fatalf("directory of %d bytes: %v", len(directory), err)
+				}
+				if over := fmt.Sprintf(" is %d characters too long ", len(directory)-255); err != nil && !strings.Contains(err.Error(), over) {
+					t.Fatalf("want %q in %v", over, err)
+				}
+				if name := render.FileName(namespace, ds.Name, rev); err == nil && len(name) > 255 {
+					t.Fatalf("manifest's name of %d bytes", len(name))
+				}
+			}
+		}
 	}
 }
 
