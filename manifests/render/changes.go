@@ -133,8 +133,8 @@ func (c *changes) priority(s *corev1.PodSpec) {
 	}
 	value, builtIn := BuiltInPriority(s.PriorityClassName)
 	if !builtIn {
-		c.loud(s.Priority == nil, path, "kept, but has no effect: no spec file declares the PriorityClass; declare it, or set "+
-			"spec.priority to give the pod a priority")
+		c.loud(s.Priority == nil, path, "kept, but has no effect: no spec file declares the PriorityClass; declare it, or "+
+			"set spec.priority to give the pod a priority")
 		return
 	}
 	c.silent(s.Priority == nil || *s.Priority != value, path, "spec.priority is set to the value of the class")

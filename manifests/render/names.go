@@ -61,7 +61,8 @@ func cutLast(s, sep string) (before, after string, found bool) {
 
 // CheckNames says whether the pod and the file can be named. The kubelet runs the pod as <name>-<revision>-<node>, the
 // node's name in lower case (generatePodName in pkg/kubelet/config/common.go), refuses one that is no DNS-1123
-// subdomain, and cannot start one for which it cannot make a directory. Without a NodeName the node's part is not looked at.
+// subdomain, and cannot start one for which it cannot make a directory. Without a NodeName the node's part is not
+// looked at.
 func CheckNames(ds *appsv1.DaemonSet, o Options) error {
 	if !IsRevision(o.Revision) {
 		return fmt.Errorf("revision %q of DaemonSet %s/%s: want %d characters of %q",
@@ -74,8 +75,8 @@ func CheckNames(ds *appsv1.DaemonSet, o Options) error {
 }
 
 // maxPodName is how long a pod's name may be in a namespace. The kubelet keeps the logs of a pod in a directory of the
-// name <namespace>_<name>_<UID> (BuildPodLogsDirectory in pkg/kubelet/kuberuntime), where the UID of a static pod has 32
-// characters. That leaves less than the 253 of Kubernetes, and room for the manifest's own name.
+// name <namespace>_<name>_<UID> (BuildPodLogsDirectory in pkg/kubelet/kuberuntime), where the UID of a static pod has
+// 32 characters. That leaves less than the 253 of Kubernetes, and room for the manifest's own name.
 func maxPodName(namespace string) int {
 	const uid = 32
 	return min(validation.DNS1123SubdomainMaxLength, maxFileName-len(namespace)-len("_")-len("_")-uid)

@@ -10,8 +10,6 @@ import (
 	"github.com/daemonsetd/daemonsetd/manifests/render"
 )
 
-const classPath = specPath + "priorityClassName"
-
 // priority sets what the pod's PriorityClass says, as the admission plug-in of an API server does on create (admitPod
 // in plugin/pkg/admission/priority): the number is all that a kubelet looks at. The built-in classes are known without
 // an object, to package render.
@@ -39,7 +37,8 @@ func (r *resolver) priority(pod *corev1.PodSpec) {
 	}
 	if p := pod.Priority; p != nil && *p != class.Value {
 		r.change(render.Change{
-			Path: specPath + "priority", Message: fmt.Sprintf("replaced by %d, the value of PriorityClass %q", class.Value, name),
+			Path:    specPath + "priority",
+			Message: fmt.Sprintf("replaced by %d, the value of PriorityClass %q", class.Value, name),
 		})
 	}
 	pod.Priority = new(class.Value)

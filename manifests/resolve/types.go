@@ -53,7 +53,8 @@ type Result struct {
 	// Changes is what was replaced and behaves differently for it, in the form of package render.
 	Changes []render.Change
 	// Digests are SHA-256 in hex of what has to be part of the revision (render.Revision): the values that were written
-	// into the environment, what the PriorityClass sets, and with AnnotationRestart the trees. A DaemonSet that refers to nothing has none.
+	// into the environment, what the PriorityClass sets, and with AnnotationRestart the trees. A DaemonSet that refers to
+	// nothing has none.
 	Digests []string
 	// NodeDigests are those of Digests that come from this node's labels and addresses. A revision with them differs from
 	// node to node although the files are the same.

@@ -61,11 +61,12 @@ func validateDaemonSet(ds *appsv1.DaemonSet) (*apps.DaemonSet, field.ErrorList) 
 	if err := appsdefaults.Convert_v1_DaemonSet_To_apps_DaemonSet(ds.DeepCopy(), internal, nil); err != nil {
 		// The one thing that cannot be converted is this annotation, when it is no number.
 		path := field.NewPath("metadata", "annotations").Key(appsv1.DeprecatedTemplateGeneration)
-		return internal, field.ErrorList{field.Invalid(path, ds.Annotations[appsv1.DeprecatedTemplateGeneration], "wanted an integer")}
+		bad := ds.Annotations[appsv1.DeprecatedTemplateGeneration]
+		return internal, field.ErrorList{field.Invalid(path, bad, "wanted an integer")}
 	}
 	allowPrivileged()
-	return internal, appsvalidation.ValidateDaemonSet(internal, podutil.GetValidationOptionsFromPodTemplate(&internal.Spec.Template,
-		nil))
+	options := podutil.GetValidationOptionsFromPodTemplate(&internal.Spec.Template, nil)
+	return internal, appsvalidation.ValidateDaemonSet(internal, options)
 }
 
 // checkStaticPod renders the pod that would be written and asks the kubelet's own code about it. What the DaemonSet

@@ -41,8 +41,8 @@ func workloads() []string {
 func classify(d *strictyaml.Document) (string, *diag.Problem) {
 	kind, version := d.Kind(), d.APIVersion()
 	if kustomization(d, kind, version) {
-		return "", new(d.Problem(diag.Warning, "kind", "the kustomization is not applied: objects are taken as they stand in "+
-			"their files", `give what "kubectl kustomize" prints instead of the files`))
+		return "", new(d.Problem(diag.Warning, "kind", "the kustomization is not applied: objects are taken as they stand "+
+			"in their files", `give what "kubectl kustomize" prints instead of the files`))
 	}
 	if kind == "" || version == "" {
 		return "", missingHeader(d, kind, version)
@@ -137,8 +137,8 @@ func wrongVersion(d *strictyaml.Document, kind, version, want string) *diag.Prob
 func unreadKind(d *strictyaml.Document, kind, version string) *diag.Problem {
 	group, _, hasGroup := strings.Cut(version, "/")
 	own := hasGroup && strings.Contains(group, ".")
-	near, ok := diag.Suggest(kind, []string{kindDaemonSet, kindConfigMap, kindSecret, kindService,
-		kindPriorityClass})
+	read := []string{kindDaemonSet, kindConfigMap, kindSecret, kindService, kindPriorityClass}
+	near, ok := diag.Suggest(kind, read)
 	switch {
 	case ok && !own:
 		return new(d.Problem(diag.Error, "kind", "unknown kind"+shown(kind), fmt.Sprintf("did you mean %q?", near)))

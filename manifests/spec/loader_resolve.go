@@ -167,8 +167,9 @@ func (r *resolution) leftOut(path string, v *version) diag.List {
 		c.list = c.list[:maxClashes]
 	}
 	for i := range c.list {
-		c.list[i].Severity = diag.Warning
-		c.list[i].Message = strings.Replace(c.list[i].Message, "and nothing of this one is taken", "and this one is left out", 1)
+		p := &c.list[i]
+		p.Severity = diag.Warning
+		p.Message = strings.Replace(p.Message, "and nothing of this one is taken", "and this one is left out", 1)
 	}
 	return c.list
 }

@@ -117,10 +117,8 @@ func (p *parser) priorityClass(d *strictyaml.Document) {
 	obj.TypeMeta = metav1.TypeMeta{APIVersion: "scheduling.k8s.io/v1", Kind: kindPriorityClass}
 	schedulingdefaults.SetObjectDefaults_PriorityClass(obj)
 	internal := &scheduling.PriorityClass{}
-	errs := converted(schedulingdefaults.Convert_v1_PriorityClass_To_scheduling_PriorityClass(obj.DeepCopy(), internal, nil),
-		func() field.ErrorList {
-			return schedulingvalidation.ValidatePriorityClass(internal)
-		})
+	err := schedulingdefaults.Convert_v1_PriorityClass_To_scheduling_PriorityClass(obj.DeepCopy(), internal, nil)
+	errs := converted(err, func() field.ErrorList { return schedulingvalidation.ValidatePriorityClass(internal) })
 	if obj.GlobalDefault {
 		p.report(d.Problem(diag.Warning, "globalDefault", "globalDefault has no effect: only DaemonSets that name the class "+
 			"have its priority", ""))

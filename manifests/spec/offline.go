@@ -50,8 +50,9 @@ type ParsedFile struct {
 }
 
 // Combine holds files against each other as a Loader does: of an object that stands in two files the first by name
-// keeps it, and the other file is bad as a whole unless it is a Service or a PriorityClass. It gives the files in the same order, with the problems found and
-// without the objects of bad ones, and everything that is left, sorted by namespace and name within a kind.
+// keeps it, and the other file is bad as a whole, unless it is a Service or a PriorityClass. It gives the files in the
+// same order, with the problems found and without the objects of bad ones, and everything that is left, sorted by
+// namespace and name within a kind.
 func Combine(files []ParsedFile) ([]ParsedFile, Objects) {
 	out := slices.Clone(files)
 	order := make([]*ParsedFile, len(out))

@@ -38,8 +38,8 @@ func Overlay(snap *Snapshot, dir string, files []File) (Objects, diag.List) {
 	return objects, problems
 }
 
-// Finder gives, for a namespace, the part of a resolve.Input that finds the ConfigMaps and Secrets in it, and PriorityClasses. It is made
-// once for many DaemonSets.
+// Finder gives, for a namespace, the part of a resolve.Input that finds the ConfigMaps and Secrets in it, and
+// PriorityClasses. It is made once for many DaemonSets.
 func (o Objects) Finder() func(namespace string) resolve.Input { return o.finder() }
 
 // replace gives the objects with those of one file exchanged. Of an object that two files declare, the first file by

@@ -18,9 +18,10 @@ const (
 )
 
 // Parse reads the bytes of one spec file: YAML or JSON, one or several documents, of the kinds DaemonSet (apps/v1),
-// ConfigMap, Secret, Service and List (v1), PriorityClass (scheduling.k8s.io/v1). It reports everything that is wrong at once. A DaemonSet without an error
-// is one that upstream accepts, whose pod the kubelet accepts, and that needs nothing that a static pod cannot have. A
-// Service or a PriorityClass with an error is left out, with a warning: pods run without.
+// ConfigMap, Secret, Service and List (v1), PriorityClass (scheduling.k8s.io/v1). It reports everything that is wrong
+// at once. A DaemonSet without an error is one that upstream accepts, whose pod the kubelet accepts, and that needs
+// nothing that a static pod cannot have. A Service or a PriorityClass with an error is left out, with a warning: pods
+// run without.
 func Parse(file string, data []byte) Parsed {
 	lim := strictyaml.DefaultLimits()
 	lim.MaxBytes = MaxFileBytes

@@ -10,9 +10,10 @@ import (
 	"github.com/daemonsetd/daemonsetd/manifests/resolve"
 )
 
-// Unresolved warns of every reference of a DaemonSet to a ConfigMap, a Secret, a key or a PriorityClass that the objects do not have,
-// unless it is optional, and of every value in them that a pod cannot be given. They are warnings because the rest may
-// stand in files that were not looked at; without it the agent writes no pod.
+// Unresolved warns of every reference of a DaemonSet to a ConfigMap, a Secret, a key or a PriorityClass that the
+// objects do not have, unless it is optional, and of every value in them that a pod cannot be given. They are warnings
+// because the rest may stand in files that were not looked at; without it the agent writes no pod, or one without a
+// priority.
 func Unresolved(objects Objects) diag.List {
 	find := objects.finder()
 	var list diag.List
@@ -78,9 +79,17 @@ func (o Objects) finder() func(namespace string) resolve.Input {
 	}
 	return func(namespace string) resolve.Input {
 		return resolve.Input{
-			PriorityClass: func(name string) (*schedulingv1.PriorityClass, bool) { c, ok := classes[name]; return c, ok },
-			ConfigMap:     func(name string) (*corev1.ConfigMap, bool) { c, ok := configMaps[key{namespace, name}]; return c, ok },
-			Secret:        func(name string) (*corev1.Secret, bool) { s, ok := secrets[key{namespace, name}]; return s, ok },
+			PriorityClass: found(classes, func(name string) string { return name }),
+			ConfigMap:     found(configMaps, func(name string) key { return key{namespace, name} }),
+			Secret:        found(secrets, func(name string) key { return key{namespace, name} }),
 		}
+	}
+}
+
+// found looks a name up in a map with other keys.
+func found[K comparable, T any](in map[K]T, key func(name string) K) func(name string) (T, bool) {
+	return func(name string) (T, bool) {
+		object, ok := in[key(name)]
+		return object, ok
 	}
 }

@@ -22,8 +22,8 @@ func upstreamWarnings(d *strictyaml.Document, template *core.PodTemplateSpec) di
 		podPrefix + "affinity.podAntiAffinity",
 	}
 	var list diag.List
-	for _, text := range podutil.GetWarningsForPodTemplate(context.Background(), field.NewPath("spec", "template"), template,
-		nil) {
+	at := field.NewPath("spec", "template")
+	for _, text := range podutil.GetWarningsForPodTemplate(context.Background(), at, template, nil) {
 		path, message, ok := strings.Cut(text, ": ")
 		if !ok || !within(path, "spec") {
 			path, message = podPrefix+"volumes", text // overlapping paths of volumes, the one kind without a field

@@ -13,7 +13,8 @@ import (
 var marks = regexp.MustCompile(`(?s)\{\{.*?\}\}|\{%.*?%\}|<%.*?%>|@@?[A-Za-z_][\w.-]*@@?`)
 
 // alone is a line, or an item of a list, that is a placeholder and nothing else, so that it is no key and no value.
-var alone = regexp.MustCompile(`(?m)^[ \t]*(?:- +)?(\$\{[^}\n]*\}|\$[A-Za-z_]\w*|__\w+__|%\w+%|<[A-Za-z_][\w.-]*>)[ \t]*\r?$`)
+var alone = regexp.MustCompile(`(?m)^[ \t]*(?:- +)?` +
+	`(\$\{[^}\n]*\}|\$[A-Za-z_]\w*|__\w+__|%\w+%|<[A-Za-z_][\w.-]*>)[ \t]*\r?$`)
 
 // template reports a document that cannot be parsed because it is a template that nobody has rendered, and says whether
 // it is one: it can be parsed without what is between the marks, or the line at fault has one. Text within quotes may
@@ -100,7 +101,9 @@ func (p *parser) failTemplate(at spot, hidden bool, placeholder string) {
 	p.fail(at, hidden, message, hint)
 }
 
-var helm = regexp.MustCompile(`^\{\{(?:-|/\*|\s*(?:\.|\$|include|template|if|range|with|end|else|define|tpl|toYaml)\b|\s*\.)`)
+// helm is how the actions of Helm's templates begin.
+var helm = regexp.MustCompile(`^\{\{(?:-|/\*|\s*\.|` +
+	`\s*(?:\$|include|template|if|range|with|end|else|define|tpl|toYaml)\b)`)
 
 // placeholderKey is the text of {{name}} when a mapping that is a key was meant as that: YAML takes the braces for a
 // mapping whose key is a mapping.
