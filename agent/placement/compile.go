@@ -22,8 +22,8 @@ type Compiled struct {
 }
 
 // Compile parses os, nodeName, nodeSelector, the required node affinity and the tolerations of the DaemonSet's
-// template. It cannot fail: like the controller it takes a nodeSelectorTerm that cannot be parsed as one that no node matches, and
-// Decide tells the error.
+// template. It cannot fail: like the controller it takes a nodeSelectorTerm that cannot be parsed as one that no node
+// matches, and Decide tells the error.
 func Compile(ds *appsv1.DaemonSet) *Compiled {
 	pod := &ds.Spec.Template.Spec
 	required := requiredTerms(pod.Affinity)

@@ -7,7 +7,8 @@ import (
 )
 
 // OS is spec.os of the template, in Reason.Predicate, and only where it is set. The controller does not look at it; the
-// kubelet does, and fails the pod for good on another system (rejectPodAdmissionBasedOnOSField in pkg/kubelet/lifecycle).
+// kubelet does, and fails the pod for good on another system (rejectPodAdmissionBasedOnOSField in
+// pkg/kubelet/lifecycle).
 const OS = "OS"
 
 func osOf(pod *corev1.PodSpec) string {
