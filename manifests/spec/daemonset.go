@@ -83,9 +83,15 @@ func (p *parser) checkStaticPod(d *strictyaml.Document, ds *appsv1.DaemonSet, te
 	}
 	pod, changes := render.Pod(resolved.DaemonSet(func(resolve.Tree) string { return "/placeholder" }), o)
 	for _, c := range slices.Concat(resolved.Changes, changes) {
-		if !c.Silent {
-			p.report(d.Problem(diag.Warning, c.Path, strictyaml.Leaf(c.Path)+" "+c.Message, ""))
+		if c.Silent {
+			continue
 		}
+		problem := d.Problem(diag.Warning, c.Path, strictyaml.Leaf(c.Path)+" "+c.Message, "")
+		if account := accountAt(ds, c.Path); account != "" {
+			p.accounts = append(p.accounts, accountWarning{problem, ds.Namespace + "/" + account})
+			continue
+		}
+		p.report(problem)
 	}
 	refused := CheckPod(pod)
 	for _, err := range refused {
@@ -100,6 +106,17 @@ func (p *parser) checkStaticPod(d *strictyaml.Document, ds *appsv1.DaemonSet, te
 		problem.Severity = diag.Warning
 		p.report(problem)
 	}
+}
+
+// accountAt is the service account that a field names, "" where the field is another.
+func accountAt(ds *appsv1.DaemonSet, path string) string {
+	switch path {
+	case podPrefix + "serviceAccountName":
+		return ds.Spec.Template.Spec.ServiceAccountName
+	case podPrefix + "serviceAccount":
+		return ds.Spec.Template.Spec.DeprecatedServiceAccount
+	}
+	return ""
 }
 
 // podPath is the path that a field of the pod has in the DaemonSet.

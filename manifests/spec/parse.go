@@ -31,6 +31,10 @@ func Parse(file string, data []byte) Parsed {
 	for _, d := range docs {
 		p.document(d)
 	}
+	for _, w := range p.accounts {
+		w.problem.Hint = p.roles.hint(w.account)
+		p.report(w.problem)
+	}
 	if len(docs) == 0 && !p.problems.HasErrors() {
 		p.report(diag.Problem{
 			Severity: diag.Error, File: file, Line: 1, Column: 1,
@@ -49,6 +53,8 @@ type parser struct {
 	problems diag.Collector
 	declared map[string]declaration // by kind, namespace and name
 	count    int
+	roles    roles
+	accounts []accountWarning
 	lenient  string // the kind of the object that is being read, if its errors only leave it out
 }
 
@@ -73,6 +79,7 @@ func (p *parser) document(d *strictyaml.Document) {
 		p.report(d.Problem(diag.Error, "", "not an object: wanted a mapping with apiVersion and kind", ""))
 		return
 	}
+	p.roles.note(d)
 	kind, problem := classify(d)
 	if problem != nil {
 		p.report(*problem)
