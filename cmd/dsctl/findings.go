@@ -18,6 +18,7 @@ const (
 	textNotDeclared = " is not declared, and "
 	textNoKey       = " has no key "
 	textWhich       = ", which "
+	textNeeds       = " needs"
 )
 
 // finding is a problem of a parser or of the API, as far as reading it goes.
@@ -78,7 +79,8 @@ func ofMany(message string, n int) string {
 	case strings.HasSuffix(about, textNotDeclared):
 		return fmt.Sprintf("%s%d references need it", about, n)
 	case about != message:
-		return fmt.Sprintf("%s%s%d references need", about, textWhich, n)
+		_, detail, _ := strings.Cut(message, textNeeds)
+		return fmt.Sprintf("%s%s%d references need%s", about, textWhich, n, detail)
 	}
 	return message
 }
