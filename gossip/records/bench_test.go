@@ -155,7 +155,7 @@ func BenchmarkMemory(b *testing.B) {
 	all := fleet(b, n)
 	for b.Loop() {
 		before := heap()
-		table := limited(b, Limits{})
+		table := limited(b, Limits{NewAtOnce: n})
 		for _, encoded := range all {
 			table.Offer(encoded)
 		}
@@ -181,9 +181,13 @@ func heap() int64 {
 // A start with 10,000 members on disk.
 func BenchmarkOpen(b *testing.B) {
 	dir, self := b.TempDir(), newHost(1<<30)
-	c := Config{Cluster: cluster, Self: self.id, Dir: dir, Verify: func(record.Record, string) error { return nil }}
+	const n = 10_000
+	c := Config{
+		Cluster: cluster, Self: self.id, Dir: dir, Limits: Limits{NewAtOnce: n},
+		Verify: func(record.Record, string) error { return nil },
+	}
 	table := openWith(b, c)
-	for _, encoded := range fleet(b, 10_000) {
+	for _, encoded := range fleet(b, n) {
 		table.Offer(encoded)
 	}
 	if err := table.Close(); err != nil {
@@ -192,7 +196,7 @@ func BenchmarkOpen(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		table, err := Open(c)
-		if err != nil || table.Stats().Members != 10_000 {
+		if err != nil || table.Stats().Members != n {
 			b.Fatal(err, table.Stats())
 		}
 		if err := table.Close(); err != nil {
