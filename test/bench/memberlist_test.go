@@ -106,9 +106,13 @@ func parts(b []byte) [][]byte {
 // pack writes a message: its type and a map of names to numbers, bytes, text or a bool, in MessagePack.
 func pack(kind byte, fields ...any) []byte {
 	b := []byte{kind, 0x80 | byte(len(fields)/2)} //nolint:gosec // a few
-	for _, f := range fields {
+	for i, f := range fields {
 		switch f := f.(type) {
 		case string:
+			if i%2 == 0 { // a name, in the short form that memberlist writes and the agent's screen wants
+				b = append(append(b, 0xa0|byte(len(f))), f...) //nolint:gosec // fewer than 32
+				continue
+			}
 			b = append(append(b, 0xda, byte(len(f)>>8), byte(len(f))), f...)
 		case []byte:
 			b = append(append(b, 0xda, byte(len(f)>>8), byte(len(f))), f...)
@@ -121,16 +125,6 @@ func pack(kind byte, fields ...any) []byte {
 			}
 			b = append(b, c)
 		}
-	}
-	return shortNames(b)
-}
-
-// shortNames leaves names as they are: memberlist takes text of any form. The agent's screen wants the names of headers in
-// the short form that memberlist writes.
-func shortNames(b []byte) []byte {
-	for _, name := range []string{"Nodes", "UserStateLen", "Join", "UserMsgLen"} {
-		long := append([]byte{0xda, 0, byte(len(name))}, name...)
-		b = bytes.Replace(b, long, append([]byte{0xa0 | byte(len(name))}, name...), 1)
 	}
 	return b
 }
