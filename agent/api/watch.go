@@ -96,19 +96,29 @@ func send[T any](out *stream, changes iter.Seq2[versions.Change[T], error], of w
 		if err != nil {
 			return out.end(err)
 		}
-		ev := watchEvent{Type: watch.Bookmark, Object: bookmark(of.kind, change.Version)}
-		if change.Type != watch.Bookmark {
-			kind, ok := of.event(change)
-			if !ok {
-				continue
+		ev, ok := of.shown(change)
+		if ok {
+			if err := out.line(ev); err != nil {
+				return err
 			}
-			ev = watchEvent{Type: kind, Object: change.Object}
 		}
-		if err := out.line(ev, buffered() == 0); err != nil {
-			return err
+		// The last of what is at hand may be one that this client does not see, behind one that waits to be sent.
+		if buffered() == 0 {
+			if err := out.flush(); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+// shown is what a client is sent of a change; false: nothing.
+func (of watched[T]) shown(c versions.Change[T]) (watchEvent, bool) {
+	if c.Type == watch.Bookmark {
+		return watchEvent{Type: watch.Bookmark, Object: bookmark(of.kind, c.Version)}, true
+	}
+	kind, ok := of.event(c)
+	return watchEvent{Type: kind, Object: c.Object}, ok
 }
 
 // takeWatch takes one of the server's watches, which is given back by receiving from s.watches.
@@ -170,23 +180,21 @@ func (s *stream) end(err error) error {
 	if p.Code == CodeGone {
 		st.Reason = metav1.StatusReasonExpired
 	}
-	return s.line(watchEvent{watch.Error, st}, true)
+	if err := s.line(watchEvent{watch.Error, st}); err != nil {
+		return err
+	}
+	return s.flush()
 }
 
-// line writes an event as one line.
-func (s *stream) line(ev watchEvent, flush bool) error {
+// line writes an event as one line, which flush sends.
+func (s *stream) line(ev watchEvent) error {
 	line, err := json.Marshal(ev)
 	if err != nil {
 		return err
 	}
 	extendWrite(s.w, writeTimeout)
-	if _, err := s.w.Write(append(line, '\n')); err != nil {
-		return err
-	}
-	if flush {
-		return s.flush()
-	}
-	return nil
+	_, err = s.w.Write(append(line, '\n'))
+	return err
 }
 
 func (s *stream) flush() error {

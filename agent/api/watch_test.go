@@ -145,6 +145,18 @@ func TestWatchFollowsWithASelector(t *testing.T) {
 	}
 }
 
+// What a client sees of a change is sent also where the last of the same change is something that it does not see.
+func TestWatchSendsWhatComesBeforeTheUnseen(t *testing.T) {
+	r := start(t, nil)
+	_, rv := r.backend.Reg.List(registry.Pods)
+	_, lines := r.openWatch(fmt.Sprintf("/v1/pods?watch=1&labelSelector=app%%3Dx&resourceVersion=%d", rv))
+	x, y := map[string]string{"app": "x"}, map[string]string{"app": "y"}
+	r.backend.Reg.SetPods([]*corev1.Pod{labelled("a", "one", x), labelled("a", "two", y)})
+	if got := readEvent(t, lines); got != "ADDED Pod one" {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestWatchWithoutAVersionBeginsWithWhatThereIs(t *testing.T) {
 	r := start(t, nil)
 	_, lines := r.openWatch("/v1/daemonsets?watch=true")
