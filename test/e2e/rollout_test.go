@@ -43,6 +43,14 @@ func TestRollout(t *testing.T) {
 	}
 	r.endHoldDown(t)
 	r.all(t, formed, "all agents have heard enough to replace a pod", r.agents, settled)
+	// Who is known for less than a day is followed nowhere when it goes back, unless somebody trusts it.
+	for _, a := range r.agents {
+		for _, other := range r.agents {
+			if other != a {
+				a.must(t, "trust", other.node)
+			}
+		}
+	}
 
 	if !t.Run("CutAndKilled", r.cutAndKilled) {
 		return
