@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/daemonsetd/daemonsetd/agent/api"
+	"github.com/daemonsetd/daemonsetd/agent/backend"
 	"github.com/daemonsetd/daemonsetd/agent/config"
 	"github.com/daemonsetd/daemonsetd/agent/reconcile"
 	"github.com/daemonsetd/daemonsetd/internal/base/diag"
@@ -34,7 +35,8 @@ func (a *Agent) Reload(ctx context.Context) (*api.ReloadResult, error) {
 	// Whatever came of it, the unit must not stay in the state "reloading".
 	defer func() { a.opts.Notifier.Ready(a.currentLine()) }()
 	if err == nil {
-		err = a.settled(ctx)
+		// A reload tells of the files that were copied just before it.
+		_, err = a.settled(ctx)
 	}
 	if err != nil {
 		return nil, err
@@ -55,31 +57,31 @@ func (a *Agent) Reload(ctx context.Context) (*api.ReloadResult, error) {
 	return res, nil
 }
 
-// settled waits, for a while, until no file is being written any more, so that a reload tells of the files that were
-// copied just before it.
-func (a *Agent) settled(ctx context.Context) error {
-	tick := time.NewTicker(settleLook)
-	defer tick.Stop()
-	for range settleLooks {
-		if !a.rounds.Latest().Pending() {
-			return nil
+// settled waits until no spec or node file is being written any more, for api.SettleLimit at most, and gives the paths of
+// those that still are. It has the loop look first: what was written before the call need not have been noticed yet.
+func (a *Agent) settled(ctx context.Context) (pending []string, err error) {
+	limit := time.NewTimer(api.SettleLimit)
+	defer limit.Stop()
+	for {
+		// This also waits until what the last round came to has been published to everybody.
+		if err := a.ask(ctx, func(context.Context) {}); err != nil {
+			return nil, err
+		}
+		over := a.changed.Next()
+		if pending = a.rounds.Latest().Pending(); len(pending) == 0 {
+			return nil, nil
 		}
 		select {
-		case <-tick.C:
+		case <-over:
+		case <-limit.C:
+			return pending, nil
+		case <-a.ended:
+			return nil, backend.ErrStopping
 		case <-ctx.Done():
-			return ctx.Err()
-		}
-		if err := a.ask(ctx, func(context.Context) {}); err != nil {
-			return err
+			return nil, ctx.Err()
 		}
 	}
-	return nil
 }
-
-const (
-	settleLook  = 50 * time.Millisecond
-	settleLooks = 40
-)
 
 func (a *Agent) reread() (config.Config, diag.List, error) {
 	if a.opts.Reread == nil {

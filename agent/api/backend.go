@@ -19,6 +19,9 @@ type Backend interface {
 	// Diff says what the agent would write, remove or restore in the manifests directory if it acted now. Nothing is
 	// changed.
 	Diff(ctx context.Context) ([]FileChange, error)
+	// Settle waits until the agent has taken up every spec and node file as it is now, for SettleLimit at most: what is
+	// asked afterwards is answered from the files that were installed before. Nothing is changed by it.
+	Settle(ctx context.Context) (*Settled, error)
 	// Plan says what the given spec files would do here if they were in the specs directory, in place of the ones of the
 	// same base name. Nothing is changed.
 	Plan(ctx context.Context, req PlanRequest) (*PlanResult, error)

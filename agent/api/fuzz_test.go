@@ -80,7 +80,7 @@ func FuzzRequest(f *testing.F) {
 	for _, target := range []string{
 		"/v1/pods?watch=0&labelSelector=a%3Db", "/v1/events?fieldSelector=reason%3DX&namespace=n", "/v1/explain?daemonset=a/b",
 		"/v1/nodes?resourceVersion=1", "/metrics", "/v1/node", "/v1/plan", "/v1/pods?labelSelector=a+in+(b,c)", "/%2e%2e/v1/status",
-		"/v1/members?member=a", "/v1/specs", "/v1/members/forget", "/v1/explain?node=a",
+		"/v1/members?member=a", "/v1/specs", "/v1/members/forget", "/v1/explain?node=a", "/v1/settled",
 	} {
 		f.Add("GET", target, "daemonsetd", "", "")
 	}
@@ -122,6 +122,8 @@ func (b readOnly) Status(context.Context) (*Status, error) { return &Status{Stat
 func (b readOnly) Explain(context.Context, ExplainRequest) ([]Explanation, error) { return nil, nil }
 
 func (b readOnly) Diff(context.Context) ([]FileChange, error) { return nil, nil }
+
+func (b readOnly) Settle(context.Context) (*Settled, error) { return &Settled{}, nil }
 
 func (b readOnly) Members(context.Context) (*MemberList, error) { return &MemberList{}, nil }
 

@@ -81,6 +81,20 @@ func (s *Server) serveDiff(w http.ResponseWriter, r *http.Request) error {
 	return respond(w, &FileChangeList{Items: notNil(items)})
 }
 
+// serveSettled is for readers too: it makes the agent look at its files, which it does all the time.
+func (s *Server) serveSettled(w http.ResponseWriter, r *http.Request) error {
+	if err := checkQuery(r.URL.Query()); err != nil {
+		return err
+	}
+	res, err := s.cfg.Backend.Settle(r.Context())
+	if err != nil {
+		return err
+	}
+	out := *res
+	out.Pending = notNil(out.Pending)
+	return respond(w, &out)
+}
+
 // serveConfigs is for readers too: there are digests in it, and no contents.
 func (s *Server) serveConfigs(w http.ResponseWriter, r *http.Request) error {
 	if err := checkQuery(r.URL.Query()); err != nil {

@@ -23,6 +23,7 @@ func (o *ReloadResult) setType()    { o.TypeMeta = typeMeta("ReloadResult") }
 func (o *ReplaceResult) setType()   { o.TypeMeta = typeMeta("ReplaceResult") }
 func (o *RevisionList) setType()    { o.TypeMeta = typeMeta("RevisionList") }
 func (o *RolloutList) setType()     { o.TypeMeta = typeMeta("RolloutList") }
+func (o *Settled) setType()         { o.TypeMeta = typeMeta("Settled") }
 func (o *SpecFileList) setType()    { o.TypeMeta = typeMeta("SpecFileList") }
 func (s *Status) setType()          { s.TypeMeta = typeMeta("Status") }
 func (o *TrustResult) setType()     { o.TypeMeta = typeMeta("TrustResult") }

@@ -49,6 +49,7 @@ func (s *Server) table() routes {
 		"/v1/explain":          get(s.serveExplain),
 		"/v1/diff":             get(s.serveDiff),
 		"/v1/configs":          get(s.serveConfigs),
+		"/v1/settled":          get(s.serveSettled),
 		"/v1/members":          {http.MethodGet: {stream: true, serve: s.serveMembers}},
 		"/v1/specs":            {http.MethodGet: {stream: true, serve: s.serveSpecs}},
 		"/v1/rollouts":         {http.MethodGet: {stream: true, serve: s.serveRollouts}},

@@ -29,6 +29,7 @@ func TestAnswersHaveKindAndVersion(t *testing.T) {
 		{"POST", "/v1/members/trust", `{"member":"a"}`, "TrustResult"},
 		{"GET", "/v1/diff", "", "FileChangeList"},
 		{"GET", "/v1/configs", "", "ConfigTreeList"},
+		{"GET", "/v1/settled", "", "Settled"},
 		{"POST", "/v1/plan", `{"files":[{"name":"a.yaml","data":"YQ=="}]}`, "PlanResult"},
 		{"POST", "/v1/reload", "", "ReloadResult"},
 		{"PATCH", "/v1/node", `{"unschedulable":true}`, "NodePatchResult"},

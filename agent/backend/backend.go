@@ -45,6 +45,9 @@ type Config struct {
 	Do func(ctx context.Context, do func(Round)) error
 	// Reload reads everything again.
 	Reload func(ctx context.Context) (*api.ReloadResult, error)
+	// Settle waits until no spec or node file is being written, for api.SettleLimit at most, and gives the paths of those
+	// that still are.
+	Settle func(ctx context.Context) (pending []string, err error)
 	// Fleet is this host as a member of the fleet.
 	Fleet Fleet
 	// History has the earlier revisions, Trees the files of volumes.
@@ -168,4 +171,20 @@ func (b *Backend) Reload(ctx context.Context) (*api.ReloadResult, error) {
 		return nil, unavailable(err)
 	}
 	return res, nil
+}
+
+// Settle implements api.Backend.
+func (b *Backend) Settle(ctx context.Context) (*api.Settled, error) {
+	// A loop that does not come round must not keep whoever asks from what is known.
+	limited, cancel := context.WithTimeout(ctx, api.SettleLimit+time.Second)
+	defer cancel()
+	pending, err := b.cfg.Settle(limited)
+	switch {
+	case err != nil && limited.Err() != nil && ctx.Err() == nil:
+		return nil, api.Errorf(api.CodeUnavailable, "the agent has not looked at its files for %s: it is busy",
+			api.SettleLimit+time.Second).WithRemedy("see its log; a slow disk is the usual reason")
+	case err != nil:
+		return nil, unavailable(err)
+	}
+	return &api.Settled{Pending: pending}, nil
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
@@ -809,4 +810,26 @@ func TestSnapshotsStay(t *testing.T) {
 	if after := fmt.Sprintf("%+v %+v %+v", *r.snapshot, *it, *it.DS.Object); after != before {
 		t.Errorf("before:\n%s\nafter:\n%s", before, after)
 	}
+}
+
+// TestFaultO3Settle: what is still being written is told, and a loop that does not come round is not waited for.
+func TestFaultO3Settle(t *testing.T) {
+	r := newRig()
+	r.pending = []string{"/specs.d/web.yaml"}
+	res, err := r.Settle(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(&api.Settled{Pending: r.pending}, res); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
+	}
+	r.doErr = ErrStopping
+	_, err = r.Settle(t.Context())
+	wantCode(t, "stopping", err, api.CodeUnavailable+": the agent is stopping")
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig()
+		r.stuck = true
+		_, err := r.Settle(t.Context())
+		wantCode(t, "stuck", err, api.CodeUnavailable+": the agent has not looked at its files for 4s")
+	})
 }

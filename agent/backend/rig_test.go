@@ -53,6 +53,9 @@ type rig struct {
 	reload    *api.ReloadResult
 	reloadErr error
 	over      signal.Signal
+	// pending is what is being written; stuck: the loop does not come round.
+	pending []string
+	stuck   bool
 }
 
 func newRig() *rig {
@@ -82,7 +85,14 @@ func newRig() *rig {
 			return nil
 		},
 		Reload: func(context.Context) (*api.ReloadResult, error) { return r.reload, r.reloadErr },
-		Fleet:  &r.fleet, History: &r.history, Trees: &r.trees,
+		Settle: func(ctx context.Context) ([]string, error) {
+			if r.stuck {
+				<-ctx.Done()
+				return nil, ctx.Err()
+			}
+			return r.pending, r.doErr
+		},
+		Fleet: &r.fleet, History: &r.history, Trees: &r.trees,
 	})
 	return r
 }

@@ -126,17 +126,18 @@ func (s *Snapshot) Key(name string) string {
 	return found
 }
 
-// Pending says whether a spec or node file is being written.
-func (s *Snapshot) Pending() bool {
+// Pending are the paths of the spec and node files that are being written or have just vanished.
+func (s *Snapshot) Pending() []string {
+	var paths []string
 	for _, f := range s.Specs.Files {
 		if f.Pending {
-			return true
+			paths = append(paths, f.File)
 		}
 	}
 	for _, f := range s.Origins.Files {
 		if f.Status == node.FileChanging {
-			return true
+			paths = append(paths, f.Path)
 		}
 	}
-	return false
+	return paths
 }

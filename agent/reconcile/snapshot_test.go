@@ -108,16 +108,16 @@ func TestPending(t *testing.T) {
 	for name, c := range map[string]struct {
 		files []spec.FileStatus
 		nodes []node.FileInfo
-		want  bool
+		want  []string
 	}{
-		"nothing":               {nil, nil, false},
-		"all are whole":         {[]spec.FileStatus{{}}, []node.FileInfo{{Status: node.FileLastGood}}, false},
-		"a spec file is copied": {[]spec.FileStatus{{}, {Pending: true}}, nil, true},
-		"a node file is copied": {nil, []node.FileInfo{{Status: node.FileChanging}}, true},
+		"nothing":               {nil, nil, nil},
+		"all are whole":         {[]spec.FileStatus{{File: "a"}}, []node.FileInfo{{Path: "b", Status: node.FileLastGood}}, nil},
+		"a spec file is copied": {[]spec.FileStatus{{File: "a"}, {File: "b", Pending: true}}, nil, []string{"b"}},
+		"a node file is copied": {nil, []node.FileInfo{{Path: "c", Status: node.FileChanging}}, []string{"c"}},
 	} {
 		s := &Snapshot{Specs: &spec.Snapshot{Files: c.files}, Origins: node.Description{Files: c.nodes}}
-		if got := s.Pending(); got != c.want {
-			t.Errorf("%s: %t", name, got)
+		if diff := cmp.Diff(c.want, s.Pending()); diff != "" {
+			t.Errorf("%s (-want +got)\n%s", name, diff)
 		}
 	}
 }

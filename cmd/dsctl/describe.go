@@ -50,7 +50,10 @@ func (d *deps) runDescribeNode(ctx context.Context, names []string) error {
 	if d.output != formatText && d.output != formatWide {
 		return usagef("describe is for people to read; use dsctl get nodes %s -o %s", strings.Join(names, " "), d.output)
 	}
-	c := d.client()
+	c, err := d.settled(ctx)
+	if err != nil {
+		return err
+	}
 	defer c.Close()
 	n := &nodeLister{d: d, client: c, names: names}
 	list, missing, err := n.list(ctx)

@@ -22,7 +22,10 @@ it acted now. Nothing is changed. On a host at rest there is nothing to show.`, 
 }
 
 func (d *deps) runDiff(ctx context.Context, _ []string) error {
-	c := d.client()
+	c, err := d.settled(ctx)
+	if err != nil {
+		return err
+	}
 	defer c.Close()
 	list, err := c.Diff(ctx)
 	if err != nil {

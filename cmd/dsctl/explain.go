@@ -70,7 +70,10 @@ func (d *deps) runExplain(ctx context.Context, o explainOptions, args []string) 
 	if len(args) > 0 {
 		name = args[0]
 	}
-	c := d.client()
+	c, err := d.settled(ctx)
+	if err != nil {
+		return err
+	}
 	defer c.Close()
 	list, err := c.Explain(ctx, api.ExplainRequest{DaemonSet: name, Node: o.node.member})
 	if err != nil {

@@ -53,7 +53,10 @@ func (d *deps) runGetConfigs(ctx context.Context, o configsOptions, args []strin
 			return err
 		}
 	}
-	c := d.client()
+	c, err := d.settled(ctx)
+	if err != nil {
+		return err
+	}
 	defer c.Close()
 	list, err := c.Configs(ctx)
 	if err != nil {

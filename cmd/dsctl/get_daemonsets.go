@@ -62,7 +62,10 @@ func (d *deps) runGetDaemonSets(ctx context.Context, o daemonSetsOptions, args [
 	if o.selector != "" && len(l.names) > 0 {
 		return usagef("a name cannot be given together with a selector")
 	}
-	l.client = d.client()
+	var err error
+	if l.client, err = d.settled(ctx); err != nil {
+		return err
+	}
 	defer l.client.Close()
 	list, missing, err := l.list(ctx)
 	if err != nil {

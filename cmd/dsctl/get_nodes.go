@@ -47,7 +47,10 @@ func (d *deps) runGetNodes(ctx context.Context, o nodesOptions, names []string) 
 	if o.selector != "" && len(names) > 0 {
 		return usagef("a name cannot be given together with a selector")
 	}
-	c := d.client()
+	c, err := d.settled(ctx)
+	if err != nil {
+		return err
+	}
 	defer c.Close()
 	n := &nodeLister{
 		d: d, client: c, names: names, labels: o.labels, selection: client.Selection{LabelSelector: o.selector},

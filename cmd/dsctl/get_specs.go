@@ -41,7 +41,10 @@ contents. A host that has not told of its files counts for none.`,
 }
 
 func (d *deps) runGetSpecs(ctx context.Context, follow bool) error {
-	c := d.client()
+	c, err := d.settled(ctx)
+	if err != nil {
+		return err
+	}
 	defer c.Close()
 	list, err := c.Specs(ctx)
 	if err != nil {

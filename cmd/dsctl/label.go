@@ -59,7 +59,10 @@ func (d *deps) runLabel(ctx context.Context, o labelOptions, args []string) erro
 }
 
 func (d *deps) listLabels(ctx context.Context) error {
-	c := d.client()
+	c, err := d.settled(ctx)
+	if err != nil {
+		return err
+	}
 	defer c.Close()
 	st, err := c.Status(ctx)
 	if err != nil {
@@ -83,7 +86,10 @@ func (d *deps) listLabels(ctx context.Context) error {
 
 // patchNode sends a patch and prints what became of it.
 func (d *deps) patchNode(ctx context.Context, patch api.NodePatch) error {
-	c := d.client()
+	c, err := d.settled(ctx)
+	if err != nil {
+		return err
+	}
 	defer c.Close()
 	res, err := c.PatchNode(ctx, patch)
 	if err != nil {

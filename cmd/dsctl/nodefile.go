@@ -92,13 +92,22 @@ func (d *deps) findNodes(ctx context.Context, o nodeOptions) ([]*corev1.Node, er
 
 // askNode asks the agent for a node of the fleet; for its own where name is empty.
 func (d *deps) askNode(ctx context.Context, name string) (*corev1.Node, error) {
-	c := d.client()
-	defer c.Close()
 	own := name == ""
+	notAsked := func(err error) error {
+		if !own {
+			return err
+		}
+		return fmt.Errorf("no --node-file is given, so the agent was asked for its node: %w", err)
+	}
+	c, err := d.settled(ctx)
+	if err != nil {
+		return nil, notAsked(err)
+	}
+	defer c.Close()
 	if own {
 		st, err := c.Status(ctx)
 		if err != nil {
-			return nil, fmt.Errorf("no --node-file is given, so the agent was asked for its node: %w", err)
+			return nil, notAsked(err)
 		}
 		name = st.Node.Name
 	}

@@ -48,7 +48,10 @@ func (d *deps) runPlan(ctx context.Context, o planOptions) error {
 	for _, f := range raw {
 		req.Files = append(req.Files, api.PlanFile{Name: f.Path, Data: f.Data})
 	}
-	c := d.client()
+	c, err := d.settled(ctx)
+	if err != nil {
+		return err
+	}
 	defer c.Close()
 	res, err := c.Plan(ctx, req)
 	if err != nil {

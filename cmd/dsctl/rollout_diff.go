@@ -52,7 +52,10 @@ func (d *deps) runRolloutDiff(ctx context.Context, o rolloutDiffOptions, args []
 	if err != nil {
 		return err
 	}
-	c := d.client()
+	c, err := d.settled(ctx)
+	if err != nil {
+		return err
+	}
 	defer c.Close()
 	result, err := twoRevisions(ctx, c, name, o)
 	if err != nil {

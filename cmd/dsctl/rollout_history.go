@@ -44,7 +44,10 @@ func (d *deps) runRolloutHistory(ctx context.Context, o historyOptions, args []s
 	if err != nil {
 		return err
 	}
-	c := d.client()
+	c, err := d.settled(ctx)
+	if err != nil {
+		return err
+	}
 	defer c.Close()
 	list, err := c.Revisions(ctx, api.RevisionRequest{DaemonSet: name, Revision: o.revision})
 	if err != nil {

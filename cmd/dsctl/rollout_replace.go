@@ -33,7 +33,10 @@ func (d *deps) runRolloutReplace(ctx context.Context, namespace string, args []s
 	if err != nil {
 		return err
 	}
-	c := d.client()
+	c, err := d.settled(ctx)
+	if err != nil {
+		return err
+	}
 	defer c.Close()
 	res, err := c.Replace(ctx, api.ReplaceRequest{DaemonSet: name})
 	if err != nil {

@@ -65,7 +65,10 @@ func (d *deps) runRolloutStatus(ctx context.Context, o statusOptions, args []str
 	if o.timeout < 0 {
 		return usagef("--timeout %s is negative, 0 means for ever", o.timeout)
 	}
-	c := d.client()
+	c, err := d.settled(ctx)
+	if err != nil {
+		return err
+	}
 	defer c.Close()
 	req := api.RolloutRequest{DaemonSet: name, Hosts: d.output != formatText}
 	now, version, err := rolloutAt(ctx, c, req)

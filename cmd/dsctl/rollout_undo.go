@@ -50,7 +50,10 @@ func (d *deps) runRolloutUndo(ctx context.Context, o undoOptions, args []string)
 	if err != nil {
 		return err
 	}
-	c := d.client()
+	c, err := d.settled(ctx)
+	if err != nil {
+		return err
+	}
 	defer c.Close()
 	res, err := c.Undo(ctx, api.UndoRequest{DaemonSet: name, To: o.to})
 	if err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -116,6 +117,25 @@ func (d *deps) client() *client.Client {
 		Version: api.Build(version).Version,
 		Warn:    func(text string) { d.warnf("%s", text) },
 	})
+}
+
+// settled is client once the agent has taken up the files that were installed before: what is asked then is answered
+// from them. An agent of an earlier version, and one that cannot say so now, is asked all the same.
+func (d *deps) settled(ctx context.Context) (*client.Client, error) {
+	c := d.client()
+	res, err := c.Settle(ctx)
+	if errors.Is(err, client.ErrUnreachable) || errors.Is(err, client.ErrForbidden) || ctx.Err() != nil {
+		c.Close()
+		return nil, err
+	}
+	apiErr, isAPI := errors.AsType[*api.Error](err)
+	switch {
+	case err == nil && len(res.Pending) > 0:
+		d.warnf("still being written, so that what it said before counts: %s", strings.Join(res.Pending, ", "))
+	case isAPI && apiErr.Code != api.CodeNotFound:
+		d.warnf("%s; what follows may be from before the latest changes of files", apiErr.Detail)
+	}
+	return c, nil
 }
 
 // color tells whether to colour what goes to out.

@@ -48,7 +48,10 @@ func (d *deps) runStatus(ctx context.Context, o hostStatusOptions) error {
 	if o.interval <= 0 {
 		return usagef("--interval %s: want a time above 0", o.interval)
 	}
-	c := d.client()
+	c, err := d.settled(ctx)
+	if err != nil {
+		return err
+	}
 	defer c.Close()
 	st, err := c.Status(ctx)
 	if err != nil {

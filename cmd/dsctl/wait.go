@@ -77,7 +77,10 @@ func (d *deps) runWait(ctx context.Context, o waitOptions, args []string) error 
 	if o.timeout < 0 {
 		o.timeout = waitLong
 	}
-	c := d.client()
+	c, err := d.settled(ctx)
+	if err != nil {
+		return err
+	}
 	defer c.Close()
 	until := time.Now().Add(o.timeout)
 	var failed []error

@@ -18,12 +18,14 @@ import (
 
 // Backend answers with what its fields say, and notes what it was asked. Its fields are set before it is used.
 type Backend struct {
-	StatusAnswer  api.Status
-	Explanations  []api.Explanation
-	Changes       []api.FileChange
-	PlanAnswer    api.PlanResult
-	ReloadAnswer  api.ReloadResult
-	Trees         []api.ConfigTree
+	StatusAnswer api.Status
+	Explanations []api.Explanation
+	Changes      []api.FileChange
+	PlanAnswer   api.PlanResult
+	ReloadAnswer api.ReloadResult
+	Trees        []api.ConfigTree
+	// Unsettled are the files that Settle waits for in vain.
+	Unsettled     []string
 	PatchAnswer   api.NodePatchResult
 	VersionAnswer api.VersionInfo
 	// Err is what every method that can fail fails with, when it is set.
@@ -48,6 +50,7 @@ type Backend struct {
 	mu      sync.Mutex
 	changed chan struct{}
 	asked   []any
+	settled int
 	onEntry func(context.Context)
 }
 
@@ -149,6 +152,21 @@ func (b *Backend) Diff(ctx context.Context) ([]api.FileChange, error) {
 func (b *Backend) Plan(ctx context.Context, req api.PlanRequest) (*api.PlanResult, error) {
 	b.note(ctx, req)
 	return &b.PlanAnswer, b.Err
+}
+
+// Settle implements api.Backend. It is no question of its own, so that Asked does not have it.
+func (b *Backend) Settle(context.Context) (*api.Settled, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.settled++
+	return &api.Settled{Pending: b.Unsettled}, nil
+}
+
+// Settles is how often Settle was called.
+func (b *Backend) Settles() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.settled
 }
 
 // Configs implements api.Backend.

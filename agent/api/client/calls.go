@@ -45,6 +45,11 @@ func (c *Client) Diff(ctx context.Context) (*api.FileChangeList, error) {
 	return get[api.FileChangeList](ctx, c, "/v1/diff", nil)
 }
 
+// Settle waits until the agent has taken up its files as they are now, or for api.SettleLimit.
+func (c *Client) Settle(ctx context.Context) (*api.Settled, error) {
+	return get[api.Settled](ctx, c, "/v1/settled", nil)
+}
+
 // Configs asks which files are laid for ConfigMaps and Secrets.
 func (c *Client) Configs(ctx context.Context) (*api.ConfigTreeList, error) {
 	return get[api.ConfigTreeList](ctx, c, "/v1/configs", nil)
