@@ -72,7 +72,7 @@ vulncheck: ## look up known vulnerabilities of what is called; needs https://vul
 fmt: ## format every file as lint wants it
 	$(GOLANGCI) fmt
 
-bench: ## measure against the bars that README.md lists; BENCH=regexp chooses, BENCHSKIP= runs those too that take a quarter of an hour
+bench: ## measure against the bars of docs/performance.md; BENCH=regexp chooses, BENCHSKIP= runs those too that take a quarter of an hour
 	$(GO) test -run '^$$' -bench '$(BENCH)' -skip '$(BENCHSKIP)' -benchmem -timeout 30m $(addprefix ./,$(BENCHED))
 
 fuzz: ## run every fuzz target for FUZZTIME (30s) each

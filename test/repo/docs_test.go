@@ -4,7 +4,9 @@ import (
 	"go/ast"
 	"go/token"
 	"os"
+	"path"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -106,6 +108,57 @@ func TestEventDocs(t *testing.T) {
 	}
 	if found < 3 {
 		t.Errorf("only %d found: this test no longer knows how events are recorded", found)
+	}
+}
+
+// aLink matches where a Markdown link of the repository's own leads: no other site, no heading of the same page.
+var aLink = regexp.MustCompile(`\]\(([^):#]+)[^):]*\)`)
+
+// TestDocsIndex: docs/README.md links to every page below docs, and each link of a page leads to a file.
+func TestDocsIndex(t *testing.T) {
+	const index = "docs/README.md"
+	linked := map[string]bool{index: true}
+	for file, text := range guides(t) {
+		for _, at := range aLink.FindAllStringSubmatchIndex(text, -1) {
+			to := path.Join(path.Dir(file), text[at[2]:at[3]])
+			if _, err := os.Stat(filepath.Join(root(t), to)); err != nil {
+				t.Errorf("%s:%d: the link leads to %s, which is not there", file, line([]byte(text), at[2]), to)
+			}
+			if file == index {
+				linked[to] = true
+			}
+		}
+	}
+	for file := range guides(t) {
+		if below(path.Dir(file), "docs") && !linked[file] {
+			t.Errorf("%s does not link to %s: add it where its readers look", index, file)
+		}
+	}
+	if len(linked) < 10 {
+		t.Errorf("only %d pages are linked: the pattern misses them", len(linked))
+	}
+}
+
+// TestGlossary: the terms are in order, and none is there twice.
+func TestGlossary(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root(t), "docs", "reference", "glossary.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var terms []string
+	for row := range strings.Lines(string(text)) {
+		term, _, ok := strings.Cut(strings.TrimPrefix(row, "| "), " |")
+		if ok && strings.HasPrefix(row, "| ") && term != "term" {
+			terms = append(terms, strings.ToLower(term))
+		}
+	}
+	if len(terms) < 30 {
+		t.Fatalf("only %d terms found", len(terms))
+	}
+	for i := 1; i < len(terms); i++ {
+		if terms[i-1] >= terms[i] {
+			t.Errorf("%q comes after %q: want them in order, and each once", terms[i], terms[i-1])
+		}
 	}
 }
 

@@ -17,7 +17,7 @@ func guides(t *testing.T) map[string]string {
 	texts := map[string]string{}
 	for _, file := range files(t) {
 		if path.Ext(file) != ".md" || strings.HasPrefix(path.Base(file), "CHANGELOG") ||
-			path.Dir(file) != "." && path.Dir(file) != "docs" {
+			path.Dir(file) != "." && !below(path.Dir(file), "docs") {
 			continue
 		}
 		text, err := os.ReadFile(filepath.Join(root(t), file))
