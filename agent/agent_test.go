@@ -238,7 +238,7 @@ func TestFailedPodIsIssuedAgain(t *testing.T) {
 		}})
 		b.lay("specs.d/logger.yaml", logger("logger:1"))
 		b.run()
-		b.phase(api.PhaseFailed)
+		b.phase(api.PhaseRefused)
 		if m := b.daemonSet().Message; !strings.Contains(m, "no room") {
 			t.Errorf("message %q, want the kubelet's reason", m)
 		}

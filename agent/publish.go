@@ -28,7 +28,8 @@ func (a *Agent) publishObjects(old, v *reconcile.Snapshot) {
 	if podsChanged {
 		a.registry.SetPods(backend.Pods(v))
 	}
-	if podsChanged || !reflect.DeepEqual(old.Statuses, v.Statuses) || !maps.Equal(old.Counts, v.Counts) {
+	if podsChanged || !reflect.DeepEqual(old.Statuses, v.Statuses) || !maps.Equal(old.Counts, v.Counts) ||
+		!maps.Equal(old.Generations, v.Generations) {
 		a.registry.SetDaemonSets(backend.DaemonSets(v))
 	}
 }

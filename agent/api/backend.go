@@ -43,7 +43,7 @@ type Backend interface {
 	// Leave tells the fleet that this host has left it for good. Where DaemonSets have pods here it is a CodeConflict
 	// error without Force.
 	Leave(ctx context.Context, req LeaveRequest) (*LeaveResult, error)
-	// Trust pins a name to the id of a member that is held, on this host alone. One that does not exist is a CodeNotFound
+	// Trust pins a name to the id of an untrusted member, on this host alone. One that does not exist is a CodeNotFound
 	// error; a name that several held members have is a CodeConflict error that lists their ids.
 	Trust(ctx context.Context, req TrustRequest) (*TrustResult, error)
 	// FleetChanged returns a channel that is closed when what Members or Specs say changes after the call, by more than

@@ -18,7 +18,7 @@ func TestMembersAreListedAndSelected(t *testing.T) {
 	r.backend.Fleet = api.MemberList{Cluster: "prod", Settled: true, Items: []api.Member{
 		{Name: "edge-1", ID: "aaa", State: api.MemberAlive, Standing: api.StandingTrusted},
 		{Name: "edge-2", ID: "bbb", State: api.MemberFailed, Standing: api.StandingTrusted},
-		{Name: "edge-2", ID: "ccc", State: api.MemberAlive, Standing: api.StandingHeld},
+		{Name: "edge-2", ID: "ccc", State: api.MemberAlive, Standing: api.StandingUntrusted},
 		{Name: "ccc", State: api.MemberUnknown, Standing: api.StandingTrusted},
 	}}
 	for target, want := range map[string]string{

@@ -28,8 +28,8 @@ const (
 const (
 	// StandingTrusted: what it says of itself counts.
 	StandingTrusted = "Trusted"
-	// StandingHeld: another id has its name pinned, so that what it says is kept and does not count.
-	StandingHeld = "Held"
+	// StandingUntrusted: another id has its name pinned, so that what it says is kept and does not count.
+	StandingUntrusted = "Untrusted"
 	// StandingNotInRoster: there is a roster and the member is not in it, so that what it says does not count.
 	StandingNotInRoster = "NotInRoster"
 )
@@ -164,7 +164,7 @@ type LeaveResult struct {
 
 // TrustRequest is the body of POST /v1/members/trust.
 type TrustRequest struct {
-	// Member is a name or an id. A name does where one id with it is held.
+	// Member is a name or an id. A name does if one id with it is untrusted.
 	Member string `json:"member"`
 }
 
@@ -246,7 +246,7 @@ func CountMembers(members []Member) MemberCounts {
 
 func (c *MemberCounts) add(m Member) {
 	switch {
-	case m.Standing == StandingHeld:
+	case m.Standing == StandingUntrusted:
 		c.Held++
 		return
 	case m.Standing == StandingNotInRoster:

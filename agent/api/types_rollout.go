@@ -47,7 +47,7 @@ type Rollout struct {
 	// Blocking is how many hosts there are among them, of which up to Budget-1 would not matter.
 	Blockers []RolloutBlocker `json:"blockers,omitempty"`
 	Blocking int              `json:"blocking,omitempty"`
-	// Held are hosts that do not want a turn, by reason.
+	// Held are hosts that are on hold: they do not want a turn, by reason.
 	Held []RolloutHold `json:"held,omitempty"`
 	// Failed are hosts on which the revision did not become available in time, those that went back by themselves among
 	// them.
@@ -83,7 +83,7 @@ type RolloutHost struct {
 	Name string `json:"name"`
 	ID   string `json:"id,omitempty"`
 	Self bool   `json:"self,omitempty"`
-	// Phase is Available, Waiting, Held, Updating, Failed, Unavailable, NotPlaced or Unknown; empty where nothing is on
+	// Phase is Available, Waiting, OnHold, Updating, Failed, Unavailable, NotPlaced or Unknown; empty where nothing is on
 	// record.
 	Phase string `json:"phase,omitempty"`
 	// Hold is why it does not want a turn; empty where it does.

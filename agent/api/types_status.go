@@ -45,8 +45,8 @@ const (
 	PhaseWaiting = "Waiting"
 	// PhaseBlocked: somebody has to do something first; the message says what.
 	PhaseBlocked = "Blocked"
-	// PhaseFailed: the kubelet refused the pod or it ended; it is written again after a back-off.
-	PhaseFailed = "Failed"
+	// PhaseRefused: the kubelet refused the pod, or the pod ended; it is written again after a back-off.
+	PhaseRefused = "Refused"
 	// PhaseUnknown: the kubelet cannot be asked.
 	PhaseUnknown = "Unknown"
 )

@@ -88,7 +88,7 @@ func TestCountMembers(t *testing.T) {
 	got := CountMembers([]Member{
 		member(MemberAlive, StandingTrusted), member(MemberAlive, StandingTrusted), member(MemberFailed, StandingTrusted),
 		member(MemberLeft, StandingTrusted), member(MemberUnknown, StandingTrusted), member("of a later version", StandingTrusted),
-		member(MemberAlive, StandingHeld), member(MemberFailed, StandingNotInRoster), member(MemberAlive, StandingNotInRoster),
+		member(MemberAlive, StandingUntrusted), member(MemberFailed, StandingNotInRoster), member(MemberAlive, StandingNotInRoster),
 	})
 	if want := (MemberCounts{Total: 6, Alive: 2, Failed: 1, Left: 1, Unknown: 2, Held: 1, NotInRoster: 2}); got != want {
 		t.Errorf("got %+v, want %+v", got, want)

@@ -438,7 +438,7 @@ func TestMembers(t *testing.T) {
 	}
 	want := []string{
 		"a self=true Alive Trusted 0 conflicts 0 notes", "b self=false Failed Trusted 1 conflicts 0 notes",
-		"b self=false Alive " + api.StandingHeld + " 1 conflicts 1 notes", "c self=false Left Trusted 0 conflicts 1 notes",
+		"b self=false Alive " + api.StandingUntrusted + " 1 conflicts 1 notes", "c self=false Left Trusted 0 conflicts 1 notes",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -478,7 +478,7 @@ func TestForgetAndTrust(t *testing.T) {
 		"trust again":          {trust("c"), nil, nil, 0, ""},
 		"trust one who counts": {trust("e"), nil, []string{"trust " + record.ID{6}.String()}, 0, ""},
 		"trust one not listed": {trust(record.ID{5}.String()), nil, nil, 0, "Conflict: member "},
-		"trust nobody":         {trust("x"), nil, nil, 0, "NotFound: there is no held member"},
+		"trust nobody":         {trust("x"), nil, nil, 0, "NotFound: there is no untrusted member"},
 		"trust, not on disk":   {trust("b"), records.ErrNotSaved, []string{"trust " + two.String()}, 1, ""},
 		"trust in vain":        {trust("b"), errors.New("no"), []string{"trust " + two.String()}, 0, "Conflict: no"},
 	} {

@@ -134,7 +134,7 @@ func memberStanding(s records.Standing) string {
 	case records.Excluded:
 		return api.StandingNotInRoster
 	}
-	return api.StandingHeld
+	return api.StandingUntrusted
 }
 
 // ownNameNote says who another member with this host's own name is.
@@ -265,7 +265,7 @@ func (b *Backend) Trust(_ context.Context, req api.TrustRequest) (*api.TrustResu
 		return nil, err
 	}
 	held := func(m fleet.Member) bool { return m.Standing == records.Held }
-	m, err := find(v, req.Member, held, "held member")
+	m, err := find(v, req.Member, held, "untrusted member")
 	if e, ok := errors.AsType[*api.Error](err); ok && e.Code == api.CodeNotFound {
 		if trusted, ok := pinned(v, req.Member); ok {
 			m, err = trusted, nil

@@ -1,8 +1,11 @@
 package backend
 
 import (
+	"math"
+
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/daemonsetd/daemonsetd/agent/plan"
 	"github.com/daemonsetd/daemonsetd/agent/reconcile"
@@ -36,9 +39,23 @@ func DaemonSets(v *reconcile.Snapshot) []*appsv1.DaemonSet {
 	for _, it := range v.Items {
 		o := *it.DS.Object
 		o.Status = daemonSetStatus(v, it)
+		o.CreationTimestamp = metav1.NewTime(v.Declared[it.Key])
+		o.Generation, o.Status.ObservedGeneration = generations(v, it)
 		sets = append(sets, &o)
 	}
 	return sets
+}
+
+// generations are metadata.generation and status.observedGeneration. As everywhere here a generation is the number of a
+// rollout: the latest one that any member has, and the one that this host goes by. While this host has not taken it up
+// kubectl rollout status waits, as it does for a controller. The first one is 1, as in Kubernetes.
+func generations(v *reconcile.Snapshot, it *reconcile.Item) (latest, observed int64) {
+	latest = max(1, int64(min(v.Generations[it.Key], math.MaxInt64))) //nolint:gosec // it is within its limits
+	observed = latest
+	if own := it.State.Target.Generation; own != 0 {
+		observed = min(observed, max(1, int64(min(own, math.MaxInt64)))) //nolint:gosec // it is within its limits
+	}
+	return latest, observed
 }
 
 func daemonSetStatus(v *reconcile.Snapshot, it *reconcile.Item) appsv1.DaemonSetStatus {

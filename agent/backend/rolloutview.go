@@ -109,7 +109,7 @@ func silentLast(x, y rollout.Peer) int {
 	}
 }
 
-// trouble is who is held, has failed, or does not show how it stands.
+// trouble is who is on hold, has failed, or does not show how it stands.
 func (r *fleetRollout) trouble(out *api.Rollout) {
 	var held, unknown reasons
 	for i := range r.members {

@@ -94,7 +94,7 @@ func TestShowARollout(t *testing.T) {
 		texts = append(texts, b.Text)
 	}
 	// These are in the way of a, which is next: d, whose turn is before, is down.
-	inTheWay := []string{"node-b is being updated", "node-c has generation 4 of its file, 6 is rolling out", "node-d is down", "node-e goes first and is held: paused by its annotation daemonsetd.io/paused", "member f is a known member of which nothing is on record"}
+	inTheWay := []string{"node-b is being updated", "node-c has generation 4 of its file, 6 is rolling out", "node-d is down", "node-e goes first and is on hold: paused by its annotation daemonsetd.io/paused", "member f is a known member of which nothing is on record"}
 	slices.Sort(texts)
 	slices.Sort(inTheWay)
 	if diff := cmp.Diff(inTheWay, texts); diff != "" {

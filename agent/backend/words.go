@@ -25,8 +25,8 @@ func phaseWord(p plan.Phase) string {
 		return api.PhaseWaiting
 	case plan.PhaseBlocked:
 		return api.PhaseBlocked
-	case plan.PhaseFailed:
-		return api.PhaseFailed
+	case plan.PhaseRefused:
+		return api.PhaseRefused
 	case plan.PhaseUnknown:
 		return api.PhaseUnknown
 	}

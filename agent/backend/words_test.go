@@ -11,7 +11,7 @@ func TestWordsOfTheAPI(t *testing.T) {
 	for phase, want := range map[plan.Phase]string{
 		plan.PhaseAvailable: "Available", plan.PhaseStarting: "Starting", plan.PhaseUpdating: "Updating", plan.PhaseRemoving: "Removing",
 		plan.PhaseNotPlaced: "NotPlaced", plan.PhaseMisscheduled: "Misscheduled", plan.PhaseWaiting: "Waiting",
-		plan.PhaseBlocked: "Blocked", plan.PhaseFailed: "Failed", plan.PhaseUnknown: "Unknown", "": "",
+		plan.PhaseBlocked: "Blocked", plan.PhaseRefused: "Refused", plan.PhaseUnknown: "Unknown", "": "",
 	} {
 		if got := phaseWord(phase); got != want {
 			t.Errorf("phase %q is %q, want %q", phase, got, want)

@@ -254,7 +254,7 @@ func (p *planner) create(m *render.Manifest) {
 	if p.leaving() {
 		p.status.Phase, p.status.Message = PhaseUpdating, "the old pod is stopping"
 		if p.memory.Leaving != nil && !p.memory.Leaving[0].Hold.IsZero() {
-			p.status.Phase, p.status.Message = PhaseFailed,
+			p.status.Phase, p.status.Message = PhaseRefused,
 				"its manifest is written again in a moment; the kubelet refused the pod: "+p.memory.Retry.Message
 		}
 		p.wait()
@@ -278,7 +278,7 @@ func (p *planner) retryFailed(m Present) bool {
 		since = 0
 	}
 	if since < r.Delay {
-		p.stands(PhaseFailed, m, fmt.Sprintf("the kubelet refused the pod, next try within %s: %s", r.Delay, pod.Message))
+		p.stands(PhaseRefused, m, fmt.Sprintf("the kubelet refused the pod, next try within %s: %s", r.Delay, pod.Message))
 		p.until(r.Last.Add(r.Delay))
 		return true
 	}
@@ -288,7 +288,7 @@ func (p *planner) retryFailed(m Present) bool {
 	if len(p.memory.Leaving) > 0 {
 		p.memory.Leaving[len(p.memory.Leaving)-1].Hold = p.in.Now.Add(reissueHold)
 	}
-	p.status.Phase, p.status.Message = PhaseFailed, "the kubelet refused the pod: "+pod.Message
+	p.status.Phase, p.status.Message = PhaseRefused, "the kubelet refused the pod: "+pod.Message
 	p.wait()
 	return true
 }

@@ -206,8 +206,8 @@ const (
 	PhaseWaiting Phase = "Waiting"
 	// PhaseBlocked: somebody has to do something first; what runs stays.
 	PhaseBlocked Phase = "Blocked"
-	// PhaseFailed: the kubelet refused the pod; it is tried again after a back-off.
-	PhaseFailed Phase = "Failed"
+	// PhaseRefused: the kubelet refused the pod; it is tried again after a back-off.
+	PhaseRefused Phase = "Refused"
 	// PhaseUnknown: the manifest stands and the kubelet cannot be asked about the pod.
 	PhaseUnknown Phase = "Unknown"
 )

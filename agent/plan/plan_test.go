@@ -221,7 +221,7 @@ func TestMake(t *testing.T) {
 		{
 			"NoSchedule: a failed one goes",
 			Input{Wanted: wants(rev1, stays), Present: []Present{stands(rev1)}, Kubelet: failed(rev1)},
-			brief{Acts: []string{"remove bbbbbbbbbb FailedDaemonPod"}, Phase: PhaseFailed, Leaving: 1, Hurry: true, Again: lookAgain},
+			brief{Acts: []string{"remove bbbbbbbbbb FailedDaemonPod"}, Phase: PhaseRefused, Leaving: 1, Hurry: true, Again: lookAgain},
 		},
 		{
 			"tolerationSeconds over: removed",
@@ -286,7 +286,7 @@ func TestMake(t *testing.T) {
 		{
 			"kubelet refused the pod: removed at once the first time",
 			Input{Wanted: wants(rev1, runs), Present: []Present{stands(rev1)}, Kubelet: failed(rev1)},
-			brief{Acts: []string{"remove bbbbbbbbbb FailedDaemonPod"}, Phase: PhaseFailed, Leaving: 1, Hurry: true, Again: lookAgain},
+			brief{Acts: []string{"remove bbbbbbbbbb FailedDaemonPod"}, Phase: PhaseRefused, Leaving: 1, Hurry: true, Again: lookAgain},
 		},
 		{
 			"kubelet refused it again: backs off",
@@ -294,7 +294,7 @@ func TestMake(t *testing.T) {
 				Wanted: wants(rev1, runs), Present: []Present{stands(rev1)}, Kubelet: failed(rev1),
 				Memories: map[string]Memory{key: {Retry: Retry{Revision: rev1, Delay: 8 * time.Second, Last: start.Add(-5 * time.Second)}}},
 			},
-			brief{Phase: PhaseFailed, Again: 3 * time.Second},
+			brief{Phase: PhaseRefused, Again: 3 * time.Second},
 		},
 		{
 			"back-off over: removed",
@@ -302,12 +302,12 @@ func TestMake(t *testing.T) {
 				Wanted: wants(rev1, runs), Present: []Present{stands(rev1)}, Kubelet: failed(rev1),
 				Memories: map[string]Memory{key: {Retry: Retry{Revision: rev1, Delay: 8 * time.Second, Last: start.Add(-8 * time.Second)}}},
 			},
-			brief{Acts: []string{"remove bbbbbbbbbb FailedDaemonPod"}, Phase: PhaseFailed, Leaving: 1, Hurry: true, Again: lookAgain},
+			brief{Acts: []string{"remove bbbbbbbbbb FailedDaemonPod"}, Phase: PhaseRefused, Leaving: 1, Hurry: true, Again: lookAgain},
 		},
 		{
 			"refused pod's manifest stays away for a while",
 			Input{Wanted: wants(rev1, runs), Kubelet: answering(), Memories: leaving(Leaving{RemovedAt: ago, Hold: start.Add(time.Second)})},
-			brief{Phase: PhaseFailed, Leaving: 1, Hurry: true, Again: lookAgain},
+			brief{Phase: PhaseRefused, Leaving: 1, Hurry: true, Again: lookAgain},
 		},
 		{
 			"answer older than the last write says nothing of failure",

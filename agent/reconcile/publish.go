@@ -28,7 +28,8 @@ func (r *Reconciler) publish(s *Snapshot, out plan.Output) {
 		s.Config = r.cfg.ConfigProblems()
 	}
 	s.Settings, s.Line = r.cfg.Kubelet.Settings(), statusLine(s)
-	s.Counts = r.fleetCounts(s)
+	s.Counts, s.Generations = r.fleetCounts(s)
+	s.Declared = r.declared.see(s.Specs, s.Now)
 	old := r.latest.Swap(s)
 	if r.cfg.Over != nil {
 		r.cfg.Over(old, s)
@@ -37,21 +38,26 @@ func (r *Reconciler) publish(s *Snapshot, out plan.Output) {
 	r.publishConditions(old, s)
 }
 
-// fleetCounts are the counts of every DaemonSet over the fleet; nil while gossip is off.
-func (r *Reconciler) fleetCounts(v *Snapshot) map[string]rollout.Counts {
-	if !r.cfg.Fleet.On() {
-		return nil
+// fleetCounts are the counts of every DaemonSet over the fleet, nil while gossip is off, and the generation that is
+// rolling out.
+func (r *Reconciler) fleetCounts(v *Snapshot) (counts map[string]rollout.Counts, generations map[string]uint64) {
+	generations = make(map[string]uint64, len(v.Items))
+	if r.cfg.Fleet.On() {
+		counts = make(map[string]rollout.Counts, len(v.Items))
 	}
-	out := make(map[string]rollout.Counts, len(v.Items))
 	id := r.cfg.Fleet.Self()
 	for _, it := range v.Items {
 		if it.State.Key == "" {
 			continue
 		}
 		members := it.Members(id, r.cfg.Host)
-		out[it.Key] = rollout.Count(members, rollout.Latest(members).Revision.Fleet)
+		latest := rollout.Latest(members)
+		generations[it.Key] = latest.Generation
+		if counts != nil {
+			counts[it.Key] = rollout.Count(members, latest.Revision.Fleet)
+		}
 	}
-	return out
+	return counts, generations
 }
 
 // checkHealth keeps the items that follow from what was read.

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"time"
 
@@ -95,6 +96,7 @@ type Reconciler struct {
 	cfg      Config
 	latest   atomic.Pointer[Snapshot]
 	memories *memories
+	declared *declared
 	acting   acting
 	stopped  stopwatch
 	// phases are those of the last round.
@@ -105,9 +107,10 @@ type Reconciler struct {
 // says what was lost.
 func New(c Config) (*Reconciler, error) {
 	m, err := loadMemories(c.StateDir)
+	d, lost := loadDeclared(c.StateDir)
 	return &Reconciler{
-		cfg: c, memories: m, stopped: stopwatch{pods: map[string]watched{}}, phases: map[string]plan.Phase{},
-	}, err
+		cfg: c, memories: m, declared: d, stopped: stopwatch{pods: map[string]watched{}}, phases: map[string]plan.Phase{},
+	}, errors.Join(err, lost)
 }
 
 // Latest is the last round; nil: there was none yet. Any goroutine may call it, and it never waits.

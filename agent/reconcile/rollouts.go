@@ -144,9 +144,8 @@ func shownOf(pod *corev1.Pod, p plan.Pod) rollout.Shown {
 	if len(shown.Addresses) == 0 && pod.Status.PodIP != "" {
 		shown.Addresses = []string{pod.Status.PodIP}
 	}
-	for _, c := range pod.Status.ContainerStatuses {
-		shown.Restarts += uint32(max(c.RestartCount, 0)) //nolint:gosec // it is not negative
-	}
+	// Those of init containers too: a pod whose first one loops has no others.
+	shown.Restarts = kubelet.EndsOf(pod).Restarts
 	if pod.Status.StartTime != nil {
 		shown.Since = pod.Status.StartTime.Time
 	}

@@ -32,7 +32,7 @@ func (r *Reconciler) Round(ctx context.Context) time.Duration {
 	r.recordRevisions(s)
 	r.cfg.Catalog.Forget()
 	r.publish(s, out)
-	err := errors.Join(r.cfg.Loader.Persist(), r.cfg.Nodes.Persist())
+	err := errors.Join(r.cfg.Loader.Persist(), r.cfg.Nodes.Persist(), r.declared.save())
 	r.cfg.Board.When(err != nil, health.LastGoodNotSaved, errorText(err), r.cfg.StateDir)
 	if out.Hurry {
 		r.cfg.Kubelet.Hurry()

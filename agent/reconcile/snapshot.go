@@ -63,6 +63,10 @@ type Snapshot struct {
 	Settings kubelet.Settings
 	// Counts are those over the fleet, by DaemonSet; nil while gossip is off.
 	Counts map[string]rollout.Counts
+	// Generations are the latest of each rollout that any member has, by DaemonSet; none while there was no rollout.
+	Generations map[string]uint64
+	// Declared is since when each DaemonSet is declared, also across restarts.
+	Declared map[string]time.Time
 	// Line is one line on how everything stands, for the service manager.
 	Line string
 }

@@ -42,7 +42,7 @@ const (
 var reasonWords = [...]string{
 	ReasonNone: "None", ReasonUnknown: "Unknown", ReasonUnreadable: "Unreadable", ReasonLeft: "Left", ReasonDown: "Down",
 	ReasonKey: "KeyHeld", ReasonUpdating: "Updating", ReasonFailed: "Failed", ReasonUnavailable: "Unavailable",
-	ReasonKubelet: "KubeletUnknown", ReasonOlderFile: "OlderFile", ReasonFirst: "EarlierTurn", ReasonHeld: "Held",
+	ReasonKubelet: "KubeletUnknown", ReasonOlderFile: "OlderFile", ReasonFirst: "EarlierTurn", ReasonHeld: "OnHold",
 	ReasonCanary: "Canary", ReasonOwn: "Own",
 	ReasonFallen: "TicketFallen", ReasonStep: "StepTooLarge",
 }
@@ -185,7 +185,7 @@ func (b *Blocker) String() string {
 	case ReasonOlderFile:
 		return fmt.Sprintf("%s has generation %d of its file, %d is rolling out", name, b.Generation, b.Wanted)
 	case ReasonHeld:
-		return fmt.Sprintf("%s goes first and is held: %s", name, b.Hold)
+		return fmt.Sprintf("%s goes first and is on hold: %s", name, b.Hold)
 	}
 	return name + " " + blockerWords[b.Reason]
 }

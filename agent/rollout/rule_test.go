@@ -45,7 +45,7 @@ func TestBlocks(t *testing.T) {
 		"waits, higher ticket":    {Peer{State: at(PhaseWaiting, 6, 1, 101, "B", "A")}, ReasonNone, ""},
 		"waits, canary":           {Peer{State: at(PhaseWaiting, 6, 0, 101, "B", "A")}, ReasonFirst, "node-17 goes first"},
 		"waits, newer target":     {Peer{State: at(PhaseWaiting, 7, 1, 1, "C", "A")}, ReasonNone, ""},
-		"held, lower ticket":      {Peer{State: at(PhaseHeld, 6, 1, 99, "B", "A")}, ReasonHeld, "node-17 goes first and is held: not held"},
+		"held, lower ticket":      {Peer{State: at(PhaseHeld, 6, 1, 99, "B", "A")}, ReasonHeld, "node-17 goes first and is on hold: not held"},
 		"held, higher ticket":     {Peer{State: at(PhaseHeld, 6, 1, 101, "B", "A")}, ReasonNone, ""},
 		"updating, higher ticket": {Peer{State: at(PhaseUpdating, 6, 1, 101, "B", "B")}, ReasonUpdating, "node-17 is being updated"},
 		"failed":                  {Peer{State: at(PhaseFailed, 6, 1, 1, "B", "B")}, ReasonFailed, "node-17 failed to become available with its new revision"},

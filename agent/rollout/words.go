@@ -2,7 +2,7 @@ package rollout
 
 var phaseWords = [...]string{
 	PhaseUnknown: "Unknown", PhaseNotPlaced: "NotPlaced", PhaseAvailable: "Available", PhaseWaiting: "Waiting",
-	PhaseHeld: "Held", PhaseUpdating: "Updating", PhaseFailed: "Failed", PhaseUnavailable: "Unavailable",
+	PhaseHeld: "OnHold", PhaseUpdating: "Updating", PhaseFailed: "Failed", PhaseUnavailable: "Unavailable",
 }
 
 // String is a CamelCase word that never changes.

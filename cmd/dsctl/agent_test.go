@@ -54,6 +54,13 @@ func sick() api.Status {
 	return st
 }
 
+// agedPod makes the pod three days old, whenever that is, and says when it started.
+func agedPod(b *apitest.Backend) string {
+	started := before(days3).UTC().Truncate(time.Second)
+	b.StatusAnswer.DaemonSets[0].Pod.StartedAt = started
+	return started.Format(time.RFC3339)
+}
+
 // laid is the files of three volumes of two pods.
 func laid() []api.ConfigTree {
 	web := api.ConfigTree{
@@ -164,8 +171,10 @@ func TestAgentVerbs(t *testing.T) {
 		if c.edit != nil {
 			c.edit(b)
 		}
+		started := agedPod(b)
 		got := invoke(t, apitest.Serve(t, b, nil), c.args...)
 		got.err = withoutVersionWarning(got.err)
+		got.out = strings.ReplaceAll(got.out, started, apitest.Start().Format(time.RFC3339))
 		if got.code != c.code || got.err != c.err {
 			t.Errorf("%s: exit %d, stderr %q; want %d, %q", c.name, got.code, got.err, c.code, c.err)
 		}
@@ -318,7 +327,7 @@ func TestEventsAreSortedAndCounted(t *testing.T) {
 		t.Errorf("got\n%s\nwant\n%s", got.out, want)
 	}
 	text := invoke(t, socket, "events").out
-	if !strings.Contains(text, "DaemonSet/default/web") || !strings.Contains(text, "(x2 since ") || !strings.Contains(text, "two lines\n") {
+	if !strings.Contains(text, "DaemonSet/default/web") || !strings.Contains(text, "(x2 over ") || !strings.Contains(text, "two lines\n") {
 		t.Errorf("%s", text)
 	}
 	if got := invoke(t, socket, "events", "-n", "other"); got.out != "" {

@@ -91,10 +91,9 @@ func (d *deps) printEvents(list *corev1.EventList) error {
 
 // eventCells has kubectl's columns.
 func eventCells(p page, e *corev1.Event) []string {
-	seen := p.when(e.LastTimestamp.Time)
+	seen := age(e.LastTimestamp.Time)
 	if e.Count > 1 {
-		over := p.when(e.FirstTimestamp.Time)
-		seen += fmt.Sprintf(" (x%d since %s)", e.Count, over)
+		seen += fmt.Sprintf(" (x%d over %s)", e.Count, age(e.FirstTimestamp.Time))
 	}
 	object := e.InvolvedObject.Kind + "/" + e.InvolvedObject.Name
 	if e.InvolvedObject.Namespace != "" {

@@ -25,6 +25,7 @@ func TestFaultF9Status(t *testing.T) {
 		problem(api.SeverityWarning, "ConfigMap default/agent has no key \"c\", which e needs"),
 		problem(api.SeverityError, "bad"),
 	}
+	agedPod(b)
 	socket := apitest.Serve(t, b, nil)
 	golden(t, "agent/status-findings.txt", invoke(t, socket, "status").out)
 	golden(t, "agent/status-findings-wide.txt", invoke(t, socket, "status", "-o", "wide").out)

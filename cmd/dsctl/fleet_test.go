@@ -47,7 +47,7 @@ func someMembers() []api.Member {
 	self, failed, held, left := memberOf("edge-1", 1), memberOf("edge-2", 2), memberOf("edge-2", 3), memberOf("edge-4", 4)
 	self.Self, self.RoundTripSeconds, self.LastHeard = true, 0, time.Time{}
 	failed.State, failed.RoundTripSeconds, failed.Conflicts = api.MemberFailed, 0, []string{held.ID}
-	held.Standing, held.Conflicts = api.StandingHeld, []string{failed.ID}
+	held.Standing, held.Conflicts = api.StandingUntrusted, []string{failed.ID}
 	held.Notes = []string{"the name edge-2 is pinned to " + failed.ID, "it says\nso since 3d"}
 	left.State, left.Standing, left.RoundTripSeconds = api.MemberLeft, api.StandingNotInRoster, 1.234567
 	unseen := api.Member{Name: "edge-" + strings.Repeat("long-", 12) + "name", State: api.MemberUnknown, Standing: api.StandingTrusted}
@@ -219,6 +219,7 @@ func TestFleetVerbs(t *testing.T) {
 		if c.edit != nil {
 			c.edit(b)
 		}
+		agedPod(b)
 		got := invoke(t, apitest.Serve(t, b, nil), c.args...)
 		got.err = withoutVersionWarning(got.err)
 		if got.code != c.code || got.err != c.err {
@@ -250,7 +251,7 @@ func elsewhere(b *apitest.Backend) {
 		ReceivedAt: before(days3), LastHeard: before(minutes30), State: api.MemberFailed, Standing: api.StandingTrusted,
 	}
 	more := b.Explanations[0]
-	more.ShouldRun, more.Facts = true, &api.NodeFacts{State: api.MemberUnknown, Standing: api.StandingHeld, LeftOut: "12 labels"}
+	more.ShouldRun, more.Facts = true, &api.NodeFacts{State: api.MemberUnknown, Standing: api.StandingUntrusted, LeftOut: "12 labels"}
 	last := more
 	last.Facts, last.ShouldRun, last.ShouldContinueRunning = b.Explanations[0].Facts, false, true
 	b.Explanations = append(b.Explanations, more, last)
@@ -284,7 +285,7 @@ func TestFleetRequestsOfArguments(t *testing.T) {
 func TestFleetErrorsHaveTheirCodes(t *testing.T) {
 	reader := &api.Peer{UID: 4_000_000, Groups: []uint32{uint32(os.Getegid())}}
 	alive := api.Errorf(api.CodeConflict, "member edge-1 is alive").WithRemedy("stop its agent, or use --force")
-	several := api.Errorf(api.CodeConflict, "2 held members have the name edge-2: %s, %s", "aaa", "bbb").WithRemedy("give the id")
+	several := api.Errorf(api.CodeConflict, "2 untrusted members have the name edge-2: %s, %s", "aaa", "bbb").WithRemedy("give the id")
 	const mayNot = "dsctl: error: user 4000000 may not change anything here\n  hint: run the command as root, for example with sudo\n"
 	for _, c := range []struct {
 		name string
@@ -295,7 +296,7 @@ func TestFleetErrorsHaveTheirCodes(t *testing.T) {
 		text string
 	}{
 		{"alive", alive, nil, []string{"forget", "edge-1"}, exitFailed, "dsctl: error: member edge-1 is alive\n  hint: stop its agent, or use --force\n"},
-		{"several", several, nil, []string{"trust", "edge-2"}, exitFailed, "dsctl: error: 2 held members have the name edge-2: aaa, bbb\n  hint: give the id\n"},
+		{"several", several, nil, []string{"trust", "edge-2"}, exitFailed, "dsctl: error: 2 untrusted members have the name edge-2: aaa, bbb\n  hint: give the id\n"},
 		{"reader forgets", nil, reader, []string{"forget", "edge-2"}, exitForbidden, mayNot},
 		{"reader leaves", nil, reader, []string{"leave"}, exitForbidden, mayNot},
 		{"reader trusts", nil, reader, []string{"trust", "edge-2"}, exitForbidden, mayNot},

@@ -29,8 +29,8 @@ func newGetDaemonSetsCommand(d *deps) *cobra.Command {
 		Aliases: []string{"daemonset", "ds"},
 		Short:   "List the DaemonSets with their counts over the fleet",
 		Long: long(`List the DaemonSets that this host declares, in kubectl's columns. The counts are over all hosts that declare them,
-as far as this host knows; while gossip is off, over this host alone. AGE counts from when the agent first saw the
-DaemonSet since its start.
+as far as this host knows; while gossip is off, over this host alone. AGE counts from when this host first saw the
+DaemonSet declared.
 
 As with kubectl, the namespace is default where neither -n nor -A says otherwise.`,
 			online("a DaemonSet does not exist, or it failed")),

@@ -35,7 +35,7 @@ func underWay() api.Rollout {
 		Hosts: []api.RolloutHost{
 			{Name: "edge-1", ID: "aaa", Self: true, Phase: "Waiting", Generation: 6, Target: "bbbbbbbbbb", Running: "cccccccccc", Pod: "web-cccccccccc-edge-1", Ready: true, Available: true},
 			{Name: "edge-2", ID: "bbb", Phase: "Failed", Generation: 6, Target: "bbbbbbbbbb", Running: "bbbbbbbbbb", Pod: "web-bbbbbbbbbb-edge-2", Restarts: 12, Canary: true},
-			{Name: "edge-5", ID: "eee", Phase: "Held", Hold: "paused by its annotation daemonsetd.io/paused", Generation: 7, Target: "cccccccccc", Rejected: "bbbbbbbbbb"},
+			{Name: "edge-5", ID: "eee", Phase: "OnHold", Hold: "paused by its annotation daemonsetd.io/paused", Generation: 7, Target: "cccccccccc", Rejected: "bbbbbbbbbb"},
 			{Name: "edge-7", ID: "fff", Trouble: "it is down"},
 		},
 	}

@@ -33,7 +33,7 @@ func memberCounts(g *api.GossipStatus) string {
 		{c.Failed, "failed"},
 		{c.Left, "left"},
 		{c.Unknown, "unknown"},
-		{c.Held, "held"},
+		{c.Held, "untrusted"},
 		{c.NotInRoster, "not in the roster"},
 	} {
 		if one.n > 0 {

@@ -26,15 +26,15 @@ func printDaemonSets(p page, st *api.Status) error {
 }
 
 func daemonSetCells(p page, ds api.DaemonSetStatus) []string {
-	phase, ready, age := "", "", ""
+	phase, ready, old := "", "", ""
 	message := ds.Message
 	if ds.Pod != nil {
-		phase, ready, age = ds.Pod.Phase, yesNo(ds.Pod.Ready), p.when(ds.Pod.StartedAt)
+		phase, ready, old = ds.Pod.Phase, yesNo(ds.Pod.Ready), age(ds.Pod.StartedAt)
 		if message == "" {
 			message = ds.Pod.Message
 		}
 	}
-	return []string{ds.Name, placed(ds), ds.Phase, revision(ds), phase, ready, age, message}
+	return []string{ds.Name, placed(ds), ds.Phase, revision(ds), phase, ready, old, message}
 }
 
 func placed(ds api.DaemonSetStatus) string {

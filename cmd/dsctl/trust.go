@@ -11,22 +11,22 @@ import (
 func newTrustCommand(d *deps) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "trust NODE|ID",
-		Short: "Trust a member that is held because its key is new",
-		Long: long(`Trust a member that is held: pin its name to its key, in the place of the key that the name was pinned to, and forget
+		Short: "Trust a member whose key is new",
+		Long: long(`Trust an untrusted member: pin its name to its key, in the place of the key that the name was pinned to, and forget
 the old one. Do so when you know why the key is new, for example because the host was installed anew; compare the
 fingerprint with what dsctl members shows on that host. Both are shown.
 
 Only this host trusts it: no member can make others trust one, so every host that holds it back needs the command. For
 many hosts or many members, give the keys in members.yaml and install that file everywhere; dsctl members --write-roster
-prints one. Where several members with the name are held, the id is needed.`,
-			online("nothing is held under that name, several are, gossip is off, or it failed")),
+prints one. If several untrusted members have the name, the id is needed.`,
+			online("no untrusted member has that name, several have it, gossip is off, or it failed")),
 		Example: example("dsctl members edge-7 -o wide", "dsctl trust edge-7", "dsctl trust 5qz3kfhqv7wfwkzrm2q6ipx3ea"),
 		Args:    exactlyOne("one member: NODE or ID"),
 		RunE: d.verb(func(ctx context.Context, args []string) error {
 			return d.runTrust(ctx, api.TrustRequest{Member: args[0]})
 		}),
 	}
-	cmd.ValidArgsFunction = d.completeMembers(func(m api.Member) bool { return m.Standing == api.StandingHeld })
+	cmd.ValidArgsFunction = d.completeMembers(func(m api.Member) bool { return m.Standing == api.StandingUntrusted })
 	return cmd
 }
 

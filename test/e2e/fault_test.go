@@ -143,7 +143,7 @@ func TestFailedPod(t *testing.T) {
 	a.spec(t, "spec.yaml", daemonSetYAML(a.name, "1", "      hostNetwork: true\n")+"        ports: [{containerPort: 18080}]\n")
 	host.Eventually(t, patience, func(ctx context.Context) error {
 		ds, err := a.daemonSet(ctx, a.name)
-		if err != nil || ds.Phase != api.PhaseFailed {
+		if err != nil || ds.Phase != api.PhaseRefused {
 			return fmt.Errorf("want the DaemonSet failed for its host port, got %+v (%w)", ds, err)
 		}
 		return nil
