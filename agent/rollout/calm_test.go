@@ -280,6 +280,37 @@ var calmRuns = map[string]func(w without) string{
 		s.until(30*time.Minute, "when the liar is forgotten", s.done)
 		return s.found
 	},
+	"a new fleet with members files": func(w without) string {
+		// Everybody knows who all are, and the DaemonSet is new on all of them: nobody has to wait for 10 minutes.
+		s := newSim(1, 6, budget(2), w)
+		s.listed = true
+		for _, h := range s.hosts {
+			h.undeclared, h.mem, h.running, h.up = true, State{Key: simKey}, Revision{}, false
+			s.members[h.member].told = []*simRecord{{}}
+		}
+		for _, o := range s.hosts {
+			clear(o.heard)
+		}
+		for _, h := range s.hosts {
+			s.declare(h)
+			s.calm(time.Second)
+		}
+		s.files("B")
+		s.until(2*time.Minute, "the second file", s.done)
+		if s.early != len(s.hosts) {
+			s.fail("%d of %d went within 10 minutes", s.early, len(s.hosts))
+		}
+		s.hosts[0].alive = false
+		s.files("C")
+		for range 60 {
+			s.calm(time.Second)
+		}
+		if n := s.running("C"); n != 0 {
+			s.fail("%d began, though one has not answered", n)
+		}
+		s.until(10*time.Minute, "the time is over", func() bool { return s.running("C") == 5 })
+		return s.found
+	},
 	"two operators": func(w without) string {
 		s := newSim(1, 9, budget(1), w)
 		for i, h := range s.hosts {

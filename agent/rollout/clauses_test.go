@@ -39,6 +39,7 @@ var clauses = map[string]func(w without) string{
 	"lapse":        searched("pods fail and nothing can be done"),
 	"unproven":     searched("the same, and it is not known"),
 	"holdNew":      searched("a new member"),
+	"known":        searched("a new member that is listed"),
 	"behind":       searched("a new member"),
 	"follow":       calmRuns["rolled back by itself"],
 	"canaries":     calmRuns["canaries"],

@@ -45,17 +45,30 @@ type Section struct {
 	// Omitted is how many more there are for which there was no room. A member that omits any does not show how it stands
 	// with a DaemonSet that it does not list (TroubleUnreadable).
 	Omitted int
+	// Asks is what the host asks the others, and Knows stands for all questions that it has heard; see Asks and Heard.
+	Asks, Knows uint64
 	// Plain is how many of States are told without Shown's addresses, restarts and start, for want of room.
 	Plain int
 }
 
 // wireSection and wireState are CBOR arrays. What the budget depends on comes first, and a field at the end may be
 // missing.
+//
+// A section has two fields more where one of them is not 0: Section.Asks and Section.Knows.
 type wireSection struct {
 	_       struct{} `cbor:",toarray"`
 	Version uint
 	Omitted uint
 	States  []cbor.RawMessage
+}
+
+type wireAsking struct {
+	_       struct{} `cbor:",toarray"`
+	Version uint
+	Omitted uint
+	States  []cbor.RawMessage
+	Asks    uint64
+	Knows   uint64
 }
 
 type wireState struct {
@@ -101,28 +114,37 @@ var theCodec = sync.OnceValues(func() (codec, error) {
 // Encode makes a section of at most MaxSection bytes. The same states give the same bytes. Where there is no room for
 // all, the addresses, restarts and starts of the last by key are left out first, and then whole DaemonSets from the
 // end; the section says how many.
-func Encode(states []State) ([]byte, Section, error) {
+func Encode(states []State) ([]byte, Section, error) { return EncodeKnowing(states, 0) }
+
+// EncodeKnowing is Encode for a host that has heard questions of others: knows is Section.Knows.
+func EncodeKnowing(states []State, knows uint64) ([]byte, Section, error) {
 	c, err := theCodec()
 	if err != nil {
 		return nil, Section{}, err
 	}
 	states = slices.Clone(states)
 	slices.SortFunc(states, func(a, b State) int { return compareKeys(a.Key, b.Key) })
-	f := fitter{room: MaxSection - 16}
+	f := fitter{room: MaxSection - 40}
 	for i := range states {
 		if err := f.add(c.enc, &states[i]); err != nil {
 			return nil, Section{}, err
 		}
 	}
 	f.fit()
-	data, err := c.enc.Marshal(wireSection{
-		Version: sectionVersion, Omitted: uint(len(states) - len(f.told)),
-		States: f.told,
-	})
+	out := Section{
+		States: states[:len(f.told)], Omitted: len(states) - len(f.told), Plain: f.plain, Asks: Asks(states), Knows: knows,
+	}
+	var w any = wireSection{Version: sectionVersion, Omitted: uint(out.Omitted), States: f.told} //nolint:gosec // it is a length
+	if out.Asks != 0 || knows != 0 {
+		w = wireAsking{
+			Version: sectionVersion, Omitted: uint(out.Omitted), States: f.told, Asks: out.Asks, Knows: knows, //nolint:gosec // it is a length
+		}
+	}
+	data, err := c.enc.Marshal(w)
 	if err != nil {
 		return nil, Section{}, fmt.Errorf("encoding the rollout section: %w", err)
 	}
-	return data, Section{States: states[:len(f.told)], Omitted: len(states) - len(f.told), Plain: f.plain}, nil
+	return data, out, nil
 }
 
 // fitter chooses what there is room for.

@@ -21,18 +21,25 @@ func Decode(id string, data []byte) (Section, error) {
 	if err != nil {
 		return Section{}, err
 	}
-	var w wireSection
-	if err := c.dec.Unmarshal(data, &w); err != nil {
+	var fields []cbor.RawMessage
+	if err := c.dec.Unmarshal(data, &fields); err != nil {
 		return Section{}, malformed("%w", err)
 	}
-	if w.Version != sectionVersion {
-		return Section{}, malformed("version %d, this agent understands %d", w.Version, sectionVersion)
+	r := reader{dec: c.dec, fields: fields}
+	if version := number[uint](&r, 1<<32); version != sectionVersion && r.err == nil {
+		return Section{}, malformed("version %d, this agent understands %d", version, sectionVersion)
 	}
-	if w.Omitted > 1<<20 {
-		return Section{}, malformed("%d DaemonSets omitted", w.Omitted)
+	omitted := number[uint](&r, 1<<20)
+	var states []cbor.RawMessage
+	r.take(&states)
+	out := Section{Omitted: int(omitted), States: make([]State, 0, len(states))} //nolint:gosec // it is bounded
+	if r.next < len(fields) {
+		out.Asks, out.Knows = number[uint64](&r, 1<<64-1), number[uint64](&r, 1<<64-1)
 	}
-	out := Section{Omitted: int(w.Omitted), States: make([]State, 0, len(w.States))}
-	for _, raw := range w.States {
+	if r.err != nil {
+		return Section{}, r.err
+	}
+	for _, raw := range states {
 		s, err := c.state(id, raw)
 		if err != nil {
 			return Section{}, err

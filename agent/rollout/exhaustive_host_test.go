@@ -55,6 +55,9 @@ type scenario struct {
 	// newcomer one that declares the DaemonSet with its first step, of which others may not have heard. When it has held for
 	// 10 minutes, they have.
 	paused, strangers, newcomer string
+	// joiners are hosts that declare the DaemonSet with their first step, too, where members files list everybody: no time passes for them,
+	// and they go by what the others know. Whoever knows of one never loses that record.
+	joiners string
 	// liar is a member that nobody honest is: at every step of another it may show any record of its menu, to each another one, and
 	// go back on it. In what follows a state with the newest records of all, it has been forgotten.
 	liar string
@@ -74,6 +77,8 @@ type host struct {
 	replace bool
 	taken   bool // the rollout took an available pod down, or may do so now, and it is not available again
 	dead    bool
+	knows   uint8 // the joiners of which it knows, as bits of their numbers
+	silent  bool  // it does not declare the DaemonSet yet
 }
 
 // comparable forms of a host, and of what it tells.
@@ -89,7 +94,10 @@ type hostKey struct {
 	replace    bool
 	taken      bool
 	dead       bool
+	silent     bool
 }
+
+func bit(i int) uint8 { return 1 << i }
 
 // coreKey is what a host tells.
 type coreKey struct {
@@ -101,14 +109,18 @@ type coreKey struct {
 	hold             Hold
 	ticket           Ticket
 	canary           bool
+	knows            uint8
 }
 
 func (h *host) core() coreKey {
 	s := &h.state
-	if h.dead {
-		return coreKey{TroubleDown, false, s.Target, s.Rejected, s.Running, s.Phase, s.Hold, s.Ticket, s.Canary}
+	if h.silent {
+		return coreKey{unknown: true, knows: h.knows}
 	}
-	return coreKey{TroubleNone, false, s.Target, s.Rejected, s.Running, s.Phase, s.Hold, s.Ticket, s.Canary}
+	if h.dead {
+		return coreKey{TroubleDown, false, s.Target, s.Rejected, s.Running, s.Phase, s.Hold, s.Ticket, s.Canary, h.knows}
+	}
+	return coreKey{TroubleNone, false, s.Target, s.Rejected, s.Running, s.Phase, s.Hold, s.Ticket, s.Canary, h.knows}
 }
 
 type event uint8
@@ -187,7 +199,7 @@ func (h *host) script(st step) bool {
 	case stepTaint:
 		h.placed = false
 	case stepPlace:
-		h.placed = true
+		h.placed, h.silent = true, false
 	case stepForget:
 		h.state.Ticket = Ticket{h.state.Target.Generation, classMember, h.state.Ticket.Hash}
 	case stepCrash:
@@ -214,6 +226,7 @@ func (s *search) next(h *host, i int, e event, news [maxHosts]uint16) string {
 	if h.away {
 		in.Seen.Pod, in.Seen.Answers = PodUnknown, false
 	}
+	s.call(h, i, news, &in.Seen)
 	in.State.Began = modelStart
 	if !h.up { // any time may have passed
 		in.State.DownSince, in.State.DownOf = modelStart.Add(-time.Hour), h.state.Running
@@ -236,6 +249,22 @@ func (s *search) next(h *host, i int, e event, news [maxHosts]uint16) string {
 	}
 	return ""
 }
+
+// call notes which joiners the host knows of from now on, and says whether all others know of it.
+func (s *search) call(h *host, i int, news [maxHosts]uint16, o *Observation) {
+	o.Listed, o.Known = s.joiners != "", true
+	for j := range s.n {
+		if j == i {
+			continue
+		}
+		if s.joins(j) && s.peers[news[j]].State != nil {
+			h.knows |= bit(j)
+		}
+		o.Known = o.Known && s.knows[news[j]]&bit(i) != 0
+	}
+}
+
+func (s *search) joins(i int) bool { return strings.Contains(s.joiners, hostID(i)) }
 
 func (s *search) peer(j int, told uint16) Peer {
 	p := s.peers[told]

@@ -82,6 +82,9 @@ func (s *search) choose(i int, e event, h uint16, j int, told set) set {
 	var digests []digest
 	var out set
 	for r := range told.all() {
+		if s.joins(j) && s.hosts[h].knows&bit(j) != 0 && s.peers[s.records[j][r]].State == nil {
+			continue // it has a newer one, and keeps it
+		}
 		if d := s.digest(i, e, h, s.records[j][r]); !slices.Contains(digests, d) {
 			digests = append(digests, d)
 			out.add(r)
@@ -103,6 +106,7 @@ type digest struct {
 	newer         bool
 	shows         uint64 // for the rule, by the ticket that this host may have then
 	down          bool
+	knows         bool   // of this host
 	record        uint16 // all of it
 }
 
@@ -124,7 +128,7 @@ func (s *search) digest(i int, e event, h, rec uint16) digest {
 	}
 	r := p.State
 	s.outside(&host, i, e)
-	d := digest{down: r.Phase.Disrupted()}
+	d := digest{down: r.Phase.Disrupted(), knows: s.knows[rec]&bit(i) != 0}
 	waits := r.waits() || s.w.yieldWaiting && r.Phase == PhaseHeld
 	switch own := &host.state; {
 	case host.wanted != own.Target.Revision:

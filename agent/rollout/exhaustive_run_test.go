@@ -36,6 +36,10 @@ var exhaustive = []search1{
 	{scenario: scenario{name: "a node that starts", late: "c", scripts: scripts(file("B"), file("B"), []step{{kind: stepPlace}, {stepFile, "B"}})}},
 	{scenario: scenario{name: "a tainted node", late: "c", scripts: scripts(file("B"), file("B"), []step{{kind: stepTaint}, {stepFile, "B"}, {kind: stepPlace}})}},
 	{scenario: scenario{name: "a new member", late: "c", newcomer: "c", scripts: scripts(file("B"), file("B"), []step{{kind: stepPlace}, {stepFile, "B"}})}},
+	{scenario: scenario{name: "a new member that is listed", late: "-", joiners: "c", scripts: scripts(file("B"), file("B"), joins("B"))}},
+	{scenario: scenario{name: "two that are listed, both new", late: "-", joiners: "ab", scripts: scripts(joins("B"), joins("B"))}},
+	{scenario: scenario{name: "three that are listed, two new", late: "-", joiners: "bc", scripts: scripts(file("B"), joins("B"), joins("B"))}, full: true},
+	{scenario: scenario{name: "four that are listed, one new", late: "-", joiners: "c", scripts: scripts(file("B"), file("B"), joins("B"), file("B"))}, full: true},
 	{scenario: scenario{name: "a member without a record", late: "c", strangers: "c", scripts: scripts(file("B"), file("B"), file("B"))}},
 	{scenario: scenario{name: "a host goes down", late: "-", unfinished: true, scripts: scripts(file("B"), file("B"), []step{{stepFile, "B"}, {kind: stepCrash}})}},
 	{scenario: scenario{name: "paused hosts", paused: "ab", scripts: scripts(file("B"), file("B"), file("B"))}},
@@ -48,6 +52,9 @@ var exhaustive = []search1{
 		[]step{{stepFile, "B"}, {kind: stepFail}, {kind: stepAway}, {kind: stepHeal}, {kind: stepBack}}, idle(), file("B"))}},
 	{scenario: scenario{name: "a pod fails, strict", late: "a", strict: true, scripts: scripts([]step{{stepFile, "B"}, {kind: stepFail}, {kind: stepHeal}}, file("B"), file("B"))}},
 }
+
+// joins is a new host, which gets another file later.
+func joins(revs ...string) []step { return append([]step{{kind: stepPlace}}, file(revs...)...) }
 
 // idle is a host on which a pod fails while a new file waits, and comes back. Acts wait for whatever keeps them from being
 // done in all searches.

@@ -77,6 +77,7 @@ type search struct {
 	hosts   []host
 	tells   []uint16           // by host: what it tells
 	peers   []Peer             // by what is told
+	knows   []uint8            // by what is told: the joiners of which it knows
 	records [maxHosts][]uint16 // by host and the number of its record: what is told
 	byKey   map[hostKey]uint16
 	byCore  map[coreKey]uint16
@@ -128,8 +129,8 @@ func (s *search) begin() world {
 			}
 			continue
 		}
-		if s.newcomer == hostID(i) {
-			h = host{wanted: fleetRev("A"), state: State{Key: modelKey}}
+		if s.newcomer == hostID(i) || s.joins(i) {
+			h = host{wanted: fleetRev("A"), silent: s.joins(i), state: State{Key: modelKey}}
 			w.hosts[i] = s.intern(h)
 			w.told[i].add(s.recordOf(i, s.tellsOf(coreKey{unknown: true}, Peer{})))
 			continue
@@ -158,7 +159,7 @@ func (s *search) intern(h host) uint16 {
 		h.core(),
 		[2]string{h.state.Good, h.state.GoodBefore},
 		h.state.Sick, h.state.Turn, h.state.HeldUntil,
-		h.at, h.wanted, h.placed, h.up, h.away, h.replace, h.taken, h.dead,
+		h.at, h.wanted, h.placed, h.up, h.away, h.replace, h.taken, h.dead, h.silent,
 	}
 	if id, ok := s.byKey[key]; ok {
 		return id
@@ -166,7 +167,11 @@ func (s *search) intern(h host) uint16 {
 	id := uint16(len(s.hosts))
 	s.byKey[key] = id
 	s.hosts = append(s.hosts, h)
-	s.tells = append(s.tells, s.tellsOf(key.core, Peer{State: &h.state, Trouble: key.core.trouble}))
+	peer := Peer{State: &h.state, Trouble: key.core.trouble}
+	if h.silent {
+		peer = Peer{}
+	}
+	s.tells = append(s.tells, s.tellsOf(key.core, peer))
 	return id
 }
 
@@ -176,6 +181,7 @@ func (s *search) tellsOf(core coreKey, p Peer) uint16 {
 		told = uint16(len(s.peers))
 		s.byCore[core] = told
 		s.peers = append(s.peers, p)
+		s.knows = append(s.knows, core.knows)
 	}
 	return told
 }
@@ -192,7 +198,9 @@ func (s *search) happens(i int, e event, id uint16, news [maxHosts]uint16) memoV
 	if s.outside(&h, i, e) {
 		switch {
 		case h.dead:
-		case e == eventLate && h.state.HeldUntil.After(modelStart):
+		case h.silent:
+			s.call(&h, i, news, &Observation{})
+		case e == eventLate && h.state.HeldUntil.After(modelStart) && !s.joins(i):
 			h.state.HeldUntil = modelStart // the 10 minutes are over; it steps later
 		default:
 			v.bad = s.next(&h, i, e, news)

@@ -11,7 +11,7 @@ func (m *machine) held() Hold {
 		return m.onDelete()
 	case m.spec.Paused:
 		return HoldPaused
-	case !m.HeldUntil.IsZero() && !m.o.Alone && !m.w.holdNew:
+	case m.young() && !m.w.holdNew:
 		return HoldNew
 	case !m.o.Settled:
 		return HoldUnsettled

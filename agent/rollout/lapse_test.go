@@ -111,6 +111,17 @@ func TestFaultT13Checker(t *testing.T) {
 	t.Error("permissions outlived their reasons and nothing went wrong")
 }
 
+// TestKnownChecker: the random fleets find it, too, when a host with a members file does not wait until the others know of it.
+func TestKnownChecker(t *testing.T) {
+	for seed := uint64(3); seed <= 30000; seed += 3 {
+		if s := chaos(seed, without{known: true}, false, false); strings.HasSuffix(s.found, "are allowed") {
+			t.Logf("seed %d: %s", seed, s.found)
+			return
+		}
+	}
+	t.Error("nobody waited until the others knew of it, and nothing went wrong")
+}
+
 // TestFaultT16Lasts: a pod is down for certain when it has been for a while, by what a kubelet says that answered all the while.
 func TestFaultT16Lasts(t *testing.T) {
 	r := newRig(t)

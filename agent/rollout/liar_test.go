@@ -32,7 +32,12 @@ func (s *search) menu(i int) []Peer {
 	return out
 }
 
-func coreOf(s *State) coreKey { return toldBy(s) }
+// coreOf is what a liar tells, who has always heard of everybody.
+func coreOf(s *State) coreKey {
+	core := toldBy(s)
+	core.knows = 1<<maxHosts - 1
+	return core
+}
 
 // outOfReach says whether a record is bounded away at every step of a search, in which nobody honest comes near.
 func outOfReach(s *State) bool {
@@ -51,6 +56,8 @@ var liars = []search1{
 	{scenario: scenario{name: "two hosts, both back, and a liar", liar: "c", scripts: scripts(file("B", "A"), file("B", "A"), nil)}, full: true},
 	{scenario: scenario{name: "a late file, two yield, and a liar", liar: "d", late: "ac", scripts: scripts(file("B"), file("B"), nil, nil)}, full: true},
 	{scenario: scenario{name: "three hosts, one yields, and a liar", liar: "d", late: "a", scripts: scripts(file("B"), file("B"), file("B"), nil)}, full: true},
+	{scenario: scenario{name: "a new listed member and a liar", liar: "b", late: "-", joiners: "c", scripts: scripts(file("B"), nil, joins("B"))}},
+	{scenario: scenario{name: "a new listed member, two, a liar", liar: "d", late: "-", joiners: "c", scripts: scripts(file("B"), file("B"), joins("B"), nil)}, full: true},
 	{scenario: scenario{name: "a new member and a liar", liar: "d", late: "-", newcomer: "c", scripts: scripts(file("B"), file("B"), []step{{kind: stepPlace}, {stepFile, "B"}}, nil)}, full: true},
 }
 

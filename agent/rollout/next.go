@@ -56,6 +56,9 @@ type Observation struct {
 	Answers bool
 	// Settled: enough was heard of the other members, since the start of this process and lately.
 	Settled bool
+	// Listed: a members file is in effect here and lists this host, so that it knows who all others are. Known: all of
+	// those have shown that they know of what was placed here, since that; see Asks.
+	Listed, Known bool
 	// Alone: gossip is off, so that there is nobody who might not know yet that the DaemonSet was placed here.
 	Alone bool
 	// Requested: the operator has asked for the replacement on this host (OnDelete).
@@ -177,7 +180,7 @@ func (m *machine) look() {
 	if !m.o.Placed {
 		m.Phase, m.HeldUntil, m.Sick, m.Turn, m.Began, m.Stood = PhaseNotPlaced, time.Time{}, false, false, time.Time{},
 			time.Time{}
-		m.Tried, m.Why = time.Time{}, ""
+		m.Tried, m.Why, m.Returned = time.Time{}, "", false
 		return
 	}
 	if m.Phase == PhaseNotPlaced || m.Target.Generation == 0 && m.HeldUntil.IsZero() {

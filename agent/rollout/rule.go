@@ -37,6 +37,7 @@ type without struct {
 	lapse        bool // and asks for its turn when it is up again before it was touched
 	unproven     bool // and is not touched while it is not known to be down
 	holdNew      bool // a new member holds
+	known        bool // with a members file only until all have shown that they know of it
 	behind       bool // and goes behind those that may not have known of it
 	follow       bool // a rejected revision is left by others, too
 	canaries     bool // members wait for canaries

@@ -32,20 +32,30 @@ type sim struct {
 	yields  int
 	starts  int // of pods that were available
 	full    int // of those that used up the budget
+	early   int // and of those within 10 minutes after the DaemonSet was placed there
 	// liars are members that nobody honest is: what they tell is made up at every look, for every host anew.
 	liars  []Peer
 	madeUp func(i int) *State
 	// forgetful hosts drop a known member while it is not heard of.
 	forgetful bool
+	// listed: every host has a members file that lists all of them. What else is told is nobody's there.
+	listed bool
 }
 
 // simMember is an identity. One that lost its disk is another member.
 type simMember struct {
 	id   string
 	host *simHost // nil: nobody has it any more
-	told []*State
+	// told are its records; a State without a Key is one that does not declare the DaemonSet.
+	told []*simRecord
 	// floor is the first record that still travels.
 	floor int
+}
+
+// simRecord is what a host tells, with what it asks and what it has heard.
+type simRecord struct {
+	State
+	asks, knows uint64
 }
 
 type simHost struct {
@@ -53,6 +63,10 @@ type simHost struct {
 	member    int
 	alive     bool
 	disk, mem State
+	// undeclared: it has no file that declares the DaemonSet.
+	undeclared bool
+	// knows stands for the questions that it has heard.
+	knows uint64
 	file      string
 	label     string
 	placed    bool
@@ -94,7 +108,7 @@ func newSim(seed uint64, hosts int, spec strategy.Strategy, w without) *sim {
 	}
 	for _, h := range s.hosts {
 		for m := range s.members {
-			h.heard[m] = 0
+			h.heard[m] = len(s.members[m].told) - 1
 		}
 	}
 	return s
@@ -103,7 +117,7 @@ func newSim(seed uint64, hosts int, spec strategy.Strategy, w without) *sim {
 // join gives a host a new identity.
 func (s *sim) join(h *simHost) {
 	h.member = len(s.members)
-	s.members = append(s.members, &simMember{id: fmt.Sprintf("m%d", h.member), host: h})
+	s.members = append(s.members, &simMember{id: fmt.Sprintf("m%d", h.member), host: h, told: []*simRecord{{}}})
 	h.mem = State{Key: simKey}
 	h.disk = h.mem
 	for _, o := range s.hosts {
@@ -131,27 +145,40 @@ func (s *sim) fail(format string, args ...any) {
 func (s *sim) publish(h *simHost) {
 	m := s.members[h.member]
 	st := h.mem
-	if n := len(m.told); n == 0 || toldBy(m.told[n-1]) != toldBy(&st) {
-		m.told = append(m.told, &st)
-		s.logf("host %d %s tells %s", h.index, m.id, brief(&st))
+	r := &simRecord{State: st, knows: h.knows}
+	if h.undeclared {
+		r.State = State{}
+	} else {
+		r.asks = Asks([]State{st})
+	}
+	if last := m.told[len(m.told)-1]; toldBy(&last.State) != toldBy(&r.State) || last.asks != r.asks || last.knows != r.knows || last.Key != r.Key {
+		m.told = append(m.told, r)
+		s.logf("host %d %s tells %s, asks %x, knows %x", h.index, m.id, brief(&st), r.asks, r.knows)
 	}
 }
 
 // toldBy is the comparable part of what a host tells.
 func toldBy(s *State) coreKey {
-	return coreKey{TroubleNone, false, s.Target, s.Rejected, s.Running, s.Phase, s.Hold, s.Ticket, s.Canary}
+	return coreKey{TroubleNone, false, s.Target, s.Rejected, s.Running, s.Phase, s.Hold, s.Ticket, s.Canary, 0}
 }
 
 func (s *sim) peers(h *simHost) []Peer {
 	out := make([]Peer, 0, len(s.members))
 	for m, member := range s.members {
-		if m == h.member || member.told == nil || h.heard[m] < 0 {
+		if m == h.member || h.heard[m] < 0 {
+			if s.listed && m != h.member && member.host != nil {
+				out = append(out, Peer{ID: member.id, Name: member.id, Counts: true, Trouble: TroubleUnknown})
+			}
 			continue
 		}
 		if s.forgetful && h.down[m] {
 			continue
 		}
-		p := Peer{ID: member.id, Name: member.id, Counts: true, State: member.told[h.heard[m]]}
+		record := member.told[h.heard[m]]
+		if record.Key == "" {
+			continue
+		}
+		p := Peer{ID: member.id, Name: member.id, Counts: true, State: &record.State}
 		if h.down[m] {
 			p.Trouble = TroubleDown
 		}
@@ -183,9 +210,15 @@ func (s *sim) step(h *simHost) {
 	if !h.alive || s.found != "" {
 		return
 	}
+	known := s.call(h)
+	if h.undeclared {
+		h.mem.Phase, h.mem.Running, h.decision, h.disk, h.taken = PhaseNotPlaced, Revision{}, Decision{}, h.mem, false
+		s.publish(h)
+		return
+	}
 	o := Observation{
 		Now: s.now, ID: s.id(h), Placed: h.placed && !h.tainted, Canary: h.canary, Wanted: h.revision(h.file),
-		LastGood: h.revision, Running: h.running, Pod: PodDown, Answers: true, Settled: true,
+		LastGood: h.revision, Running: h.running, Pod: PodDown, Answers: true, Settled: true, Listed: s.listed, Known: known,
 	}
 	if h.up {
 		o.Pod, o.ReadySince = PodUp, h.readySince
@@ -217,6 +250,32 @@ func (s *sim) step(h *simHost) {
 	s.publish(h)
 }
 
+// call notes which questions of others a host has heard, and says whether all others have heard its own.
+func (s *sim) call(h *simHost) bool {
+	if !s.listed {
+		return false
+	}
+	own := s.members[h.member].told
+	asks := own[len(own)-1].asks
+	h.knows = Heard(s.id(h), asks)
+	for m := range s.members {
+		if m != h.member && h.heard[m] >= 0 {
+			h.knows ^= Heard(s.members[m].id, s.members[m].told[h.heard[m]].asks)
+		}
+	}
+	known := asks != 0 && h.mem.Asked(&own[len(own)-1].State)
+	for m, member := range s.members {
+		switch {
+		case m == h.member || h.heard[m] < 0 && member.host == nil:
+		case h.heard[m] < 0:
+			known = false
+		default:
+			known = known && member.told[h.heard[m]].knows == h.knows
+		}
+	}
+	return known
+}
+
 // check holds a step against what was promised.
 func (s *sim) check(h *simHost, before *State, peers []Peer) {
 	d := &h.decision
@@ -231,13 +290,14 @@ func (s *sim) check(h *simHost, before *State, peers []Peer) {
 	down, placed := 0, 0
 	for i := range peers {
 		p := &peers[i]
-		down += one(p.State.Phase.Disrupted() || p.Trouble == TroubleDown && p.placed())
+		down += one(p.State != nil && (p.State.Phase.Disrupted() || p.Trouble == TroubleDown && p.placed()))
 		placed += one(p.grants(without{}))
 	}
 	if limit := s.spec.Limit(placed + 1); down >= limit && !s.spec.OnDelete {
 		s.fail("host %d started and knew of %d that are down, %d are allowed", h.index, down, limit)
 	}
 	s.starts++
+	s.early += one(h.mem.HeldUntil.After(s.now))
 	s.full += one(s.counted() == s.spec.Limit(len(s.members)))
 	if s.onStart != nil {
 		if what := s.onStart(h); what != "" {
@@ -269,7 +329,7 @@ func (s *sim) act(h *simHost) {
 	}
 	target := h.decision.Target
 	switch {
-	case !h.placed:
+	case !h.placed || h.undeclared:
 		h.running, h.up = Revision{}, false
 	case h.tainted || target.IsZero() || h.running == target:
 	case h.running.IsZero():
@@ -339,7 +399,7 @@ func (s *sim) calm(d time.Duration) {
 
 // done: everybody on whom the pod belongs runs what its file asks for, or is paused.
 func (s *sim) done() bool {
-	return !slices.ContainsFunc(s.hosts, func(h *simHost) bool { return h.alive && h.placed && !h.tainted && !s.finished(h) })
+	return !slices.ContainsFunc(s.hosts, func(h *simHost) bool { return h.alive && h.placed && !h.tainted && !h.undeclared && !s.finished(h) })
 }
 
 func (s *sim) finished(h *simHost) bool {

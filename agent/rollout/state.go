@@ -137,6 +137,8 @@ type State struct {
 	Turn bool `json:"turn,omitempty"`
 	// HeldUntil is when the time after a first placement is over.
 	HeldUntil time.Time `json:"heldUntil,omitzero"`
+	// Returned: that time is for what this host told and has lost (Restore), and nothing ends it earlier.
+	Returned bool `json:"returned,omitempty"`
 	// Good and GoodBefore are the fleet revisions that were available here last and before that one.
 	Good       string `json:"good,omitempty"`
 	GoodBefore string `json:"goodBefore,omitempty"`
@@ -175,7 +177,7 @@ func (s *State) PodName() string {
 func Restore(told *State, now time.Time) State {
 	s := *told
 	s.Turn = false
-	s.HeldUntil = now.Add(HoldDown)
+	s.HeldUntil, s.Returned = now.Add(HoldDown), true
 	s.Sick = s.Phase.Taken()
 	return s
 }
@@ -187,5 +189,5 @@ func (s *State) Promises(onDisk *State) bool {
 		(s.Phase == PhaseNotPlaced) != (onDisk.Phase == PhaseNotPlaced) ||
 		s.Rejected != onDisk.Rejected || s.Sick != onDisk.Sick || s.Turn != onDisk.Turn || !s.Tried.Equal(onDisk.Tried) ||
 		s.Good != onDisk.Good || s.GoodBefore != onDisk.GoodBefore ||
-		!s.HeldUntil.Equal(onDisk.HeldUntil)
+		!s.HeldUntil.Equal(onDisk.HeldUntil) || s.Returned != onDisk.Returned
 }

@@ -2,22 +2,6 @@ package rollout
 
 import "time"
 
-// join ends the time after a first placement. By then everybody knows of this host, and it knows of everybody who
-// started without knowing of it: those are still down, and it goes behind them. Else one of them, two of whose others
-// are down, would not have counted this host, which would not count all of those.
-func (m *machine) join() {
-	if m.HeldUntil.IsZero() || m.o.Now.Before(m.HeldUntil) || !m.o.Settled || m.Phase.Taken() {
-		return
-	}
-	for i := range m.peers {
-		if s := m.peers[i].State; s != nil && s.Phase.Taken() && !m.Ticket.Above(s.Ticket) && s.Ticket.Class < maxClass &&
-			!m.w.behind {
-			m.goBehind(s.Ticket)
-		}
-	}
-	m.HeldUntil = time.Time{}
-}
-
 // goBehind raises the ticket just above another one.
 func (m *machine) goBehind(t Ticket) {
 	m.raise(Ticket{Generation: t.Generation, Class: t.Class + 1, Hash: TicketHash(m.Key, m.o.ID)})

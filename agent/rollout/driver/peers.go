@@ -21,7 +21,9 @@ type peerSection struct {
 	// of which it tells nothing now.
 	said    map[string]rollout.Ticket
 	omitted bool
-	err     error
+	// asks and knows are rollout.Section's.
+	asks, knows uint64
+	err         error
 }
 
 // Peers are the other members, each with what it tells of all DaemonSets.
@@ -92,7 +94,7 @@ func decodePeer(before peerSection, s records.Section) peerSection {
 	section, err := rollout.Decode(before.id, s.Body)
 	out := peerSection{
 		id: before.id, stamp: s.Stamp, states: make(map[string]*rollout.State, len(section.States)),
-		omitted: section.Omitted > 0, err: err,
+		omitted: section.Omitted > 0, asks: section.Asks, knows: section.Knows, err: err,
 	}
 	for _, state := range section.States {
 		old := before.states[state.Key]

@@ -75,7 +75,8 @@ func (t *Turns) observe(seen *Seen, now time.Time) rollout.Observation {
 		Now: now, ID: t.heard.Self, Canary: seen.Canary, Answers: seen.Answers, Wanted: seen.Wanted,
 		Requested: t.requested[seen.Key],
 		Placed:    !seen.Evicted && (seen.ShouldRun || seen.ShouldContinueRunning && (running >= 0 || state.Phase.Taken())),
-		Alone:     t.heard.Alone, Settled: t.heard.Alone || settled(t.heard.View, now) && !t.unsure,
+		Listed:    t.roll.listed, Known: t.known(&state),
+		Alone: t.heard.Alone, Settled: t.heard.Alone || settled(t.heard.View, now) && !t.unsure,
 		LastGood: func(fleet string) rollout.Revision {
 			i := slices.IndexFunc(seen.Good, func(r rollout.Revision) bool { return r.Fleet == fleet })
 			if i < 0 {

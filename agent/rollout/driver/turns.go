@@ -99,6 +99,11 @@ type Turns struct {
 	others Peers
 	cache  map[record.ID]peerSection
 
+	// roll is what the others have heard, asks what this host asks them with what was saved last, knows what it had heard
+	// of them when that was made.
+	roll        roll
+	asks, knows uint64
+
 	// made is what the last step came to, waiting what happened and is not on disk; turns and happened are what has been
 	// saved.
 	made     map[string]Turn
@@ -122,6 +127,7 @@ func (t *Turns) Hear(f Fleet, now time.Time) {
 	}
 	t.alone = f.Alone
 	t.others = t.PeersOf(f.View, now)
+	t.roll = rollOf(f.View, t.cache)
 }
 
 // GoesBackTo are the revisions of a DaemonSet, by the names that hosts share, to which the next step may go back: at
@@ -154,6 +160,7 @@ func (t *Turns) Step(seen []Seen, now time.Time) error {
 		return err
 	}
 	t.turns = maps.Clone(t.made)
+	t.noteAsked()
 	for _, h := range t.waiting {
 		if slices.Contains(h.Events, rollout.EventStarted) {
 			delete(t.requested, h.Key)
@@ -212,12 +219,26 @@ func (t *Turns) Tell() (body []byte, omitted int, err error) {
 	if t.unsure {
 		return nil, 0, nil
 	}
+	body, section, err := rollout.EncodeKnowing(t.told(), t.knows)
+	return body, section.Omitted, err
+}
+
+// told are the states that are told.
+func (t *Turns) told() []rollout.State {
 	states := make([]rollout.State, 0, len(t.turns))
 	for _, key := range slices.Sorted(maps.Keys(t.turns)) {
 		states = append(states, t.turns[key].State)
 	}
-	body, section, err := rollout.Encode(states)
-	return body, section.Omitted, err
+	return states
+}
+
+// noteAsked notes what is asked and what was heard, with what has just been saved: all of it was decided with the
+// questions known, and nothing that was decided before is missing.
+func (t *Turns) noteAsked() {
+	t.asks, t.knows = rollout.Asks(t.told()), 0
+	if t.roll.listed {
+		t.knows = t.roll.heard ^ rollout.Heard(t.heard.Self, t.asks)
+	}
 }
 
 // Due is when a rollout is to be looked at again at the latest; zero: when something changes.
