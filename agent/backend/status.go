@@ -11,6 +11,7 @@ import (
 	"github.com/daemonsetd/daemonsetd/agent/kubelet"
 	"github.com/daemonsetd/daemonsetd/agent/plan"
 	"github.com/daemonsetd/daemonsetd/agent/reconcile"
+	"github.com/daemonsetd/daemonsetd/internal/base/diag"
 )
 
 // Status implements api.Backend.
@@ -40,6 +41,9 @@ func (b *Backend) Status(context.Context) (*api.Status, error) {
 			File: f.File, Bad: f.Bad, LastGood: f.LastGood, Pending: f.Pending, Objects: f.Objects,
 			Problems: api.Problems(f.Problems),
 		})
+	}
+	for _, p := range v.Specs.PassedOver {
+		st.SpecFiles = append(st.SpecFiles, api.FileStatus{File: p.File, Problems: api.Problems(diag.List{p})})
 	}
 	st.NodeFiles = nodeFiles(v)
 	st.DaemonSets = b.daemonSets(v)

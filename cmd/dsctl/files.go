@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/daemonsetd/daemonsetd/internal/base/diag"
 	"github.com/daemonsetd/daemonsetd/manifests/spec"
@@ -35,8 +37,9 @@ func (d *deps) readFiles(args []string) ([]spec.DirFile, error) {
 			return nil, err
 		}
 	}
-	if len(r.out) > spec.MaxFiles {
-		return nil, fmt.Errorf("there are %d files, at most %d are read", len(r.out), spec.MaxFiles)
+	if n := len(r.out); n > spec.MaxFiles {
+		return nil, fmt.Errorf("there are %d spec files in %s; at most %d are read: put several objects into one file, divided "+
+			"by ---", n, strings.Join(args, " "), spec.MaxFiles)
 	}
 	return r.out, nil
 }
@@ -54,10 +57,14 @@ func (r *fileReader) read(arg string) error {
 		if err != nil {
 			return fmt.Errorf("reading the directory: %w", err)
 		}
-		if len(files) == 0 {
+		if !slices.ContainsFunc(files, func(f spec.DirFile) bool { return !f.PassedOver }) {
+			passed := ""
+			if len(files) > 0 {
+				passed = fmt.Sprintf("%s: %s; ", files[0].Path, files[0].Problem.Message)
+			}
 			return &exitError{
 				code: exitFailed, err: fmt.Errorf("there is no spec file in %q", arg),
-				hint: "spec files end with .yaml, .yml or .json and do not begin with a dot; directories below it are not read",
+				hint: passed + "spec files end with .yaml, .yml or .json and do not begin with a dot; directories below it are not read",
 			}
 		}
 		for _, f := range files {
@@ -125,6 +132,8 @@ type specFiles struct {
 	files []spec.ParsedFile
 	// objects is what the good ones declare.
 	objects spec.Objects
+	// passedOver are those of files that look like spec files and are none.
+	passedOver map[string]bool
 }
 
 // loadSpecs reads and parses spec files, and holds them against each other.
@@ -134,7 +143,9 @@ func (d *deps) loadSpecs(args []string) (specFiles, error) {
 		return specFiles{}, err
 	}
 	parsed := make([]spec.ParsedFile, len(raw))
+	passedOver := map[string]bool{}
 	for i, f := range raw {
+		passedOver[f.Path] = f.PassedOver
 		parsed[i].Path = f.Path
 		if f.Problem != nil {
 			parsed[i].Problems = diag.List{*f.Problem}
@@ -143,7 +154,7 @@ func (d *deps) loadSpecs(args []string) (specFiles, error) {
 		}
 	}
 	files, objects := spec.Combine(parsed)
-	return specFiles{files, objects}, nil
+	return specFiles{files, objects, passedOver}, nil
 }
 
 func bad(f spec.ParsedFile) bool { return f.Problems.HasErrors() }

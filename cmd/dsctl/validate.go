@@ -67,7 +67,7 @@ func (d *deps) runValidate(_ context.Context, args []string) error {
 		object: result,
 		rows:   rowsOf(result.Files),
 		names:  names,
-		text:   func(p page) error { return printValidation(p, files) },
+		text:   func(p page) error { return printValidation(p, files, loaded.passedOver) },
 	})
 	if err == nil && !result.Valid {
 		return errDiffers()
@@ -94,11 +94,14 @@ func withUnresolved(s specFiles) []spec.ParsedFile {
 
 // printValidation shows errors first, and of what has no effect one line a file. The wide form has everything as it was
 // found.
-func printValidation(p page, files []spec.ParsedFile) error {
+func printValidation(p page, files []spec.ParsedFile, passedOver map[string]bool) error {
 	var all diag.List
 	var ignored []string
-	sum := validationSum{files: len(files)}
+	sum := validationSum{}
 	for _, f := range files {
+		if !passedOver[f.Path] {
+			sum.files++
+		}
 		problems := f.Problems
 		if !p.wide {
 			rest, line, n := withoutEffect(problems)

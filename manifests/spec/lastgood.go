@@ -8,8 +8,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/rs/zerolog"
@@ -26,8 +28,10 @@ import (
 const (
 	keptPrefix    = "# daemonsetd last good version, format 1, sha256 "
 	keptHeaderLen = len(keptPrefix) + 2*sha256.Size + 1
-	// dirFile holds the identity of the specs directory; no spec file's name starts with a dot.
+	// dirFile holds a dirRecord; no spec file's name starts with a dot.
 	dirFile = ".directory.json"
+	// maxDirRecord is how many bytes that may be.
+	maxDirRecord = 16 << 20
 )
 
 var errKeptFormat = errors.New("it is not a last good version written by daemonsetd")
@@ -64,6 +68,18 @@ func decodeKept(copied []byte) (digest string, data []byte, err error) {
 	return digest, data, nil
 }
 
+// dirRecord is what is kept of the specs directory as a whole.
+type dirRecord struct {
+	dirID
+	// Without is, by base name, what files declare that others keep out of effect, by objectKey.record. Which of two
+	// Services or PriorityClasses was in effect does not follow from the files' last good versions.
+	Without map[string][]string `json:"without,omitempty"`
+}
+
+func (d dirRecord) equal(o dirRecord) bool {
+	return d.dirID == o.dirID && maps.EqualFunc(d.Without, o.Without, slices.Equal)
+}
+
 // keptFiles is the directory of kept copies. Its fields are guarded by Loader.mu.
 type keptFiles struct {
 	dir string
@@ -71,7 +87,7 @@ type keptFiles struct {
 	saved map[string]string
 	// doomed names copies whose spec file was removed.
 	doomed   map[string]bool
-	savedDir dirID
+	savedDir dirRecord
 	hasDir   bool
 }
 
@@ -103,21 +119,21 @@ func (k *keptFiles) open() error {
 	return nil
 }
 
-// lastDir returns the identity of the specs directory that a former process wrote down. Without a usable one an empty
+// lastDir returns what a former process wrote down of the specs directory. Without a usable one an empty
 // directory is not believed, which errs to the side of what runs.
-func (k *keptFiles) lastDir(log zerolog.Logger) (dirID, bool) {
+func (k *keptFiles) lastDir(log zerolog.Logger) (dirRecord, bool) {
 	path := filepath.Join(k.dir, dirFile)
-	data, err := readKept(path, 4096)
+	data, err := readKept(path, maxDirRecord)
 	if errors.Is(err, fs.ErrNotExist) {
-		return dirID{}, false
+		return dirRecord{}, false
 	}
 	if err == nil {
 		err = json.Unmarshal(data, &k.savedDir)
 	}
 	if err != nil {
 		log.Warn().Str(logfield.File, path).AnErr(logfield.Error, err).Msg("cannot read which specs directory was read last")
-		k.savedDir = dirID{}
-		return dirID{}, false
+		k.savedDir = dirRecord{}
+		return dirRecord{}, false
 	}
 	k.hasDir = true
 	return k.savedDir, true

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/daemonsetd/daemonsetd/internal/base/atomicfile"
 )
@@ -31,7 +32,7 @@ func (l *Loader) Persist() error {
 type unsaved struct {
 	remove []string
 	write  []unsavedCopy
-	dir    *dirID
+	dir    *dirRecord
 }
 
 type unsavedCopy struct {
@@ -51,11 +52,27 @@ func (l *Loader) unsaved() unsaved {
 			u.write = append(u.write, unsavedCopy{name, v.digest, v, v.data})
 		}
 	}
-	if !l.listed.IsZero() && (!l.kept.hasDir || l.kept.savedDir != l.dir) {
-		id := l.dir
-		u.dir = &id
+	if now := l.record(); !l.listed.IsZero() && (!l.kept.hasDir || !l.kept.savedDir.equal(now)) {
+		u.dir = &now
 	}
 	return u
+}
+
+func (l *Loader) record() dirRecord {
+	d := dirRecord{dirID: l.dir}
+	for name, e := range l.entries {
+		if len(e.without) == 0 {
+			continue
+		}
+		if d.Without == nil {
+			d.Without = map[string][]string{}
+		}
+		for key := range e.without {
+			d.Without[name] = append(d.Without[name], key.record())
+		}
+		slices.Sort(d.Without[name])
+	}
+	return d
 }
 
 func (l *Loader) removeCopies(names []string) error {
@@ -99,7 +116,7 @@ func (l *Loader) writeCopies(copies []unsavedCopy) error {
 	return errors.Join(errs...)
 }
 
-func (l *Loader) writeDir(id *dirID) error {
+func (l *Loader) writeDir(id *dirRecord) error {
 	if id == nil {
 		return nil
 	}

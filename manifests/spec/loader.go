@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"github.com/daemonsetd/daemonsetd/internal/base/diag"
 )
 
 // LoaderConfig says where a Loader reads and keeps files.
@@ -27,12 +29,13 @@ type LoaderConfig struct {
 //   - A file that was renamed into the directory is read at once, one that is written in place when it has been still
 //     for 250 ms. A file counts as removed when it has been gone for as long: editors and git take the old file away
 //     before they write the new one.
-//   - Of an object that several files declare, the declaration in the file first by name holds. The other file is bad
-//     as a whole: nothing new of it is taken, and its last good version stays in effect but for what others declare.
-//     What is in effect follows from the files and their last good versions alone, not from the order of arrival
-//     within one Load nor from restarts.
-//   - The first MaxFiles files by name are read; a file that would bring the objects of the files before it to more
-//     than MaxObjects is bad.
+//   - Of an object that several files declare, and not alike, the declaration that is in effect holds, and of new ones
+//     that in the file first by name. The other file is bad as a whole: nothing new of it is taken, and its last good
+//     version stays in effect. Files that declare an object alike have it together: one of them that declares it
+//     otherwise is bad, until all do so. What is in effect follows from the files and their last good versions alone,
+//     not from the order of arrival within one Load nor from restarts.
+//   - MaxFiles files are read: those of which something is in effect, then the others by name. A file that would bring
+//     the objects of all files to more than MaxObjects is bad.
 //
 // Load, Confirm and Persist may be called from several goroutines; Watch from one at a time.
 type Loader struct {
@@ -48,6 +51,7 @@ type Loader struct {
 	// says that it looked into a directory at all.
 	dir       dirID
 	known     bool
+	others    passedOver
 	listed    time.Time
 	surveyed  bool
 	scanned   bool
@@ -82,7 +86,20 @@ func NewLoader(cfg LoaderConfig) (*Loader, error) {
 		}
 		l.entries[name] = e
 	}
-	l.dir, l.known = l.kept.lastDir(cfg.Logger)
+	last, known := l.kept.lastDir(cfg.Logger)
+	l.dir, l.known = last.dirID, known
+	for name, records := range last.Without {
+		e := l.entries[name]
+		for _, record := range records {
+			if e == nil {
+				break
+			}
+			if e.without == nil {
+				e.without = map[objectKey]bool{}
+			}
+			e.without[objectKeyOf(record)] = true
+		}
+	}
 	return l, nil
 }
 
@@ -104,14 +121,16 @@ func (l *Loader) load(now time.Time) (*Snapshot, time.Duration) {
 		err = l.believe(found, now)
 	}
 	var again soonest
+	var others diag.List
 	if err == nil {
+		others = l.others.look(l.cfg.Dir, found.others)
 		l.scan(found, now, &again)
 		l.survey(now, &again)
 	} else {
 		l.hold()
 	}
 	l.confirmed = false
-	return l.publish(err), time.Duration(again)
+	return l.publish(err, others), time.Duration(again)
 }
 
 // Confirm tells the next Load that the operator stands by the directory as it is: when it is empty, its objects shall

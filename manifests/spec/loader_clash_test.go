@@ -22,10 +22,10 @@ func TestClashes(t *testing.T) {
 			{"b.yaml", "X=b\nY=b", "X=a@a.yaml", "b.yaml"},
 			{"a.yaml", "", "X=b@b.yaml Y=b@b.yaml", ""},
 		},
-		"also when it comes later": {
+		"but not over one that was there before": {
 			{"b.yaml", "X=b\nY=b", "X=b@b.yaml Y=b@b.yaml", ""},
-			{"a.yaml", "X=a", "X=a@a.yaml Y=b@b.yaml", "b.yaml"}, // Y was in effect and stays
-			{"b.yaml", "X=c\nY=c", "X=a@a.yaml Y=b@b.yaml", "b.yaml"},
+			{"a.yaml", "X=a", "X=b@b.yaml Y=b@b.yaml", "a.yaml"}, // who is in effect stays in effect
+			{"b.yaml", "X=c\nY=c", "X=c@b.yaml Y=c@b.yaml", "a.yaml"},
 			{"b.yaml", "Y=d", "X=a@a.yaml Y=d@b.yaml", ""},
 		},
 		"a last good version holds its objects": {
@@ -34,17 +34,32 @@ func TestClashes(t *testing.T) {
 			{"b.yaml", "X=b", "X=a@a.yaml", "a.yaml b.yaml"},
 			{"a.yaml", "Z=a", "X=b@b.yaml Z=a@a.yaml", ""},
 		},
-		"a new file takes over from a last good version after it": {
+		"a last good version holds against a new file before it": {
 			{"b.yaml", "X=b\nY=b", "X=b@b.yaml Y=b@b.yaml", ""},
 			{"b.yaml", "garbage", "X=b@b.yaml Y=b@b.yaml", "b.yaml"},
-			{"a.yaml", "X=a", "X=a@a.yaml Y=b@b.yaml", "b.yaml"},
-			{"a.yaml", "", "X=b@b.yaml Y=b@b.yaml", "b.yaml"},
+			{"a.yaml", "X=a", "X=b@b.yaml Y=b@b.yaml", "a.yaml b.yaml"},
+			{"b.yaml", "", "X=a@a.yaml", ""},
 		},
 		"nothing of a file that clashes holds an object": {
 			{"a.yaml", "X=a", "X=a@a.yaml", ""},
 			{"b.yaml", "X=b\nY=b", "X=a@a.yaml", "b.yaml"},
 			{"c.yaml", "Y=c", "X=a@a.yaml Y=c@c.yaml", "b.yaml"},
-			{"a.yaml", "", "X=b@b.yaml Y=b@b.yaml", "c.yaml"},
+			{"a.yaml", "", "Y=c@c.yaml", "b.yaml"}, // c.yaml holds Y now
+			{"c.yaml", "", "X=b@b.yaml Y=b@b.yaml", ""},
+		},
+		"what a refused file had let go of is its own again": {
+			{"a.yaml", "Z=a", "Z=a@a.yaml", ""},
+			{"b.yaml", "X=b\nY=b", "X=b@b.yaml Y=b@b.yaml Z=a@a.yaml", ""},
+			{"b.yaml", "X=c\nZ=c", "X=b@b.yaml Y=b@b.yaml Z=a@a.yaml", "b.yaml"},
+			{"a.yaml", "Y=a\nZ=a", "X=b@b.yaml Y=b@b.yaml Z=a@a.yaml", "a.yaml b.yaml"},
+		},
+		"two files that say the same": {
+			{"b.yaml", "X=1\nY=1", "X=1@b.yaml Y=1@b.yaml", ""},
+			{"a.yaml", "X=1\nZ=1", "X=1@a.yaml Y=1@b.yaml Z=1@a.yaml", ""},
+			{"a.yaml", "X=2\nZ=1", "X=1@a.yaml Y=1@b.yaml Z=1@a.yaml", "a.yaml"},
+			{"b.yaml", "X=2\nY=1", "X=2@a.yaml Y=1@b.yaml Z=1@a.yaml", ""},
+			{"b.yaml", "X=3\nY=1", "X=2@a.yaml Y=1@b.yaml Z=1@a.yaml", "b.yaml"},
+			{"a.yaml", "Z=2", "X=3@b.yaml Y=1@b.yaml Z=2@a.yaml", ""},
 		},
 		"twice in one file": {
 			{"a.yaml", "X=1\nX=2", "", "a.yaml"},
@@ -122,7 +137,7 @@ func TestClashEndsWhileTheFileIsWritten(t *testing.T) {
 func TestClashNamesBothPlaces(t *testing.T) {
 	r := newRig(t)
 	r.arrive("a.yaml", "W=1\nX=1")
-	r.arrive("b.yaml", "Y=1\nZ=1\nX=1")
+	r.arrive("b.yaml", "Y=1\nZ=1\nX=2")
 	p := r.wantBad(r.settle(), "b.yaml", `DaemonSet "default/X" is declared in "`+r.path("a.yaml")+`", line 2, already`)
 	if p.Line != 3 || p.Column != 1 || p.Hint == "" {
 		t.Errorf("problem %+v, want it at line 3, column 1, with a hint", p)
@@ -136,7 +151,7 @@ func TestManyClashesAreSummedUp(t *testing.T) {
 		fmt.Fprintf(&b, "X%d=1\n", i)
 	}
 	r.arrive("a.yaml", b.String())
-	r.arrive("b.yaml", b.String())
+	r.arrive("b.yaml", strings.ReplaceAll(b.String(), "=1", "=2"))
 	problems := r.status(r.settle(), "b.yaml").Problems
 	if n := len(problems); n != maxClashes+1 || !strings.Contains(problems[n-1].Message, "7 more") {
 		t.Errorf("%d problems, last %+v", n, problems[n-1])
@@ -167,14 +182,14 @@ func TestFileLimit(t *testing.T) {
 	r.arrive("a.yaml", "A=1")
 	r.arrive("d.yaml", "D=1")
 	snap := r.settle()
-	r.want(snap, "A=1@a.yaml", "B=1@b.yaml", "C=1@c.yaml")
-	r.wantBad(snap, "c.yaml", "beyond the limit of 2 spec files")
+	r.want(snap, "B=1@b.yaml", "C=1@c.yaml")
+	r.wantBad(snap, "a.yaml", "beyond the limit of 2 spec files")
 	r.wantBad(snap, "d.yaml", "beyond the limit of 2 spec files")
-	if !r.status(snap, "c.yaml").LastGood || r.status(snap, "d.yaml").LastGood {
-		t.Error("want c.yaml's last good version in effect, and nothing of d.yaml")
-	}
-	r.remove("a.yaml")
 	r.remove("b.yaml")
+	r.settle()
+	r.want(r.settle(), "A=1@a.yaml", "C=1@c.yaml")
+	r.remove("a.yaml")
+	r.settle()
 	r.want(r.settle(), "C=1@c.yaml", "D=1@d.yaml")
 }
 
@@ -187,12 +202,12 @@ func TestObjectLimit(t *testing.T) {
 	snap := r.settle()
 	r.wantBad(snap, "c.yaml", "declares 6 objects, with which there would be 11; the limit is 10")
 	r.want(snap, "B=1@b.yaml")
-	r.arrive("a.yaml", "many=6") // first by name; b.yaml's last good version stays
+	r.arrive("a.yaml", "many=6") // first by name, and new
 	snap = r.settle()
-	r.wantBad(snap, "b.yaml", "with which there would be 11")
+	r.wantBad(snap, "a.yaml", "with which there would be 11")
 	r.want(snap, "B=1@b.yaml")
-	if n := len(snap.ConfigMaps); n != 10 {
-		t.Errorf("%d ConfigMaps, want a.yaml's 6 and b.yaml's 4", n)
+	if n := len(snap.ConfigMaps); n != 4 {
+		t.Errorf("%d ConfigMaps, want b.yaml's 4", n)
 	}
 	r.arrive("a.yaml", "many=5")
 	if st := r.status(r.settle(), "b.yaml"); st.Bad {

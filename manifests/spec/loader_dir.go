@@ -52,8 +52,8 @@ type listing struct {
 	id dirID
 	// mount is the kernel's number of the mount; a remounted image may have new content under old identities.
 	mount uint64
-	// names are the spec files' base names, sorted.
-	names []string
+	// names are the spec files' base names, others those of the other entries, both sorted.
+	names, others []string
 }
 
 // list reads the specs directory. Its errors are sentences for Snapshot.DirProblem.
@@ -81,7 +81,7 @@ func readDir(dir string, maxEntries int) (listing, error) {
 	if err != nil {
 		return listing{}, err
 	}
-	l.names, err = specNames(f, maxEntries)
+	l.names, l.others, err = specNames(f, maxEntries)
 	return l, err
 }
 
@@ -107,25 +107,27 @@ func identify(f *os.File) (listing, error) {
 	return l, nil
 }
 
-func specNames(f *os.File, maxEntries int) ([]string, error) {
-	var names []string
+func specNames(f *os.File, maxEntries int) (names, others []string, err error) {
 	seen := 0
 	for {
 		batch, err := f.Readdirnames(1024)
 		if seen += len(batch); seen > maxEntries {
-			return nil, fmt.Errorf("it holds more than %d entries", maxEntries)
+			return nil, nil, fmt.Errorf("it holds more than %d entries", maxEntries)
 		}
 		for _, name := range batch {
 			if isSpecName(name) {
 				names = append(names, name)
+			} else {
+				others = append(others, name)
 			}
 		}
 		if errors.Is(err, io.EOF) {
 			slices.Sort(names)
-			return names, nil
+			slices.Sort(others)
+			return names, others, nil
 		}
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 }

@@ -54,8 +54,7 @@ func problemOf(path string, err error) (p diag.Problem, harmless bool) {
 	return p, false
 }
 
-// linkProblem says why a link is not followed: links are followed once, to a regular file, over whatever directories
-// (which is how the kubelet's ..data links stand).
+// linkProblem says why a link leads to no file.
 func linkProblem(e *files.LinkError) (message, hint string) {
 	message = fmt.Sprintf("is a symbolic link to %q, which ", e.Target)
 	switch {
@@ -64,5 +63,6 @@ func linkProblem(e *files.LinkError) (message, hint string) {
 	case e.Mode.IsDir():
 		return message + "is a directory; wanted a regular file", "link each file"
 	}
-	return message + "is a symbolic link itself; links are followed once", "link to the file itself"
+	return fmt.Sprintf("leads over more than %d symbolic links, the last one to %q", maxLinks, e.Target),
+		"link to the file itself"
 }

@@ -44,16 +44,11 @@ func TestEntriesThatAreNoFiles(t *testing.T) {
 		"link to a device":    {link("/dev/null"), "is a device; wanted a regular file"},
 		"dangling link":       {link("nowhere"), "nowhere\", which does not exist"},
 		"link to a directory": {link("."), "which is a directory; wanted a regular file"},
-		"link to itself":      {link("a.yaml"), "which is a symbolic link itself; links are followed once"},
+		"link to itself":      {link("a.yaml"), "leads over more than 16 symbolic links"},
 		"link to a named pipe": {func(r *rig) {
 			r.must(syscall.Mkfifo(r.path("pipe"), 0o644))
 			link("pipe")(r)
 		}, "is a named pipe; wanted a regular file"},
-		"link to a link": {func(r *rig) {
-			r.write("file", "X=1")
-			r.must(os.Symlink("file", r.path("link")))
-			link("link")(r)
-		}, "which is a symbolic link itself; links are followed once"},
 		// A regular file whose bytes nobody gets, whoever asks: reading it fails with EIO.
 		"unreadable file": {link("/proc/self/mem"), "cannot be read: input/output error"},
 		"too large file": {func(r *rig) {

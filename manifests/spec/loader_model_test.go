@@ -77,15 +77,6 @@ func objects(content string) map[string]string {
 	return out
 }
 
-func overlap(a, b map[string]string) bool {
-	for k := range a {
-		if _, ok := b[k]; ok {
-			return true
-		}
-	}
-	return false
-}
-
 // expect is what must be in effect when everything is still, and moves kept to it.
 func (w *world) expect() map[string]string {
 	effect := map[string]string{}
@@ -96,22 +87,54 @@ func (w *world) expect() map[string]string {
 			}
 		}
 	}
-	for _, name := range worldFiles {
-		now := objects(w.disk[name])
-		if _, exists := w.disk[name]; exists && !w.gone && now != nil && !overlap(now, effect) {
-			w.kept[name] = w.disk[name]
+	for refused := map[string]bool{}; ; {
+		clear(effect)
+		if w.takeAll(refused, effect) {
+			break
 		}
-		content, ok := w.kept[name]
-		if !ok {
+	}
+	return effect
+}
+
+// takeAll goes through the files once, and again where one was refused that has a last good version.
+func (w *world) takeAll(refused map[string]bool, effect map[string]string) bool {
+	now, chosen := map[string]map[string]string{}, map[string]map[string]string{}
+	for _, name := range worldFiles {
+		chosen[name] = objects(w.kept[name])
+		if _, exists := w.disk[name]; exists && !w.gone && !refused[name] && objects(w.disk[name]) != nil {
+			now[name] = objects(w.disk[name])
+			chosen[name] = now[name]
+		}
+	}
+	for _, name := range worldFiles {
+		for object, v := range now[name] {
+			taken, found := effect[object]
+			bad := found && !strings.HasPrefix(taken, v+"@")
+			for _, other := range worldFiles {
+				theirs, declared := chosen[other][object]
+				_, before := objects(w.kept[other])[object]
+				bad = bad || other != name && declared && before && theirs != v && objects(w.kept[name])[object] != v
+			}
+			refused[name] = refused[name] || bad
+		}
+		if refused[name] && now[name] != nil {
+			if _, ok := w.kept[name]; ok {
+				return false
+			}
 			continue
 		}
-		for object, v := range objects(content) {
+		for object, v := range chosen[name] {
 			if _, taken := effect[object]; !taken {
 				effect[object] = v + "@" + name
 			}
 		}
 	}
-	return effect
+	for name := range now {
+		if !refused[name] {
+			w.kept[name] = w.disk[name]
+		}
+	}
+	return true
 }
 
 func effectOf(s *Snapshot) map[string]string {
@@ -122,6 +145,8 @@ func effectOf(s *Snapshot) map[string]string {
 	}
 	return out
 }
+
+func valueOf(declaration string) string { value, _, _ := strings.Cut(declaration, "@"); return value }
 
 func fileOf(declaration string) string { _, file, _ := strings.Cut(declaration, "@"); return file }
 
@@ -147,10 +172,8 @@ func (w *world) act(rt *rapid.T, s *Snapshot) {
 			w.mayGo(rt, object, old)
 			delete(w.manifests, object)
 			delete(w.released, object)
-		case ok && now != old && !s.Undecided(w.path(fileOf(old))) && !s.Undecided(w.path(fileOf(now))):
-			if fileOf(now) >= fileOf(old) { // else the first by name takes over, as it should
-				w.mayChange(rt, object, old, now)
-			}
+		case ok && valueOf(now) != valueOf(old) && !s.Undecided(w.path(fileOf(old))) && !s.Undecided(w.path(fileOf(now))):
+			w.mayChange(rt, object, old, now)
 			w.manifests[object] = now
 			delete(w.released, object)
 		}

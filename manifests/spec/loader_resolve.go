@@ -1,17 +1,15 @@
 package spec
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"maps"
+	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
-
-	"github.com/daemonsetd/daemonsetd/internal/base/diag"
 )
-
-// maxClashes is how many clashes of one file are reported one by one.
-const maxClashes = 100
 
 // objectKey names an object across all files.
 type objectKey struct{ kind, namespace, name string }
@@ -23,12 +21,25 @@ func (k objectKey) String() string {
 	return fmt.Sprintf("%s %q", k.kind, k.namespace+"/"+k.name)
 }
 
+// record is the key as a last good version's record has it; objectKeyOf is the way back.
+func (k objectKey) record() string { return k.kind + "/" + k.namespace + "/" + k.name }
+
+func objectKeyOf(record string) (k objectKey) {
+	kind, rest, _ := strings.Cut(record, "/")
+	namespace, name, _ := strings.Cut(rest, "/")
+	return objectKey{kind, namespace, name}
+}
+
 func (k objectKey) compare(o objectKey) int {
 	return cmp.Or(strings.Compare(k.namespace, o.namespace), strings.Compare(k.name, o.name))
 }
 
 // keyed is what all kinds of objects have in common here.
-type keyed interface{ declaration() (objectKey, Source) }
+type keyed interface {
+	declaration() (objectKey, Source)
+	// same says whether the other object of the same key says the same, wherever it stands.
+	same(keyed) bool
+}
 
 func (d *DaemonSet) declaration() (objectKey, Source) {
 	return objectKey{"DaemonSet", d.Object.Namespace, d.Object.Name}, d.Source
@@ -50,75 +61,102 @@ func (s *Service) declaration() (objectKey, Source) {
 	return objectKey{"Service", s.Object.Namespace, s.Object.Name}, s.Source
 }
 
+func (d *DaemonSet) same(other keyed) bool {
+	o, ok := other.(*DaemonSet)
+	return ok && (d == o || bytes.Equal(d.Template, o.Template) && reflect.DeepEqual(d.Object, o.Object))
+}
+
+func (c *ConfigMap) same(other keyed) bool {
+	o, ok := other.(*ConfigMap)
+	return ok && (c == o || reflect.DeepEqual(c.Object, o.Object))
+}
+
+func (s *Secret) same(other keyed) bool {
+	o, ok := other.(*Secret)
+	return ok && (s == o || reflect.DeepEqual(s.Object, o.Object))
+}
+
+func (c *PriorityClass) same(other keyed) bool {
+	o, ok := other.(*PriorityClass)
+	return ok && (c == o || reflect.DeepEqual(c.Object, o.Object))
+}
+
+func (s *Service) same(other keyed) bool {
+	o, ok := other.(*Service)
+	return ok && (s == o || reflect.DeepEqual(s.Object, o.Object))
+}
+
 func (o *Objects) count() int {
 	return len(o.DaemonSets) + len(o.ConfigMaps) + len(o.Secrets) + len(o.Services) + len(o.PriorityClasses)
 }
 
-// resolution decides, file by file in the order of their names, what takes effect.
-type resolution struct {
-	load  func(*entry) // brings in the kept copy of an entry
-	taken map[objectKey]holder
-	out   Objects
-	count int
-	limit int
-	// held is set while the directory cannot be believed: no file comes to a new version then.
-	held bool
+// each calls do for every object. lenient are those of which a second one is left out and refuses nothing: Services
+// and PriorityClasses.
+func (o *Objects) each(do func(x keyed, lenient bool)) {
+	eachOf(o.DaemonSets, func(x keyed) { do(x, false) })
+	eachOf(o.ConfigMaps, func(x keyed) { do(x, false) })
+	eachOf(o.Secrets, func(x keyed) { do(x, false) })
+	eachOf(o.Services, func(x keyed) { do(x, true) })
+	eachOf(o.PriorityClasses, func(x keyed) { do(x, true) })
 }
 
-// holder is where an object that is in effect stands.
-type holder struct {
-	src Source
-	// fading is set while that file is gone, perhaps for good.
-	fading bool
+func eachOf[T keyed](list []T, do func(keyed)) {
+	for _, x := range list {
+		do(x)
+	}
 }
 
 // resolve turns the entries into what is in effect. Files that are gone, but not for long enough to count as removed,
-// keep their place: an editor that saves the first of two files must not hand its objects to the second for a moment.
+// keep their objects: an editor that saves a file must not hand them to another for a moment.
 func (l *Loader) resolve(held bool) *Snapshot {
-	r := &resolution{load: l.loadKept, taken: map[objectKey]holder{}, limit: l.limits.objects, held: held}
-	snap := &Snapshot{}
+	r := &resolution{load: l.loadKept, limit: l.limits.objects}
 	for _, name := range slices.Sorted(maps.Keys(l.entries)) {
-		e := l.entries[name]
-		st := FileStatus{File: e.path, Pending: e.pending()}
-		if e.missing() {
-			r.fade(e, &st)
-		} else if r.settle(e, &st) {
-			l.kept.spare(name)
+		r.add(l.entries[name], held)
+	}
+	r.decide()
+	snap := &Snapshot{}
+	for _, c := range r.files {
+		st := FileStatus{File: c.e.path, Pending: c.e.pending()}
+		if c.e.missing() {
+			c.fade(&st)
+		} else if c.settle(&st) {
+			l.kept.spare(filepath.Base(c.e.path))
 		}
 		snap.Files = append(snap.Files, st)
-		if !e.fresh {
-			snap.undecide(e.path)
+		if !c.e.fresh {
+			snap.undecide(c.e.path)
 		}
 	}
 	snap.Objects = r.out.sorted()
 	return snap
 }
 
-// settle takes what e says now, if all of it can be taken, else its last good version as far as it is free.
-func (r *resolution) settle(e *entry, st *FileStatus) (accepted bool) {
-	problems, waits := e.problems(), false
-	if v := e.usable(); v != nil {
-		bad, fading := r.objections(e.path, v)
-		if bad == nil && (v == e.good || !e.pending() && !r.held) {
-			e.good, e.keptDigest, e.keptProblem, e.fresh, e.bad = v, "", nil, true, false
-			if out := r.leftOut(e.path, v); len(out) > 0 {
-				problems = append(slices.Clone(problems), out...)
-			}
-			st.Problems, st.Digest, st.Objects = problems, v.digest, r.take(v, false)
-			return true
+// settle notes what became of a file that is there.
+func (c *candidate) settle(st *FileStatus) (accepted bool) {
+	e := c.e
+	if v := c.offered(); v != nil {
+		e.good, e.keptDigest, e.keptProblem, e.fresh, e.bad = v, "", nil, true, false
+		e.without = c.without
+		st.Problems = e.problems()
+		if len(c.notes) > 0 {
+			st.Problems = append(slices.Clone(st.Problems), c.notes...)
 		}
-		// What was in the way has gone, but the file is being written again, or nobody can see it; or its objects moved here
-		// from a file that has just vanished, which is no mistake yet.
-		if waits = bad == nil || fading && !e.bad; !waits {
-			problems = append(slices.Clone(problems), bad...)
+		st.Digest, st.Objects = v.digest, c.taken
+		return true
+	}
+	problems, waits := e.problems(), false
+	if e.usable() != nil {
+		// Nothing is in the way any more, but the file is being written again, or nobody can see it; or its objects moved
+		// here from a file that has just vanished, which is no mistake yet.
+		if waits = c.objections == nil || c.fading && !e.bad; !waits {
+			problems = append(slices.Clone(problems), c.objections...)
 		}
 	}
-	r.load(e)
 	st.Problems = append(slices.Clone(problems), e.keptProblem...)
 	st.Bad, st.Pending = st.Problems.HasErrors(), st.Pending || waits
 	e.bad = st.Bad
 	if e.good != nil {
-		st.LastGood, st.Digest, st.Objects = true, e.good.digest, r.take(e.good, false)
+		st.LastGood, st.Digest, st.Objects = true, e.good.digest, c.taken
 	}
 	return false
 }
@@ -126,108 +164,11 @@ func (r *resolution) settle(e *entry, st *FileStatus) (accepted bool) {
 // fade keeps what a vanished file declared in effect for the moment. What was not in effect in this process is left
 // undecided instead: a host that was re-imaged without the file while it was down shall not start its pods for a
 // moment.
-func (r *resolution) fade(e *entry, st *FileStatus) {
+func (c *candidate) fade(st *FileStatus) {
 	st.Pending = true
-	if e.good != nil {
-		st.LastGood, st.Digest, st.Objects = true, e.good.digest, r.take(e.good, true)
+	if c.e.good != nil {
+		st.LastGood, st.Digest, st.Objects = true, c.e.good.digest, c.taken
 	}
-}
-
-// objections is why v cannot be taken as a whole; fading says that this may pass within a moment.
-func (r *resolution) objections(path string, v *version) (list diag.List, fading bool) {
-	o := &v.parsed.Objects
-	if total := r.count + o.count(); total > r.limit {
-		return diag.List{{
-			Severity: diag.Error, File: path,
-			Message: fmt.Sprintf("declares %d objects, with which there would be %d; the limit is %d", o.count(), total,
-				r.limit),
-			Hint: "remove objects that are not needed on this host",
-		}}, false
-	}
-	c := clashes{path: path, taken: r.taken, own: map[objectKey]holder{}, fading: true}
-	addClashes(&c, o.DaemonSets)
-	addClashes(&c, o.ConfigMaps)
-	addClashes(&c, o.Secrets)
-	c.list.Sort()
-	if more := len(c.list) - maxClashes; more > 0 {
-		c.list = append(c.list[:maxClashes], diag.Problem{
-			Severity: diag.Error, File: path, Message: fmt.Sprintf("and %d more objects that are declared already", more),
-		})
-	}
-	return c.list, c.fading
-}
-
-// leftOut warns of what is taken from an earlier file and refuses nothing: Services and PriorityClasses.
-func (r *resolution) leftOut(path string, v *version) diag.List {
-	c := clashes{path: path, taken: r.taken, own: map[objectKey]holder{}}
-	addClashes(&c, v.parsed.Services)
-	addClashes(&c, v.parsed.PriorityClasses)
-	c.list.Sort()
-	if len(c.list) > maxClashes {
-		c.list = c.list[:maxClashes]
-	}
-	for i := range c.list {
-		p := &c.list[i]
-		p.Severity = diag.Warning
-		p.Message = strings.Replace(p.Message, "and nothing of this one is taken", "and this one is left out", 1)
-	}
-	return c.list
-}
-
-// clashes collects the objects of one file that are declared before it, or in it before.
-type clashes struct {
-	path       string
-	taken, own map[objectKey]holder
-	list       diag.List
-	// fading is set while every clash is with a file that has vanished.
-	fading bool
-}
-
-func addClashes[T keyed](c *clashes, objects []T) {
-	for _, o := range objects {
-		key, src := o.declaration()
-		first, found := c.taken[key]
-		if !found {
-			first, found = c.own[key]
-		}
-		if !found {
-			c.own[key] = holder{src: src}
-			continue
-		}
-		c.fading = c.fading && first.fading
-		c.list = append(c.list, diag.Problem{
-			Severity: diag.Error, File: c.path, Line: src.Line, Column: src.Column,
-			Message: fmt.Sprintf("%v is declared in %q, line %d, already; the first file by name holds, and nothing of this "+
-				"one is taken",
-				key, first.src.File, first.src.Line),
-			Hint: "remove it from one of the two places",
-		})
-	}
-}
-
-// take puts the objects of v that are free in effect and returns how many those are.
-func (r *resolution) take(v *version, fading bool) int {
-	o, before := &v.parsed.Objects, r.count
-	r.count += takeFree(r.taken, &r.out.DaemonSets, o.DaemonSets, fading)
-	r.count += takeFree(r.taken, &r.out.ConfigMaps, o.ConfigMaps, fading)
-	r.count += takeFree(r.taken, &r.out.Secrets, o.Secrets, fading)
-	r.count += takeFree(r.taken, &r.out.Services, o.Services, fading)
-	r.count += takeFree(r.taken, &r.out.PriorityClasses, o.PriorityClasses, fading)
-	return r.count - before
-}
-
-func takeFree[T keyed](taken map[objectKey]holder, out *[]T, objects []T, fading bool) int {
-	n := 0
-	for _, o := range objects {
-		key, src := o.declaration()
-		if _, ok := taken[key]; ok {
-			continue
-		}
-		taken[key] = holder{src, fading}
-		*out = append(*out, o)
-		n++
-	}
-	return n
 }
 
 func (o Objects) sorted() Objects {

@@ -16,6 +16,8 @@ type version struct {
 	parsed Parsed
 	// data is the bytes, for as long as they may have to be saved.
 	data []byte
+	// byKey is the objects of parsed, once they were looked for.
+	byKey map[objectKey]keyed
 }
 
 // entry is what the loader knows of one spec file.
@@ -37,6 +39,8 @@ type entry struct {
 	keptDigest string
 	// keptProblem is why that copy could not be used.
 	keptProblem diag.List
+	// without are the objects that good declares and that other files kept out of effect.
+	without map[objectKey]bool
 	// fresh says that good was read from the spec file by this process. What a former process kept may be older than
 	// what that process had in effect when it died.
 	fresh bool
@@ -78,13 +82,23 @@ func (e *entry) missing() bool { return !e.whole.MissingSince().IsZero() }
 // scan brings the entries up to what the directory holds and notes when to look again.
 func (l *Loader) scan(found listing, now time.Time, again *soonest) {
 	moved, gone, first := l.watch.arrivals(), l.vanished(found.names, now), !l.scanned
+	room := l.limits.files // for files of which nothing is in effect yet
+	for _, name := range found.names {
+		if e := l.entries[name]; e != nil && e.hasGood() {
+			room--
+		}
+	}
 	for i, name := range found.names {
 		e := l.entries[name]
 		if e == nil {
 			e = &entry{path: l.path(name)}
 			l.entries[name] = e
 		}
-		if i >= l.limits.files {
+		standing := e.hasGood()
+		if !standing {
+			room--
+		}
+		if room < 0 && (!standing || i >= l.limits.files) {
 			e.refuse(l.overLimit(e.path))
 			continue
 		}
@@ -103,7 +117,7 @@ func (l *Loader) scan(found listing, now time.Time, again *soonest) {
 func (l *Loader) overLimit(path string) diag.Problem {
 	return diag.Problem{
 		Severity: diag.Error, File: path,
-		Message: fmt.Sprintf("is beyond the limit of %d spec files, counted by name", l.limits.files),
+		Message: fmt.Sprintf("is beyond the limit of %d spec files; those that are in effect come first, the others by name", l.limits.files),
 		Hint:    "put several objects into one file, divided by ---",
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/daemonsetd/daemonsetd/internal/base/diag"
 	"github.com/daemonsetd/daemonsetd/internal/base/logfield"
 )
 
@@ -35,7 +36,7 @@ func (s *Snapshot) undecide(path string) {
 
 // equal compares objects by pointer.
 func (s *Snapshot) equal(o *Snapshot) bool {
-	return s.DirProblem == o.DirProblem && s.unlisted == o.unlisted &&
+	return s.DirProblem == o.DirProblem && s.unlisted == o.unlisted && slices.Equal(s.PassedOver, o.PassedOver) &&
 		slices.Equal(s.DaemonSets, o.DaemonSets) && slices.Equal(s.ConfigMaps, o.ConfigMaps) &&
 		slices.Equal(s.Secrets, o.Secrets) && slices.Equal(s.Services, o.Services) &&
 		slices.Equal(s.PriorityClasses, o.PriorityClasses) &&
@@ -57,8 +58,9 @@ func sameKeys(a, b map[string]struct{}) bool {
 }
 
 // publish makes what is in effect now the current Snapshot, or keeps the one there is when nothing changed.
-func (l *Loader) publish(dirProblem error) *Snapshot {
+func (l *Loader) publish(dirProblem error, others diag.List) *Snapshot {
 	next := l.resolve(dirProblem != nil)
+	next.PassedOver = others
 	next.unlisted = !l.surveyed
 	if dirProblem != nil {
 		next.DirProblem = dirProblem.Error()
@@ -84,6 +86,12 @@ func (l *Loader) report(from, to *Snapshot) {
 	before := make(map[string]FileStatus, len(from.Files))
 	for _, f := range from.Files {
 		before[f.File] = f
+	}
+	for _, p := range to.PassedOver {
+		if !slices.Contains(from.PassedOver, p) {
+			l.cfg.Logger.Info().Str(logfield.File, p.File).Str(logfield.Error, p.Message).Str(logfield.Hint, p.Hint).
+				Msg("a file that looks like a spec file is passed over")
+		}
 	}
 	for _, f := range to.Files {
 		l.reportFile(before[f.File], f)

@@ -18,11 +18,13 @@ type DirFile struct {
 	Data []byte
 	// Problem says why there is no Data; nil where there is.
 	Problem *diag.Problem
+	// PassedOver is set for what looks like a spec file and is none, as Problem says.
+	PassedOver bool
 }
 
 // ReadDir reads the spec files of a directory, sorted by name, by the rules of a Loader: which names count, how far
 // symbolic links are followed, what is too large. It does not wait for files that are being written, and names more
-// than MaxFiles are read too: who asks counts them. The error is about the directory as a whole.
+// than MaxFiles are read too: who asks counts them. After them come the entries that look like spec files and are none. The error is about the directory as a whole.
 func ReadDir(dir string) ([]DirFile, error) {
 	found, err := readDir(dir, defaultLimits().entries)
 	if err != nil {
@@ -40,6 +42,9 @@ func ReadDir(dir string) ([]DirFile, error) {
 		}
 		files = append(files, f)
 	}
+	for _, p := range new(passedOver).look(dir, found.others) {
+		files = append(files, DirFile{Path: p.File, Problem: &p, PassedOver: true})
+	}
 	return files, nil
 }
 
@@ -49,10 +54,10 @@ type ParsedFile struct {
 	Parsed
 }
 
-// Combine holds files against each other as a Loader does: of an object that stands in two files the first by name
-// keeps it, and the other file is bad as a whole, unless it is a Service or a PriorityClass. It gives the files in the
-// same order, with the problems found and without the objects of bad ones, and everything that is left, sorted by
-// namespace and name within a kind.
+// Combine holds files against each other as a Loader does that never saw them before: of an object that stands in two
+// files and differs the first by name keeps it, and the other file is bad as a whole, unless it is a Service or a
+// PriorityClass. It gives the files in the same order, with the problems found and without the objects of bad ones, and
+// everything that is left, sorted by namespace and name within a kind.
 func Combine(files []ParsedFile) ([]ParsedFile, Objects) {
 	out := slices.Clone(files)
 	order := make([]*ParsedFile, len(out))
@@ -60,23 +65,21 @@ func Combine(files []ParsedFile) ([]ParsedFile, Objects) {
 		order[i] = &out[i]
 	}
 	slices.SortStableFunc(order, func(a, b *ParsedFile) int { return cmp.Compare(a.Path, b.Path) })
-	r := &resolution{taken: map[objectKey]holder{}, limit: defaultLimits().objects}
+	r := &resolution{limit: defaultLimits().objects}
 	for _, f := range order {
-		if f.Problems.HasErrors() {
-			continue
+		r.add(&entry{path: f.Path, current: &version{parsed: f.Parsed}}, false)
+	}
+	r.decide()
+	for i, f := range order {
+		c := r.files[i]
+		found := c.notes
+		if c.refused {
+			found, f.Objects = c.objections, Objects{}
 		}
-		v := &version{parsed: f.Parsed}
-		if bad, _ := r.objections(f.Path, v); bad != nil {
-			f.Problems = append(slices.Clone(f.Problems), bad...)
+		if len(found) > 0 {
+			f.Problems = append(slices.Clone(f.Problems), found...)
 			f.Problems.Sort()
-			f.Objects = Objects{}
-			continue
 		}
-		if out := r.leftOut(f.Path, v); len(out) > 0 {
-			f.Problems = append(slices.Clone(f.Problems), out...)
-			f.Problems.Sort()
-		}
-		r.take(v, false)
 	}
 	return out, r.out.sorted()
 }

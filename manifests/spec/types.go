@@ -100,6 +100,8 @@ type Snapshot struct {
 	Objects
 	// Files is sorted by path.
 	Files []FileStatus
+	// PassedOver are the entries of the specs directory that look like spec files and are none, for information.
+	PassedOver diag.List
 	// DirProblem is set when the directory as a whole is missing or cannot be read: everything stays as it was.
 	DirProblem string
 

@@ -10,23 +10,27 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// LinkError is for a symbolic link that does not lead to a file by one step, where Rules.OneLink wants that.
+// LinkError is for a symbolic link that does not lead to a file within Rules.MaxLinks steps.
 type LinkError struct {
+	// Path is the link, Target what the last link that was followed points at.
 	Path, Target string
-	// Missing says that there is nothing at the target; else Mode is what there is.
+	// Missing says that there is nothing at the target; else Mode is what there is: a link is one too many.
 	Missing bool
 	Mode    fs.FileMode
 }
 
 func (e *LinkError) Error() string {
-	if e.Missing {
+	switch {
+	case e.Missing:
 		return fmt.Sprintf("%q is a symbolic link to %q, which does not exist", e.Path, e.Target)
+	case e.Mode&fs.ModeSymlink != 0:
+		return fmt.Sprintf("%q leads over too many symbolic links, the last one to %q", e.Path, e.Target)
 	}
 	return fmt.Sprintf("%q is a symbolic link to %q, which is %s; wanted a regular file", e.Path, e.Target, KindOf(e.Mode))
 }
 
 // Inspect looks at what stands at path without opening it, as Look does first. It gives the path to open, which is
-// another one where path is a symbolic link that is followed once, and the file's ID. A missing file is fs.ErrNotExist;
+// another one where path is a symbolic link and MaxLinks is set, and the file's ID. A missing file is fs.ErrNotExist;
 // a link to nothing is not, since the file has not been removed by whoever left the link.
 func (r Rules) Inspect(path string) (target string, id ID, err error) {
 	target, id, gone, err := r.inspect(path)
@@ -61,28 +65,33 @@ func (r Rules) inspect(path string) (target string, id ID, gone bool, err error)
 }
 
 func (r Rules) follow(path string) (string, fs.FileInfo, error) {
-	if !r.OneLink {
+	if r.MaxLinks == 0 {
 		info, err := os.Stat(path)
 		return path, info, err
 	}
-	target, err := os.Readlink(path)
-	if err != nil {
-		return "", nil, err
+	link := path
+	for step := 1; ; step++ {
+		target, err := os.Readlink(link)
+		if err != nil {
+			return "", nil, err
+		}
+		if !filepath.IsAbs(target) {
+			// Not filepath.Join: it would take a/.. out, which is wrong where a is itself a link.
+			target = filepath.Dir(link) + "/" + target
+		}
+		info, err := os.Lstat(target)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return "", nil, &LinkError{Path: path, Target: target, Missing: true}
+		case err != nil:
+			return "", nil, err
+		case info.IsDir() || info.Mode()&fs.ModeSymlink != 0 && step == r.MaxLinks:
+			return "", nil, &LinkError{Path: path, Target: target, Mode: info.Mode()}
+		case info.Mode()&fs.ModeSymlink == 0:
+			return target, info, nil
+		}
+		link = target
 	}
-	if !filepath.IsAbs(target) {
-		// Not filepath.Join: it would take a/.. out, which is wrong where a is itself a link.
-		target = filepath.Dir(path) + "/" + target
-	}
-	info, err := os.Lstat(target)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return "", nil, &LinkError{Path: path, Target: target, Missing: true}
-	case err != nil:
-		return "", nil, err
-	case info.Mode()&fs.ModeSymlink != 0 || info.IsDir():
-		return "", nil, &LinkError{Path: path, Target: target, Mode: info.Mode()}
-	}
-	return target, info, nil
 }
 
 // ReadOnce reads the file at path as it is at this moment, by the rules but without waiting for it to be whole.
@@ -91,7 +100,7 @@ func (r Rules) ReadOnce(path string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	data, _, err := ReadWith(target, ReadOptions{Limit: r.Limit, NoFollow: r.OneLink, Check: r.Check, ID: id})
+	data, _, err := ReadWith(target, ReadOptions{Limit: r.Limit, NoFollow: r.MaxLinks > 0, Check: r.Check, ID: id})
 	return data, err
 }
 

@@ -15,8 +15,9 @@ const StillFor = 250 * time.Millisecond
 type Rules struct {
 	// Limit is how many bytes a file may have.
 	Limit int64
-	// OneLink follows a symbolic link once, to a regular file; else links are followed as the system does.
-	OneLink bool
+	// MaxLinks is how many symbolic links are followed, one after the other, from the path to a regular file; where they
+	// do not lead to one, a *LinkError tells the step. 0: links are followed as the system does.
+	MaxLinks int
 	// MaxWait is how long a file that never comes to rest is waited for; 0: for ever.
 	MaxWait time.Duration
 	// ByInode takes a file that is another one than before at once when it was renamed into place, which its times tell,
@@ -146,7 +147,7 @@ func (w *Whole) Force(path string, now time.Time, r Rules) Look {
 
 func (w *Whole) take(target string, id ID, now time.Time, r Rules) Look {
 	w.seen = true
-	data, _, err := ReadWith(target, ReadOptions{Limit: r.Limit, NoFollow: r.OneLink, Check: r.Check, ID: id})
+	data, _, err := ReadWith(target, ReadOptions{Limit: r.Limit, NoFollow: r.MaxLinks > 0, Check: r.Check, ID: id})
 	if errors.Is(err, ErrChanged) {
 		w.pendingSince, w.settling = time.Time{}, true
 		return Look{State: Settling, Wait: StillFor}

@@ -162,7 +162,7 @@ func TestWholeThatGoes(t *testing.T) {
 func TestWholeRefuses(t *testing.T) {
 	for name, tt := range map[string]struct {
 		make func(path string) error
-		// once says what a link that is followed once says, anyLinks else.
+		// once is said where one link is followed, anyLinks where the system follows them.
 		once, anyLinks string
 	}{
 		"directory":      {func(p string) error { return os.Mkdir(p, 0o755) }, "DIR/f is a directory", "DIR/f is a directory"},
@@ -174,8 +174,8 @@ func TestWholeRefuses(t *testing.T) {
 		"too large":      {func(p string) error { return os.WriteFile(p, make([]byte, 1001), 0o644) }, "DIR/f has 1001", "DIR/f has 1001"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			for _, once := range []bool{true, false} {
-				f := follow(t, Rules{OneLink: once, ByInode: true})
+			for _, links := range []int{1, 0} {
+				f := follow(t, Rules{ByInode: true, MaxLinks: links})
 				put(t, f.path, "good")
 				f.want(0, Fresh, "good")
 				if err := errors.Join(os.Remove(f.path), tt.make(f.path)); err != nil {
@@ -185,11 +185,11 @@ func TestWholeRefuses(t *testing.T) {
 					f.want(0, Refused, "")
 				}
 				want := tt.anyLinks
-				if once {
+				if links == 1 {
 					want = tt.once
 				}
 				if got := refusal(f, f.w.Look(f.path, f.now, f.rules, nil).Err); got != want {
-					t.Errorf("one link %v: refused with %q, want %q", once, got, want)
+					t.Errorf("%d links: refused with %q, want %q", links, got, want)
 				}
 				if err := os.Remove(f.path); err != nil {
 					t.Fatal(err)
