@@ -110,13 +110,15 @@ func (c *Client) secure(ctx context.Context, q question, path string) ([]byte, e
 }
 
 // either asks the authenticated API and, where that cannot be asked, the read-only one. What the authenticated API
-// answered for certain, a bad answer included, is final.
+// answered for certain, a bad answer included, is final. So is a certificate that is not trusted: whoever has taken the
+// kubelet's port may have taken the other one too, where nothing shows it.
 func (c *Client) either(ctx context.Context, q question, path string) ([]byte, error) {
 	body, err := c.secure(ctx, q, path)
 	if err == nil || c.set.ReadOnlyURL == "" || ctx.Err() != nil {
 		return body, err
 	}
-	if e, ok := errors.AsType[*Error](err); !ok || e.State == BadAnswer || e.State == WrongVersion {
+	if e, ok := errors.AsType[*Error](err); !ok || e.State == BadAnswer || e.State == WrongVersion ||
+		e.State == Untrusted {
 		return nil, err
 	}
 	// In the clear, and so without the token.
@@ -132,7 +134,7 @@ func (c *Client) either(ctx context.Context, q question, path string) ([]byte, e
 type source struct{ op, url string }
 
 func (c *Client) answer(op, path string) source {
-	return source{op: op, url: pick(c.set.URL, c.set.ReadOnlyURL) + path}
+	return source{op: op, url: c.address() + path}
 }
 
 func (s source) wrong(state State, err error) *Error {

@@ -98,6 +98,9 @@ func (c *Client) Stats() Stats {
 	return Stats{Requests: c.stats.requests.Load(), Failures: c.stats.failures.Load(), Cut: c.stats.cut.Load()}
 }
 
+// address is the one that error messages show for what was asked of any of the kubelet's ports.
+func (c *Client) address() string { return pick(c.set.URL, c.set.ReadOnlyURL) }
+
 // Close drops the idle connections. The client can still be used.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 

@@ -173,7 +173,7 @@ func TestWhoIsAsked(t *testing.T) {
 		{"good", both, func() (*http.Response, error) { return reply(200, emptyPods) }, pods, "secure:1/pods", ""},
 		{"refused", both, func() (*http.Response, error) { return nil, refused }, pods, "secure:1/pods readonly:2/pods", ""},
 		{"unauthorized", both, func() (*http.Response, error) { return reply(401, "") }, pods, "secure:1/pods readonly:2/pods", ""},
-		{"untrusted", both, func() (*http.Response, error) { return nil, errUntrusted }, pods, "secure:1/pods readonly:2/pods", ""},
+		{"untrusted", both, func() (*http.Response, error) { return nil, errUntrusted }, pods, "secure:1/pods", Untrusted},
 		{"bad answer", both, func() (*http.Response, error) { return reply(500, "") }, pods, "secure:1/pods", BadAnswer},
 		{"read-only alone", Settings{ReadOnlyURL: both.ReadOnlyURL}, nil, pods, "readonly:2/pods", ""},
 		{"neither", Settings{}, nil, pods, "", Unreachable},
