@@ -24,7 +24,8 @@ func (a *Agent) publishObjects(old, v *reconcile.Snapshot) {
 	if old == nil || old.Node != v.Node {
 		a.member.ShowOwn(v.Node)
 	}
-	podsChanged := old == nil || old.Specs != v.Specs || !samePods(old.Kubelet.Pods, v.Kubelet.Pods)
+	podsChanged := old == nil || old.Specs != v.Specs || old.Kubelet.Stranger != v.Kubelet.Stranger ||
+		!samePods(old.Kubelet.Pods.Last(), v.Kubelet.Pods.Last())
 	if podsChanged {
 		a.registry.SetPods(backend.Pods(v))
 	}

@@ -23,6 +23,7 @@ const (
 	KubeletUnauthorized = "Unauthorized"
 	KubeletWrongVersion = "WrongVersion"
 	KubeletUnhealthy    = "Unhealthy"
+	KubeletOtherNode    = "OtherNode"
 	KubeletAssumedReady = "AssumedReady"
 	KubeletNotAskedYet  = "NotAskedYet"
 )

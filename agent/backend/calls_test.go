@@ -88,7 +88,7 @@ func TestStatus(t *testing.T) {
 	r.snapshot.Specs.DirProblem = "gone"
 	pod := corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "default", Name: "web-web1-a"}}
 	pod.Status.Phase, pod.Status.ContainerStatuses = corev1.PodRunning, []corev1.ContainerStatus{{RestartCount: 2}, {RestartCount: 1}}
-	r.snapshot.Kubelet.Pods = []corev1.Pod{pod}
+	r.snapshot.Kubelet.Pods = kubelet.Answered([]corev1.Pod{pod}, at)
 	r.snapshot.Statuses = []plan.Status{
 		{Key: it.Key, Phase: plan.PhaseStarting, Revision: "web1", Current: "web1", FileName: "web1.yaml", PodName: "web-web1", Message: "soon"},
 		{Key: "default/gone", Phase: plan.PhaseRemoving, Current: "old"},
@@ -130,7 +130,8 @@ func TestKubeletStatus(t *testing.T) {
 		"assumed":               {kubelet.Snapshot{AssumeReady: true, Healthy: true}, api.KubeletAssumedReady},
 		"not asked":             {kubelet.Snapshot{}, api.KubeletNotAskedYet},
 		"answers":               {kubelet.Snapshot{HealthAt: at, Healthy: true}, api.KubeletAnswering},
-		"does not tell pods":    {kubelet.Snapshot{HealthAt: at, Healthy: true, PodsErr: failed(kubelet.Unauthorised)}, api.KubeletUnauthorized},
+		"does not tell pods":    {kubelet.Snapshot{HealthAt: at, Healthy: true, Pods: kubelet.Answer[[]corev1.Pod]{}.Failed(failed(kubelet.Unauthorised))}, api.KubeletUnauthorized},
+		"another node":          {kubelet.Snapshot{HealthAt: at, Healthy: true, Stranger: failed(kubelet.OtherNode)}, api.KubeletOtherNode},
 		"not well":              {kubelet.Snapshot{HealthAt: at}, api.KubeletUnhealthy},
 		"cannot be reached":     {kubelet.Snapshot{HealthAt: at, HealthErr: failed(kubelet.Unreachable)}, api.KubeletUnreachable},
 		"another certificate":   {kubelet.Snapshot{HealthAt: at, HealthErr: failed(kubelet.Untrusted)}, api.KubeletUnauthorized},
@@ -778,7 +779,7 @@ func TestPods(t *testing.T) {
 		p.Spec.Containers = []corev1.Container{{Name: "web", Env: []corev1.EnvVar{{Name: "SHOWN", Value: "plain"}, {Name: "TOKEN", Value: "canary"}}}}
 		return p
 	}
-	r.snapshot.Kubelet = &kubelet.Snapshot{Pods: []corev1.Pod{pod(it.Key), pod("")}}
+	r.snapshot.Kubelet = &kubelet.Snapshot{Pods: kubelet.Answered([]corev1.Pod{pod(it.Key), pod("")}, at)}
 	list := Pods(r.snapshot)
 	for i, want := range []string{"plain " + hidden, hidden + " " + hidden} {
 		env := list[i].Spec.Containers[0].Env
@@ -786,7 +787,7 @@ func TestPods(t *testing.T) {
 			t.Errorf("pod %d: %q, want %q", i, got, want)
 		}
 	}
-	if r.snapshot.Kubelet.Pods[0].Spec.Containers[0].Env[1].Value != "canary" {
+	if r.snapshot.Kubelet.Pods.Last()[0].Spec.Containers[0].Env[1].Value != "canary" {
 		t.Error("the snapshot has changed, and may not")
 	}
 }

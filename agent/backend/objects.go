@@ -13,12 +13,16 @@ import (
 	"github.com/daemonsetd/daemonsetd/manifests/spec"
 )
 
-// Pods are the kubelet's pods as they may be shown.
+// Pods are the kubelet's pods as they may be shown, as it listed them last. Those of a kubelet of another node are not
+// this host's.
 func Pods(v *reconcile.Snapshot) []*corev1.Pod {
-	sets := daemonSetsByKey(v.Specs.DaemonSets)
-	list := make([]*corev1.Pod, 0, len(v.Kubelet.Pods))
-	for i := range v.Kubelet.Pods {
-		pod := &v.Kubelet.Pods[i]
+	if v.Kubelet.Stranger != nil {
+		return nil
+	}
+	sets, pods := daemonSetsByKey(v.Specs.DaemonSets), v.Kubelet.Pods.Last()
+	list := make([]*corev1.Pod, 0, len(pods))
+	for i := range pods {
+		pod := &pods[i]
 		list = append(list, hidePod(pod, sets[pod.Annotations[render.AnnotationDaemonSet]]))
 	}
 	return list

@@ -77,11 +77,13 @@ func kubeletStatus(v *reconcile.Snapshot) api.KubeletStatus {
 	case k.HealthAt.IsZero():
 		st.State = api.KubeletNotAskedYet
 		return st
-	case k.Healthy && k.PodsErr == nil:
+	case k.Stranger != nil && k.Healthy:
+		failure = k.Stranger
+	case k.Healthy && k.Pods.Err() == nil:
 		st.State, st.Answer = api.KubeletAnswering, "ok"
 		return st
 	case k.Healthy:
-		failure = k.PodsErr
+		failure = k.Pods.Err()
 	}
 	st.State = kubeletWord(failure)
 	if failure != nil {
@@ -104,6 +106,8 @@ func kubeletWord(err *kubelet.Error) string {
 		return api.KubeletUnauthorized
 	case kubelet.WrongVersion:
 		return api.KubeletWrongVersion
+	case kubelet.OtherNode:
+		return api.KubeletOtherNode
 	}
 	return api.KubeletUnhealthy
 }

@@ -18,6 +18,7 @@ const (
 
 	// These are about the kubelet: a round.
 	KubeletUnhealthy
+	KubeletOtherNode
 	KubeletPodsUnknown
 	KubeletConfiguration
 	KubeletInsecure
@@ -27,6 +28,7 @@ const (
 	ManifestsDirectoryMoved
 	ManifestsDirectoryContent
 	ManifestNotChanged
+	ManifestNotListed
 	Drift
 
 	// These are about what this host keeps on its own disk: a round.
@@ -77,6 +79,7 @@ var entries = [end]entry{
 	LastGoodNotSaved: {"LastGoodNotSaved", api.SeverityWarning, freeSpace},
 
 	KubeletUnhealthy:   {"KubeletUnhealthy", api.SeverityError, "%s"},
+	KubeletOtherNode:   {"KubeletOtherNode", api.SeverityError, "%s"},
 	KubeletPodsUnknown: {"KubeletPodsUnknown", api.SeverityWarning, "%s"},
 	KubeletConfiguration: {
 		"KubeletConfiguration", api.SeverityWarning,
@@ -90,7 +93,11 @@ var entries = [end]entry{
 	ManifestsDirectoryMoved:   {"ManifestsDirectoryMoved", api.SeverityError, "restart daemonsetd"},
 	ManifestsDirectoryContent: {"ManifestsDirectoryContent", api.SeverityWarning, "move such files out of %s"},
 	ManifestNotChanged:        {"ManifestNotChanged", api.SeverityError, ""},
-	Drift:                     {"Drift", api.SeverityWarning, "change the spec file instead"},
+	ManifestNotListed: {
+		"ManifestNotListed", api.SeverityError,
+		"see in the kubelet's log what it says of the file, and whether %s is the directory that it reads (staticPodPath)",
+	},
+	Drift: {"Drift", api.SeverityWarning, "change the spec file instead"},
 
 	StateNotSaved:   {"StateNotSaved", api.SeverityError, makeWritable},
 	RolloutNotSaved: {"RolloutNotSaved", api.SeverityError, makeWritable},

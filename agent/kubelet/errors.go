@@ -20,6 +20,9 @@ const (
 	// BadAnswer means that an answer came that cannot be used: an error status, a body that is cut, too large, or not what
 	// it should be.
 	BadAnswer State = "BadAnswer"
+	// OtherNode means that the kubelet that answers runs a node of another name: what is not in its lists under a name
+	// that was made of this host's may be there all the same, and it may be the kubelet of another machine.
+	OtherNode State = "OtherNode"
 )
 
 // Error is why a question to the kubelet has no answer. It comes from every method of [Client].

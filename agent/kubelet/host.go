@@ -20,6 +20,8 @@ const askNow = 200 * time.Millisecond
 type HostConfig struct {
 	// Options are how the kubelet is found.
 	Options Options
+	// Node is this host's name for its node.
+	Node string
 	// AssumeReady: it is never asked.
 	AssumeReady bool
 	// Transport is in place of connections to it; nil: the network.
@@ -78,12 +80,12 @@ func (h *Host) makePoller() {
 	}
 	h.client = client
 	// The default addresses are constants, which make a client; without one the kubelet could only be assumed.
-	h.poller = NewPoller(client, PollerConfig{AssumeReady: h.cfg.AssumeReady || err != nil})
+	h.poller = NewPoller(client, PollerConfig{Node: h.cfg.Node, AssumeReady: h.cfg.AssumeReady || err != nil})
 }
 
 // Ask asks for the pods now, briefly, for a decision that the last answer is too old for; false: there is no answer.
 func (h *Host) Ask(ctx context.Context) ([]corev1.Pod, bool) {
-	if latest := h.poller.Latest(); h.client == nil || !latest.Healthy || latest.AssumeReady {
+	if latest := h.poller.Latest(); h.client == nil || !latest.Usable() || latest.AssumeReady {
 		return nil, false
 	}
 	ctx, cancel := context.WithTimeout(ctx, askNow)

@@ -35,6 +35,9 @@ func (p *Poller) checkHealth(ctx context.Context) {
 	healthy := failure == nil || (before.Healthy && p.misses < p.cfg.FailureThreshold)
 	flipped := healthy != before.Healthy
 	p.update(func(s *Snapshot) {
+		if flipped && healthy {
+			s.Node, s.Stranger = "", nil // it may be another kubelet than before
+		}
 		s.Healthy, s.HealthAt, s.HealthErr = healthy, now, failure
 		if flipped || s.Since.IsZero() {
 			s.Since = now
@@ -60,16 +63,18 @@ func (p *Poller) askPods(ctx context.Context) {
 	running, runningErr := p.client.RunningPods(ctx)
 	ended := ctx.Err() != nil
 	p.update(func(s *Snapshot) {
-		if !ended {
-			s.PodsErr, s.RunningErr = cause(podsErr), cause(runningErr)
-		}
 		if podsErr == nil {
-			s.Pods, s.PodsAt = pods.Items, podsAt
+			s.Pods = Answered(pods.Items, podsAt)
+		} else if !ended {
+			s.Pods = s.Pods.Failed(cause(podsErr))
 		}
 		if runningErr == nil {
-			s.Running, s.RunningAt = running.Items, runningAt
+			s.Running = Answered(running.Items, runningAt)
 			s.seen = sight(s.seen, running.Items, runningAt)
+		} else if !ended {
+			s.Running = s.Running.Failed(cause(runningErr))
 		}
+		p.name(s)
 	})
 	changed := podsDiffer(before, p.Latest())
 	now := time.Now()
@@ -91,12 +96,14 @@ func (p *Poller) askSummary(ctx context.Context) {
 		return
 	}
 	summary, err := p.client.Summary(ctx)
+	before := p.Latest()
 	p.update(func(s *Snapshot) {
-		s.SummaryErr = cause(err)
-		if err == nil {
-			s.Summary, s.SummaryAt = summary, at
-		}
+		s.Summary = s.Summary.next(summary, at, err)
+		p.name(s)
 	})
+	if after := p.Latest(); before.Node != after.Node || state(before.Stranger) != state(after.Stranger) {
+		signal(p.wake)
+	}
 	p.next.summary = time.Now().Add(p.cfg.Summary)
 }
 
@@ -109,15 +116,10 @@ func (p *Poller) askConfig(ctx context.Context) {
 	}
 	config, err := p.client.Configz(ctx)
 	version := p.Latest().Version
-	if version == "" || p.Latest().ConfigAt.Before(p.Latest().Since) {
+	if version == "" || p.Latest().Config.At().Before(p.Latest().Since) {
 		version, _ = p.client.Version(ctx)
 	}
-	p.update(func(s *Snapshot) {
-		s.ConfigErr, s.Version = cause(err), version
-		if err == nil {
-			s.Config, s.ConfigAt = config, at
-		}
-	})
+	p.update(func(s *Snapshot) { s.Config, s.Version = s.Config.next(config, at, err), version })
 	if err == nil && version != "" {
 		p.next.config = time.Now().Add(configRefresh)
 	}
@@ -125,11 +127,31 @@ func (p *Poller) askConfig(ctx context.Context) {
 
 // podsDiffer reports whether two snapshots differ in something of their pods that the agent acts on.
 func podsDiffer(a, b *Snapshot) bool {
-	if state(a.PodsErr) != state(b.PodsErr) || state(a.RunningErr) != state(b.RunningErr) ||
-		a.PodsAt.IsZero() != b.PodsAt.IsZero() {
+	if state(a.Pods.err) != state(b.Pods.err) || state(a.Running.err) != state(b.Running.err) ||
+		a.Pods.at.IsZero() != b.Pods.at.IsZero() || a.Node != b.Node {
 		return true
 	}
-	return !maps.Equal(digests(a.Pods), digests(b.Pods)) || !maps.Equal(digests(a.Running), digests(b.Running))
+	return !maps.Equal(digests(a.Pods.last), digests(b.Pods.last)) ||
+		!maps.Equal(digests(a.Running.last), digests(b.Running.last))
+}
+
+// name takes the name of the kubelet's node from the answers that hold and are of this run of it. One that is not this
+// host's counts more than one that is; where none has a name, the one before stays.
+func (p *Poller) name(s *Snapshot) {
+	take := func(op, name string) {
+		if name != "" {
+			s.Node, s.Stranger = name, stranger(op, p.client.address(), name, p.cfg.Node)
+		}
+	}
+	if pods, ok := s.Pods.Now(); ok && !s.Pods.at.Before(s.Since) {
+		name := nodeNameOf(pods, p.cfg.Node)
+		if take(opPods, name); name != "" && s.Stranger != nil {
+			return
+		}
+	}
+	if summary, ok := s.Summary.Now(); ok && !s.Summary.at.Before(s.Since) {
+		take(opSummary, summary.Node.NodeName)
+	}
 }
 
 // digest is what the agent acts on in a pod.

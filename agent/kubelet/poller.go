@@ -9,6 +9,8 @@ import (
 
 // PollerConfig says how often the kubelet is asked. The zero value is what the agent uses.
 type PollerConfig struct {
+	// Node is this host's name for its node, with which the kubelet's is compared; empty: it is not compared.
+	Node string
 	// AssumeReady asks nothing at all and takes the kubelet for healthy.
 	AssumeReady bool
 	// Health is the period of health checks; 0: 500 ms, so that a kubelet coming up is noticed within a second.

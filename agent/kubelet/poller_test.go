@@ -20,7 +20,9 @@ type script struct {
 	mu   sync.Mutex
 	down bool
 	// status is answered for a path instead of the truth.
-	status  map[string]int
+	status map[string]int
+	// body is answered for a path instead of what is usual.
+	body    map[string]string
 	hang    map[string]bool
 	pods    []corev1.Pod
 	running []corev1.Pod
@@ -53,6 +55,9 @@ func (s *script) RoundTrip(r *http.Request) (*http.Response, error) {
 	bodies := map[string]string{
 		"/healthz": "ok", "/pods": list(s.pods), "/runningpods/": list(s.running), "/stats/summary": `{"node":{"nodeName":"n"}}`,
 		"/configz": `{"kubeletconfig":{"staticPodPath":"/x"}}`, "/metrics": "\nkubernetes_build_info{git_version=\"v1.37.2\"} 1\n",
+	}
+	for path, body := range s.body {
+		bodies[path] = body
 	}
 	s.mu.Unlock()
 	switch {
@@ -120,11 +125,11 @@ func TestPollerFillsSnapshot(t *testing.T) {
 		if !got.Healthy || got.HealthErr != nil || got.HealthAt.IsZero() || got.Since.IsZero() {
 			t.Errorf("health: %+v", got)
 		}
-		if len(got.Pods) != 2 || len(got.Running) != 1 || got.PodsAt.IsZero() || got.RunningAt.IsZero() {
-			t.Errorf("pods: %d, running: %d", len(got.Pods), len(got.Running))
+		if len(got.Pods.Last()) != 2 || len(got.Running.Last()) != 1 || got.Pods.At().IsZero() || got.Running.At().IsZero() {
+			t.Errorf("pods: %d, running: %d", len(got.Pods.Last()), len(got.Running.Last()))
 		}
-		if got.Summary == nil || got.SummaryAt.IsZero() || got.Config == nil || got.Config.StaticPodPath != "/x" || got.Version != "v1.37.2" {
-			t.Errorf("summary %v, config %v, version %q", got.Summary, got.Config, got.Version)
+		if got.Summary.Last() == nil || got.Summary.At().IsZero() || got.Config.Last() == nil || got.Config.Last().StaticPodPath != "/x" || got.Version != "v1.37.2" {
+			t.Errorf("summary %v, config %v, version %q", got.Summary.Last(), got.Config.Last(), got.Version)
 		}
 	})
 }
@@ -134,7 +139,7 @@ func TestKubeletComesUp(t *testing.T) {
 	poll(t, PollerConfig{}, func(t *testing.T, s *script, p *Poller) {
 		s.set(func(s *script) { s.down = true })
 		pass(30 * time.Second)
-		if got := p.Latest(); got.Healthy || state(got.HealthErr) != Unreachable || state(got.PodsErr) != Unreachable {
+		if got := p.Latest(); got.Healthy || state(got.HealthErr) != Unreachable || state(got.Pods.Err()) != Unreachable {
 			t.Fatalf("down: %+v", got)
 		}
 		woken(p)
@@ -142,7 +147,7 @@ func TestKubeletComesUp(t *testing.T) {
 		up := time.Now()
 		pass(500 * time.Millisecond)
 		got := p.Latest()
-		if !got.Healthy || got.Since.Before(up) || len(got.Pods) != 1 || got.Config == nil || got.Version == "" {
+		if !got.Healthy || got.Since.Before(up) || len(got.Pods.Last()) != 1 || got.Config.Last() == nil || got.Version == "" {
 			t.Errorf("up: %+v", got)
 		}
 		if !woken(p) {
@@ -167,8 +172,8 @@ func TestKubeletGoesDown(t *testing.T) {
 		}
 		pass(500 * time.Millisecond)
 		got := p.Latest()
-		if got.Healthy || len(got.Pods) != 1 || got.Summary == nil {
-			t.Errorf("after three misses: healthy %t, %d pods", got.Healthy, len(got.Pods))
+		if got.Healthy || len(got.Pods.Last()) != 1 || got.Summary.Last() == nil {
+			t.Errorf("after three misses: healthy %t, %d pods", got.Healthy, len(got.Pods.Last()))
 		}
 		if !woken(p) {
 			t.Error("nobody was woken")
@@ -191,8 +196,8 @@ func TestUnauthorisedIsHealthy(t *testing.T) {
 		s.set(func(s *script) { s.status["/pods"], s.status["/runningpods/"] = 401, 403 })
 		pass(10 * time.Second)
 		got := p.Latest()
-		if !got.Healthy || got.HealthErr != nil || state(got.PodsErr) != Unauthorised || state(got.RunningErr) != Unauthorised {
-			t.Errorf("healthy %t, pods %v, running %v", got.Healthy, got.PodsErr, got.RunningErr)
+		if !got.Healthy || got.HealthErr != nil || state(got.Pods.Err()) != Unauthorised || state(got.Running.Err()) != Unauthorised {
+			t.Errorf("healthy %t, pods %v, running %v", got.Healthy, got.Pods.Err(), got.Running.Err())
 		}
 		woken(p)
 		pass(time.Minute)
@@ -201,8 +206,8 @@ func TestUnauthorisedIsHealthy(t *testing.T) {
 		}
 		s.set(func(s *script) { clear(s.status) })
 		pass(6 * time.Second)
-		if got := p.Latest(); got.PodsErr != nil || got.RunningErr != nil || !woken(p) {
-			t.Errorf("pods %v, running %v", got.PodsErr, got.RunningErr)
+		if got := p.Latest(); got.Pods.Err() != nil || got.Running.Err() != nil || !woken(p) {
+			t.Errorf("pods %v, running %v", got.Pods.Err(), got.Running.Err())
 		}
 	})
 }
@@ -362,11 +367,11 @@ func TestPrime(t *testing.T) {
 					t.Errorf("took %v of virtual time, want %v", took, tc.took)
 				}
 				got := p.Latest()
-				if got.Healthy != tc.healthy || !got.PodsAt.IsZero() != tc.pods || state(got.HealthErr) != tc.state || got.HealthAt.IsZero() {
+				if got.Healthy != tc.healthy || !got.Pods.At().IsZero() != tc.pods || state(got.HealthErr) != tc.state || got.HealthAt.IsZero() {
 					t.Errorf("%+v", got)
 				}
-				if tc.name != "unauthorised" && (got.PodsErr != nil || got.RunningErr != nil) {
-					t.Errorf("the short time is told as a failure: pods %v, running %v", got.PodsErr, got.RunningErr)
+				if tc.name != "unauthorised" && (got.Pods.Err() != nil || got.Running.Err() != nil) {
+					t.Errorf("the short time is told as a failure: pods %v, running %v", got.Pods.Err(), got.Running.Err())
 				}
 				// What did not fit into the time is asked for at once by Run.
 				s.set(func(s *script) { s.down = false; clear(s.hang) })
@@ -377,7 +382,7 @@ func TestPrime(t *testing.T) {
 					pass(500 * time.Millisecond)
 				}
 				pass(10 * time.Millisecond)
-				if got := p.Latest(); !got.Healthy || (got.PodsAt.IsZero() && tc.name != "unauthorised") || got.RunningAt.IsZero() {
+				if got := p.Latest(); !got.Healthy || (got.Pods.At().IsZero() && tc.name != "unauthorised") || got.Running.At().IsZero() {
 					t.Errorf("after Run: %+v", got)
 				}
 				cancel()
@@ -396,7 +401,7 @@ func TestAssumeReady(t *testing.T) {
 		run.Go(func() { _ = p.Run(ctx) })
 		p.Hurry()
 		pass(time.Hour)
-		if got := p.Latest(); !got.Healthy || !got.AssumeReady || got.Since.IsZero() || !got.PodsAt.IsZero() || woken(p) {
+		if got := p.Latest(); !got.Healthy || !got.AssumeReady || got.Since.IsZero() || !got.Pods.At().IsZero() || woken(p) {
 			t.Errorf("%+v", got)
 		}
 		cancel()
@@ -412,8 +417,8 @@ func TestSnapshotsStay(t *testing.T) {
 		before := p.Latest()
 		s.set(func(s *script) { s.pods, s.down = named("b", "c"), false })
 		pass(10 * time.Second)
-		if len(before.Pods) != 1 || before.Pods[0].Name != "a" || len(p.Latest().Pods) != 2 {
-			t.Errorf("before %d pods, now %d", len(before.Pods), len(p.Latest().Pods))
+		if len(before.Pods.Last()) != 1 || before.Pods.Last()[0].Name != "a" || len(p.Latest().Pods.Last()) != 2 {
+			t.Errorf("before %d pods, now %d", len(before.Pods.Last()), len(p.Latest().Pods.Last()))
 		}
 	})
 }
@@ -424,8 +429,8 @@ func TestSlowSummary(t *testing.T) {
 		s.set(func(s *script) { s.hang["/stats/summary"] = true })
 		pass(time.Minute)
 		got := p.Latest()
-		if !got.Healthy || state(got.SummaryErr) != Unreachable || time.Since(got.HealthAt) > 6*time.Second {
-			t.Errorf("healthy %t, summary %v, health asked %v ago", got.Healthy, got.SummaryErr, time.Since(got.HealthAt))
+		if !got.Healthy || state(got.Summary.Err()) != Unreachable || time.Since(got.HealthAt) > 6*time.Second {
+			t.Errorf("healthy %t, summary %v, health asked %v ago", got.Healthy, got.Summary.Err(), time.Since(got.HealthAt))
 		}
 	})
 }

@@ -17,13 +17,13 @@ const RunningPodsStaleness = 3 * time.Second
 
 // Snapshot is what is known of the kubelet at one moment. It is immutable, all that its pointers lead to included.
 //
-// Every time that ends in At is when the question was sent that got the answer, so that the answer shows the kubelet at
-// that time or later. When a question fails, the last answer stays, with its time, and the error says why there is no
-// newer one. A zero time means that there never was an answer.
+// HealthAt, and the time of every Answer, is when the question was sent, so that the answer shows the kubelet at that
+// time or later.
 type Snapshot struct {
 	// AssumeReady is set when nothing is asked: Healthy is then true by decree, and everything else is empty.
 	AssumeReady bool
-	// Healthy is whether the kubelet says that it is well; false until it first did.
+	// Healthy is whether the kubelet says that it is well; false until it first did. Whether anything may be built on its
+	// answers says Usable.
 	Healthy bool
 	// Since is when Healthy last changed, or when it was first found out.
 	Since time.Time
@@ -32,22 +32,21 @@ type Snapshot struct {
 	// HealthErr is why the last question got no good answer; a healthy kubelet may miss one or two.
 	HealthErr *Error
 
+	// Node is the name of the kubelet's node, as its newest answer says that names it; empty: none has since it came up.
+	// What is not in the lists under a name that was made with this host's is known not to be there only where Node is
+	// this host's.
+	Node string
+	// Stranger is set where Node is not the name that this host has; nil: it is, or it is not known.
+	Stranger *Error
+
 	// Pods are the pods that the kubelet is to run.
-	Pods    []corev1.Pod
-	PodsAt  time.Time
-	PodsErr *Error
+	Pods Answer[[]corev1.Pod]
 	// Running are the pods with live containers, by name and UID alone; see RunningPodsStaleness.
-	Running    []corev1.Pod
-	RunningAt  time.Time
-	RunningErr *Error
+	Running Answer[[]corev1.Pod]
 	// Summary is the resource usage.
-	Summary    *statsv1alpha1.Summary
-	SummaryAt  time.Time
-	SummaryErr *Error
+	Summary Answer[*statsv1alpha1.Summary]
 	// Config is the configuration that the kubelet runs with. It is asked for when the kubelet comes up.
-	Config    *kubeletconfigv1beta1.KubeletConfiguration
-	ConfigAt  time.Time
-	ConfigErr *Error
+	Config Answer[*kubeletconfigv1beta1.KubeletConfiguration]
 	// Version is the kubelet's version, empty until it is known.
 	Version string
 
@@ -68,9 +67,14 @@ const (
 	forgetSeen = 10 * time.Minute
 )
 
-// Pod returns the pod of that manifest name on the node, nil when the kubelet has none.
+// Usable says whether the kubelet is well and the one of this host: only then anything is started or replaced by what
+// it answers.
+func (s *Snapshot) Usable() bool { return s.Healthy && s.Stranger == nil }
+
+// Pod returns the pod of that manifest name on the node as it was last listed, for those who show it. Nil where it was
+// not listed, which is no proof that there is none.
 func (s *Snapshot) Pod(namespace, name, nodeName string) *corev1.Pod {
-	return FindPod(s.Pods, namespace, name, nodeName)
+	return FindPod(s.Pods.Last(), namespace, name, nodeName)
 }
 
 // Gone reports whether the pod, named as the kubelet names it, is known to have stopped after its manifest was removed
@@ -78,21 +82,31 @@ func (s *Snapshot) Pod(namespace, name, nodeName string) *corev1.Pod {
 //
 // A list of running pods without the pod proves nothing by itself, since it may be older than the pod. It does when the
 // list before had the pod, because the kubelet's copy only moves forward, or when it was asked for RunningPodsStaleness
-// after the removal. A pod that ended before the removal proves nothing either: it may have been started again.
+// after the removal. A pod that ended before the removal proves nothing either: it may have been started again. And the
+// name proves nothing where it was only computed: the kubelet has to have listed the pod under it, or to have said that
+// its node has the name that is in it.
 func (s *Snapshot) Gone(namespace, podName string, removed time.Time) (gone bool, because string) {
 	name := types.NamespacedName{Namespace: namespace, Name: podName}
+	pods, told := s.Pods.Now()
+	running, runningTold := s.Running.Now()
 	switch {
-	case s.PodsErr != nil:
-		return false, "the kubelet's pods cannot be asked for: " + string(s.PodsErr.State)
-	case s.RunningErr != nil:
-		return false, "the kubelet's running pods cannot be asked for: " + string(s.RunningErr.State)
-	case !s.PodsAt.After(removed) || !s.RunningAt.After(removed):
+	case s.Stranger != nil:
+		return false, "the kubelet's node has another name: " + s.Node
+	case !told && s.Pods.Err() != nil:
+		return false, "the kubelet's pods cannot be asked for: " + string(s.Pods.Err().State)
+	case !runningTold && s.Running.Err() != nil:
+		return false, "the kubelet's running pods cannot be asked for: " + string(s.Running.Err().State)
+	case !s.Pods.At().After(removed) || !s.Running.At().After(removed):
 		return false, "the kubelet has not been asked since the manifest was removed"
-	case has(s.Pods, namespace, podName):
+	case has(pods, namespace, podName):
 		return false, "the kubelet has not noticed yet that the manifest was removed"
-	case has(s.Running, namespace, podName):
+	case has(running, namespace, podName):
 		return false, "its containers are stopping"
-	case s.seen[name].ended.After(removed) || s.RunningAt.Sub(removed) >= RunningPodsStaleness:
+	case s.seen[name].ended.After(removed):
+		return true, ""
+	case s.Node == "" && s.seen[name].listed.IsZero():
+		return false, "the kubelet has not said yet what its node is called"
+	case s.Running.At().Sub(removed) >= RunningPodsStaleness:
 		return true, ""
 	default:
 		return false, fmt.Sprintf("the kubelet's list of running pods may be up to %v old", RunningPodsStaleness)

@@ -49,15 +49,15 @@ func TestGone(t *testing.T) {
 		{name: "never seen to run, and long enough", lists: []listing{{1, "a", ""}, {5, "", ""}}, removed: 2, want: true},
 		{name: "ended before the removal", lists: []listing{{0.2, "a", "a"}, {1, "a", ""}, {2.1, "", ""}}, removed: 2, because: "up to 3s old"},
 		{name: "ran an hour ago", lists: []listing{{0, "a", "a"}, {1, "", ""}, {3600, "a", ""}, {3601.1, "", ""}}, removed: 3601, because: "up to 3s old"},
-		{name: "pods cannot be asked for", lists: []listing{{1, "a", "a"}, {9, "", ""}}, removed: 2, change: func(s *Snapshot) { s.PodsErr = unreachable }, because: "Unreachable"},
-		{name: "running pods cannot be asked for", lists: []listing{{1, "a", "a"}, {9, "", ""}}, removed: 2, change: func(s *Snapshot) { s.RunningErr = unreachable }, because: "Unreachable"},
+		{name: "pods cannot be asked for", lists: []listing{{1, "a", "a"}, {9, "", ""}}, removed: 2, change: func(s *Snapshot) { s.Pods = s.Pods.Failed(unreachable) }, because: "Unreachable"},
+		{name: "running pods cannot be asked for", lists: []listing{{1, "a", "a"}, {9, "", ""}}, removed: 2, change: func(s *Snapshot) { s.Running = s.Running.Failed(unreachable) }, because: "Unreachable"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			s := &Snapshot{}
+			s := &Snapshot{Node: "node-1"}
 			for _, l := range tc.lists {
-				s.Pods, s.PodsAt = named(split(l.pods)...), at(l.at)
-				s.Running, s.RunningAt = named(split(l.running)...), at(l.at)
-				s.seen = sight(s.seen, s.Running, s.RunningAt)
+				s.Pods = Answered(named(split(l.pods)...), at(l.at))
+				s.Running = Answered(named(split(l.running)...), at(l.at))
+				s.seen = sight(s.seen, s.Running.Last(), s.Running.At())
 			}
 			if tc.change != nil {
 				tc.change(s)
@@ -83,7 +83,7 @@ func TestGoneIsTrue(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 		var (
-			s            Snapshot
+			s            = Snapshot{Node: "node-1"}
 			cache        []corev1.Pod
 			cacheAt      time.Time
 			listed, runs bool
@@ -99,11 +99,11 @@ func TestGoneIsTrue(t *testing.T) {
 					cache = named("a")
 				}
 			}
-			s.PodsAt, s.RunningAt, s.Pods, s.Running = now, now, nil, cache
+			s.Pods, s.Running = Answered[[]corev1.Pod](nil, now), Answered(cache, now)
 			if listed {
-				s.Pods = named("a")
+				s.Pods = Answered(named("a"), now)
 			}
-			s.seen = sight(s.seen, s.Running, now)
+			s.seen = sight(s.seen, cache, now)
 		}
 		for range rapid.IntRange(20, 120).Draw(t, "steps") {
 			now = now.Add(time.Duration(rapid.IntRange(10, 800).Draw(t, "ms")) * time.Millisecond)

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"github.com/daemonsetd/daemonsetd/manifests/render"
 )
 
@@ -13,6 +15,8 @@ const (
 	// askMargin is added to a pod's grace period where the kubelet cannot be asked whether it has stopped: the time that
 	// it takes to notice the missing file and to tear the sandbox down.
 	askMargin = 10 * time.Second
+	// defaultGrace is the grace period of a pod of which nothing is known but that it ran.
+	defaultGrace = corev1.DefaultTerminationGracePeriodSeconds * time.Second
 	// lookAgain is how often the kubelet's answers are looked at while a pod is stopping.
 	lookAgain = 50 * time.Millisecond
 	// reissueHold is how long a rejected pod's manifest stays away. The kubelet forgets a static pod when a housekeeping
@@ -30,6 +34,8 @@ type planner struct {
 	wanted  *Wanted
 	present []Present
 	memory  Memory
+	// over are the pods, by full name, that were waited for as long as a pod takes to stop, in this plan.
+	over map[string]bool
 
 	acts   []Act
 	status Status
@@ -165,9 +171,11 @@ func (p *planner) holds(cur Present) {
 	case p.in.Kubelet.AssumeReady:
 		p.stands(PhaseUnknown, cur, "the kubelet is not asked (assumeReady)")
 	case !p.in.Kubelet.Healthy:
-		p.stands(PhaseUnknown, cur, "the kubelet is not answering")
+		p.stands(PhaseUnknown, cur, p.silence())
 	case p.in.Kubelet.PodsUnknown:
 		p.stands(PhaseUnknown, cur, "the kubelet does not tell its pods")
+	case p.in.Kubelet.Absent[p.fullName(cur.PodName)]:
+		p.stands(PhaseStarting, cur, "the kubelet has not listed the pod for more than a minute")
 	case !known || !p.fresh():
 		p.stands(PhaseStarting, cur, "the kubelet has not listed the pod yet")
 		p.hurry = true
@@ -187,10 +195,26 @@ func (p *planner) beside(old, cur Present) bool {
 	switch {
 	case k.AssumeReady:
 		return false
-	case !p.tells():
+	case !p.tells() || p.unlisted(old):
 		return true
 	}
 	return p.standing(old) && !k.Pods[p.fullName(cur.PodName)].Available
+}
+
+// unlisted says whether the kubelet tells its pods and a manifest's is not among them, without that being certain to
+// mean that it does not run: it may have been taken up under another name.
+func (p *planner) unlisted(m Present) bool {
+	k, name := p.in.Kubelet, p.fullName(m.PodName)
+	_, listed := k.Pods[name]
+	return !k.AssumeReady && !listed && !k.Absent[name]
+}
+
+// silence says why the kubelet counts as one that does not answer.
+func (p *planner) silence() string {
+	if name := p.in.Kubelet.OtherNode; name != "" {
+		return fmt.Sprintf("the kubelet that answers is of the node %s, not of this one", name)
+	}
+	return "the kubelet is not answering"
 }
 
 // tells says whether the kubelet's list of pods is one that it has given in this run, after the last write, and that it
@@ -210,7 +234,11 @@ func (p *planner) replace() {
 	case p.wanted.Hold != "":
 		p.stands(PhaseWaiting, old, p.wanted.Hold)
 	case (!k.Healthy || k.Missed) && !k.AssumeReady:
-		p.stands(PhaseWaiting, old, "the kubelet is not answering: nothing is replaced until it does")
+		p.stands(PhaseWaiting, old, p.silence()+": nothing is replaced")
+	case p.tells() && !slices.ContainsFunc(p.present, func(m Present) bool { return !p.unlisted(m) }):
+		p.stands(PhaseWaiting, old, "the kubelet does not list the pod, and may run it under another name: nothing is "+
+			"replaced until that is known")
+		p.hurry = true
 	case p.wanted.Surge && !p.tells():
 		p.stands(PhaseWaiting, old, "the kubelet has not said yet which pod is available")
 		p.hurry = k.Healthy
@@ -268,10 +296,13 @@ func (p *planner) create(m *render.Manifest) {
 // retryFailed deals with a pod that the kubelet has given up on, and reports whether it did.
 func (p *planner) retryFailed(m Present) bool {
 	pod, known := p.in.Kubelet.Pods[p.fullName(m.PodName)]
-	if !known || !pod.Failed || !p.fresh() {
+	if !known || !pod.Failed || !p.fresh() || p.in.Kubelet.PodsUnknown || !p.in.Kubelet.Healthy {
 		return false
 	}
 	r := &p.memory.Retry
+	if r.Last.After(p.in.Now) { // the clock was set back
+		r.Last = p.in.Now
+	}
 	since := max(p.in.Now.Sub(r.Last), 0)
 	if r.Revision != m.Revision || since > 2*retryMax {
 		*r = Retry{Revision: m.Revision}

@@ -42,7 +42,12 @@ func (p *planner) forgetGone() {
 		}
 		if !p.gone(l) {
 			left = append(left, l)
+			continue
 		}
+		if p.over == nil {
+			p.over = map[string]bool{}
+		}
+		p.over[p.fullName(l.PodName)] = true
 	}
 	p.memory.Leaving = left
 }
@@ -55,27 +60,33 @@ func (p *planner) gone(l Leaving) bool {
 	k := p.in.Kubelet
 	switch {
 	case k.AssumeReady, k.Healthy && k.RunningUnknown:
-		return !p.in.Now.Before(l.RemovedAt.Add(time.Duration(l.GraceSeconds)*time.Second + askMargin))
+		return p.waited(l)
 	case !k.Healthy:
 		// Its containers outlive a kubelet that is down, and nobody stops them until it is back.
 		return false
 	default:
-		return k.Gone(p.fullName(l.PodName), l.RemovedAt)
+		return k.Gone(p.fullName(l.PodName), l.RemovedAt) || k.NameUnknown && p.waited(l)
 	}
+}
+
+// waited says whether the time has passed that a pod takes at most to stop, where nobody tells whether it has.
+func (p *planner) waited(l Leaving) bool {
+	return !p.in.Now.Before(l.RemovedAt.Add(time.Duration(l.GraceSeconds)*time.Second + askMargin))
 }
 
 // leaving says whether a pod of the DaemonSet without a manifest is, or may be, still running: one of which the memory
 // knows, or one that the kubelet reports although no manifest of it stands (somebody else removed it, or the memory was
-// lost).
+// lost). What it reported before it ceased to do so counts for as long as a pod takes to stop, and no longer.
 func (p *planner) leaving() bool {
 	if len(p.memory.Leaving) > 0 {
 		return true
 	}
-	if !p.in.Kubelet.Healthy {
+	k := p.in.Kubelet
+	if !k.Healthy || k.RunningUnknown && p.in.Now.After(k.RunningAt.Add(defaultGrace+askMargin)) {
 		return false
 	}
-	for name := range p.in.Kubelet.Running {
-		if p.ours(name) && !p.stillPresent(name) {
+	for name := range k.Running {
+		if Ours(p.key, name, p.in.Node) && !p.stillPresent(name) && !(k.RunningUnknown && p.over[name]) {
 			return true
 		}
 	}
@@ -91,14 +102,21 @@ func (p *planner) stillPresent(fullName string) bool {
 	return false
 }
 
-// ours says whether the kubelet's pod is one of this DaemonSet: namespace/<name>-<revision>-<node>.
-func (p *planner) ours(fullName string) bool {
-	rest, ok := strings.CutPrefix(fullName, p.key+"-")
+// Ours says whether a pod, by the full name that a kubelet gave it, is of the DaemonSet with that key, whatever the node
+// is called: a kubelet that was started under another name stops what it ran before under that name. Host is this
+// host's name for its node. It tells a pod of the DaemonSet whose own name ends with a revision from one on a node whose
+// name begins with one.
+func Ours(key, fullName, host string) bool {
+	rest, ok := strings.CutPrefix(fullName, key+"-")
 	if !ok {
 		return false
 	}
-	revision, ok := strings.CutSuffix(rest, "-"+p.in.Node)
-	return ok && render.IsRevision(revision)
+	revision, node, ok := strings.Cut(rest, "-")
+	if !ok || !render.IsRevision(revision) {
+		return false
+	}
+	other, ok := strings.CutSuffix(node, "-"+host)
+	return !ok || !render.IsRevision(other)
 }
 
 // wait asks for the kubelet's next answer, or for a plan at the time when a wait without answers is over.
@@ -111,9 +129,12 @@ func (p *planner) wait() {
 	}
 	for _, l := range p.memory.Leaving {
 		p.until(l.Hold)
-		if k.AssumeReady || k.RunningUnknown {
+		if k.AssumeReady || k.RunningUnknown || k.NameUnknown {
 			p.until(l.RemovedAt.Add(time.Duration(l.GraceSeconds)*time.Second + askMargin))
 		}
+	}
+	if k.RunningUnknown && len(k.Running) > 0 {
+		p.until(k.RunningAt.Add(defaultGrace + askMargin + time.Millisecond))
 	}
 }
 

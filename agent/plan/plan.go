@@ -78,15 +78,25 @@ type Kubelet struct {
 	AssumeReady bool
 	// Healthy: its health endpoint says ok.
 	Healthy bool
+	// OtherNode is the name that the kubelet has for its node, where that is not this host's: then it is not Healthy
+	// either, as nothing that it answers is about this host for certain. Empty: it has this host's, or none is known.
+	OtherNode string
+	// NameUnknown: no answer has shown that the kubelet has this host's name for its node. What is not listed under a name
+	// that was made of it may be there all the same.
+	NameUnknown bool
+	// Absent are the pods of manifests that the kubelet does not run for certain: it has not listed them for some time, in
+	// one answer after the other, and is known by name.
+	Absent map[string]bool
 	// Missed: it is healthy, but has not answered the last question about that. Nothing is replaced until it has.
 	Missed bool
 	// PodsAt and RunningAt are when the two lists were asked for; zero: never answered.
 	PodsAt, RunningAt time.Time
-	// RunningUnknown: the kubelet is healthy but does not tell its running pods (not authorised, another version).
+	// RunningUnknown: the kubelet is healthy but does not tell its running pods (not authorised, another version). Running
+	// is then what it said last, and counts for no longer than a pod may take to stop.
 	RunningUnknown bool
 	// Gone says of a pod, by its full name, that it has stopped for certain after its manifest went at the given time.
 	Gone func(fullName string, removed time.Time) bool
-	// PodsUnknown is the same of its list of pods.
+	// PodsUnknown is the same of its list of pods. Pods is then what it said last, by which nothing is done.
 	PodsUnknown bool
 	Pods        map[string]Pod
 	Running     map[string]bool

@@ -3,12 +3,12 @@ package reconcile
 import (
 	"context"
 	"errors"
-	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/daemonsetd/daemonsetd/agent/health"
+	"github.com/daemonsetd/daemonsetd/agent/kubelet"
 	"github.com/daemonsetd/daemonsetd/agent/plan"
 	"github.com/daemonsetd/daemonsetd/internal/base/logfield"
 	"github.com/daemonsetd/daemonsetd/manifests/manifestdir"
@@ -30,11 +30,11 @@ func (r *Reconciler) act(ctx context.Context, s *Snapshot, out plan.Output) bool
 	if s.Now.Before(r.acting.until) && r.acting.failures > 0 {
 		return false
 	}
-	r.lookBeforeReplacing(ctx, s, out.Acts)
+	unsure := !r.lookBeforeReplacing(ctx, s, out.Acts)
 	var failed error
 	changed := false
 	for _, act := range out.Acts {
-		if saveErr != nil && takesDown(act) {
+		if (saveErr != nil || unsure) && takesDown(act) {
 			continue
 		}
 		err := r.do(act)
@@ -52,19 +52,24 @@ func takesDown(act plan.Act) bool {
 }
 
 // lookBeforeReplacing asks for the pods once more when one is to be replaced that the last answer does not show
-// running yet: only a pod that was seen running is seen to stop at once, see stopwatch.
-func (r *Reconciler) lookBeforeReplacing(ctx context.Context, s *Snapshot, acts []plan.Act) {
+// running yet: only a pod that was seen running is seen to stop at once, see stopwatch. It says whether pods may be
+// taken down: not where the answer shows that the kubelet is another one by now.
+func (r *Reconciler) lookBeforeReplacing(ctx context.Context, s *Snapshot, acts []plan.Act) bool {
 	for _, act := range acts {
-		namespace, _, _ := strings.Cut(act.Key, "/")
-		_, watched := r.stopped.pods[namespace+"/"+act.PodName+"-"+r.cfg.Host]
+		_, watched := r.stopped.pods[fullName(act.Key, act.PodName, r.cfg.Host)]
 		if act.Reason != plan.ReasonReplacing || watched {
 			continue
 		}
-		if pods, ok := r.cfg.Kubelet.Ask(ctx); ok {
+		pods, ok := r.cfg.Kubelet.Ask(ctx)
+		if ok && kubelet.OtherNodeIn(pods, r.cfg.Host) != nil {
+			return false
+		}
+		if ok {
 			r.stopped.observe(pods, s.Now)
 		}
-		return
+		return true
 	}
+	return true
 }
 
 func (r *Reconciler) scanFailed(s *Snapshot) bool {

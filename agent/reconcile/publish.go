@@ -82,6 +82,10 @@ func (r *Reconciler) checkHealth(s *Snapshot, node diag.List) {
 	r.cfg.Board.When(nodeProblem != "", health.BadNodeFile,
 		"a node file cannot be used; what it said before stays in effect: "+nodeProblem)
 	r.checkKubelet(s.Kubelet)
+	missing := r.unlisted.files(s.Now)
+	r.cfg.Board.When(len(missing) > 0, health.ManifestNotListed, fmt.Sprintf(
+		"the kubelet does not list the pod of %s, which has stood in its directory for more than a minute",
+		strings.Join(missing, ", ")), r.cfg.Store.Dir())
 	r.checkDirectory(s)
 }
 
@@ -92,8 +96,14 @@ func (r *Reconciler) checkKubelet(k *kubelet.Snapshot) {
 	}
 	r.cfg.Board.When(text != "", health.KubeletUnhealthy,
 		text+"; no new pod is placed and none is replaced, running ones stay", remedy)
+	other := ""
+	if k.Stranger != nil && k.Healthy {
+		other, remedy = k.Stranger.Err.Error(), k.Stranger.Remedy
+	}
+	r.cfg.Board.When(other != "", health.KubeletOtherNode,
+		other+"; no new pod is placed and none is replaced, running ones stay", remedy)
 	text = ""
-	for _, err := range []*kubelet.Error{k.PodsErr, k.RunningErr} {
+	for _, err := range []*kubelet.Error{k.Pods.Err(), k.Running.Err()} {
 		if err != nil && k.Healthy {
 			text, remedy = err.Error(), err.Remedy
 		}
@@ -164,7 +174,7 @@ func (r *Reconciler) publishMetrics(v *Snapshot) {
 	}
 	metrics.Set(m.SpecFiles, files)
 	metrics.Set(m.Problems, problems)
-	m.KubeletUp.Set(float64(one(v.Kubelet.Healthy)))
+	m.KubeletUp.Set(float64(one(v.Kubelet.Usable())))
 }
 
 func fileState(f spec.FileStatus) string {
@@ -229,8 +239,11 @@ func statusLine(s *Snapshot) string {
 	if bad > 0 {
 		parts = append(parts, count(bad, "bad spec file"))
 	}
-	if !s.Kubelet.Healthy {
+	switch {
+	case !s.Kubelet.Healthy:
 		parts = append(parts, "kubelet not answering")
+	case s.Kubelet.Stranger != nil:
+		parts = append(parts, "the kubelet is of another node")
 	}
 	return strings.Join(parts, "; ")
 }

@@ -30,7 +30,6 @@ func (r *Reconciler) read(now time.Time) (*Snapshot, time.Duration) {
 	}
 	s.Node = r.cfg.Nodes.Node()
 	s.Listing, s.ScanErr = r.cfg.Store.Scan()
-	s.Answers = r.kubeletInput(s.Kubelet, s.Specs, now)
 	for _, e := range s.Listing.Ours {
 		s.Present = append(s.Present, plan.Present{
 			FileName: e.FileName, Key: e.Key(), Revision: e.Revision, PodName: e.PodName,
@@ -38,6 +37,8 @@ func (r *Reconciler) read(now time.Time) (*Snapshot, time.Duration) {
 			Renamed: e.PodName != render.PodName(e.DaemonSet, e.Revision),
 		})
 	}
+	r.unlisted.look(s)
+	s.Answers = r.kubeletInput(s)
 	r.cfg.Catalog.Begin(catalog.Facts{Now: now, Specs: s.Specs, Node: s.Node})
 	s.Items = r.items(s, r.cfg.Catalog.Maker, s.Specs.DaemonSets)
 	return s, again
@@ -94,11 +95,18 @@ func conflict(foreign []manifestdir.ForeignPod, m render.Manifest) string {
 }
 
 // kubeletInput turns the latest answers of the kubelet into what plan looks at.
-func (r *Reconciler) kubeletInput(k *kubelet.Snapshot, specs *spec.Snapshot, now time.Time) plan.Kubelet {
+func (r *Reconciler) kubeletInput(s *Snapshot) plan.Kubelet {
+	k, now := s.Kubelet, s.Now
+	pods, running := k.Pods.Last(), k.Running.Last()
 	in := plan.Kubelet{
-		AssumeReady: k.AssumeReady, Healthy: k.Healthy, Missed: k.HealthErr != nil, PodsAt: k.PodsAt, RunningAt: k.RunningAt,
-		RunningUnknown: k.RunningErr != nil || k.PodsErr != nil, PodsUnknown: k.PodsErr != nil,
-		Pods: make(map[string]plan.Pod, len(k.Pods)), Running: make(map[string]bool, len(k.Running)),
+		AssumeReady: k.AssumeReady, Healthy: k.Usable(), Missed: k.HealthErr != nil,
+		PodsAt: k.Pods.At(), RunningAt: k.Running.At(),
+		RunningUnknown: k.Running.Err() != nil || k.Pods.Err() != nil, PodsUnknown: k.Pods.Err() != nil,
+		NameUnknown: k.Node == "", Absent: r.unlisted.absent(s),
+		Pods: make(map[string]plan.Pod, len(pods)), Running: make(map[string]bool, len(running)),
+	}
+	if k.Stranger != nil {
+		in.OtherNode = k.Node
 	}
 	in.Gone = func(full string, removed time.Time) bool {
 		namespace, name, _ := strings.Cut(full, "/")
@@ -106,14 +114,14 @@ func (r *Reconciler) kubeletInput(k *kubelet.Snapshot, specs *spec.Snapshot, now
 		return gone || r.stopped.stopped(k, full, removed)
 	}
 	r.stopped.cgroups.Root = r.cfg.Kubelet.Settings().CgroupRoot
-	r.stopped.observe(k.Pods, now)
-	minReady := minReadySeconds(specs)
-	for i := range k.Pods {
-		pod := &k.Pods[i]
+	r.stopped.observe(pods, now)
+	minReady := minReadySeconds(s.Specs)
+	for i := range pods {
+		pod := &pods[i]
 		in.Pods[pod.Namespace+"/"+pod.Name] = planPod(pod, minReady[pod.Namespace+"/"+ownerName(pod)], now)
 	}
-	for i := range k.Running {
-		in.Running[k.Running[i].Namespace+"/"+k.Running[i].Name] = true
+	for i := range running {
+		in.Running[running[i].Namespace+"/"+running[i].Name] = true
 	}
 	return in
 }
@@ -154,11 +162,14 @@ func planPod(pod *corev1.Pod, minReady int32, now time.Time) plan.Pod {
 // nodeInputs is what the node's conditions follow from.
 func nodeInputs(k *kubelet.Snapshot) node.Inputs {
 	in := node.Inputs{
-		Kubelet: node.KubeletStatus{Healthy: k.Healthy, AssumeReady: k.AssumeReady}, KubeletVersion: k.Version,
+		Kubelet: node.KubeletStatus{Healthy: k.Usable(), AssumeReady: k.AssumeReady}, KubeletVersion: k.Version,
 	}
-	if k.SummaryErr == nil {
-		in.Summary = k.Summary
+	if k.Stranger != nil {
+		// What it measures may be another machine.
+		in.Kubelet.Message = fmt.Sprintf("the kubelet that answers is of the node %s", k.Node)
+		return in
 	}
+	in.Summary, _ = k.Summary.Now()
 	if !k.Healthy && k.HealthErr != nil {
 		// The state alone: an error's text may have a port or a time in it that changes with every try.
 		in.Kubelet.Message = fmt.Sprintf("the kubelet's health cannot be told: %s", k.HealthErr.State)

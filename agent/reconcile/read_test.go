@@ -81,9 +81,15 @@ func TestPodOf(t *testing.T) {
 		"it is not asked":          {plan.Kubelet{AssumeReady: true}, plan.Memory{}, rollout.PodUp},
 		"it has never answered":    {plan.Kubelet{}, plan.Memory{}, rollout.PodUnknown},
 		"it has long been silent":  {plan.Kubelet{PodsAt: lately.Add(-2 * silence), Pods: map[string]plan.Pod{"a/x-r-node-1": up}}, plan.Memory{}, rollout.PodUnknown},
-		"it does not know the pod": {plan.Kubelet{PodsAt: lately}, plan.Memory{}, rollout.PodDown},
-		"it is not available":      {plan.Kubelet{PodsAt: lately, Pods: map[string]plan.Pod{"a/x-r-node-1": {Ready: true}}}, plan.Memory{}, rollout.PodDown},
-		"it is":                    {plan.Kubelet{PodsAt: lately, Pods: map[string]plan.Pod{"a/x-r-node-1": up}}, plan.Memory{}, rollout.PodUp},
+		"it does not list the pod": {plan.Kubelet{PodsAt: lately}, plan.Memory{}, rollout.PodUnknown},
+		"it does not run the pod, for certain": {
+			plan.Kubelet{PodsAt: lately, Absent: map[string]bool{"a/x-r-node-1": true}}, plan.Memory{}, rollout.PodDown,
+		},
+		"it is of another node": {
+			plan.Kubelet{PodsAt: lately, OtherNode: "other", Pods: map[string]plan.Pod{"a/x-r-node-1": up}}, plan.Memory{}, rollout.PodUnknown,
+		},
+		"it is not available": {plan.Kubelet{PodsAt: lately, Pods: map[string]plan.Pod{"a/x-r-node-1": {Ready: true}}}, plan.Memory{}, rollout.PodDown},
+		"it is":               {plan.Kubelet{PodsAt: lately, Pods: map[string]plan.Pod{"a/x-r-node-1": up}}, plan.Memory{}, rollout.PodUp},
 		"it was, before its manifest was written": {
 			plan.Kubelet{PodsAt: lately, Pods: map[string]plan.Pod{"a/x-r-node-1": up}}, plan.Memory{WrittenAt: lately}, rollout.PodUnknown,
 		},

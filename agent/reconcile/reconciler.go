@@ -99,6 +99,7 @@ type Reconciler struct {
 	declared *declared
 	acting   acting
 	stopped  stopwatch
+	unlisted unlisted
 	// phases are those of the last round.
 	phases map[string]plan.Phase
 }

@@ -86,7 +86,7 @@ func see(s *Snapshot, it *Item) driver.Seen {
 		Evicted:               it.Evicted, Canary: it.Strategy.Canary != nil &&
 			it.Strategy.Canary.Matches(labels.Set(s.Node.Labels)),
 		// A pod that only stays, as where the node is tainted or not ready, would have no successor.
-		Answers: it.Decision.ShouldRun && (k.AssumeReady || k.Healthy && k.HealthErr == nil && k.PodsErr == nil),
+		Answers: it.Decision.ShouldRun && (k.AssumeReady || k.Usable() && k.HealthErr == nil && k.Pods.Err() == nil),
 		File:    it.File.Manifest.Revision, Good: it.Good, Again: it.Memory.Again,
 	}
 	if it.FileBlocked == "" && !s.Specs.Undecided(it.DS.Source.File) {
@@ -115,13 +115,16 @@ const silence = 50 * time.Second
 func podOf(s *Snapshot, it *Item, p *plan.Present) (rollout.Pod, rollout.Shown) {
 	namespace := it.DS.Object.Namespace
 	k := s.Answers
-	pod, listed := k.Pods[namespace+"/"+p.PodName+"-"+s.Host]
+	full := fullName(it.Key, p.PodName, s.Host)
+	pod, listed := k.Pods[full]
 	shown := shownOf(s.Kubelet.Pod(namespace, p.PodName, s.Host), pod)
 	switch {
 	case k.AssumeReady:
 		return rollout.PodUp, shown
-	case k.PodsAt.IsZero() || s.Now.Sub(k.PodsAt) > silence:
+	case k.PodsAt.IsZero() || s.Now.Sub(k.PodsAt) > silence || k.OtherNode != "":
 		return rollout.PodUnknown, shown
+	case !listed && !k.Absent[full]:
+		return rollout.PodUnknown, shown // it may run under another name, or be taken up in a moment
 	case !listed || !pod.Available:
 		return rollout.PodDown, shown
 	case !k.PodsAt.After(it.Memory.WrittenAt) || slices.ContainsFunc(it.Memory.Leaving, func(l plan.Leaving) bool {

@@ -83,11 +83,12 @@ func (w *stopwatch) take(pod *corev1.Pod, now time.Time) {
 // it starts nothing of it any more, and no process is left in its cgroup.
 func (w *stopwatch) stopped(k *kubelet.Snapshot, full string, removed time.Time) bool {
 	p, known := w.pods[full]
-	if !known || k.PodsErr != nil || !k.PodsAt.After(removed) {
+	pods, told := k.Pods.Now()
+	if !known || !told || !k.Pods.At().After(removed) {
 		return false
 	}
-	for i := range k.Pods {
-		if k.Pods[i].Namespace+"/"+k.Pods[i].Name == full {
+	for i := range pods {
+		if pods[i].Namespace+"/"+pods[i].Name == full {
 			return false
 		}
 	}

@@ -34,13 +34,13 @@ func TestStopwatch(t *testing.T) {
 		after    kubelet.Snapshot
 		want     bool
 	}{
-		{"its last process has ended", pod, true, "", kubelet.Snapshot{PodsAt: later}, true},
-		{"a process lives", pod, true, "17\n", kubelet.Snapshot{PodsAt: later}, false},
-		{"the kubelet has not noticed", pod, true, "", kubelet.Snapshot{PodsAt: later, Pods: []corev1.Pod{pod}}, false},
-		{"the kubelet was asked before the removal", pod, true, "", kubelet.Snapshot{PodsAt: now}, false},
-		{"the kubelet does not answer", pod, true, "", kubelet.Snapshot{PodsAt: later, PodsErr: &kubelet.Error{}}, false},
-		{"it was about to start", waiting, true, "", kubelet.Snapshot{PodsAt: later}, false},
-		{"it never had a process", pod, false, "", kubelet.Snapshot{PodsAt: later}, false},
+		{"its last process has ended", pod, true, "", kubelet.Snapshot{Pods: kubelet.Answered[[]corev1.Pod](nil, later)}, true},
+		{"a process lives", pod, true, "17\n", kubelet.Snapshot{Pods: kubelet.Answered[[]corev1.Pod](nil, later)}, false},
+		{"the kubelet has not noticed", pod, true, "", kubelet.Snapshot{Pods: kubelet.Answered([]corev1.Pod{pod}, later)}, false},
+		{"the kubelet was asked before the removal", pod, true, "", kubelet.Snapshot{Pods: kubelet.Answered[[]corev1.Pod](nil, now)}, false},
+		{"the kubelet does not answer", pod, true, "", kubelet.Snapshot{Pods: kubelet.Answered[[]corev1.Pod](nil, later).Failed(&kubelet.Error{})}, false},
+		{"it was about to start", waiting, true, "", kubelet.Snapshot{Pods: kubelet.Answered[[]corev1.Pod](nil, later)}, false},
+		{"it never had a process", pod, false, "", kubelet.Snapshot{Pods: kubelet.Answered[[]corev1.Pod](nil, later)}, false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

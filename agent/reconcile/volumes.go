@@ -3,6 +3,8 @@ package reconcile
 import (
 	"cmp"
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/daemonsetd/daemonsetd/agent/catalog"
@@ -77,7 +79,7 @@ func (r *Reconciler) older(s *Snapshot, it *Item) *catalog.Made {
 	local := it.Memory.Again
 	if len(it.Present) > 0 {
 		p := &it.Present[0]
-		if local = p.Revision; p.Intact && !s.Answers.Pods[it.DS.Object.Namespace+"/"+p.PodName+"-"+s.Host].Failed {
+		if local = p.Revision; p.Intact && !s.Answers.Pods[fullName(it.Key, p.PodName, s.Host)].Failed {
 			return nil
 		}
 	}
@@ -98,7 +100,7 @@ func (r *Reconciler) older(s *Snapshot, it *Item) *catalog.Made {
 // remembered or reported as running. While the kubelet cannot tell what runs, all stay.
 func (r *Reconciler) dropConfigs(s *Snapshot, out plan.Output) {
 	k := s.Answers
-	if s.ScanErr != nil || !k.AssumeReady && (!k.Healthy || k.RunningAt.IsZero()) {
+	if s.ScanErr != nil || !k.AssumeReady && (!k.Healthy || k.RunningUnknown || k.RunningAt.IsZero()) {
 		return
 	}
 	used := map[string]bool{}
@@ -115,11 +117,11 @@ func (r *Reconciler) dropConfigs(s *Snapshot, out plan.Output) {
 			used[namespace+"/"+l.PodName] = true
 		}
 	}
-	for name := range k.Running {
-		used[strings.TrimSuffix(name, "-"+s.Host)] = true
-	}
+	running := slices.Collect(maps.Keys(k.Running))
 	err := r.cfg.Catalog.Keep(func(namespace, daemonSet, revision string) bool {
-		return used[namespace+"/"+render.PodName(daemonSet, revision)]
+		pod := namespace + "/" + render.PodName(daemonSet, revision)
+		// Whatever the kubelet's node is called that ends the name.
+		return used[pod] || slices.ContainsFunc(running, func(name string) bool { return strings.HasPrefix(name, pod+"-") })
 	})
 	r.cfg.Board.When(err != nil, health.ConfigNotRemoved, errorText(err))
 }

@@ -17,10 +17,13 @@ import (
 )
 
 // rolls runs a fleet on which logger:1 is available everywhere and is not new any more.
-func rolls(t *testing.T, cfg fleetsim.Config, file func(image string) string, do func(t *testing.T, f *fleetsim.Fleet)) {
+func rolls(t *testing.T, cfg fleetsim.Config, file func(image string) string, do func(t *testing.T, f *fleetsim.Fleet), first ...func(f *fleetsim.Fleet)) {
 	t.Helper()
 	cfg.Seed, cfg.Faults, cfg.Log = 1, memnet.Faults{DelayMin: time.Millisecond, DelayMax: 2 * time.Millisecond}, t.Output()
 	fleetsim.Run(t, cfg, func(t *testing.T, f *fleetsim.Fleet) {
+		for _, do := range first {
+			do(f)
+		}
 		f.LayAll("logger.yaml", file("logger:1"))
 		f.StartAll()
 		watch(t, f, len(f.Hosts), time.Minute, func() bool { return f.Count(key, "logger:1") == len(f.Hosts) })

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net/http"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -55,6 +56,8 @@ type Config struct {
 	RunningAge time.Duration
 	// MembersFile: every host has a members file that lists all of them with their keys.
 	MembersFile bool
+	// Between is asked in place of a host's kubelet, which next asks; nil: nothing is between them.
+	Between func(host int, r *http.Request, next http.RoundTripper) (*http.Response, error)
 	// Log gets what the agents log; nil: nobody does.
 	Log io.Writer
 }
@@ -252,7 +255,7 @@ func (h *Host) Start() {
 		Notifier: systemd.Notifier{Send: func(string) error { return nil }},
 		Simulation: &agent.Simulation{
 			Gossip: func() memberlist.NodeAwareTransport { return f.Net.Listen(h.Addr) }, Verify: f.known.verify,
-			Kubelet: h.Kubelet.Transport(),
+			Kubelet: between{host: h.Index, next: h.Kubelet.Transport(), ask: f.cfg.Between},
 		},
 	})
 	f.must(err)
@@ -265,6 +268,21 @@ func (h *Host) Start() {
 		}
 	}()
 	h.Agent, h.stop = a, func() { cancel(); <-done; h.Agent, h.stop = nil, nil }
+}
+
+// between is what a host's agent asks in place of its kubelet.
+type between struct {
+	host int
+	next http.RoundTripper
+	ask  func(host int, r *http.Request, next http.RoundTripper) (*http.Response, error)
+}
+
+// RoundTrip implements http.RoundTripper.
+func (b between) RoundTrip(r *http.Request) (*http.Response, error) {
+	if b.ask == nil {
+		return b.next.RoundTrip(r)
+	}
+	return b.ask(b.host, r, b.next)
 }
 
 // Stop ends the host's agent.
