@@ -125,7 +125,7 @@ type FileChangeList struct {
 
 // PlanFile is one spec file that is not (yet) in the specs directory.
 type PlanFile struct {
-	// Name is a path or a base name; only the base name counts.
+	// Name is its path as whoever asks knows it, which problems name; where the file would be, only the base name counts.
 	Name string `json:"name"`
 	Data []byte `json:"data"`
 }
@@ -155,6 +155,11 @@ type DaemonSetPlan struct {
 	// FromRevision and ToRevision are the revisions before and after; empty where there is none.
 	FromRevision string `json:"fromRevision,omitempty"`
 	ToRevision   string `json:"toRevision,omitempty"`
+	// Anyway: it would happen without the files too, for what is declared already.
+	Anyway bool `json:"anyway,omitempty"`
+	// InPlaceOf is the spec file that declares the DaemonSet now, where none of the files has that base name: the file has
+	// to be installed in its place.
+	InPlaceOf string `json:"inPlaceOf,omitempty"`
 	// Changes are the manifest files that this comes to.
 	Changes []FileChange `json:"changes,omitempty"`
 	// Fleet is what it would do to the other hosts; nil while gossip is off, and where nothing changes.

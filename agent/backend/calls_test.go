@@ -834,3 +834,41 @@ func TestFaultO3Settle(t *testing.T) {
 		wantCode(t, "stuck", err, api.CodeUnavailable+": the agent has not looked at its files for 4s")
 	})
 }
+
+// TestFaultO8Plan: a file of another name is an update, its problems name the path that was given, and what would happen
+// without it is marked.
+func TestFaultO8Plan(t *testing.T) {
+	r := newRig()
+	r.stands(r.declare(parsed(t, webText("web:1"))), "web1")
+	// The kubelet's directory has another revision than the file of this one: it is replaced whatever is planned.
+	r.stands(r.declare(parsed(t, strings.ReplaceAll(webText("log:1"), "name: web", "name: log"))), "log0")
+	plan := func(name, text string) *api.PlanResult {
+		t.Helper()
+		res, err := r.Plan(t.Context(), api.PlanRequest{Files: []api.PlanFile{{Name: name, Data: []byte(text)}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return res
+	}
+	type line struct {
+		name, action, inPlaceOf string
+		anyway                  bool
+	}
+	for name, want := range map[string]string{"/home/me/new.yaml": "/specs.d/web.yaml", "web.yaml": "", "<stdin>": "/specs.d/web.yaml"} {
+		text := webText("web:2")
+		if name == "web.yaml" {
+			text += "---\n" + strings.ReplaceAll(webText("log:1"), "name: web", "name: log")
+		}
+		var got []line
+		for _, p := range plan(name, text).DaemonSets {
+			got = append(got, line{p.DaemonSet, p.Action, p.InPlaceOf, p.Anyway})
+		}
+		wanted := []line{{"default/log", api.PlanReplace, "", true}, {"default/web", api.PlanReplace, want, false}}
+		if diff := cmp.Diff(wanted, got, cmp.AllowUnexported(line{})); diff != "" {
+			t.Errorf("%s (-want +got)\n%s", name, diff)
+		}
+	}
+	if res := plan("/home/me/new.yaml", "kind: ["); res.Valid || res.Problems[0].File != "/home/me/new.yaml" {
+		t.Errorf("a path that nobody gave: %+v", res.Problems)
+	}
+}

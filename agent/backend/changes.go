@@ -3,6 +3,7 @@ package backend
 import (
 	"context"
 	"path/filepath"
+	"slices"
 
 	"github.com/daemonsetd/daemonsetd/agent/api"
 	"github.com/daemonsetd/daemonsetd/agent/plan"
@@ -40,11 +41,12 @@ func (b *Backend) change(r Round, act plan.Act, sets map[string]*spec.DaemonSet)
 	return c
 }
 
-// Plan implements api.Backend: what the files would do here in the place of those of the same name.
+// Plan implements api.Backend: what the files would do here. It goes by objects: one that is in effect is updated,
+// whatever the name of the file that declares it.
 func (b *Backend) Plan(ctx context.Context, req api.PlanRequest) (*api.PlanResult, error) {
 	files := make([]spec.File, 0, len(req.Files))
 	for _, f := range req.Files {
-		files = append(files, spec.File{Name: filepath.Base(f.Name), Data: f.Data})
+		files = append(files, spec.File{Name: f.Name, Data: f.Data})
 	}
 	res := &api.PlanResult{Node: b.cfg.Host, DaemonSets: []api.DaemonSetPlan{}}
 	err := b.cfg.Do(ctx, func(r Round) {
@@ -52,14 +54,42 @@ func (b *Backend) Plan(ctx context.Context, req api.PlanRequest) (*api.PlanResul
 		overlay, problems := spec.Overlay(s.Specs, b.cfg.Paths.Specs, files)
 		res.Valid, res.Problems = !problems.HasErrors(), api.Problems(problems)
 		next, maker := r.With(s, overlay)
-		sets := daemonSetsByKey(overlay.DaemonSets)
+		sets, now := daemonSetsByKey(overlay.DaemonSets), daemonSetsByKey(s.Specs.DaemonSets)
 		res.DaemonSets = b.planned(r, next.Input(), sets)
+		markOthers(res.DaemonSets, b.planned(r, s.Input(), now))
+		for i := range res.DaemonSets {
+			p := &res.DaemonSets[i]
+			p.InPlaceOf = inPlaceOf(now[p.DaemonSet], sets[p.DaemonSet], files)
+		}
 		b.planFleet(r, next, maker, sets, res.DaemonSets)
 	})
 	if err != nil {
 		return nil, unavailable(err)
 	}
 	return res, nil
+}
+
+// markOthers marks what would happen without the files too.
+func markOthers(plans, without []api.DaemonSetPlan) {
+	for i := range plans {
+		p := &plans[i]
+		p.Anyway = p.Action != api.PlanNone && slices.ContainsFunc(without, func(w api.DaemonSetPlan) bool {
+			return w.DaemonSet == p.DaemonSet && w.Action == p.Action && w.ToRevision == p.ToRevision
+		})
+	}
+}
+
+// inPlaceOf is the spec file that one of the files has to be installed in the place of, if it has another base name.
+func inPlaceOf(now, next *spec.DaemonSet, files []spec.File) string {
+	if now == nil || next == nil || now == next {
+		return ""
+	}
+	for _, f := range files {
+		if filepath.Base(f.Name) == filepath.Base(now.Source.File) {
+			return ""
+		}
+	}
+	return now.Source.File
 }
 
 // planned is what the input comes to, DaemonSet by DaemonSet.

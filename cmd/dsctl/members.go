@@ -27,7 +27,8 @@ func newMembersCommand(d *deps) *cobra.Command {
 		Short:   "Show the members of the fleet: who is alive, who is trusted",
 		Long: long(`Show every member that this host knows of: whether it is alive, from where and when it was last heard, and how it
 stands. What a member says counts while it is Trusted. It is Untrusted while its name is pinned to another id: after a
-host was installed anew, and also when two hosts have one name, or one poses as another; dsctl trust moves the pin. It is NotInRoster where members.yaml lists the members and not this one.
+host was installed anew, and also when two hosts have one name, or one poses as another; dsctl trust moves the pin.
+It is NotInRoster where members.yaml lists the members and not this one.
 
 A member that fails is known until dsctl forget forgets it. KEY is the beginning of the public key's fingerprint; with
 -o wide all of it is shown, and the key as members.yaml takes it. Other hosts may know other things.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"golang.org/x/term"
 )
@@ -61,4 +62,26 @@ func (s streams) next(format string, args ...any) {
 	if s.talk {
 		_, _ = fmt.Fprintf(s.err, "  next: "+format+"\n", args...)
 	}
+}
+
+// progressAfter is how long something takes before somebody who watches is told what it is.
+const progressAfter = 500 * time.Millisecond
+
+// progress tells who watches what is being done, once it takes long; done ends it.
+func (s streams) progress(what string) (done func()) {
+	if !s.talk {
+		return func() {}
+	}
+	over, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		timer := time.NewTimer(progressAfter)
+		defer timer.Stop()
+		select {
+		case <-over:
+		case <-timer.C:
+			s.notef("%s ...", what)
+		}
+	}()
+	return func() { close(over); <-stopped }
 }

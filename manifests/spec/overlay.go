@@ -12,27 +12,30 @@ import (
 
 // File is a spec file that is not, or not yet, in the specs directory.
 type File struct {
-	// Name is the base name that it would have there.
+	// Name is its path as whoever gave it knows it, which problems name. Its base name is the one that it would have in the
+	// specs directory.
 	Name string
 	Data []byte
 }
 
-// Overlay says what would be in effect if the files were in dir, each in place of one of the same name. A bad file
-// changes nothing, as in the directory; its problems are in the list, as are those of the good ones. The snapshot is
-// not changed.
+// Overlay says what would be in effect if the files were in dir. An object that is in effect is updated, whichever file
+// declares it now, and keeps that file as its source; a file takes the place of one of the same base name, so that what
+// that one declares besides goes. A bad file changes nothing, as in the directory; its problems are in the list, as are
+// those of the good ones. An object that two of the files declare is taken from the first of them, and the second has an
+// error. The snapshot is not changed.
 func Overlay(snap *Snapshot, dir string, files []File) (Objects, diag.List) {
 	objects := snap.Objects
 	var problems diag.List
+	given := map[objectKey]string{}
 	for _, f := range files {
-		path := filepath.Join(dir, filepath.Base(f.Name))
-		parsed := Parse(path, f.Data)
+		parsed := Parse(f.Name, f.Data)
 		problems = append(problems, parsed.Problems...)
 		if parsed.Problems.HasErrors() {
 			continue
 		}
-		var clashes diag.List
-		objects, clashes = objects.replace(path, parsed.Objects)
-		problems = append(problems, clashes...)
+		r := replacement{path: filepath.Join(dir, filepath.Base(f.Name)), given: given, name: f.Name}
+		objects = r.in(objects, parsed.Objects)
+		problems = append(problems, r.clashes...)
 	}
 	problems.Sort()
 	return objects, problems
@@ -42,65 +45,68 @@ func Overlay(snap *Snapshot, dir string, files []File) (Objects, diag.List) {
 // PriorityClasses. It is made once for many DaemonSets.
 func (o Objects) Finder() func(namespace string) resolve.Input { return o.finder() }
 
-// replace gives the objects with those of one file exchanged. Of an object that two files declare, the first file by
-// name keeps it.
-func (o Objects) replace(path string, with Objects) (Objects, diag.List) {
-	var next Objects
-	var problems diag.List
-	next.DaemonSets, problems = replaceIn(path, o.DaemonSets, with.DaemonSets, problems)
-	next.ConfigMaps, problems = replaceIn(path, o.ConfigMaps, with.ConfigMaps, problems)
-	next.Secrets, problems = replaceIn(path, o.Secrets, with.Secrets, problems)
-	// A second one of these is left out, and refuses nothing.
-	next.Services, _ = replaceIn(path, o.Services, with.Services, nil)
-	next.PriorityClasses, _ = replaceIn(path, o.PriorityClasses, with.PriorityClasses, nil)
-	return next, problems
+// replacement is one file in the place of others.
+type replacement struct {
+	// path is where the file would be, name what it is called in problems.
+	path, name string
+	// given is where each object of the files so far stands.
+	given   map[objectKey]string
+	clashes diag.List
 }
 
-// placed is one object with its place; every object type of this package is one.
+func (r *replacement) in(o, with Objects) Objects {
+	return Objects{
+		DaemonSets: replaceIn(r, o.DaemonSets, with.DaemonSets), ConfigMaps: replaceIn(r, o.ConfigMaps, with.ConfigMaps),
+		Secrets: replaceIn(r, o.Secrets, with.Secrets), Services: replaceIn(r, o.Services, with.Services),
+		PriorityClasses: replaceIn(r, o.PriorityClasses, with.PriorityClasses),
+	}
+}
+
+// placed is one object with its place; every object type of this package is one by its pointer.
 type placed interface {
 	comparable
+	keyed
 	Key() string
-	source() Source
+	place() *Source
 }
 
-func replaceIn[T placed](path string, old, with []T, problems diag.List) ([]T, diag.List) {
-	byKey := map[string]T{}
+func replaceIn[T placed](r *replacement, old, with []T) []T {
+	byKey, before := map[string]T{}, map[string]string{}
 	for _, x := range old {
-		if x.source().File != path {
+		key, _ := x.declaration()
+		before[x.Key()] = x.place().File
+		// What an earlier one of the files declares has the place of what it updates.
+		if _, planned := r.given[key]; planned || x.place().File != r.path {
 			byKey[x.Key()] = x
 		}
 	}
 	for _, x := range with {
-		other, taken := byKey[x.Key()]
-		if !taken {
-			byKey[x.Key()] = x
+		key, src := x.declaration()
+		if first, twice := r.given[key]; twice {
+			r.clashes = append(r.clashes, diag.Problem{
+				Severity: diag.Error, File: r.name, Line: src.Line, Column: src.Column,
+				Message: fmt.Sprintf("%s is declared in %s already", key, first), Hint: "keep it in one file",
+			})
 			continue
 		}
-		first, second := other.source(), x.source()
-		if second.File < first.File {
-			byKey[x.Key()] = x
-			first, second = second, first
-		}
-		problems = append(problems, diag.Problem{
-			Severity: diag.Error, File: second.File, Line: second.Line, Column: second.Column,
-			Message: fmt.Sprintf("%s is declared in %s already, which comes first by name", x.Key(), first.File),
-			Hint:    "keep it in one file",
-		})
+		r.given[key] = r.name
+		x.place().File = cmp.Or(before[x.Key()], r.path)
+		byKey[x.Key()] = x
 	}
 	list := make([]T, 0, len(byKey))
 	for _, x := range byKey {
 		list = append(list, x)
 	}
 	slices.SortFunc(list, func(a, b T) int { return cmp.Compare(a.Key(), b.Key()) })
-	return list, problems
+	return list
 }
 
-func (d *DaemonSet) source() Source { return d.Source }
-func (c *ConfigMap) source() Source { return c.Source }
-func (s *Secret) source() Source    { return s.Source }
-func (s *Service) source() Source   { return s.Source }
+func (d *DaemonSet) place() *Source { return &d.Source }
+func (c *ConfigMap) place() *Source { return &c.Source }
+func (s *Secret) place() *Source    { return &s.Source }
+func (s *Service) place() *Source   { return &s.Source }
 
-func (c *PriorityClass) source() Source { return c.Source }
+func (c *PriorityClass) place() *Source { return &c.Source }
 
 // Key is namespace/name.
 func (c *ConfigMap) Key() string { return c.Object.Namespace + "/" + c.Object.Name }
