@@ -13,7 +13,7 @@ import (
 
 const (
 	modelKey = "test/agent"
-	maxHosts = 4
+	maxHosts = 5
 )
 
 // step is one thing that happens to a host from outside, in the order of its script.

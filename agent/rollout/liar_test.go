@@ -53,6 +53,7 @@ var liars = []search1{
 	{scenario: scenario{name: "pods that fail and a liar", liar: "c", late: "-", scripts: scripts(idle(), idle(), nil)}},
 	{scenario: scenario{name: "three hosts and a liar", liar: "d", late: "-", scripts: scripts(file("B"), file("B"), file("B"), nil)}},
 	{scenario: scenario{name: "a late file, three and a liar", liar: "d", late: "-", scripts: scripts(file("B"), file("B"), nil, nil)}},
+	{scenario: scenario{name: "four hosts and a liar", liar: "e", late: "-", scripts: scripts(file("B"), file("B"), file("B"), file("B"), nil)}, full: true},
 	{scenario: scenario{name: "two hosts, both back, and a liar", liar: "c", scripts: scripts(file("B", "A"), file("B", "A"), nil)}, full: true},
 	{scenario: scenario{name: "a late file, two yield, and a liar", liar: "d", late: "ac", scripts: scripts(file("B"), file("B"), nil, nil)}, full: true},
 	{scenario: scenario{name: "three hosts, one yields, and a liar", liar: "d", late: "a", scripts: scripts(file("B"), file("B"), file("B"), nil)}, full: true},

@@ -323,6 +323,8 @@ func (s *sim) forget() {
 
 // rest: nothing is told any more.
 func (s *sim) rest() {
+	s.calm(10 * time.Second)
+	s.calm(10 * time.Second)
 	for range 10_000 {
 		if s.holding() && s.found == "" {
 			s.calm(time.Minute)
@@ -380,6 +382,9 @@ func TestRandom(t *testing.T) {
 		yields, starts, full, early = yields+s.yields, starts+s.starts, full+s.full, early+s.early
 		if s.found != "" {
 			t.Fatalf("seed %d: %s; DAEMONSETD_SEED=%d shows the run", seed, s.found, seed)
+		}
+		if seed%50_000 == 0 {
+			t.Logf("seeds %d to %d: %d available pods replaced, nothing wrong so far", first, seed, starts)
 		}
 	}
 	t.Logf("seeds %d to %d: %d available pods replaced, %d times with the whole budget in use, %d within 10 minutes, %d yields; %s",

@@ -66,16 +66,16 @@ type simHost struct {
 	// undeclared: it has no file that declares the DaemonSet.
 	undeclared bool
 	// knows stands for the questions that it has heard.
-	knows uint64
-	file      string
-	label     string
-	placed    bool
-	tainted   bool
-	canary    bool
-	paused    bool
-	running   Revision
-	up        bool
-	broken    bool
+	knows   uint64
+	file    string
+	label   string
+	placed  bool
+	tainted bool
+	canary  bool
+	paused  bool
+	running Revision
+	up      bool
+	broken  bool
 	// stuck: no act can be done, as with a full disk; typo: it is not known what the file wants; away: the kubelet does not answer.
 	stuck, typo, away bool
 	// saw is whether the pod was up when the last decision was made.

@@ -69,16 +69,20 @@ func TestYoungHostAsks(t *testing.T) {
 		change func(h *host, members []fleet.Member)
 		begins bool
 	}{
-		"all have answered":                       {func(*host, []fleet.Member) {}, true},
-		"one of them is down by now":              {func(_ *host, m []fleet.Member) { m[1].State = gossip.StateFailed }, true},
-		"one of them has left":                    {func(_ *host, m []fleet.Member) { m[1].State = gossip.StateLeft }, true},
-		"there is no members file any more":       {func(_ *host, m []fleet.Member) { m[0].Listed, m[1].Listed, m[2].Listed = false, false, false }, false},
-		"the file does not list this host":        {func(_ *host, m []fleet.Member) { m[0].Listed = false }, false},
-		"the name of one is claimed by another":   {func(_ *host, m []fleet.Member) { m[1].Contested = true }, false},
-		"one has lost its place":                  {func(_ *host, m []fleet.Member) { m[1].Standing, m[1].Listed = records.Held, false }, false},
-		"one is listed now, and was never heard":  {func(_ *host, m []fleet.Member) { m[1].Sections = nil }, false},
-		"one tells what cannot be read":           {func(_ *host, m []fleet.Member) { m[1].Sections[Section] = records.Section{Body: []byte("?")} }, false},
-		"it was placed anew since":                {func(h *host, _ []fleet.Member) { st := h.states[key]; st.HeldUntil = st.HeldUntil.Add(1); h.states[key] = st }, false},
+		"all have answered":                      {func(*host, []fleet.Member) {}, true},
+		"one of them is down by now":             {func(_ *host, m []fleet.Member) { m[1].State = gossip.StateFailed }, true},
+		"one of them has left":                   {func(_ *host, m []fleet.Member) { m[1].State = gossip.StateLeft }, true},
+		"there is no members file any more":      {func(_ *host, m []fleet.Member) { m[0].Listed, m[1].Listed, m[2].Listed = false, false, false }, false},
+		"the file does not list this host":       {func(_ *host, m []fleet.Member) { m[0].Listed = false }, false},
+		"the name of one is claimed by another":  {func(_ *host, m []fleet.Member) { m[1].Contested = true }, false},
+		"one has lost its place":                 {func(_ *host, m []fleet.Member) { m[1].Standing, m[1].Listed = records.Held, false }, false},
+		"one is listed now, and was never heard": {func(_ *host, m []fleet.Member) { m[1].Sections = nil }, false},
+		"one tells what cannot be read":          {func(_ *host, m []fleet.Member) { m[1].Sections[Section] = records.Section{Body: []byte("?")} }, false},
+		"it was placed anew since": {func(h *host, _ []fleet.Member) {
+			st := h.states[key]
+			st.HeldUntil = st.HeldUntil.Add(1)
+			h.states[key] = st
+		}, false},
 		"what it told comes back from the others": {func(h *host, _ []fleet.Member) { st := h.states[key]; h.states[key] = rollout.Restore(&st, h.now) }, false},
 	} {
 		t.Run(name, func(t *testing.T) {
