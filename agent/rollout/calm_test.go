@@ -214,6 +214,17 @@ var calmRuns = map[string]func(w without) string{
 		})
 		return s.found
 	},
+	"strict, one is down": func(w without) string {
+		// The last of the order is down and waits, the first is available and goes before it, but counts it.
+		spec := budget(1)
+		spec.Strict = true
+		s := newSim(1, 2, spec, w)
+		s.last().up, s.last().readyAt = false, s.now.Add(time.Hour)
+		s.calm(time.Second)
+		s.files("B")
+		s.until(2*time.Minute, "both", s.done)
+		return s.found
+	},
 	"made-up members": func(w without) string {
 		// Somebody has the gossip key: four made-up members for each host, all of them well and done.
 		spec := strategy.Strategy{Budget: intstr.FromString("25%"), Deadline: strategy.DefaultDeadline}
@@ -278,6 +289,42 @@ var calmRuns = map[string]func(w without) string{
 		h.mem.Ticket.Generation = h.mem.Target.Generation
 		s.files("C")
 		s.until(30*time.Minute, "when the liar is forgotten", s.done)
+		return s.found
+	},
+	"a contested name": func(w without) string {
+		// Somebody has the name of a host, and tells under it that all is well. It costs one unit of the budget.
+		s := newSim(1, 8, budget(2), w)
+		s.contested = s.first().index
+		s.files("B")
+		s.until(10*time.Minute, "all", s.done)
+		return s.found
+	},
+	"hosts without the pod go down": func(w without) string {
+		s := newSim(1, 6, budget(1), w)
+		for _, h := range s.hosts[:3] {
+			h.placed = false
+		}
+		s.calm(time.Second)
+		s.calm(time.Second)
+		for _, h := range s.hosts[:3] {
+			h.alive = false
+		}
+		s.files("B")
+		s.until(2*time.Minute, "the others", s.done)
+		return s.found
+	},
+	"a file that cannot be used": func(w without) string {
+		// The first of the order has a file that was usable for a moment. It takes no turn with which nothing could be done, and lets the others pass.
+		s := newSim(1, 5, budget(1), w)
+		h := s.first()
+		s.spec.Paused = true
+		s.files("B")
+		s.calm(time.Second)
+		s.calm(time.Second)
+		h.typo, s.spec.Paused = true, false
+		s.until(3*time.Minute, "all others", func() bool { return s.running("B") == 4 })
+		h.typo = false
+		s.until(2*time.Minute, "the first one", s.done)
 		return s.found
 	},
 	"a new fleet with members files": func(w without) string {

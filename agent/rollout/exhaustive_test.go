@@ -123,7 +123,7 @@ func (s *search) begin() world {
 		}
 		if s.liar == hostID(i) {
 			w.hosts[i] = s.intern(host{dead: true, state: State{Key: modelKey}})
-			s.tells[w.hosts[i]] = s.tellsOf(coreKey{unknown: true}, Peer{})
+			s.tells[w.hosts[i]] = s.tellsOf(coreKey{unknown: true, knows: 1<<maxHosts - 1}, Peer{}) // nobody waits for one that was forgotten
 			for _, p := range s.menu(i) {
 				w.told[i].add(s.recordOf(i, s.tellsOf(coreOf(p.State), p)))
 			}

@@ -7,6 +7,8 @@ func (m *machine) held() Hold {
 		return HoldKubelet
 	case m.d.Blockers.hold != HoldNone:
 		return m.d.Blockers.hold
+	case m.idle() && !m.w.idle:
+		return HoldFile
 	case m.spec.OnDelete:
 		return m.onDelete()
 	case m.spec.Paused:
@@ -21,6 +23,12 @@ func (m *machine) held() Hold {
 		return HoldFailed
 	}
 	return HoldNone
+}
+
+// idle says that nothing could be done with a turn: it is not known what the file asks for, and the host does not go back
+// from that either.
+func (m *machine) idle() bool {
+	return m.o.Wanted.IsZero() && (m.Rejected.Generation == 0 || m.Target.Revision.Fleet == m.Rejected.Revision.Fleet)
 }
 
 // onDelete: what the operator asks for on one host is the operator's act, and waits for nobody.

@@ -26,7 +26,7 @@ func TestFaultT13Lapses(t *testing.T) {
 	}{
 		"the pod is up, and another host has the turn": {func(*rig) {}, PhaseWaiting, []Event{EventLapsed}},
 		"nobody has":                    {func(r *rig) { r.Peers = nil }, PhaseUpdating, []Event{EventLapsed, EventStarted}},
-		"a typo in the file":            {func(r *rig) { r.Seen.Wanted = Revision{} }, PhaseWaiting, []Event{EventLapsed}},
+		"a typo in the file":            {func(r *rig) { r.Seen.Wanted = Revision{} }, PhaseHeld, []Event{EventLapsed}},
 		"another file":                  {func(r *rig) { r.Seen.Wanted = fleetRev("C") }, PhaseWaiting, []Event{EventTarget, EventLapsed}},
 		"the old file again":            {func(r *rig) { r.Seen.Wanted = fleetRev("A") }, PhaseAvailable, []Event{EventTarget, EventFinished}},
 		"paused":                        {func(r *rig) { r.Strategy.Paused = true }, PhaseHeld, []Event{EventLapsed}},

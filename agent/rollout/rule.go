@@ -7,6 +7,8 @@ type without struct {
 	// Clauses of MayStart.
 	trouble     bool // members that do not show how they stand count
 	veto        bool // so do those that are down
+	key         bool // so do those whose name another key claims
+	gone        bool // but not those that are down and have no pod to lose
 	disrupted   bool // so do those whose pod is down
 	order       bool // so do those with a lower ticket
 	orderPasses bool // a member with a higher ticket does not count
@@ -15,6 +17,8 @@ type without struct {
 	doneNew     bool // who is done has a target that is new enough
 	doneUp      bool // who is done is available
 	everywhere  bool // the members without the pod are held to the rule, too
+
+	strict bool // a pod that is down and has to wait goes before all that are available
 
 	counts bool // only members that this host has reason to count make up a percentage
 
@@ -36,6 +40,7 @@ type without struct {
 	blip         bool // when it has been down for DownFor
 	lapse        bool // and asks for its turn when it is up again before it was touched
 	unproven     bool // and is not touched while it is not known to be down
+	idle         bool // who cannot do anything with a turn takes none
 	holdNew      bool // a new member holds
 	known        bool // with a members file only until all have shown that they know of it
 	behind       bool // and goes behind those that may not have known of it
@@ -77,6 +82,9 @@ func mayStart(self *State, peers []Peer, spec strategy.Strategy, w without) Bloc
 // one with the lower ticket goes first. Were it held to the ticket rule, it and one that is available could wait for
 // each other.
 func mayReplaceDown(self *State, peers []Peer, spec strategy.Strategy, w without) Blockers {
+	if w.strict {
+		return mayStart(self, peers, spec, w)
+	}
 	b := Blockers{Generation: self.Ticket.Generation, Members: 1}
 	for i := range peers {
 		p := &peers[i]
@@ -100,13 +108,14 @@ func (w without) blocks(t *Ticket, p *Peer) Reason {
 	case p.Trouble == TroubleNone && s == nil:
 		return ReasonNone
 	case p.Trouble == TroubleDown && s != nil:
-		if s.Phase == PhaseNotPlaced {
+		if s.Phase == PhaseNotPlaced && !w.gone {
 			// It takes no pod with it, and holds for 10 minutes when it is placed again.
 			return ReasonNone
 		}
 		if !w.veto {
 			return ReasonDown
 		}
+	case p.Trouble == TroubleKey && s != nil && w.key:
 	case p.Trouble != TroubleNone:
 		if w.trouble {
 			return ReasonNone

@@ -36,6 +36,8 @@ type sim struct {
 	// liars are members that nobody honest is: what they tell is made up at every look, for every host anew.
 	liars  []Peer
 	madeUp func(i int) *State
+	// contested is a host whose name another key has: the others see what that one tells, and know that they cannot tell who is meant; -1: none.
+	contested int
 	// forgetful hosts drop a known member while it is not heard of.
 	forgetful bool
 	// listed: every host has a members file that lists all of them. What else is told is nobody's there.
@@ -95,7 +97,7 @@ const simKey = "test/agent"
 var simStart = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
 func newSim(seed uint64, hosts int, spec strategy.Strategy, w without) *sim {
-	s := &sim{rng: rand.New(rand.NewPCG(seed, 0)), w: w, spec: spec, now: simStart, bad: map[string]bool{}}
+	s := &sim{rng: rand.New(rand.NewPCG(seed, 0)), w: w, spec: spec, now: simStart, bad: map[string]bool{}, contested: -1}
 	s.ready = func(*simHost) time.Duration { return 5 * time.Second }
 	for i := range hosts {
 		h := &simHost{index: i, alive: true, file: "A", placed: true, running: fleetRev("A"), up: true}
@@ -181,6 +183,9 @@ func (s *sim) peers(h *simHost) []Peer {
 		p := Peer{ID: member.id, Name: member.id, Counts: true, State: &record.State}
 		if h.down[m] {
 			p.Trouble = TroubleDown
+		}
+		if member.host != nil && member.host.index == s.contested {
+			p.State, p.Trouble = at(PhaseAvailable, 9, 1, 0, "B", "B"), TroubleKey
 		}
 		out = append(out, p)
 	}

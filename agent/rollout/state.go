@@ -80,6 +80,8 @@ const (
 	HoldUnsettled
 	// HoldExhausted: no generation is left above those that were told.
 	HoldExhausted
+	// HoldFile: what the file asks for cannot be run now, so that a turn would be wasted.
+	HoldFile
 
 	holds
 )

@@ -18,6 +18,7 @@ var holdWords = [...]string{
 	HoldKubelet:   "the kubelet is not answering",
 	HoldUnsettled: "has not heard enough of the other members yet",
 	HoldExhausted: "a member has told a generation so high that none is left above it: dsctl forget it",
+	HoldFile:      "its file cannot be used now",
 }
 
 // String is a phrase for people.

@@ -41,6 +41,8 @@ type fileJSON struct {
 	Alone bool `json:"alone,omitempty"`
 	// Took is how long the latest replacement of each DaemonSet's pod took, in nanoseconds.
 	Took map[string]time.Duration `json:"took,omitempty"`
+	// Trials are what the restarts of the pods of new revisions are counted from, by DaemonSet.
+	Trials map[string]trial `json:"trials,omitempty"`
 }
 
 // Load reads what an earlier run has saved. A file that cannot be understood is set aside, never deleted, and is the
@@ -63,6 +65,7 @@ func Load(c Config) (*Turns, error) {
 	t.states, t.fleets, t.took, t.saved = f.States, f.Fleets, f.Took, data
 	t.onDisk = maps.Clone(f.States)
 	t.alone, t.aloneOnDisk = f.Alone, f.Alone
+	t.trials, t.trialsOnDisk = f.Trials, maps.Clone(f.Trials)
 	return t, nil
 }
 
@@ -83,13 +86,16 @@ func decode(data []byte) (fileJSON, error) {
 	if f.Took == nil {
 		f.Took = map[string]time.Duration{}
 	}
+	if f.Trials == nil {
+		f.Trials = map[string]trial{}
+	}
 	return f, nil
 }
 
 // save writes what has changed, if that is something that others rely on. What only follows from the kubelet's answers
 // is written along with the next thing that does.
 func (t *Turns) save() error {
-	promises := t.alone != t.aloneOnDisk
+	promises := t.alone != t.aloneOnDisk || !maps.EqualFunc(t.trials, t.trialsOnDisk, trial.same)
 	for key, s := range t.states {
 		before := t.onDisk[key]
 		promises = promises || s.Promises(&before)
@@ -97,7 +103,7 @@ func (t *Turns) save() error {
 	if !promises && t.saved != nil {
 		return nil
 	}
-	data, err := json.Marshal(fileJSON{Version: 1, States: t.states, Fleets: t.fleets, Alone: t.alone, Took: t.took})
+	data, err := json.Marshal(fileJSON{Version: 1, States: t.states, Fleets: t.fleets, Alone: t.alone, Took: t.took, Trials: t.trials})
 	if err != nil {
 		return fmt.Errorf("encoding the state of rollouts: %w", err)
 	}
@@ -108,6 +114,6 @@ func (t *Turns) save() error {
 		return fmt.Errorf("saving the state of rollouts: %w", err)
 	}
 	t.saved, t.onDisk = data, maps.Clone(t.states)
-	t.aloneOnDisk = t.alone
+	t.aloneOnDisk, t.trialsOnDisk = t.alone, maps.Clone(t.trials)
 	return nil
 }

@@ -1,6 +1,7 @@
 package driver
 
 import (
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -37,5 +38,31 @@ func TestFaultO2Restarts(t *testing.T) {
 		if o := observe(c.restarts); o.Restarts != c.want || o.Looping || o.Why != "it ends" {
 			t.Errorf("%d: %d restarts, looping %t, %q; want %d", i, o.Restarts, o.Looping, o.Why, c.want)
 		}
+	}
+}
+
+// TestFaultO2RestartsAfterStart: an agent that starts anew goes on counting where it stood.
+func TestFaultO2RestartsAfterStart(t *testing.T) {
+	h := newHost(t)
+	h.asks(newRevision)
+	h.step()
+	ends := func(restarts uint32) {
+		h.stands(newRevision, rollout.PodDown)
+		h.seen.Stand[0].Ends = &Ends{Restarts: restarts, Why: "container main ends with exit code 3"}
+	}
+	ends(1) // of a pod of the same revision that stood here before
+	h.step()
+	h.step()
+	ends(3)
+	if turn := h.step(); turn.State.Phase != rollout.PhaseUpdating {
+		t.Fatalf("after two restarts: %+v", turn.State)
+	}
+	h.Turns = mustLoad(t, filepath.Dir(h.path))
+	if turn := h.step(); turn.State.Phase != rollout.PhaseUpdating {
+		t.Fatalf("after two restarts and a start of the agent: %+v", turn.State)
+	}
+	ends(4)
+	if turn := h.step(); turn.State.Phase != rollout.PhaseFailed {
+		t.Errorf("after three restarts, one since the agent started: %+v", turn.State)
 	}
 }

@@ -62,8 +62,7 @@ func (t *Turns) observe(seen *Seen, now time.Time) rollout.Observation {
 	running := -1
 	for i := range seen.Stand {
 		stand = append(stand, seen.Stand[i].Revision)
-		// The older one during a surge.
-		if running < 0 || seen.Stand[running].Revision == seen.File {
+		if running < 0 || seen.serves(i, running) {
 			running = i
 		}
 	}
@@ -100,27 +99,43 @@ func (t *Turns) observe(seen *Seen, now time.Time) rollout.Observation {
 	return o
 }
 
-// trial is what a new pod's restarts are counted from.
-type trial struct {
-	local string
-	since time.Time
-	// restarts is how many there were when it was first seen, as of a pod of the same revision that stood here before.
-	restarts uint32
+// serves says whether the pod whose manifest is at i is rather the one that serves than the one at j, which comes before
+// it: the older one during a surge, and of several older ones the one that is available. One of which nothing is known
+// may be.
+func (s *Seen) serves(i, j int) bool {
+	a, b := &s.Stand[i], &s.Stand[j]
+	if older := a.Revision != s.File; older != (b.Revision != s.File) {
+		return older
+	}
+	return a.Pod != b.Pod && (a.Pod == rollout.PodUp || b.Pod == rollout.PodDown)
 }
 
-// restartsOf is how often the containers of the target's pod were restarted since this host saw it first on trial. An
-// agent that starts anew begins to count anew.
+// trial is what a new pod's restarts are counted from.
+type trial struct {
+	Local string    `json:"local"`
+	Since time.Time `json:"since"`
+	// Restarts is how many there were when it was first seen, as of a pod of the same revision that stood here before.
+	Restarts uint32 `json:"restarts"`
+}
+
+// same says whether it is the same one, also of one that was on disk.
+func (t trial) same(o trial) bool {
+	return t.Local == o.Local && t.Since.Equal(o.Since) && t.Restarts == o.Restarts
+}
+
+// restartsOf is how often the containers of the target's pod were restarted since this host saw it first on trial, also
+// before the agent started.
 func (t *Turns) restartsOf(key string, state *rollout.State, ends Ends) uint32 {
 	if state.Tried.IsZero() {
 		delete(t.trials, key)
 		return 0
 	}
 	tr, known := t.trials[key]
-	if !known || tr.local != state.Target.Revision.Local || !tr.since.Equal(state.Tried) || ends.Restarts < tr.restarts {
-		tr = trial{local: state.Target.Revision.Local, since: state.Tried, restarts: ends.Restarts}
+	if !known || tr.Local != state.Target.Revision.Local || !tr.Since.Equal(state.Tried) || ends.Restarts < tr.Restarts {
+		tr = trial{Local: state.Target.Revision.Local, Since: state.Tried, Restarts: ends.Restarts}
 		t.trials[key] = tr
 	}
-	return ends.Restarts - tr.restarts
+	return ends.Restarts - tr.Restarts
 }
 
 // Revision is a manifest's revision with the name that hosts share for it. One that was written before that was kept

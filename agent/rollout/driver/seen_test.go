@@ -81,6 +81,32 @@ func TestWhatRuns(t *testing.T) {
 	}
 }
 
+// Of two older manifests, as after a surge that another file has overtaken, the pod that serves is the available one, whatever its name.
+func TestWhichOlderOneServes(t *testing.T) {
+	for name, c := range map[string]struct {
+		first, second, file rollout.Pod
+		want                string
+	}{
+		"the first is available":              {rollout.PodUp, rollout.PodDown, rollout.PodDown, "a"},
+		"the second is available":             {rollout.PodDown, rollout.PodUp, rollout.PodDown, "b"},
+		"both are":                            {rollout.PodUp, rollout.PodUp, rollout.PodUp, "a"},
+		"neither is":                          {rollout.PodDown, rollout.PodDown, rollout.PodUp, "a"},
+		"nothing is known of the second":      {rollout.PodDown, rollout.PodUnknown, rollout.PodUp, "b"},
+		"nothing is known of the available":   {rollout.PodUnknown, rollout.PodUp, rollout.PodUp, "b"},
+		"nothing is known of the first alone": {rollout.PodUnknown, rollout.PodDown, rollout.PodDown, "a"},
+	} {
+		turns := newTurns(Config{})
+		for _, stand := range [][]Stand{
+			{{Revision: "a", Pod: c.first}, {Revision: "b", Pod: c.second}, {Revision: "new", Pod: c.file}},
+			{{Revision: "a", Pod: c.first}, {Revision: "b", Pod: c.second}},
+		} {
+			if o := turns.observe(&Seen{Key: key, File: "new", Stand: stand}, lately); o.Running.Local != c.want {
+				t.Errorf("%s: %q serves, want %q", name, o.Running.Local, c.want)
+			}
+		}
+	}
+}
+
 // A host that has left replaces nothing; one whose only other member has left does not wait for it.
 func TestSettled(t *testing.T) {
 	self, left := &gossip.Member{Name: "a", Self: true, State: gossip.StateAlive}, &gossip.Member{Name: "b", State: gossip.StateLeft, Standing: records.Trusted}

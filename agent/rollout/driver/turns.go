@@ -87,6 +87,8 @@ type Turns struct {
 	onDisk      map[string]rollout.State
 	saved       []byte
 	aloneOnDisk bool
+	// trialsOnDisk are the trials in it.
+	trialsOnDisk map[string]trial
 
 	// unsure is set from the start until the others have shown what they have of this host: the disk may be older than
 	// what was told, or gone. Nothing is told and nothing replaced before.
