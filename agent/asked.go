@@ -70,3 +70,9 @@ func (r asked) Patch(p node.Patch) (node.Result, error) { return r.a.nodes.SetRu
 
 // Replace implements backend.Round.
 func (r asked) Replace(key string) { r.a.turns.Request(key) }
+
+// Release implements backend.Round.
+func (r asked) Release(key string) { r.a.turns.Release(key) }
+
+// Reset implements backend.Round.
+func (r asked) Reset(key string) { r.a.turns.Reset(key) }

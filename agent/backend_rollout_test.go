@@ -208,7 +208,7 @@ func TestRolloutOverTheFleet(t *testing.T) {
 		}
 		p := planned(logger("logger:2"))
 		if p == nil || p.Replace.Count != 2 || p.Budget != 1 || len(p.Waves) != 2 || p.ReplaceSeconds != 0 || p.Blocked ||
-			!slices.ContainsFunc(p.Holds, func(s string) bool { return strings.HasPrefix(s, "this host: placed less than 10 minutes ago") }) {
+			!slices.ContainsFunc(p.Holds, func(s string) bool { return strings.HasPrefix(s, "this host: on hold until ") }) {
 			t.Errorf("plan of a replacement of what is new: %+v", p)
 		}
 		stopA()

@@ -62,6 +62,10 @@ type Backend interface {
 	// Replace has this host replace the pod of a DaemonSet whose update strategy is OnDelete. It is a CodeConflict error
 	// where the strategy is another one or there is nothing to replace.
 	Replace(ctx context.Context, req ReplaceRequest) (*ReplaceResult, error)
+	// Release ends the hold of this host after a DaemonSet came to it, and Reset begins a new epoch of the DaemonSet's
+	// generations on it. Each is a CodeConflict error where there is no reason for it.
+	Release(ctx context.Context, req RolloutActRequest) (*ReleaseResult, error)
+	Reset(ctx context.Context, req RolloutActRequest) (*ResetResult, error)
 	// Registry is what is listed and watched.
 	Registry() *registry.Registry
 	// Reads is called before a resource of the Registry is listed or watched, which sees to it that all of it is there,

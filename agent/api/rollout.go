@@ -95,6 +95,28 @@ func decodeReplace(body io.Reader) (ReplaceRequest, error) {
 	return req, checkDaemonSet(req.DaemonSet)
 }
 
+func (s *Server) serveRelease(w http.ResponseWriter, r *http.Request) error {
+	return act(w, r, func(body io.Reader) (RolloutActRequest, error) {
+		req, err := decodeRolloutAct(body)
+		if err == nil && req.Force {
+			err = Errorf(CodeBadRequest, "force has no meaning for a release").WithRemedy("leave it out")
+		}
+		return req, err
+	}, s.cfg.Backend.Release)
+}
+
+func (s *Server) serveReset(w http.ResponseWriter, r *http.Request) error {
+	return act(w, r, decodeRolloutAct, s.cfg.Backend.Reset)
+}
+
+func decodeRolloutAct(body io.Reader) (RolloutActRequest, error) {
+	var req RolloutActRequest
+	if err := decode(body, &req); err != nil {
+		return RolloutActRequest{}, err
+	}
+	return req, checkDaemonSet(req.DaemonSet)
+}
+
 // checkDaemonSet refuses what cannot name a DaemonSet.
 func checkDaemonSet(name string) error {
 	switch {

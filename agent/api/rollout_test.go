@@ -19,6 +19,8 @@ func TestRolloutsAskTheBackend(t *testing.T) {
 	r.backend.RevisionsAnswer = api.RevisionList{DaemonSet: "default/web", Items: []api.Revision{{Number: 4, Revision: "a", Template: []byte(`{"a":1}`)}}}
 	r.backend.UndoAnswer = api.UndoResult{DaemonSet: "default/web", Document: "kind: DaemonSet\n"}
 	r.backend.ReplaceAnswer = api.ReplaceResult{DaemonSet: "default/web", Started: true}
+	r.backend.ReleaseAnswer = api.ReleaseResult{DaemonSet: "default/web", Message: "m"}
+	r.backend.ResetAnswer = api.ResetResult{DaemonSet: "default/web", Epoch: 3}
 	for _, c := range []struct {
 		request
 		wants []string
@@ -30,6 +32,8 @@ func TestRolloutsAskTheBackend(t *testing.T) {
 		{request{target: "/v1/rollouts/history?daemonset=web&revision=4"}, []string{`"template":{"a":1}`}, "null"},
 		{request{target: "/v1/rollouts/undo?daemonset=web&to=4"}, []string{`"kind":"UndoResult"`, `"document":"kind: DaemonSet\n"`}, "same"},
 		{request{method: "POST", target: "/v1/rollouts/replace", body: `{"daemonset":"web"}`}, []string{`"kind":"ReplaceResult"`, `"started":true`}, "message"},
+		{request{method: "POST", target: "/v1/rollouts/release", body: `{"daemonset":"web"}`}, []string{`"kind":"ReleaseResult"`, `"message":"m"`}, "epoch"},
+		{request{method: "POST", target: "/v1/rollouts/reset", body: `{"daemonset":"web","force":true}`}, []string{`"kind":"ResetResult"`, `"epoch":3`}, "message"},
 	} {
 		a := r.send(c.request)
 		for _, want := range c.wants {
@@ -48,6 +52,8 @@ func TestRolloutsAskTheBackend(t *testing.T) {
 		api.RevisionRequest{DaemonSet: "web", Revision: 4},
 		api.UndoRequest{DaemonSet: "web", To: 4},
 		api.ReplaceRequest{DaemonSet: "web"},
+		api.RolloutActRequest{DaemonSet: "web"},
+		api.RolloutActRequest{DaemonSet: "web", Force: true},
 	}
 	if diff := cmp.Diff(want, r.backend.Asked()); diff != "" {
 		t.Errorf("asked (-want +got)\n%s", diff)
@@ -79,6 +85,9 @@ func TestRolloutRequestsAreChecked(t *testing.T) {
 		{request{target: "/v1/rollouts/undo?daemonset=web&revision=1"}, 400, api.CodeBadRequest},
 		{request{method: "POST", target: "/v1/rollouts/undo?daemonset=web"}, 405, api.CodeMethod},
 		{request{target: "/v1/rollouts/replace"}, 405, api.CodeMethod},
+		{request{target: "/v1/rollouts/release"}, 405, api.CodeMethod},
+		{request{method: "POST", target: "/v1/rollouts/release", body: `{"daemonset":"web","force":true}`}, 400, api.CodeBadRequest},
+		{request{method: "POST", target: "/v1/rollouts/reset", body: `{}`}, 400, api.CodeBadRequest},
 		{request{method: "POST", target: "/v1/rollouts/replace", body: `{}`}, 400, api.CodeBadRequest},
 		{request{method: "POST", target: "/v1/rollouts/replace", body: `{"daemonset":"a\u001b"}`}, 400, api.CodeBadRequest},
 		{request{method: "POST", target: "/v1/rollouts/replace", body: `{"daemonset":"web","force":true}`}, 400, api.CodeBadRequest},

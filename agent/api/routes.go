@@ -61,6 +61,8 @@ func (s *Server) table() routes {
 		"/v1/node":             {http.MethodPatch: {write: true, body: maxPatchBody, serve: s.servePatchNode}},
 		"/v1/members/forget":   {http.MethodPost: {write: true, body: maxMemberBody, serve: s.serveForget}},
 		"/v1/members/leave":    {http.MethodPost: {write: true, body: maxMemberBody, serve: s.serveLeave}},
+		"/v1/rollouts/release": {http.MethodPost: {write: true, body: maxMemberBody, serve: s.serveRelease}},
+		"/v1/rollouts/reset":   {http.MethodPost: {write: true, body: maxMemberBody, serve: s.serveReset}},
 		"/v1/rollouts/replace": {http.MethodPost: {write: true, body: maxMemberBody, serve: s.serveReplace}},
 		"/v1/members/trust":    {http.MethodPost: {write: true, body: maxMemberBody, serve: s.serveTrust}},
 	}

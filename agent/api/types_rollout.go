@@ -24,6 +24,8 @@ type Rollout struct {
 	// on all hosts; 0 and empty while there is none.
 	Generation uint64 `json:"generation"`
 	Revision   string `json:"revision,omitempty"`
+	// Epoch is how often an operator began the generations anew (dsctl rollout reset); Generation counts within it.
+	Epoch uint64 `json:"epoch,omitempty"`
 	// Strategy is RollingUpdate or OnDelete.
 	Strategy string `json:"strategy"`
 	// Surge: new pods start beside the old ones, and Budget is maxSurge.
@@ -88,11 +90,14 @@ type RolloutHost struct {
 	Phase string `json:"phase,omitempty"`
 	// Hold is why it does not want a turn; empty where it does.
 	Hold string `json:"hold,omitempty"`
+	// Until is when Hold ends by itself, where that is known.
+	Until time.Time `json:"until,omitzero"`
 	// Trouble is why it does not show how it stands; empty where it does.
 	Trouble string `json:"trouble,omitempty"`
 	// Generation is that of its file, Target the revision that it is to run, Running the one that it has; all as hosts
 	// share them.
 	Generation uint64 `json:"generation,omitempty"`
+	Epoch      uint64 `json:"epoch,omitempty"`
 	Target     string `json:"target,omitempty"`
 	Running    string `json:"running,omitempty"`
 	// Rejected is the revision from which it went back by itself.
@@ -116,12 +121,16 @@ type RolloutBlocker struct {
 	Reason string `json:"reason"`
 	// Text is one sentence without a stop.
 	Text string `json:"text"`
+	// Until is when it ends by itself, where that is known.
+	Until time.Time `json:"until,omitzero"`
 }
 
 // RolloutHold is one reason with the hosts that it is true of.
 type RolloutHold struct {
 	Reason string   `json:"reason"`
 	Hosts  NameList `json:"hosts"`
+	// Until is when it ends by itself, where that is known.
+	Until time.Time `json:"until,omitzero"`
 }
 
 // RolloutList answers GET /v1/rollouts.
@@ -219,6 +228,41 @@ type ReplaceResult struct {
 	// Started is unset while something is waited for; Message says for what.
 	Started bool   `json:"started"`
 	Message string `json:"message,omitempty"`
+}
+
+// RolloutActRequest is the body of POST /v1/rollouts/release and /v1/rollouts/reset.
+type RolloutActRequest struct {
+	// DaemonSet is as in ExplainRequest, and not empty.
+	DaemonSet string `json:"daemonset"`
+	// Force asks for a reset where nothing shows that the generations were spoilt; a release knows no such thing.
+	Force bool `json:"force,omitempty"`
+}
+
+// ReleaseResult answers POST /v1/rollouts/release: the hold of this host has ended.
+type ReleaseResult struct {
+	metav1.TypeMeta `json:",inline"`
+	// DaemonSet is namespace/name.
+	DaemonSet string `json:"daemonset"`
+	Node      string `json:"node"`
+	// Until is when it would have ended by itself.
+	Until time.Time `json:"until"`
+	// Message is what this host waits for now; empty: for nothing.
+	Message string `json:"message,omitempty"`
+}
+
+// ResetResult answers POST /v1/rollouts/reset: a new epoch has begun on this host.
+type ResetResult struct {
+	metav1.TypeMeta `json:",inline"`
+	// DaemonSet is namespace/name.
+	DaemonSet string `json:"daemonset"`
+	Node      string `json:"node"`
+	// Epoch is the new one, and Generation that of its first generation.
+	Epoch      uint64 `json:"epoch"`
+	Generation uint64 `json:"generation"`
+	// Others are the other hosts that are in it already; two hosts that count are believed by all.
+	Others int `json:"others"`
+	// Members are how many other hosts declare the DaemonSet.
+	Members int `json:"members"`
 }
 
 // FleetPlan is what a DaemonSet's change would do to the fleet, were the files laid out on every host.

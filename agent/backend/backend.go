@@ -101,6 +101,9 @@ type Round interface {
 	Patch(p node.Patch) (node.Result, error)
 	// Replace asks for the replacement of a pod whose update strategy is OnDelete.
 	Replace(key string)
+	// Release ends the time after a DaemonSet came to this host, and Reset begins a new epoch of its generations.
+	Release(key string)
+	Reset(key string)
 }
 
 // Maker is what makes manifests of objects; see agent/catalog.

@@ -166,7 +166,7 @@ func (p *setPlan) foresee() {
 		p.out.Holds = append(p.out.Holds, rollout.HoldPaused.String())
 	}
 	if own := p.members[0].State; p.replace[p.members[0].ID] && own.HeldUntil.After(p.s.Now) {
-		p.out.Holds = append(p.out.Holds, "this host: "+rollout.HoldNew.String())
+		p.out.Holds = append(p.out.Holds, "this host: "+rollout.HoldNew.Text(own.HeldUntil))
 	}
 	if took := p.r.Took(p.key); took > 0 {
 		p.out.ReplaceSeconds = took.Seconds()

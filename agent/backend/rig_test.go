@@ -148,13 +148,14 @@ func (f *fakeFleet) Leave(context.Context) error {
 type fakeRound struct {
 	r *rig
 	// files are those of the kubelet's directory.
-	files    map[string]string
-	peers    map[string][]rollout.Peer
-	took     time.Duration
-	replaced []string
-	patched  []node.Patch
-	result   node.Result
-	patchErr error
+	files           map[string]string
+	peers           map[string][]rollout.Peer
+	took            time.Duration
+	replaced        []string
+	released, reset []string
+	patched         []node.Patch
+	result          node.Result
+	patchErr        error
 }
 
 func (f *fakeRound) Look() *reconcile.Snapshot { s := *f.r.snapshot; return &s }
@@ -200,6 +201,8 @@ func (f *fakeRound) Patch(p node.Patch) (node.Result, error) {
 }
 
 func (f *fakeRound) Replace(key string) { f.replaced = append(f.replaced, key) }
+func (f *fakeRound) Release(key string) { f.released = append(f.released, key) }
+func (f *fakeRound) Reset(key string)   { f.reset = append(f.reset, key) }
 
 // fakeHistory has revisions in memory.
 type fakeHistory struct {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"time"
 
 	"github.com/daemonsetd/daemonsetd/agent/api"
 	"github.com/daemonsetd/daemonsetd/agent/reconcile"
@@ -130,4 +131,91 @@ func replaced(v *reconcile.Snapshot, node string, before *fleetRollout) *api.Rep
 		res.Message = now.Turn.Blockers.String()
 	}
 	return res
+}
+
+// Release implements api.Backend.
+func (b *Backend) Release(ctx context.Context, req api.RolloutActRequest) (*api.ReleaseResult, error) {
+	r, now, err := b.rolloutAct(req)
+	if err != nil {
+		return nil, err
+	}
+	until := r.item.State.HeldUntil
+	if !until.After(now) {
+		return nil, api.Errorf(api.CodeConflict, "DaemonSet %s is not on hold on this host", r.key).
+			WithRemedy("dsctl rollout status " + r.key + " says what it waits for")
+	}
+	if err := b.cfg.Do(ctx, func(do Round) { do.Release(r.key) }); err != nil {
+		return nil, unavailable(err)
+	}
+	after, _, err := b.rolloutAct(req)
+	if err != nil {
+		return nil, err
+	}
+	return &api.ReleaseResult{
+		DaemonSet: r.key, Node: b.cfg.Host, Until: until.UTC(), Message: after.item.Turn.Blockers.String(),
+	}, nil
+}
+
+// rolloutAct is the rollout that an operator's act is about, and the time of the last round.
+func (b *Backend) rolloutAct(req api.RolloutActRequest) (*fleetRollout, time.Time, error) {
+	v, err := b.latest()
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	it, err := b.declared(v, req.DaemonSet)
+	if err != nil {
+		return nil, time.Time{}, err
+	}
+	return b.rolloutOf(it), v.Now, nil
+}
+
+// Reset implements api.Backend.
+func (b *Backend) Reset(ctx context.Context, req api.RolloutActRequest) (*api.ResetResult, error) {
+	r, _, err := b.rolloutAct(req)
+	if err != nil {
+		return nil, err
+	}
+	if err := r.resettable(req.Force); err != nil {
+		return nil, err
+	}
+	if err := b.cfg.Do(ctx, func(do Round) { do.Reset(r.key) }); err != nil {
+		return nil, unavailable(err)
+	}
+	after, _, err := b.rolloutAct(req)
+	if err != nil {
+		return nil, err
+	}
+	target := after.item.State.Target.Generation
+	res := &api.ResetResult{
+		DaemonSet: r.key, Node: b.cfg.Host, Epoch: rollout.Epoch(target), Generation: rollout.Number(target),
+		Members: len(after.members) - 1,
+	}
+	for i := range after.members[1:] {
+		if st := after.members[1+i].State; st != nil && rollout.Epoch(st.Target.Generation) == res.Epoch {
+			res.Others++
+		}
+	}
+	return res, nil
+}
+
+// resettable is the error where no new epoch can begin here, or need not.
+func (r *fleetRollout) resettable(force bool) error {
+	st := &r.item.State
+	switch rollout.Resettable(st, r.members[1:]) {
+	case rollout.ResetNoTarget:
+		return api.Errorf(api.CodeConflict, "DaemonSet %s has no generation on this host yet", r.key).
+			WithRemedy("dsctl explain " + r.key)
+	case rollout.ResetNoEpoch:
+		return api.Errorf(api.CodeConflict, "DaemonSet %s is in its last epoch, %d", r.key,
+			rollout.Epoch(st.Target.Generation)).WithRemedy("declare it under another name")
+	case rollout.ResetNoNeed:
+		if force {
+			return nil
+		}
+		return api.Errorf(api.CodeConflict,
+			"generation %s of DaemonSet %s is not spoilt, and no other host is out of reach: nothing to reset",
+			rollout.GenerationText(st.Target.Generation), r.key).
+			WithRemedy("dsctl rollout status " + r.key + " says what it waits for; --force resets all the same")
+	}
+	return nil
 }

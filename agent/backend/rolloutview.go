@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 
@@ -17,7 +18,8 @@ func (r *fleetRollout) show(hosts bool) api.Rollout {
 	_, name, _ := strings.Cut(r.key, "/")
 	counts := rollout.Count(r.members, r.latest.Revision.Fleet)
 	out := api.Rollout{
-		DaemonSet: r.key, Generation: r.latest.Generation, Revision: r.latest.Revision.Fleet,
+		DaemonSet: r.key, Generation: rollout.Number(r.latest.Generation), Epoch: rollout.Epoch(r.latest.Generation),
+		Revision: r.latest.Revision.Fleet,
 		Strategy: strategyName(r.strategy), Surge: r.strategy.Surge,
 		Budget: r.strategy.Limit(counts.Desired), Counts: api.RolloutCounts{
 			Desired: counts.Desired, Current: counts.Current, Ready: counts.Ready, Updated: counts.Updated,
@@ -115,13 +117,13 @@ func (r *fleetRollout) trouble(out *api.Rollout) {
 	for i := range r.members {
 		p := &r.members[i]
 		if p.Trouble != rollout.TroubleNone {
-			unknown.add(troubleText(p.Trouble), hostName(p))
+			unknown.add(troubleText(p.Trouble), hostName(p), time.Time{})
 		}
 		if p.State == nil {
 			continue
 		}
 		if p.State.Phase == rollout.PhaseHeld {
-			held.add(p.State.Hold.String(), hostName(p))
+			held.add(p.State.Hold.Text(p.State.HeldUntil), hostName(p), untilOf(p.State))
 		}
 		if p.State.Phase == rollout.PhaseFailed || p.State.Rejected.Generation != 0 {
 			add(&out.Failed, hostName(p))
@@ -134,11 +136,11 @@ func (r *fleetRollout) trouble(out *api.Rollout) {
 // reasons groups hosts by a reason.
 type reasons []api.RolloutHold
 
-func (rs *reasons) add(reason, host string) {
+func (rs *reasons) add(reason, host string, until time.Time) {
 	i := slices.IndexFunc(*rs, func(h api.RolloutHold) bool { return h.Reason == reason })
 	if i < 0 {
 		i = len(*rs)
-		*rs = append(*rs, api.RolloutHold{Reason: reason})
+		*rs = append(*rs, api.RolloutHold{Reason: reason, Until: until.UTC()})
 	}
 	add(&(*rs)[i].Hosts, host)
 }
@@ -155,7 +157,7 @@ func blockers(list []rollout.Blocker) []api.RolloutBlocker {
 	out := make([]api.RolloutBlocker, 0, len(list))
 	for i := range list {
 		b := &list[i]
-		out = append(out, api.RolloutBlocker{Host: b.Name, ID: b.ID, Reason: b.Reason.String(), Text: b.String()})
+		out = append(out, api.RolloutBlocker{Host: b.Name, ID: b.ID, Reason: b.Reason.String(), Text: b.String(), Until: b.Until.UTC()})
 	}
 	return out
 }
@@ -168,9 +170,10 @@ func (r *fleetRollout) host(p *rollout.Peer) api.RolloutHost {
 		return out
 	}
 	out.Phase, out.Canary, out.Rejected = st.Phase.String(), st.Canary, st.Rejected.Revision.Fleet
-	out.Generation, out.Target, out.Running = st.Target.Generation, st.Target.Revision.Fleet, st.Running.Fleet
+	out.Generation, out.Epoch = rollout.Number(st.Target.Generation), rollout.Epoch(st.Target.Generation)
+	out.Target, out.Running = st.Target.Revision.Fleet, st.Running.Fleet
 	if st.Phase == rollout.PhaseHeld {
-		out.Hold = st.Hold.String()
+		out.Hold, out.Until = st.Hold.Text(st.HeldUntil), untilOf(st).UTC()
 	}
 	if pod := st.PodName(); pod != "" {
 		out.Pod = pod + "-" + p.Name
@@ -178,6 +181,14 @@ func (r *fleetRollout) host(p *rollout.Peer) api.RolloutHost {
 	out.Ready, out.Available, out.Restarts = st.Shown.Ready, st.Shown.Available, st.Shown.Restarts
 	out.Addresses, out.Since = st.Shown.Addresses, st.Shown.Since
 	return out
+}
+
+// untilOf is when the hold of a host ends by itself; zero: it is not known.
+func untilOf(s *rollout.State) time.Time {
+	if s.Hold != rollout.HoldNew {
+		return time.Time{}
+	}
+	return s.HeldUntil
 }
 
 // hostName is what people know a member by.

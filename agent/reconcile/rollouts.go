@@ -176,8 +176,8 @@ func (r *Reconciler) tellRollout(h driver.Happened) {
 		kind, text := corev1.EventTypeNormal, ""
 		switch e {
 		case rollout.EventStarted:
-			text = fmt.Sprintf("replacing revision %s by %s, generation %d", st.Running.Local, st.Target.Revision.Local,
-				st.Target.Generation)
+			text = fmt.Sprintf("replacing revision %s by %s, generation %s", st.Running.Local, st.Target.Revision.Local,
+				rollout.GenerationText(st.Target.Generation))
 		case rollout.EventFinished:
 			text = fmt.Sprintf("revision %s is available", st.Target.Revision.Local)
 		case rollout.EventFailed:
@@ -189,6 +189,12 @@ func (r *Reconciler) tellRollout(h driver.Happened) {
 		case rollout.EventRolledBack:
 			kind, text = corev1.EventTypeWarning, fmt.Sprintf("going back from revision %s to %s, which was available before",
 				st.Rejected.Revision.Local, st.Target.Revision.Local)
+		case rollout.EventReleased:
+			kind, text = corev1.EventTypeWarning, "an operator has ended the hold of this host (dsctl rollout release)"
+		case rollout.EventReset:
+			kind, text = corev1.EventTypeWarning, fmt.Sprintf(
+				"an operator has begun a new epoch of the rollout on this host (dsctl rollout reset): generation %s",
+				rollout.GenerationText(st.Target.Generation))
 		case rollout.EventLapsed:
 			text = fmt.Sprintf("revision %s is available again before it was replaced, and waits for this host's turn",
 				st.Running.Local)

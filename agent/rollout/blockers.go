@@ -3,6 +3,7 @@ package rollout
 import (
 	"fmt"
 	"strings"
+	"time"
 )
 
 // Reason is why a member stands in the way.
@@ -83,6 +84,8 @@ type Blocker struct {
 	Reason   Reason
 	// Hold is why it is held, for ReasonHeld and ReasonOwn.
 	Hold Hold
+	// Until is when the hold ends by itself, for HoldNew; zero: it is not known.
+	Until time.Time
 	// Generation is that of its file, Wanted the one that is rolling out.
 	Generation, Wanted uint64
 }
@@ -108,6 +111,7 @@ type Blockers struct {
 	// canary and hold are what Next found beside the rule.
 	canary *Blocker
 	hold   Hold
+	until  time.Time
 }
 
 // May says whether few enough stand in the way.
@@ -131,6 +135,9 @@ func blocker(p *Peer, reason Reason, wanted uint64) Blocker {
 	out := Blocker{ID: p.ID, Name: p.Name, Reason: reason, Wanted: wanted}
 	if p.State != nil {
 		out.Hold, out.Generation = p.State.Hold, p.State.Target.Generation
+		if out.Hold == HoldNew {
+			out.Until = p.State.HeldUntil
+		}
 	}
 	return out
 }
@@ -139,7 +146,7 @@ func blocker(p *Peer, reason Reason, wanted uint64) Blocker {
 func (b *Blockers) All() []Blocker {
 	var out []Blocker
 	if b.hold != HoldNone {
-		out = append(out, Blocker{Reason: ReasonOwn, Hold: b.hold})
+		out = append(out, Blocker{Reason: ReasonOwn, Hold: b.hold, Until: b.until})
 	}
 	if b.canary != nil {
 		out = append(out, *b.canary)
@@ -175,7 +182,7 @@ func (b *Blockers) String() string {
 // String is one sentence without a stop.
 func (b *Blocker) String() string {
 	if b.Reason == ReasonOwn {
-		return b.Hold.String()
+		return b.Hold.Text(b.Until)
 	}
 	name := b.Name
 	if name == "" {
@@ -183,8 +190,12 @@ func (b *Blocker) String() string {
 	}
 	switch b.Reason {
 	case ReasonOlderFile:
-		return fmt.Sprintf("%s has generation %d of its file, %d is rolling out", name, b.Generation, b.Wanted)
+		return fmt.Sprintf("%s has generation %s of its file, %s is rolling out", name, GenerationText(b.Generation),
+			GenerationText(b.Wanted))
 	case ReasonHeld:
+		if b.Hold == HoldNew {
+			return name + " goes first and is " + b.Hold.Text(b.Until)
+		}
 		return fmt.Sprintf("%s goes first and is on hold: %s", name, b.Hold)
 	}
 	return name + " " + blockerWords[b.Reason]
@@ -197,7 +208,7 @@ var blockerWords = map[Reason]string{
 	ReasonDown:        "is down",
 	ReasonKey:         "has another key than it is known with",
 	ReasonFallen:      "has forgotten what it told: its disk was set back",
-	ReasonStep:        "has told a generation or a class far above all others: forget it, if it does not stop",
+	ReasonStep:        "has told a generation or a class far above all others: forget it if it lies; if an operator has begun a new epoch there, dsctl rollout reset here, too",
 	ReasonUpdating:    "is being updated",
 	ReasonFailed:      "failed to become available with its new revision",
 	ReasonUnavailable: "has a pod that is not available",

@@ -13,28 +13,48 @@ const (
 	stepClass      = 1024
 )
 
-// reach is the highest generation and the highest class that are believed.
+// reach is what is believed: the highest epoch and class, and the highest number of a generation in this host's own epoch
+// and in the highest one. In between, numbers are believed up to one step.
 type reach struct {
-	generation uint64
-	class      uint32
+	// own is the highest generation that this host has itself; what is not above it is believed.
+	own          uint64
+	epoch        uint64
+	number, last uint64
+	class        uint32
 }
 
-// reachOf takes what this host has itself, and what at least two of those that count tell: one that lies moves neither.
-// Each step up is bounded by that, however many follow each other: at one a second, the generations last for 270 years.
+// reachOf takes what this host has itself, and what at least two of those that count tell: one that lies moves neither
+// of them. Each step up is bounded by that, however many follow each other: at one a second, the generations of an epoch
+// last for 270 years. An epoch has no steps: it begins where two that count say so, or an operator on this host.
 func reachOf(self *State, peers []Peer) reach {
-	var generations, classes highestTwo
-	for i := range peers {
-		p := &peers[i]
-		if p.State == nil || !p.Counts || p.Trouble != TroubleNone && p.Trouble != TroubleDown {
-			continue
-		}
-		generation, class := p.State.claims()
-		generations.add(generation)
+	r := reach{own: max(self.Target.Generation, self.Ticket.Generation)}
+	var epochs, classes highestTwo
+	eachClaim(peers, func(generation uint64, class uint32) {
+		epochs.add(Epoch(generation))
 		classes.add(uint64(class))
-	}
-	return reach{
-		generation: max(self.Target.Generation, self.Ticket.Generation, generations.second) + stepGeneration,
-		class:      max(self.Ticket.Class, uint32(classes.second)) + stepClass, //nolint:gosec // it was one
+	})
+	r.epoch = max(Epoch(r.own), epochs.second)
+	r.class = max(self.Ticket.Class, uint32(classes.second)) + stepClass //nolint:gosec // it was one
+	var numbers, last highestTwo
+	eachClaim(peers, func(generation uint64, _ uint32) {
+		switch Epoch(generation) {
+		case Epoch(r.own):
+			numbers.add(Number(generation))
+		case r.epoch:
+			last.add(Number(generation))
+		}
+	})
+	r.number = max(Number(r.own), numbers.second) + stepGeneration
+	r.last = last.second + stepGeneration
+	return r
+}
+
+// eachClaim goes through what those tell that count and show how they stand, or did before they went down.
+func eachClaim(peers []Peer, f func(generation uint64, class uint32)) {
+	for i := range peers {
+		if p := &peers[i]; p.State != nil && p.Counts && (p.Trouble == TroubleNone || p.Trouble == TroubleDown) {
+			f(p.State.claims())
+		}
 	}
 }
 
@@ -55,9 +75,22 @@ func (s *State) claims() (generation uint64, class uint32) {
 	return max(s.Target.Generation, s.Ticket.Generation, s.Rejected.Generation), s.Ticket.Class
 }
 
-func (r reach) holds(s *State) bool {
+func (r *reach) holds(s *State) bool {
 	generation, class := s.claims()
-	return generation <= r.generation && class <= r.class
+	return r.reaches(generation) && class <= r.class
+}
+
+func (r *reach) reaches(generation uint64) bool {
+	epoch, number := Epoch(generation), Number(generation)
+	switch {
+	case generation <= r.own:
+		return true
+	case epoch == Epoch(r.own):
+		return number <= r.number
+	case epoch == r.epoch:
+		return number <= r.last
+	}
+	return epoch < r.epoch && number <= stepGeneration
 }
 
 // bounded are the members as they are believed: one that tells of a generation or a class out of reach shows nothing,
@@ -74,12 +107,18 @@ func bounded(self *State, peers []Peer) (out []Peer, further uint64) {
 			out, copied = slices.Clone(peers), true
 		}
 		out[i].State, out[i].Trouble = nil, TroubleStep
-		if p := &peers[i]; p.Counts && p.Trouble == TroubleNone {
+		if p := &peers[i]; p.Counts && p.Trouble == TroubleNone && r.approaches(p.State) {
 			generation, _ := p.State.claims()
-			further = max(further, one64(generation > r.generation)*(stepGeneration/2), 1)
+			further = max(further, one64(!r.reaches(generation))*(stepGeneration/2), 1)
 		}
 	}
 	return out, further
+}
+
+// approaches says whether this host would go towards what is out of reach: within its own epoch.
+func (r *reach) approaches(s *State) bool {
+	generation, _ := s.claims()
+	return Epoch(generation) == Epoch(r.own) || r.reaches(generation)
 }
 
 // believed are the members as bounded has them.

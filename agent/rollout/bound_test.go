@@ -85,7 +85,12 @@ func TestFaultT2Steps(t *testing.T) {
 		"one step":                        {[]Peer{far("x", most, 1, true)}, most, 2},
 		"one step of who does not count":  {[]Peer{far("x", most, 1, false)}, most, 2},
 		"further":                         {[]Peer{far("x", most+1, 1, true)}, most + 1, 2},
-		"the last generation":             {[]Peer{far("x", MaxGeneration, 1, true)}, 1 + 2*half, 1},
+		"the last generation":             {[]Peer{far("x", lastPlain-1, 1, true)}, 1 + 2*half, 1},
+		"the last epoch":                  {[]Peer{far("x", MaxGeneration, 1, true)}, 1, 1},
+		"the next epoch, of one":          {[]Peer{far("x", firstOf(0), 1, true)}, 1, 1},
+		"the next epoch, of two":          {[]Peer{far("x", firstOf(0), 1, true), far("y", firstOf(0), 1, true)}, firstOf(0), 2},
+		"one far on in an epoch of two":   {[]Peer{far("x", firstOf(0), 1, true), far("y", firstOf(0)+1<<40, 1, true)}, firstOf(0) + half, 2},
+		"far on in the last, one in next": {[]Peer{far("x", firstOf(0), 1, true), far("y", 1<<50, 1, true)}, 1 + 2*half, 1},
 		"the last class":                  {[]Peer{far("x", 1, maxClass, true)}, 3, 1},
 		"a class within reach":            {[]Peer{far("x", 1, 1+stepClass, true)}, 1, 2 + stepClass},
 		"far, of who does not count":      {[]Peer{far("x", MaxGeneration, 1, false)}, 1, 1},
@@ -93,7 +98,7 @@ func TestFaultT2Steps(t *testing.T) {
 		"of two that count the lower":     {[]Peer{far("x", 1<<50, 1, true), far("y", 1<<40, 1, true)}, 1<<40 + 2*half, 2},
 		"many that do not count":          {[]Peer{far("x", 1<<40, 1, false), far("y", 1<<40, 1, false), far("z", 1<<40, 1, true)}, 1 + 2*half, 1},
 		"many that have another key":      {[]Peer{{ID: "x", Trouble: TroubleKey, Counts: true, State: at(PhaseAvailable, 1<<40, 1, 1, "A", "A")}, far("y", 1<<40, 1, true)}, 1 + 2*half, 1},
-		"what was rejected is held to it": {[]Peer{{ID: "x", Counts: true, State: &State{Phase: PhaseAvailable, Target: Target{9, fleetRev("A")}, Rejected: Target{MaxGeneration, fleetRev("B")}}}}, 1 + 2*half, 1},
+		"what was rejected is held to it": {[]Peer{{ID: "x", Counts: true, State: &State{Phase: PhaseAvailable, Target: Target{9, fleetRev("A")}, Rejected: Target{lastPlain - 1, fleetRev("B")}}}}, 1 + 2*half, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := newRig(t)

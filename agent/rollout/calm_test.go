@@ -358,6 +358,34 @@ var calmRuns = map[string]func(w without) string{
 		s.until(10*time.Minute, "the time is over", func() bool { return s.running("C") == 5 })
 		return s.found
 	},
+	"spoilt, and a new epoch": func(w without) string {
+		// An agent of before took over the last generation that it understood: none of the others is in its reach, nor it in
+		// theirs. Two hosts begin a new epoch.
+		s := newSim(1, 4, budget(1), w)
+		h := s.last()
+		h.mem.Target.Generation, h.mem.Ticket.Generation, h.mem.Ticket.Class = lastPlain, lastPlain, maxClass
+		s.files("B")
+		for range 30 {
+			s.calm(time.Minute)
+		}
+		if s.done() {
+			s.fail("it was finished without: this shows nothing")
+		}
+		for _, o := range s.hosts[:3] {
+			if o != h && s.hosts[2] != o {
+				o.reset = true
+			}
+		}
+		s.until(5*time.Minute, "after two have begun a new epoch", s.done)
+		s.files("C")
+		s.until(5*time.Minute, "the next file", s.done)
+		for _, o := range s.hosts {
+			if t := o.mem.Ticket; Epoch(t.Generation) != 1 || Number(t.Generation) > 5 || t.Class > 5 {
+				s.fail("host %d has the ticket %+v", o.index, t)
+			}
+		}
+		return s.found
+	},
 	"two operators": func(w without) string {
 		s := newSim(1, 9, budget(1), w)
 		for i, h := range s.hosts {

@@ -26,6 +26,7 @@ var clauses = map[string]func(w without) string{
 	"counts":       calmRuns["made-up members"],
 	"steps":        calmRuns["a generation far above all"],
 	"approach":     calmRuns["led astray"],
+	"epochs":       searched("a new epoch of one host"),
 	"raise":        searched("two hosts"),
 	"onlyRaised":   searched("two hosts"),
 	"fixed":        heldTwice,

@@ -86,6 +86,22 @@ type wireState struct {
 	Hold             Hold
 	Rejected         []cbor.RawMessage
 	Shown            []cbor.RawMessage
+	// Later is empty, or has the generations of the target, the ticket and what was rejected, those that are of an epoch
+	// above the first: 0 where the field above says it; and HeldUntil in seconds. Above such a generation is told as
+	// lastPlain, which is lower, so that an agent that knows no epochs never takes the host for further than it is.
+	Later []cbor.RawMessage
+}
+
+// lastPlain is the highest generation that agents understand that know no epochs.
+const lastPlain = 1 << epochBits
+
+// plain is a generation as it is told to all agents, and beyond what only those understand that know epochs; 0: the
+// same.
+func plain(generation uint64) (told, beyond uint64) {
+	if generation <= lastPlain {
+		return generation, 0
+	}
+	return lastPlain, generation
 }
 
 // wireRevision is empty, the fleet revision alone where the local one is the same, or both.
@@ -209,25 +225,33 @@ func (f *fitter) fit() {
 
 func toWire(enc cbor.EncMode, s *State) (wireState, error) {
 	w := wireState{
-		Key: s.Key, Generation: s.Target.Generation, Target: s.Target.Revision.wire(), Running: s.Running.wire(),
-		Phase:            s.Phase,
-		TicketGeneration: s.Ticket.Generation, TicketClass: s.Ticket.Class, Hold: s.Hold,
-		Flags: s.flags(),
+		Key: s.Key, Target: s.Target.Revision.wire(), Running: s.Running.wire(), Phase: s.Phase,
+		TicketClass: s.Ticket.Class, Hold: s.Hold, Flags: s.flags(),
 	}
+	var beyond [3]uint64
+	var rejected uint64
+	w.Generation, beyond[0] = plain(s.Target.Generation)
+	w.TicketGeneration, beyond[1] = plain(s.Ticket.Generation)
+	rejected, beyond[2] = plain(s.Rejected.Generation)
 	if s.Running == s.Target.Revision {
 		w.Running = nil
 	}
 	var err error
 	if s.Rejected.Generation != 0 {
-		w.Rejected, err = raws(enc, s.Rejected.Generation, s.Rejected.Revision.wire())
+		w.Rejected, err = raws(enc, rejected, s.Rejected.Revision.wire())
+	}
+	until := int64(0)
+	if s.Hold == HoldNew {
+		until = seconds(s.HeldUntil)
+	}
+	if err == nil && (beyond != [3]uint64{} || until != 0) {
+		w.Later, err = raws(enc, beyond[0], beyond[1], beyond[2], until)
 	}
 	failed := s.Why != "" && s.Phase == PhaseFailed
 	if err == nil && (failed || len(s.Shown.Addresses) > 0 || s.Shown.Restarts > 0 || !s.Shown.Since.IsZero()) {
-		since := int64(0)
-		if !s.Shown.Since.IsZero() {
-			since = max(s.Shown.Since.Unix(), 0)
+		shown := []any{
+			s.Shown.Addresses[:min(len(s.Shown.Addresses), maxAddresses)], s.Shown.Restarts, seconds(s.Shown.Since),
 		}
-		shown := []any{s.Shown.Addresses[:min(len(s.Shown.Addresses), maxAddresses)], s.Shown.Restarts, since}
 		if failed {
 			shown = append(shown, bounds(s.Why))
 		}
@@ -278,6 +302,14 @@ func (s *State) flags() uint {
 		}
 	}
 	return out
+}
+
+// seconds are those of a moment since 1970; 0: there is none.
+func seconds(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return max(t.Unix(), 0)
 }
 
 func unix(seconds int64) time.Time {

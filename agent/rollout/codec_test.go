@@ -54,7 +54,10 @@ func TestGolden(t *testing.T) {
 	full.Ticket.Class = 2
 	done := toldState("kube-system/kube-proxy")
 	done.Running, done.Phase, done.Shown = done.Target.Revision, PhaseAvailable, Shown{}
-	data, _, err := Encode([]State{plain, full, done})
+	renewed := toldState("monitoring/renewed")
+	renewed.Target.Generation, renewed.Ticket.Generation = firstOf(6), firstOf(6)
+	renewed.Phase, renewed.Hold, renewed.HeldUntil = PhaseHeld, HoldNew, time.Unix(1767225900, 0).UTC()
+	data, _, err := Encode([]State{plain, full, done, renewed})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,6 +107,9 @@ func drawState(t *rapid.T, key string) State {
 		s.Shown.Addresses = rapid.SliceOfN(rapid.StringMatching("[0-9.]{7,15}"), 1, maxAddresses).Draw(t, "addresses")
 		s.Shown.Restarts = rapid.Uint32().Draw(t, "restarts")
 		s.Shown.Since = time.Unix(rapid.Int64Range(1, 1<<40).Draw(t, "since"), 0).UTC()
+	}
+	if s.Hold == HoldNew && rapid.Bool().Draw(t, "held") {
+		s.HeldUntil = time.Unix(rapid.Int64Range(1, 1<<40).Draw(t, "until"), 0).UTC()
 	}
 	return s
 }
@@ -224,6 +230,64 @@ func TestDecodeBounds(t *testing.T) {
 	}
 }
 
+// TestEpochs: what agents of before take of a host in a later epoch is never further than it is, and nobody can tell a
+// generation in two ways.
+func TestEpochs(t *testing.T) {
+	c, err := theCodec()
+	if err != nil {
+		t.Fatal(err)
+	}
+	fieldsOf := func(s State) []any {
+		data, _, err := Encode([]State{s})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var section []any
+		if err := c.dec.Unmarshal(data, &section); err != nil {
+			t.Fatal(err)
+		}
+		return section[2].([]any)[0].([]any)
+	}
+	decoded := func(fields []any) (Section, error) {
+		data, err := c.enc.Marshal([]any{sectionVersion, 0, []any{fields}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return Decode(otherID, data)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		s := drawState(t, "a/b")
+		fields := fieldsOf(s)
+		before, err := decoded(fields[:11]) // as an agent of before reads it
+		if err != nil {
+			if s.Phase.Taken() || s.Ticket.Generation >= s.Target.Generation {
+				t.Fatal(err)
+			}
+			return
+		}
+		old := before.States[0]
+		if old.Target.Generation > s.Target.Generation || old.Ticket.Above(s.Ticket) || old.Rejected.Generation > s.Rejected.Generation {
+			t.Errorf("told %+v and %+v, agents of before take it for %+v and %+v", s.Target, s.Ticket, old.Target, old.Ticket)
+		}
+	})
+	s := toldState("a/b")
+	s.Target.Generation, s.Ticket.Generation = firstOf(0), firstOf(0)
+	for name, change := range map[string]func(fields []any){
+		"another below":     func(fields []any) { fields[1] = uint64(7) },
+		"below the first":   func(fields []any) { fields[11] = []any{uint64(lastPlain), 0, 0, 0} },
+		"too far":           func(fields []any) { fields[11] = []any{uint64(MaxGeneration + 1), 0, 0, 0} },
+		"too few":           func(fields []any) { fields[11] = []any{uint64(firstOf(0))} },
+		"no array":          func(fields []any) { fields[11] = "epochs" },
+		"the ticket behind": func(fields []any) { fields[11] = []any{uint64(firstOf(0)), 0, 0, 0} },
+	} {
+		fields := fieldsOf(s)
+		change(fields)
+		if _, err := decoded(fields); !errors.Is(err, ErrMalformed) {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
 // TestFaultT11Unseen: texts with something in them that a terminal would obey are no honest host's, and the record is not used.
 func TestFaultT11Unseen(t *testing.T) {
 	for name, change := range map[string]func(*State){
@@ -288,6 +352,13 @@ func FuzzDecode(f *testing.F) {
 	}
 	f.Add(data)
 	f.Add([]byte{0x83, 1, 0, 0x80})
+	renewed := toldState("a/b")
+	renewed.Target.Generation, renewed.Ticket.Generation = firstOf(6), firstOf(6)
+	renewed.Phase, renewed.Hold, renewed.HeldUntil = PhaseHeld, HoldNew, time.Unix(1767225900, 0).UTC()
+	if data, _, err = Encode([]State{renewed}); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(data)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		section, err := Decode(otherID, data)
 		if err != nil {

@@ -59,16 +59,17 @@ func (c codec) state(id string, raw cbor.RawMessage) (State, error) {
 	}
 	r := reader{dec: c.dec, fields: fields}
 	s := State{Key: text(&r, maxKey)}
-	s.Target.Generation = number[uint64](&r, MaxGeneration)
+	s.Target.Generation = number[uint64](&r, lastPlain)
 	s.Target.Revision = r.revision()
 	s.Running = r.revision()
 	s.Phase = Phase(number[uint8](&r, uint64(phases-1)))
-	s.Ticket.Generation = number[uint64](&r, MaxGeneration)
+	s.Ticket.Generation = number[uint64](&r, lastPlain)
 	s.Ticket.Class = number[uint32](&r, maxClass)
 	flags := number[uint](&r, 1<<16)
 	s.Hold = Hold(number[uint8](&r, 255))
 	s.Rejected = r.rejected()
-	shown(&r, &s.Shown, &s.Why)
+	shown(&r, &s)
+	later(&r, &s)
 	if r.err != nil {
 		return State{}, r.err
 	}
@@ -185,7 +186,7 @@ func (r *reader) rejected() Target {
 	if in == nil {
 		return Target{}
 	}
-	t := Target{Generation: number[uint64](in, MaxGeneration), Revision: in.revision()}
+	t := Target{Generation: number[uint64](in, lastPlain), Revision: in.revision()}
 	r.err = in.err
 	if t.Generation == 0 {
 		return Target{}
@@ -193,18 +194,46 @@ func (r *reader) rejected() Target {
 	return t
 }
 
-func shown(r *reader, to *Shown, why *string) {
+// later reads the generations of epochs above the first, and the time of a hold; an agent of before tells none.
+func later(r *reader, s *State) {
+	if r.next >= len(r.fields) {
+		return
+	}
 	in := r.inner()
 	if in == nil {
 		return
 	}
+	for _, to := range []*uint64{&s.Target.Generation, &s.Ticket.Generation, &s.Rejected.Generation} {
+		n := number[uint64](in, MaxGeneration)
+		switch {
+		case in.err != nil || n == 0:
+		case n <= lastPlain || *to != lastPlain:
+			in.err = malformed("generation %d is told as %d", n, *to)
+		default:
+			*to = n
+		}
+	}
+	if until := unix(int64(number[uint64](in, 1<<40))); s.Hold == HoldNew {
+		s.HeldUntil = until
+	}
+	r.err = in.err
+}
+
+func shown(r *reader, s *State) {
+	in := r.inner()
+	if in == nil {
+		return
+	}
+	to := &s.Shown
 	if in.take(&to.Addresses); len(to.Addresses) == 0 {
 		to.Addresses = nil
 	}
 	to.Restarts = number[uint32](in, 1<<32-1)
 	to.Since = unix(int64(number[uint64](in, 1<<40)))
 	if in.next < len(in.fields) {
-		*why = bounds(text(in, MaxWhy))
+		if why := bounds(text(in, MaxWhy)); s.Phase == PhaseFailed {
+			s.Why = why
+		}
 	}
 	for _, a := range to.Addresses {
 		if (len(a) > maxAddress || !seen(a)) && in.err == nil {

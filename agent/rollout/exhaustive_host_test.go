@@ -35,6 +35,7 @@ const (
 	stepTaint                   // the node stops qualifying for a new pod; the pod stays
 	stepPlace                   // it qualifies again
 	stepForget                  // a restart forgets that the ticket was raised
+	stepReset                   // an operator begins a new epoch
 	stepCrash                   // the host goes down for good, and whoever hears of it takes it for down
 )
 
@@ -63,6 +64,8 @@ type scenario struct {
 	liar string
 	// late are the hosts that may yield, for searches that would be too large else; empty: all.
 	late string
+	// resets: an operator begins new epochs, so that generations do not stay low.
+	resets bool
 }
 
 // host is all of one host.
@@ -79,6 +82,8 @@ type host struct {
 	dead    bool
 	knows   uint8 // the joiners of which it knows, as bits of their numbers
 	silent  bool  // it does not declare the DaemonSet yet
+	// reset: an operator has asked for a new epoch.
+	reset bool
 }
 
 // comparable forms of a host, and of what it tells.
@@ -95,6 +100,7 @@ type hostKey struct {
 	taken      bool
 	dead       bool
 	silent     bool
+	reset      bool
 }
 
 func bit(i int) uint8 { return 1 << i }
@@ -202,6 +208,8 @@ func (h *host) script(st step) bool {
 		h.placed, h.silent = true, false
 	case stepForget:
 		h.state.Ticket = Ticket{h.state.Target.Generation, classMember, h.state.Ticket.Hash}
+	case stepReset:
+		h.reset = true
 	case stepCrash:
 		h.dead, h.up, h.taken = true, false, false
 	}
@@ -223,6 +231,7 @@ func (s *search) next(h *host, i int, e event, news [maxHosts]uint16) string {
 	if h.up {
 		in.Seen.Pod = PodUp
 	}
+	in.Seen.Reset, h.reset = h.reset, false
 	if h.away {
 		in.Seen.Pod, in.Seen.Answers = PodUnknown, false
 	}
@@ -236,7 +245,7 @@ func (s *search) next(h *host, i int, e event, news [maxHosts]uint16) string {
 		in.Seen.Now = modelStart.Add(HoldDown - time.Second)
 	}
 	state, d := next(in, s.w)
-	if state.Ticket.Generation >= digestGenerations || state.Ticket.Class > 100 {
+	if Number(state.Ticket.Generation) >= digestGenerations || state.Ticket.Class > 100 {
 		return "tickets rise further than the search can tell apart"
 	}
 	h.state, h.replace = state, d.Replace

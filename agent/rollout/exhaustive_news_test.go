@@ -122,7 +122,7 @@ func (s *search) digest(i int, e event, h, rec uint16) digest {
 		return d
 	}
 	host, p := s.hosts[h], &s.peers[rec]
-	if p.State == nil || p.Trouble != TroubleNone || outOfReach(p.State) {
+	if p.State == nil || p.Trouble != TroubleNone || s.resets || outOfReach(p.State) {
 		s.digests[key] = digest{record: rec + 1}
 		return s.digests[key]
 	}

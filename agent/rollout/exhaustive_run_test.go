@@ -43,6 +43,11 @@ var exhaustive = []search1{
 	{scenario: scenario{name: "a member without a record", late: "c", strangers: "c", scripts: scripts(file("B"), file("B"), file("B"))}},
 	{scenario: scenario{name: "a host goes down", late: "-", unfinished: true, scripts: scripts(file("B"), file("B"), []step{{stepFile, "B"}, {kind: stepCrash}})}},
 	{scenario: scenario{name: "paused hosts", paused: "ab", scripts: scripts(file("B"), file("B"), file("B"))}},
+	// Two begin it: a single one is not believed.
+	{scenario: scenario{name: "a new epoch, two hosts", resets: true, scripts: scripts(renewed("B"), renewed("B"))}},
+	{scenario: scenario{name: "a new epoch", late: "c", resets: true, scripts: scripts(file("B"), []step{{stepFile, "B"}, {kind: stepReset}}, renewed("B"))}},
+	{scenario: scenario{name: "a new epoch, and back", late: "-", resets: true, scripts: scripts(file("B", "A"), []step{{stepFile, "B"}, {kind: stepReset}, {stepFile, "A"}}, []step{{kind: stepReset}, {stepFile, "B"}, {stepFile, "A"}})}, full: true},
+	{scenario: scenario{name: "a new epoch of one host", late: "c", resets: true, unfinished: true, scripts: scripts(file("B"), file("B"), renewed("B"))}},
 	{scenario: scenario{name: "a pod fails", late: "a", scripts: scripts([]step{{kind: stepFail}, {kind: stepHeal}, {stepFile, "B"}}, file("B"), file("B"))}},
 	{scenario: scenario{name: "pods fail and nothing can be done", late: "-", scripts: scripts(idle(), idle(), file("B"))}},
 	// Of two that are down and wait, one goes first, so that a host that starts may know of one.
@@ -55,6 +60,9 @@ var exhaustive = []search1{
 
 // joins is a new host, which gets another file later.
 func joins(revs ...string) []step { return append([]step{{kind: stepPlace}}, file(revs...)...) }
+
+// renewed is a host on which an operator begins a new epoch, and then the file changes.
+func renewed(rev string) []step { return []step{{kind: stepReset}, {stepFile, rev}} }
 
 // idle is a host on which a pod fails while a new file waits, and comes back. Acts wait for whatever keeps them from being
 // done in all searches.

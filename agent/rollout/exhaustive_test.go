@@ -159,7 +159,7 @@ func (s *search) intern(h host) uint16 {
 		h.core(),
 		[2]string{h.state.Good, h.state.GoodBefore},
 		h.state.Sick, h.state.Turn, h.state.HeldUntil,
-		h.at, h.wanted, h.placed, h.up, h.away, h.replace, h.taken, h.dead, h.silent,
+		h.at, h.wanted, h.placed, h.up, h.away, h.replace, h.taken, h.dead, h.silent, h.reset,
 	}
 	if id, ok := s.byKey[key]; ok {
 		return id

@@ -51,7 +51,7 @@ func numberOf(text string, n uint64) uint64 {
 }
 
 // young says whether the DaemonSet was placed here a short while ago, and others may not know of it.
-func (m *machine) young() bool { return !m.HeldUntil.IsZero() && !m.o.Alone && !m.known() }
+func (m *machine) young() bool { return m.o.Now.Before(m.HeldUntil) && !m.o.Alone && !m.known() }
 
 // known says whether everybody has shown that they know of this host.
 func (m *machine) known() bool { return m.o.Listed && (m.o.Known || m.w.known) && !m.Returned }

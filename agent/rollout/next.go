@@ -63,6 +63,9 @@ type Observation struct {
 	Alone bool
 	// Requested: the operator has asked for the replacement on this host (OnDelete).
 	Requested bool
+	// Released: the operator ends the time after a first placement on this host. Reset: a new epoch begins on it. Each is
+	// asked for in one step.
+	Released, Reset bool
 	// ReadySince is since when the pod of Running is ready, by this host's clock: never in the future; zero: not known, as
 	// where the kubelet is not asked, and then there is no soak.
 	ReadySince time.Time
@@ -82,6 +85,8 @@ type Event uint8
 const (
 	// EventFinished: the new pod is available.
 	EventFinished Event = iota
+	// EventReleased: an operator has ended the time after a first placement.
+	EventReleased
 	// EventTarget: there is a new target, with a new generation.
 	EventTarget
 	// EventRolledBack: the host goes back to its last good revision by itself.
@@ -89,6 +94,8 @@ const (
 	// EventLapsed: the pod that might be replaced because it was down is up again, and was not touched. It waits for its
 	// turn.
 	EventLapsed
+	// EventReset: an operator has begun a new epoch.
+	EventReset
 	// EventAdopted: another member's generation of the same revision is taken over.
 	EventAdopted
 	// EventYielded: those that wait are let pass.
@@ -101,6 +108,7 @@ const (
 
 var eventWords = [...]string{
 	EventFinished: "Finished", EventTarget: "Target", EventRolledBack: "RolledBack", EventLapsed: "Lapsed",
+	EventReleased: "Released", EventReset: "Reset",
 	EventAdopted: "Adopted", EventYielded: "Yielded", EventStarted: "Started", EventFailed: "Failed",
 }
 
@@ -143,6 +151,7 @@ func next(in Input, w without) (State, Decision) {
 	m.watch()
 	m.reject()
 	m.retarget()
+	m.renew()
 	m.lapse()
 	m.join()
 	m.phase()
@@ -190,6 +199,7 @@ func (m *machine) look() {
 	if limit := m.o.Now.Add(HoldDown); m.HeldUntil.After(limit) { // the clock was set back
 		m.HeldUntil = limit
 	}
+	m.release()
 	m.arrive()
 }
 
@@ -357,6 +367,7 @@ func (m *machine) start() {
 	if m.Phase == PhaseHeld {
 		m.d.Blockers.hold = m.Hold
 		if m.Hold == HoldNew {
+			m.d.Blockers.until = m.HeldUntil
 			m.until(m.HeldUntil)
 		}
 		return

@@ -55,7 +55,7 @@ func (r *rig) want(p Phase, replace bool) {
 func (r *rig) held(h Hold) {
 	r.t.Helper()
 	r.want(PhaseHeld, false)
-	if all := r.d.Blockers.All(); r.Hold != h || len(all) != 1 || all[0].Hold != h || all[0].Reason != ReasonOwn || r.d.Blockers.String() != h.String() {
+	if all := r.d.Blockers.All(); r.Hold != h || len(all) != 1 || all[0].Hold != h || all[0].Reason != ReasonOwn || r.d.Blockers.String() != h.Text(all[0].Until) {
 		r.t.Fatalf("held by %s (%v), wanted %s", r.Hold, all, h)
 	}
 }

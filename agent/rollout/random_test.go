@@ -136,6 +136,11 @@ func (s *sim) roll(h *simHost) {
 	if h.undeclared {
 		s.declare(h)
 	}
+	if s.rng.IntN(40) == 0 {
+		h.reset = true
+		s.logf("host %d is to begin a new epoch", h.index)
+		return
+	}
 	h.file = pick(s, []string{"A", "B", "C", "B", "C", "X", "Y"})
 	s.logf("host %d gets file %s", h.index, h.file)
 }
@@ -292,6 +297,7 @@ func (s *sim) settle() {
 	for range rounds {
 		s.calm(10 * time.Second)
 		s.forget()
+		s.follow()
 		if s.found != "" {
 			return
 		}
@@ -301,6 +307,17 @@ func (s *sim) settle() {
 		}
 	}
 	s.fail("stuck: not everybody has finished %s after the last fault", time.Duration(rounds)*10*time.Second)
+}
+
+// follow is the operator, who begins new epochs where one that was begun elsewhere is not believed.
+func (s *sim) follow() {
+	highest := uint64(0)
+	for _, h := range s.hosts {
+		highest = max(highest, Epoch(h.mem.Ticket.Generation))
+	}
+	for _, h := range s.hosts {
+		h.reset = h.reset || Epoch(h.mem.Target.Generation) < highest
+	}
 }
 
 // forget is the operator, who forgets members that nobody has any more when those that the hosts are now have shown up.

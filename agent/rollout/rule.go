@@ -25,6 +25,7 @@ type without struct {
 	// Clauses of Next.
 	steps        bool // what is far above all that is known is not believed
 	approach     bool // and is approached
+	epochs       bool // epochs are compared before generations
 	raise        bool // a new target raises the ticket
 	onlyRaised   bool // a ticket is never lowered
 	fixed        bool // a ticket stays while the pod is down

@@ -80,6 +80,8 @@ type simHost struct {
 	broken  bool
 	// stuck: no act can be done, as with a full disk; typo: it is not known what the file wants; away: the kubelet does not answer.
 	stuck, typo, away bool
+	// reset: an operator has asked for a new epoch.
+	reset bool
 	// saw is whether the pod was up when the last decision was made.
 	saw        bool
 	readyAt    time.Time
@@ -237,6 +239,7 @@ func (s *sim) step(h *simHost) {
 	if h.typo {
 		o.Wanted = Revision{}
 	}
+	o.Reset, h.reset = h.reset, false
 	h.saw = h.up
 	in := Input{State: h.mem, Seen: o, Peers: s.peers(h), Strategy: s.spec}
 	in.Strategy.Paused = in.Strategy.Paused || h.paused

@@ -122,6 +122,10 @@ type State struct {
 	// Shown may be left out of what is told, where there is no room.
 	Shown Shown `json:"shown,omitzero"`
 
+	// HeldUntil is when the time after a first placement is over. It is told while it is what holds the host, in whole
+	// seconds.
+	HeldUntil time.Time `json:"heldUntil,omitzero"`
+
 	// What follows is not told.
 
 	// Began is when the replacement that is going on began.
@@ -137,8 +141,6 @@ type State struct {
 	// Turn: the rule has given the replacement that is going on its turn. Without, it was begun because the pod was down,
 	// or because an operator asked for it, and it lasts no longer than that.
 	Turn bool `json:"turn,omitempty"`
-	// HeldUntil is when the time after a first placement is over.
-	HeldUntil time.Time `json:"heldUntil,omitzero"`
 	// Returned: that time is for what this host told and has lost (Restore), and nothing ends it earlier.
 	Returned bool `json:"returned,omitempty"`
 	// Good and GoodBefore are the fleet revisions that were available here last and before that one.

@@ -20,11 +20,10 @@ type Ticket struct {
 const (
 	classCanary = 0
 	classMember = 1
-	// maxClass and MaxGeneration bound what is accepted from others, so that nothing overflows. A generation fits a JSON
-	// number exactly.
+	// maxClass and MaxGeneration bound what is accepted from others, so that nothing overflows.
 	maxClass = 1 << 30
-	// MaxGeneration is the highest generation that is understood.
-	MaxGeneration = 1 << 53
+	// MaxGeneration is the highest generation that is understood, of the last epoch.
+	MaxGeneration = 1<<63 - 1
 )
 
 // Compare orders tickets by generation, class and hash: -1, 0 or 1, as cmp.Compare.

@@ -1,5 +1,10 @@
 package rollout
 
+import (
+	"fmt"
+	"time"
+)
+
 var phaseWords = [...]string{
 	PhaseUnknown: "Unknown", PhaseNotPlaced: "NotPlaced", PhaseAvailable: "Available", PhaseWaiting: "Waiting",
 	PhaseHeld: "OnHold", PhaseUpdating: "Updating", PhaseFailed: "Failed", PhaseUnavailable: "Unavailable",
@@ -14,11 +19,21 @@ var holdWords = [...]string{
 	HoldPartition: "one of those that stay by the annotation daemonsetd.io/partition",
 	HoldFailed:    "too many hosts have failed with this revision (annotation daemonsetd.io/max-failed)",
 	HoldOnDelete:  "update strategy OnDelete: dsctl rollout replace on the host has the pod replaced",
-	HoldNew:       "placed less than 10 minutes ago, so that not everybody may know of it yet",
+	HoldNew:       "on hold, since the DaemonSet came to this host less than 10 minutes ago",
 	HoldKubelet:   "the kubelet is not answering",
 	HoldUnsettled: "has not heard enough of the other members yet",
 	HoldExhausted: "a member has told a generation so high that none is left above it: dsctl forget it",
 	HoldFile:      "its file cannot be used now",
+}
+
+// Text is a phrase for people, with the time at which the hold ends, where that is known: in the time zone of this
+// process.
+func (h Hold) Text(until time.Time) string {
+	if h != HoldNew || until.IsZero() {
+		return h.String()
+	}
+	return fmt.Sprintf("on hold until %s, since the DaemonSet came to this host less than 10 minutes ago",
+		until.Local().Format(time.TimeOnly))
 }
 
 // String is a phrase for people.

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"time"
+
 	"github.com/daemonsetd/daemonsetd/agent/api"
 )
 
@@ -81,7 +83,7 @@ func sentence(head, tail string) string {
 	if tail == "" {
 		return head
 	}
-	return head + ": " + tail
+	return head + ": " + withLeft(tail, time.Now())
 }
 
 func printReasons(p page, e api.Explanation) error {

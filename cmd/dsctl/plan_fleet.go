@@ -77,7 +77,7 @@ func seconds(s float64) string {
 
 func printObstacles(p page, f *api.FleetPlan) {
 	for _, h := range f.Holds {
-		p.printf("  held: %s\n", cellText(h))
+		p.printf("  held: %s\n", withLeft(cellText(h), time.Now()))
 	}
 	if len(f.Blockers) == 0 {
 		return

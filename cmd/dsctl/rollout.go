@@ -21,7 +21,7 @@ in the file, so that it stands where the rest stands; daemonsetd.io/partition ke
 			"dsctl rollout undo kube-system/web --to 4"),
 	}
 	cmd.AddCommand(newRolloutStatusCommand(d), newRolloutHistoryCommand(d), newRolloutDiffCommand(d),
-		newRolloutUndoCommand(d), newRolloutReplaceCommand(d))
+		newRolloutUndoCommand(d), newRolloutReplaceCommand(d), newRolloutReleaseCommand(d), newRolloutResetCommand(d))
 	cmd.RunE = d.verb(func(_ context.Context, args []string) error { return unknownRolloutVerb(cmd, args) })
 	return cmd
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/daemonsetd/daemonsetd/agent/api"
 )
@@ -62,8 +63,11 @@ func (w *rolloutPrinter) printHosts(out io.Writer, hosts []api.RolloutHost) erro
 
 func rolloutHostCells(h *api.RolloutHost) []string {
 	generation, restarts := "", ""
-	if h.Generation > 0 {
+	if h.Generation > 0 || h.Epoch > 0 {
 		generation = fmt.Sprint(h.Generation)
+		if h.Epoch > 0 {
+			generation = fmt.Sprintf("%d/%d", h.Epoch, h.Generation)
+		}
 	}
 	if h.Pod != "" {
 		restarts = fmt.Sprint(h.Restarts)
@@ -87,7 +91,7 @@ func hostNotes(h *api.RolloutHost) []string {
 	}
 	for _, text := range []string{h.Hold, h.Trouble} {
 		if text != "" {
-			notes = append(notes, text)
+			notes = append(notes, withLeft(text, time.Now()))
 		}
 	}
 	return notes
@@ -98,7 +102,7 @@ func rolloutLines(r *api.Rollout) []string {
 	lines := []string{cellText(r.Message)}
 	add := func(what, text string) {
 		if text != "" {
-			lines = append(lines, "  "+what+": "+cellText(text))
+			lines = append(lines, "  "+what+": "+withLeft(cellText(text), time.Now()))
 		}
 	}
 	add("updating", someOf(r.Updating, fewHosts))

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	appsv1 "k8s.io/api/apps/v1"
@@ -86,6 +87,8 @@ func rolloutBackend() *apitest.Backend {
 		Document: "apiVersion: apps/v1\nkind: DaemonSet\n",
 	}
 	b.ReplaceAnswer = api.ReplaceResult{DaemonSet: "kube-system/web", Node: "edge-1", From: "cccccccccc", To: "bbbbbbbbbb", Started: true}
+	b.ReleaseAnswer = api.ReleaseResult{DaemonSet: "kube-system/web", Node: "edge-1", Until: time.Date(2026, 3, 4, 22, 29, 35, 0, time.Local)}
+	b.ResetAnswer = api.ResetResult{DaemonSet: "kube-system/web", Node: "edge-1", Epoch: 1, Generation: 1, Members: 5}
 	b.Reg.SetDaemonSets(declaredSets())
 	return b
 }
@@ -144,6 +147,11 @@ func TestRolloutVerbs(t *testing.T) {
 		{"replace-waits", []string{"rollout", "replace", "kube-system/web"}, exitOK, func(b *apitest.Backend) {
 			b.ReplaceAnswer.Started, b.ReplaceAnswer.Message = false, "the kubelet does not answer"
 		}, ""},
+		{"release", []string{"rollout", "release", "kube-system/web"}, exitOK, nil, ""},
+		{"release-waits", []string{"rollout", "release", "kube-system/web"}, exitOK, func(b *apitest.Backend) { b.ReleaseAnswer.Message = "h2 goes first" }, ""},
+		{"reset", []string{"rollout", "reset", "kube-system/web"}, exitOK, nil, ""},
+		{"reset-second", []string{"rollout", "reset", "kube-system/web", "--force"}, exitOK, func(b *apitest.Backend) { b.ResetAnswer.Others = 1 }, ""},
+		{"reset-json", []string{"rollout", "reset", "kube-system/web", "-o", "json"}, exitOK, nil, ""},
 		{"replace-name", []string{"rollout", "replace", "kube-system/web", "-o", "name"}, exitOK, nil, ""},
 		{"wait-done", []string{"wait", "kube-system/web", "--for=rollout"}, exitOK, done, ""},
 		{"wait-rolled-back", []string{"wait", "kube-system/web", "--for=rollout"}, exitFailed, back, wentBack},
@@ -190,6 +198,8 @@ func TestRolloutRequestsOfArguments(t *testing.T) {
 		{[]string{"rollout", "undo", "ds/kube-system/web"}, api.UndoRequest{DaemonSet: "kube-system/web"}},
 		{[]string{"rollout", "undo", "web", "--to", "4"}, api.UndoRequest{DaemonSet: "web", To: 4}},
 		{[]string{"rollout", "undo", "web", "--to-revision", "4"}, api.UndoRequest{DaemonSet: "web", To: 4}},
+		{[]string{"rollout", "release", "web", "-n", "a"}, api.RolloutActRequest{DaemonSet: "a/web"}},
+		{[]string{"rollout", "reset", "web", "--force"}, api.RolloutActRequest{DaemonSet: "web", Force: true}},
 		{[]string{"rollout", "replace", "web", "-n", "a"}, api.ReplaceRequest{DaemonSet: "a/web"}},
 	} {
 		b := rolloutBackend()
@@ -250,6 +260,9 @@ func TestRolloutErrorsHaveTheirCodes(t *testing.T) {
 		{"reader replaces", nil, reader, []string{"rollout", "replace", "web"}, exitForbidden, mayNot},
 		{"reader looks", nil, reader, []string{"rollout", "status", "kube-system/web", "--watch=false", "-o", "name"}, exitOK, ""},
 		{"reader undoes", nil, reader, []string{"rollout", "undo", "web", "-o", "name"}, exitOK, ""},
+		{"reader releases", nil, reader, []string{"rollout", "release", "web"}, exitForbidden, mayNot},
+		{"reader resets", nil, reader, []string{"rollout", "reset", "web"}, exitForbidden, mayNot},
+		{"nothing to reset", conflict, nil, []string{"rollout", "reset", "web"}, exitFailed, "dsctl: error: the strategy is RollingUpdate\n  hint: wait\n"},
 		{"nothing to replace", conflict, nil, []string{"rollout", "replace", "web"}, exitFailed, "dsctl: error: the strategy is RollingUpdate\n  hint: wait\n"},
 		{"status", conflict, nil, []string{"rollout", "status", "web"}, exitFailed, "dsctl: error: the strategy is RollingUpdate\n  hint: wait\n"},
 		{"wait", conflict, nil, []string{"wait", "web", "--for=rollout"}, exitFailed, "dsctl: error: the strategy is RollingUpdate\n  hint: wait\n"},

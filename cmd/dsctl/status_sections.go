@@ -2,6 +2,7 @@ package main
 
 import (
 	"slices"
+	"time"
 
 	"github.com/daemonsetd/daemonsetd/agent/api"
 )
@@ -34,7 +35,7 @@ func daemonSetCells(p page, ds api.DaemonSetStatus) []string {
 			message = ds.Pod.Message
 		}
 	}
-	return []string{ds.Name, placed(ds), ds.Phase, revision(ds), phase, ready, old, message}
+	return []string{ds.Name, placed(ds), ds.Phase, revision(ds), phase, ready, old, withLeft(message, time.Now())}
 }
 
 func placed(ds api.DaemonSetStatus) string {

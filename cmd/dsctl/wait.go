@@ -98,6 +98,16 @@ func (d *deps) runWait(ctx context.Context, o waitOptions, args []string) error 
 	return errors.Join(failed...)
 }
 
+// heldUntil says which hosts are on hold until when, for a hint; empty where none is.
+func heldUntil(r *api.Rollout) string {
+	for _, h := range r.Held {
+		if !h.Until.IsZero() {
+			return someOf(h.Hosts, fewHosts) + ": " + withLeft(cellText(h.Reason), time.Now()) + "; "
+		}
+	}
+	return ""
+}
+
 // waitForRollout waits until a rollout is over, and prints it.
 func (d *deps) waitForRollout(ctx context.Context, c *client.Client, name string, timeout time.Duration) error {
 	now, version, err := rolloutAt(ctx, c, api.RolloutRequest{DaemonSet: name})
@@ -114,7 +124,7 @@ func (d *deps) waitForRollout(ctx context.Context, c *client.Client, name string
 	if !now.Done {
 		return &exitError{
 			code: exitFailed, err: fmt.Errorf("%w on daemonsets/%s", errTimedOut, nameOf(now.DaemonSet)),
-			hint: "dsctl rollout status " + now.DaemonSet + " says what it waits for",
+			hint: heldUntil(now) + "dsctl rollout status " + now.DaemonSet + " says what it waits for",
 		}
 	}
 	if err := rolledBack(now); err != nil {

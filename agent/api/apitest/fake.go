@@ -40,12 +40,14 @@ type Backend struct {
 	LeaveAnswer  api.LeaveResult
 	TrustAnswer  api.TrustResult
 
-	// RolloutsAnswer, RevisionsAnswer, UndoAnswer and ReplaceAnswer are what is said of rollouts. SetRollouts changes the
+	// RolloutsAnswer, RevisionsAnswer, UndoAnswer and ReplaceAnswer, ReleaseAnswer and ResetAnswer are what is said of rollouts. SetRollouts changes the
 	// first while the backend is in use.
 	RolloutsAnswer  api.RolloutList
 	RevisionsAnswer api.RevisionList
 	UndoAnswer      api.UndoResult
 	ReplaceAnswer   api.ReplaceResult
+	ReleaseAnswer   api.ReleaseResult
+	ResetAnswer     api.ResetResult
 
 	mu      sync.Mutex
 	changed chan struct{}

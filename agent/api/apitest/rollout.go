@@ -72,3 +72,15 @@ func (b *Backend) Replace(ctx context.Context, req api.ReplaceRequest) (*api.Rep
 	b.note(ctx, req)
 	return &b.ReplaceAnswer, b.Err
 }
+
+// Release implements api.Backend.
+func (b *Backend) Release(ctx context.Context, req api.RolloutActRequest) (*api.ReleaseResult, error) {
+	b.note(ctx, req)
+	return &b.ReleaseAnswer, b.Err
+}
+
+// Reset implements api.Backend.
+func (b *Backend) Reset(ctx context.Context, req api.RolloutActRequest) (*api.ResetResult, error) {
+	b.note(ctx, req)
+	return &b.ResetAnswer, b.Err
+}

@@ -52,3 +52,13 @@ func numberQuery(daemonset, name string, number uint64) url.Values {
 func (c *Client) Replace(ctx context.Context, req api.ReplaceRequest) (*api.ReplaceResult, error) {
 	return call[api.ReplaceResult](ctx, c, http.MethodPost, "/v1/rollouts/replace", nil, req)
 }
+
+// Release ends the hold of this host after a DaemonSet came to it.
+func (c *Client) Release(ctx context.Context, req api.RolloutActRequest) (*api.ReleaseResult, error) {
+	return call[api.ReleaseResult](ctx, c, http.MethodPost, "/v1/rollouts/release", nil, req)
+}
+
+// Reset begins a new epoch of a DaemonSet's generations on this host.
+func (c *Client) Reset(ctx context.Context, req api.RolloutActRequest) (*api.ResetResult, error) {
+	return call[api.ResetResult](ctx, c, http.MethodPost, "/v1/rollouts/reset", nil, req)
+}

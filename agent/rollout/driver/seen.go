@@ -72,9 +72,9 @@ func (t *Turns) observe(seen *Seen, now time.Time) rollout.Observation {
 	t.noteFleets(seen.Key, stand, seen.Wanted, state.Target.Revision)
 	o := rollout.Observation{
 		Now: now, ID: t.heard.Self, Canary: seen.Canary, Answers: seen.Answers, Wanted: seen.Wanted,
-		Requested: t.requested[seen.Key],
-		Placed:    !seen.Evicted && (seen.ShouldRun || seen.ShouldContinueRunning && (running >= 0 || state.Phase.Taken())),
-		Listed:    t.roll.listed, Known: t.known(&state),
+		Requested: t.requested[seen.Key], Released: t.released[seen.Key], Reset: t.renewed[seen.Key],
+		Placed: !seen.Evicted && (seen.ShouldRun || seen.ShouldContinueRunning && (running >= 0 || state.Phase.Taken())),
+		Listed: t.roll.listed, Known: t.known(&state),
 		Alone: t.heard.Alone, Settled: t.heard.Alone || settled(t.heard.View, now) && !t.unsure,
 		LastGood: func(fleet string) rollout.Revision {
 			i := slices.IndexFunc(seen.Good, func(r rollout.Revision) bool { return r.Fleet == fleet })

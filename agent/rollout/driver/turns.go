@@ -95,6 +95,8 @@ type Turns struct {
 	unsure bool
 	// requested are the DaemonSets whose replacement an operator asked for here.
 	requested map[string]bool
+	// released and renewed are those whose hold an operator ended here, or for which one began a new epoch.
+	released, renewed map[string]bool
 
 	// heard is what Hear was given, others who it spoke of, and cache what the members told, decoded.
 	heard  Fleet
@@ -180,6 +182,8 @@ func (t *Turns) step(seen *Seen, now time.Time) {
 	next, d := rollout.Next(rollout.Input{
 		State: before, Seen: t.observe(seen, now), Peers: others, Strategy: seen.Strategy,
 	})
+	delete(t.released, key)
+	delete(t.renewed, key)
 	t.states[key] = next
 	t.made[key] = Turn{Decided: true, State: next, Decision: d, Peers: others}
 	if next.Phase == rollout.PhaseNotPlaced || !seen.Strategy.OnDelete || next.Running == next.Target.Revision {
@@ -258,6 +262,12 @@ func (t *Turns) Due() time.Time {
 // when the replacement has begun, or when there is nothing to replace.
 func (t *Turns) Request(key string) { t.requested[key] = true }
 
+// Release ends the time after a DaemonSet came to this host, in which it holds; the next step does.
+func (t *Turns) Release(key string) { t.released[key] = true }
+
+// Reset begins a new epoch of a DaemonSet's generations on this host; the next step does.
+func (t *Turns) Reset(key string) { t.renewed[key] = true }
+
 // Took is how long the latest replacement of a DaemonSet's pod took here, from its beginning until the new one was
 // available; zero: it is not known.
 func (t *Turns) Took(key string) time.Duration { return t.took[key] }
@@ -304,6 +314,6 @@ func newTurns(c Config) *Turns {
 	return &Turns{
 		path: filepath.Join(c.Dir, "rollouts.json"), log: c.Logger, unsure: true,
 		states: map[string]rollout.State{}, fleets: map[string]map[string]string{}, took: map[string]time.Duration{},
-		requested: map[string]bool{}, made: map[string]Turn{}, trials: map[string]trial{},
+		requested: map[string]bool{}, released: map[string]bool{}, renewed: map[string]bool{}, made: map[string]Turn{}, trials: map[string]trial{},
 	}
 }
