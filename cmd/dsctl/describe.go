@@ -15,14 +15,16 @@ import (
 func newDescribeCommand(d *deps) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "describe RESOURCE NAME",
-		Short: "Show everything that is known of a node",
+		Short: "Show everything that is known of a DaemonSet, a node or a pod",
 		Long: long(`Show everything that is known of one thing, for people to read.
 
-dsctl describe node  shows a node of the fleet, and how old what is known of it is.`,
+dsctl describe ds    shows a DaemonSet of this host, where its rollout stands, and what happened.
+dsctl describe node  shows a node of the fleet, and how old what is known of it is.
+dsctl describe pod   shows a pod of this host with its containers, and what happened.`,
 			online("it failed")),
-		Example: example("dsctl describe node edge-7"),
+		Example: example("dsctl describe node edge-7", "dsctl describe ds kube-system/web"),
 	}
-	cmd.AddCommand(newDescribeNodeCommand(d))
+	cmd.AddCommand(newDescribeDaemonSetCommand(d), newDescribeNodeCommand(d), newDescribePodCommand(d))
 	cmd.RunE = d.verb(func(_ context.Context, args []string) error { return unknownResource(cmd, args) })
 	return cmd
 }

@@ -39,6 +39,17 @@ func newEventsCommand(d *deps) *cobra.Command {
 	return cmd
 }
 
+// newGetEventsCommand is the same where who knows kubectl looks for it.
+func newGetEventsCommand(d *deps) *cobra.Command {
+	cmd := newEventsCommand(d)
+	cmd.Aliases = []string{"event", "ev"}
+	cmd.Example = example("dsctl get events", "dsctl get events -n kube-system -w")
+	// All namespaces are the default: nothing else happens on one host.
+	cmd.Flags().BoolP("all-namespaces", "A", false, "those of all namespaces, as without -n")
+	cmd.MarkFlagsMutuallyExclusive("all-namespaces", "namespace")
+	return cmd
+}
+
 func (o eventOptions) selection() client.Selection {
 	sel := client.Selection{Namespace: o.namespace}
 	if o.warnings {
@@ -55,6 +66,9 @@ func (d *deps) runEvents(ctx context.Context, o eventOptions) error {
 		return err
 	}
 	sortEvents(list.Items)
+	if err := sortItems(d.sortBy, list.Items); err != nil {
+		return err
+	}
 	if !o.watch {
 		return d.printEvents(list)
 	}
@@ -77,7 +91,7 @@ func (d *deps) printEvents(list *corev1.EventList) error {
 			p.notef("there are no events")
 			return nil
 		}
-		t := newTable("LAST SEEN", "TYPE", "REASON", "OBJECT", "MESSAGE")
+		t := p.table("LAST SEEN", "TYPE", "REASON", "OBJECT", "MESSAGE")
 		for i := range list.Items {
 			t.add(eventCells(p, &list.Items[i])...)
 		}

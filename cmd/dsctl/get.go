@@ -10,11 +10,13 @@ import (
 func newGetCommand(d *deps) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "get RESOURCE",
-		Short: "List DaemonSets, nodes, spec files across hosts, or laid files",
+		Short: "List DaemonSets, nodes, pods, events, spec files across hosts, or laid files",
 		Long: long(`List what the agent of this host has, one line each.
 
 dsctl get ds       lists the DaemonSets, with their counts over the fleet.
 dsctl get nodes    lists the nodes of the fleet.
+dsctl get pods     lists the pods of this host.
+dsctl get events   lists what happened on this host, as dsctl events.
 dsctl get specs    lists the spec files of the fleet, and which host lacks or differs in which.
 dsctl get configs  lists the files of ConfigMaps and Secrets that are laid for pods on this host.`,
 			online("it failed")),
@@ -25,7 +27,8 @@ dsctl get configs  lists the files of ConfigMaps and Secrets that are laid for p
 	flags.BoolVar(&d.noHeaders, "no-headers", false, "leave out the headers of tables")
 	flags.StringVar(&d.sortBy, "sort-by", "",
 		"sort the list by this JSONPath of its items, such as .metadata.name; a watch only begins sorted")
-	cmd.AddCommand(newGetConfigsCommand(d), newGetDaemonSetsCommand(d), newGetNodesCommand(d), newGetSpecsCommand(d))
+	cmd.AddCommand(newGetConfigsCommand(d), newGetDaemonSetsCommand(d), newGetNodesCommand(d),
+		newGetPodsCommand(d), newGetSpecsCommand(d), newGetEventsCommand(d))
 	cmd.RunE = d.verb(func(_ context.Context, args []string) error { return unknownResource(cmd, args) })
 	return cmd
 }

@@ -129,6 +129,11 @@ func (c *Client) DaemonSets(ctx context.Context, sel Selection) (*appsv1.DaemonS
 	return get[appsv1.DaemonSetList](ctx, c, "/v1/daemonsets", sel.values())
 }
 
+// Pods lists the pods of this host.
+func (c *Client) Pods(ctx context.Context, sel Selection) (*corev1.PodList, error) {
+	return get[corev1.PodList](ctx, c, "/v1/pods", sel.values())
+}
+
 // Events lists events.
 func (c *Client) Events(ctx context.Context, sel Selection) (*corev1.EventList, error) {
 	return get[corev1.EventList](ctx, c, "/v1/events", sel.values())
