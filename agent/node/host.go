@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"net"
 	"net/netip"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -40,26 +41,60 @@ func ReadHost(osRelease string) Host {
 }
 
 // hostAddresses is the address that the kubelet would choose without being told: that of the interface of the default
-// route; and where there is no such route, every global unicast address.
+// route; and where there is no such route, every global unicast address but for those of bridges of pods.
 func hostAddresses() []netip.Addr {
 	if ip, err := utilnet.ChooseHostInterface(); err == nil {
 		if a, ok := netip.AddrFromSlice(ip); ok {
 			return []netip.Addr{a.Unmap()}
 		}
 	}
-	all, err := net.InterfaceAddrs()
+	interfaces, err := net.Interfaces()
 	if err != nil {
 		return nil
 	}
 	var found []netip.Addr
-	for _, a := range all {
-		prefix, err := netip.ParsePrefix(a.String())
-		if ip := prefix.Addr().Unmap(); err == nil && ip.IsGlobalUnicast() {
-			found = append(found, ip)
+	for _, i := range interfaces {
+		all, err := i.Addrs()
+		if err != nil || podBridge(sysNet, i.Name) {
+			continue
+		}
+		for _, a := range all {
+			prefix, err := netip.ParsePrefix(a.String())
+			if ip := prefix.Addr().Unmap(); err == nil && ip.IsGlobalUnicast() {
+				found = append(found, ip)
+			}
 		}
 	}
 	slices.SortFunc(found, netip.Addr.Compare)
 	return found[:min(len(found), maxHostAddress)]
+}
+
+// sysNet is where the kernel shows network interfaces.
+const sysNet = "/sys/class/net"
+
+// podBridge says whether an interface is a bridge to which nothing is attached but pods or virtual machines, if
+// anything: cni0, docker0, cbr0, virbr0, whatever it is called. No other host reaches its address. A bridge that has an
+// uplink is the host's own: one of its ports is a device, or stands on another interface, as VLANs and bonds do. The ends
+// of pods and machines (veth, tap) have neither.
+func podBridge(sys, name string) bool {
+	dir := filepath.Join(sys, name)
+	if !exists(filepath.Join(dir, "bridge")) {
+		return false
+	}
+	ports, err := filepath.Glob(filepath.Join(dir, "brif", "*"))
+	if err != nil {
+		return false
+	}
+	return !slices.ContainsFunc(ports, func(port string) bool {
+		port = filepath.Join(sys, filepath.Base(port))
+		return exists(filepath.Join(port, "device")) || exists(filepath.Join(port, "lower_*"))
+	})
+}
+
+// exists says whether something matches the pattern.
+func exists(pattern string) bool {
+	found, err := filepath.Glob(pattern)
+	return err == nil && len(found) > 0
 }
 
 func kernelVersion() string {
