@@ -99,6 +99,14 @@ func readyCondition(pod *corev1.Pod) *corev1.PodCondition {
 	return nil
 }
 
+// ReadyTold is since when the pod is ready, as the kubelet says, by its clock; zero: it is not ready.
+func ReadyTold(pod *corev1.Pod) time.Time {
+	if c := readyCondition(pod); c != nil && c.Status == corev1.ConditionTrue {
+		return c.LastTransitionTime.Time
+	}
+	return time.Time{}
+}
+
 // PodMessage is one sentence on why a pod is not ready.
 func PodMessage(pod *corev1.Pod) string {
 	if pod.Status.Message != "" {

@@ -115,10 +115,15 @@ func (r *Reconciler) kubeletInput(s *Snapshot) plan.Kubelet {
 	}
 	r.stopped.cgroups.Root = r.cfg.Kubelet.Settings().CgroupRoot
 	r.stopped.observe(pods, now)
+	r.told.observe(pods, now)
 	minReady := minReadySeconds(s.Specs)
 	for i := range pods {
 		pod := &pods[i]
-		in.Pods[pod.Namespace+"/"+pod.Name] = planPod(pod, minReady[pod.Namespace+"/"+ownerName(pod)], now)
+		p := planPod(pod, minReady[pod.Namespace+"/"+ownerName(pod)], r.told.kubeletsNow(pod, now))
+		if !p.AvailableAt.IsZero() {
+			p.AvailableAt = now.Add(p.AvailableAt.Sub(r.told.kubeletsNow(pod, now)))
+		}
+		in.Pods[pod.Namespace+"/"+pod.Name] = p
 	}
 	for i := range running {
 		in.Running[running[i].Namespace+"/"+running[i].Name] = true
@@ -142,6 +147,7 @@ func minReadySeconds(specs *spec.Snapshot) map[string]int32 {
 	return m
 }
 
+// planPod is a pod as it is planned from; now is by the clock by which the kubelet dated its conditions.
 func planPod(pod *corev1.Pod, minReady int32, now time.Time) plan.Pod {
 	p := plan.Pod{
 		Failed: kubelet.Failed(pod), Ready: kubelet.PodReady(pod), Available: kubelet.PodAvailable(pod, minReady, now),

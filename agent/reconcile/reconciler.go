@@ -100,6 +100,8 @@ type Reconciler struct {
 	acting   acting
 	stopped  stopwatch
 	unlisted unlisted
+	// told is since when pods are ready.
+	told transitions
 	// phases are those of the last round.
 	phases map[string]plan.Phase
 }
