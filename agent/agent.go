@@ -112,6 +112,9 @@ type Agent struct {
 	ready bool
 	line  string
 	first time.Time
+	// watchStore has the operating system tell of changes in a directory of manifests, in place of the one before; nil:
+	// nothing is watched.
+	watchStore func(store *manifestdir.Store)
 }
 
 // stop is one step of the teardown.
@@ -223,17 +226,39 @@ func (a *Agent) openMember() error {
 func (a *Agent) openStore() error {
 	dir := a.cfg.ManifestsDir
 	if dir == "" {
-		dir = a.kubelet.Settings().StaticPodPath
+		last := reconcile.LoadDirectory(a.cfg.StateDir)
+		dir = last.Begin(a.kubelet.Settings().StaticPodPath)
 	}
 	var err error
-	if a.store, err = manifestdir.New(manifestdir.Config{Dir: dir, Logger: a.log}); err != nil {
-		return err
+	a.store, err = a.newStore(dir)
+	return err
+}
+
+func (a *Agent) newStore(dir string) (*manifestdir.Store, error) {
+	store, err := manifestdir.New(manifestdir.Config{Dir: dir, Logger: a.log})
+	if err != nil {
+		return nil, err
 	}
 	// A directory that cannot be made now (a disk that is not mounted yet) is reported by every round until it can.
-	if err := a.store.Ensure(); err != nil {
+	if err := store.Ensure(); err != nil {
 		a.log.Warn().Err(err).Msg("the manifests directory cannot be used yet")
 	}
-	return nil
+	return store, nil
+}
+
+// move goes over to another directory of manifests. It belongs to the loop.
+func (a *Agent) move(dir string) (*manifestdir.Store, error) {
+	store, err := a.newStore(dir)
+	if err != nil {
+		return nil, err
+	}
+	a.log.Warn().Str(logfield.From, a.store.Dir()).Str(logfield.To, dir).
+		Msg("the kubelet reads another directory than was written")
+	a.store = store
+	if a.watchStore != nil {
+		a.watchStore(store)
+	}
+	return store, nil
 }
 
 // openRounds makes what does the work.
@@ -242,7 +267,7 @@ func (a *Agent) openRounds() error {
 	a.rounds, problem = reconcile.New(reconcile.Config{
 		Host: a.cfg.NodeName, StateDir: a.cfg.StateDir, SpecsDir: a.cfg.SpecsDir,
 		KubeletsDir: a.cfg.ManifestsDir == "", InsecureKubelet: a.cfg.Kubelet.InsecureSkipVerify,
-		Loader: a.loader, Nodes: a.nodes, Store: a.store, Kubelet: a.kubelet, Fleet: a.member, Catalog: a.catalog,
+		Loader: a.loader, Nodes: a.nodes, Store: a.store, Move: a.move, Kubelet: a.kubelet, Fleet: a.member, Catalog: a.catalog,
 		Turns: a.turns,
 		Board: a.board, Events: a.events, Metrics: a.metrics, Log: a.log,
 		ConfigProblems: func() diag.List { return a.opts.ConfigProblems }, Over: a.publish,
@@ -359,7 +384,14 @@ func (a *Agent) watch(ctx context.Context, group *errgroup.Group) {
 	// A watch that cannot be had (no inotify instances left) only makes the agent slower: every round reads everything.
 	group.Go(func() error { a.watched("specs", a.loader.Watch(ctx)); return nil })
 	group.Go(func() error { a.nodes.Watch(ctx); return nil })
-	group.Go(func() error { a.store.Watch(ctx); return nil })
+	stop := func() {}
+	a.watchStore = func(store *manifestdir.Store) {
+		stop()
+		ctx, cancel := context.WithCancel(ctx)
+		stop = cancel
+		group.Go(func() error { store.Watch(ctx); return nil })
+	}
+	a.watchStore(a.store)
 }
 
 // stopServing ends the API and the metrics, letting the requests in hand end first.

@@ -29,7 +29,7 @@ func (b *Backend) Diff(ctx context.Context) ([]api.FileChange, error) {
 // change is an act as a change of a file's text, without what may not be shown.
 func (b *Backend) change(r Round, act plan.Act, sets map[string]*spec.DaemonSet) api.FileChange {
 	c := api.FileChange{
-		Action: actionWord(act.Kind), File: filepath.Join(b.cfg.Paths.Manifests, act.FileName), DaemonSet: act.Key,
+		Action: actionWord(act.Kind), File: filepath.Join(b.manifests(b.cfg.Latest()), act.FileName), DaemonSet: act.Key,
 		Reason: act.Message,
 	}
 	if old, err := r.Manifest(act.FileName); err == nil {

@@ -32,7 +32,7 @@ func (b *Backend) Status(context.Context) (*api.Status, error) {
 	if b.cfg.Paths.Config != "" {
 		st.Config = &api.FileStatus{File: b.cfg.Paths.Config, Problems: api.Problems(v.Config)}
 	}
-	st.LastReconcile = v.Now
+	st.LastReconcile, st.Paths.Manifests = v.Now, b.manifests(v)
 	st.Kubelet = kubeletStatus(v)
 	st.Node = nodeStatus(v)
 	st.SpecsProblem = v.Specs.DirProblem
@@ -47,7 +47,7 @@ func (b *Backend) Status(context.Context) (*api.Status, error) {
 	}
 	st.NodeFiles = nodeFiles(v)
 	st.DaemonSets = b.daemonSets(v)
-	st.Manifests = manifestStatuses(v, b.cfg.Paths.Manifests)
+	st.Manifests = manifestStatuses(v, b.manifests(v))
 	st.Health = append(st.Health, v.Health...)
 	st.State = api.StateReady
 	if !st.Healthy() {
@@ -63,6 +63,14 @@ func firstText(items []api.HealthItem) string {
 		}
 	}
 	return ""
+}
+
+// manifests is the directory of manifests, which is another one than at the start where the kubelet said so.
+func (b *Backend) manifests(v *reconcile.Snapshot) string {
+	if v == nil {
+		return b.cfg.Paths.Manifests
+	}
+	return cmp.Or(v.Dir, b.cfg.Paths.Manifests)
 }
 
 func kubeletStatus(v *reconcile.Snapshot) api.KubeletStatus {
@@ -120,7 +128,7 @@ func (b *Backend) daemonSets(v *reconcile.Snapshot) []api.DaemonSetStatus {
 			Message: s.Message, Pod: podStatus(v, s),
 		}
 		if s.FileName != "" {
-			d.Manifest = filepath.Join(b.cfg.Paths.Manifests, s.FileName)
+			d.Manifest = filepath.Join(b.manifests(v), s.FileName)
 		}
 		if it := v.Item(s.Key); it != nil {
 			d.Source = it.DS.Source.File

@@ -21,12 +21,14 @@ const (
 	KubeletOtherNode
 	KubeletPodsUnknown
 	KubeletConfiguration
+	KubeletDirectory
 	KubeletInsecure
 
 	// These are about the directory of manifests, and what stands in it: a round.
 	ManifestsDirectory
 	ManifestsDirectoryMoved
 	ManifestsDirectoryContent
+	ManifestsLeftBehind
 	ManifestNotChanged
 	ManifestNotListed
 	Drift
@@ -85,6 +87,10 @@ var entries = [end]entry{
 		"KubeletConfiguration", api.SeverityWarning,
 		"correct the kubelet's configuration, or set kubelet.url, kubelet.healthzURL and manifestsDir",
 	},
+	KubeletDirectory: {
+		"KubeletDirectory", api.SeverityWarning,
+		"have the kubelet's configuration (staticPodPath), its flags and manifestsDir of the agent name one directory",
+	},
 	KubeletInsecure: {
 		"KubeletInsecure", api.SeverityWarning, "remove it; the kubelet's own certificate is pinned by itself",
 	},
@@ -92,7 +98,11 @@ var entries = [end]entry{
 	ManifestsDirectory:        {"ManifestsDirectory", api.SeverityError, ""},
 	ManifestsDirectoryMoved:   {"ManifestsDirectoryMoved", api.SeverityError, "restart daemonsetd"},
 	ManifestsDirectoryContent: {"ManifestsDirectoryContent", api.SeverityWarning, "move such files out of %s"},
-	ManifestNotChanged:        {"ManifestNotChanged", api.SeverityError, ""},
+	ManifestsLeftBehind: {
+		"ManifestsLeftBehind", api.SeverityWarning,
+		"remove them; a kubelet that reads that directory again would run their pods beside the present ones",
+	},
+	ManifestNotChanged: {"ManifestNotChanged", api.SeverityError, ""},
 	ManifestNotListed: {
 		"ManifestNotListed", api.SeverityError,
 		"see in the kubelet's log what it says of the file, and whether %s is the directory that it reads (staticPodPath)",

@@ -45,7 +45,7 @@ func (p *Poller) checkHealth(ctx context.Context) {
 	})
 	if flipped && healthy {
 		// It may be another kubelet than before: everything is asked anew.
-		p.next.pods, p.next.summary, p.next.config = time.Time{}, time.Time{}, time.Time{}
+		p.next.pods, p.next.summary, p.next.config, p.next.version = time.Time{}, time.Time{}, time.Time{}, time.Time{}
 	}
 	if flipped || state(failure) != state(before.HealthErr) {
 		signal(p.wake)
@@ -107,22 +107,46 @@ func (p *Poller) askSummary(ctx context.Context) {
 	p.next.summary = time.Now().Add(p.cfg.Summary)
 }
 
-// askConfig asks for the configuration and, where it is not known since the kubelet came up, for the version.
+// askConfig asks for the configuration. It comes before the pods: where the kubelet takes them from has to be known
+// before anything is written there. A failure that comes from the end of ctx changes nothing.
 func (p *Poller) askConfig(ctx context.Context) {
 	at := time.Now()
 	p.next.config = at.Add(configRetry)
-	if !p.Latest().Healthy {
+	before := p.Latest()
+	if !before.Healthy {
 		return
 	}
 	config, err := p.client.Configz(ctx)
-	version := p.Latest().Version
-	if version == "" || p.Latest().Config.At().Before(p.Latest().Since) {
-		version, _ = p.client.Version(ctx)
+	if err != nil && ctx.Err() != nil {
+		p.next.config = time.Time{}
+		return
 	}
-	p.update(func(s *Snapshot) { s.Config, s.Version = s.Config.next(config, at, err), version })
-	if err == nil && version != "" {
+	p.update(func(s *Snapshot) { s.Config = s.Config.next(config, at, err) })
+	if err == nil {
 		p.next.config = time.Now().Add(configRefresh)
 	}
+	if last := before.Config.Last(); err == nil && (last == nil || last.StaticPodPath != config.StaticPodPath) {
+		signal(p.wake)
+	}
+}
+
+// askVersion asks for the version, where it is not known since the kubelet came up.
+func (p *Poller) askVersion(ctx context.Context) {
+	p.next.version = time.Now().Add(configRetry)
+	latest := p.Latest()
+	if !latest.Healthy {
+		return
+	}
+	if latest.Version == "" || p.versionAt.Before(latest.Since) {
+		at := time.Now()
+		version, err := p.client.Version(ctx)
+		if err != nil {
+			return
+		}
+		p.versionAt = at
+		p.update(func(s *Snapshot) { s.Version = version })
+	}
+	p.next.version = time.Now().Add(configRefresh)
 }
 
 // podsDiffer reports whether two snapshots differ in something of their pods that the agent acts on.

@@ -78,7 +78,9 @@ type Poller struct {
 
 	// The rest belongs to the goroutine of Run, before which Prime has it.
 
-	next struct{ health, pods, summary, config time.Time }
+	next struct{ health, pods, summary, config, version time.Time }
+	// versionAt is when the version was asked for that is known.
+	versionAt time.Time
 	// podsWait is the present period of asking for the pods while nobody waits.
 	podsWait time.Duration
 	// misses counts the failed health checks in a row.
@@ -139,6 +141,7 @@ func (p *Poller) Prime(ctx context.Context) {
 		return
 	}
 	if p.Latest().Healthy {
+		p.askConfig(ctx)
 		p.askPods(ctx)
 	}
 }
@@ -162,7 +165,8 @@ func (p *Poller) Run(ctx context.Context) error {
 		case <-timer.C:
 		}
 		p.round(ctx)
-		timer.Reset(time.Until(earlier(earlier(p.next.health, p.next.pods), earlier(p.next.summary, p.next.config))))
+		next := earlier(earlier(p.next.health, p.next.pods), earlier(p.next.summary, p.next.config))
+		timer.Reset(time.Until(earlier(next, p.next.version)))
 	}
 }
 
@@ -172,11 +176,14 @@ func (p *Poller) round(ctx context.Context) {
 	if due(p.next.health) {
 		p.checkHealth(ctx)
 	}
+	if due(p.next.config) {
+		p.askConfig(ctx)
+	}
 	if due(p.next.pods) {
 		p.askPods(ctx)
 	}
-	if due(p.next.config) {
-		p.askConfig(ctx)
+	if due(p.next.version) {
+		p.askVersion(ctx)
 	}
 	if due(p.next.summary) {
 		p.askSummary(ctx)

@@ -87,6 +87,7 @@ func (r *Reconciler) checkHealth(s *Snapshot, node diag.List) {
 		"the kubelet does not list the pod of %s, which has stood in its directory for more than a minute",
 		strings.Join(missing, ", ")), r.cfg.Store.Dir())
 	r.checkDirectory(s)
+	r.checkDirectories(s)
 }
 
 func (r *Reconciler) checkKubelet(k *kubelet.Snapshot) {
@@ -114,10 +115,12 @@ func (r *Reconciler) checkKubelet(k *kubelet.Snapshot) {
 	r.cfg.Board.When(problem != "", health.KubeletConfiguration, problem)
 	r.cfg.Board.When(r.cfg.InsecureKubelet, health.KubeletInsecure,
 		"kubelet.insecureSkipVerify is set: whoever answers on the kubelet's port is believed")
-	wrongDir := r.cfg.KubeletsDir && r.cfg.Kubelet.Settings().StaticPodPath != r.cfg.Store.Dir()
+	// What the kubelet says itself is worth more than its file, also where it said it the last time it answered.
+	configured := r.cfg.Kubelet.Settings().StaticPodPath
+	_, known := k.StaticPodPath(r.cfg.Kubelet.Settings())
+	wrongDir := r.cfg.KubeletsDir && !known && r.directory.Begin(configured) != r.cfg.Store.Dir()
 	r.cfg.Board.When(wrongDir, health.ManifestsDirectoryMoved,
-		fmt.Sprintf("the kubelet now reads %q, this agent still writes %q",
-			r.cfg.Kubelet.Settings().StaticPodPath, r.cfg.Store.Dir()))
+		fmt.Sprintf("the kubelet's configuration now says %q, this agent still writes %q", configured, r.cfg.Store.Dir()))
 }
 
 func (r *Reconciler) checkDirectory(s *Snapshot) {

@@ -29,6 +29,7 @@ func (r *Reconciler) read(now time.Time) (*Snapshot, time.Duration) {
 		again = next
 	}
 	s.Node = r.cfg.Nodes.Node()
+	s.Dir = r.cfg.Store.Dir()
 	s.Listing, s.ScanErr = r.cfg.Store.Scan()
 	for _, e := range s.Listing.Ours {
 		s.Present = append(s.Present, plan.Present{

@@ -70,9 +70,11 @@ type Config struct {
 	// whoever answers on its port is believed.
 	KubeletsDir, InsecureKubelet bool
 
-	Loader  *spec.Loader
-	Nodes   *node.Manager
-	Store   *manifestdir.Store
+	Loader *spec.Loader
+	Nodes  *node.Manager
+	Store  *manifestdir.Store
+	// Move makes the Store of another directory, and has the loop woken by that one; nil: the directory stays.
+	Move    func(dir string) (*manifestdir.Store, error)
 	Kubelet Kubelet
 	Fleet   Fleet
 	Catalog *catalog.Catalog
@@ -100,6 +102,9 @@ type Reconciler struct {
 	acting   acting
 	stopped  stopwatch
 	unlisted unlisted
+	// directory is what is remembered of the kubelet's directory, former are those that were left for another.
+	directory Directory
+	former    map[string]*manifestdir.Store
 	// told is since when pods are ready.
 	told transitions
 	// phases are those of the last round.
@@ -113,6 +118,7 @@ func New(c Config) (*Reconciler, error) {
 	d, lost := loadDeclared(c.StateDir)
 	return &Reconciler{
 		cfg: c, memories: m, declared: d, stopped: stopwatch{pods: map[string]watched{}}, phases: map[string]plan.Phase{},
+		directory: LoadDirectory(c.StateDir),
 	}, errors.Join(err, lost)
 }
 

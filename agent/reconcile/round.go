@@ -14,6 +14,7 @@ import (
 func (r *Reconciler) Round(ctx context.Context) time.Duration {
 	begin := time.Now()
 	r.refreshFiles(ctx)
+	r.follow()
 	s, again := r.read(begin)
 	r.layConfigs(s)
 	r.roll(s)

@@ -40,6 +40,8 @@ type Snapshot struct {
 	// Kubelet is what the kubelet has answered, Answers the same as it is planned from.
 	Kubelet *kubelet.Snapshot
 	Answers plan.Kubelet
+	// Dir is the path of the kubelet's directory.
+	Dir string
 	// Listing is the kubelet's directory, and ScanErr why it could not be read.
 	Listing manifestdir.Listing
 	ScanErr error
