@@ -92,6 +92,8 @@ type RolloutHost struct {
 	Hold string `json:"hold,omitempty"`
 	// Until is when Hold ends by itself, where that is known.
 	Until time.Time `json:"until,omitzero"`
+	// Why is one sentence on why its pod has failed or is not available; empty: it is, or nothing is known.
+	Why string `json:"why,omitempty"`
 	// Trouble is why it does not show how it stands; empty where it does.
 	Trouble string `json:"trouble,omitempty"`
 	// Generation is that of its file, Target the revision that it is to run, Running the one that it has; all as hosts

@@ -85,7 +85,11 @@ type Status struct {
 	Manifests    []ManifestStatus  `json:"manifests"`
 	// Health is everything that an operator should know of, the worst first. Empty means healthy.
 	Health []HealthItem `json:"health"`
-	Paths  Paths        `json:"paths"`
+	// Elsewhere are DaemonSets that are down on other hosts, by host, as those say; at most MaxElsewhere of them. They do
+	// not make this host unhealthy. ElsewhereMore is how many more there are.
+	Elsewhere     []DownElsewhere `json:"elsewhere,omitempty"`
+	ElsewhereMore int             `json:"elsewhereMore,omitempty"`
+	Paths         Paths           `json:"paths"`
 }
 
 // Healthy tells whether no item of Health is worse than information.
@@ -197,12 +201,30 @@ type ManifestStatus struct {
 	Message   string `json:"message,omitempty"`
 }
 
+// MaxElsewhere is how many of Status.Elsewhere are told.
+const MaxElsewhere = 100
+
+// DownElsewhere is a DaemonSet that should run on another host and is not available there.
+type DownElsewhere struct {
+	// Node is the host's name, ID its identity.
+	Node string `json:"node"`
+	ID   string `json:"id"`
+	// DaemonSet is namespace/name; this host may not declare it.
+	DaemonSet string `json:"daemonset"`
+	// Why is one sentence without a stop.
+	Why string `json:"why"`
+}
+
 // HealthItem is one thing that an operator should know of.
 type HealthItem struct {
 	// Code is stable and CamelCase: KubeletUnreachable.
 	Code string `json:"code"`
 	// Severity is SeverityError, SeverityWarning or SeverityInfo.
 	Severity string `json:"severity"`
+	// Object is the DaemonSet that it is about, as namespace/name; empty: it is about this host. Reason is what the
+	// kubelet says of it in a CamelCase word, as ImagePullBackOff; empty: nothing.
+	Object string `json:"object,omitempty"`
+	Reason string `json:"reason,omitempty"`
 	// Text is one sentence; Remedy what to do.
 	Text   string `json:"text"`
 	Remedy string `json:"remedy,omitempty"`

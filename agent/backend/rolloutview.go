@@ -175,6 +175,7 @@ func (r *fleetRollout) host(p *rollout.Peer) api.RolloutHost {
 	if st.Phase == rollout.PhaseHeld {
 		out.Hold, out.Until = st.Hold.Text(st.HeldUntil), untilOf(st).UTC()
 	}
+	out.Why = st.WhyDown()
 	if pod := st.PodName(); pod != "" {
 		out.Pod = pod + "-" + p.Name
 	}

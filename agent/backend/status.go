@@ -49,6 +49,11 @@ func (b *Backend) Status(context.Context) (*api.Status, error) {
 	st.DaemonSets = b.daemonSets(v)
 	st.Manifests = manifestStatuses(v, b.manifests(v))
 	st.Health = append(st.Health, v.Health...)
+	elsewhere := v.Others.Down()
+	st.ElsewhereMore = max(len(elsewhere)-api.MaxElsewhere, 0)
+	for _, d := range elsewhere[:len(elsewhere)-st.ElsewhereMore] {
+		st.Elsewhere = append(st.Elsewhere, api.DownElsewhere{Node: d.Name, ID: d.ID, DaemonSet: d.Key, Why: d.Why})
+	}
 	st.State = api.StateReady
 	if !st.Healthy() {
 		st.State, st.Message = api.StateDegraded, firstText(v.Health)

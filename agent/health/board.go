@@ -14,34 +14,73 @@ import (
 	"github.com/daemonsetd/daemonsetd/internal/base/logfield"
 )
 
-// Board has the problems of this host at this moment, at most one of each code. It is locked: every part reports to
-// it, from whatever goroutine. Make one with NewBoard.
+// Board has the problems of this host at this moment, at most one of each code and object. It is locked: every part
+// reports to it, from whatever goroutine. Make one with NewBoard.
 type Board struct {
 	log    zerolog.Logger
 	events *Events
 
 	mu    sync.Mutex
-	items map[Code]api.HealthItem
+	items map[place]api.HealthItem
+}
+
+// place is what a board has one item of at most.
+type place struct {
+	code   Code
+	object string
 }
 
 // NewBoard makes an empty board, which logs what is reported and records it in events.
 func NewBoard(log zerolog.Logger, events *Events) *Board {
-	return &Board{log: log, events: events, items: map[Code]api.HealthItem{}}
+	return &Board{log: log, events: events, items: map[place]api.HealthItem{}}
 }
 
 // Report puts a problem on the board, in the place of what was said of that code before. Text says what is wrong;
 // about has what the code's remedy leaves open, one for each %s in it. It is logged and becomes an event when it is
 // new or says something else.
 func (b *Board) Report(code Code, text string, about ...any) {
-	item := api.HealthItem{
-		Code: code.String(), Severity: code.Severity(), Text: text, Remedy: fmt.Sprintf(code.Remedy(), about...),
+	b.report(place{code: code}, api.HealthItem{Text: text, Remedy: fmt.Sprintf(code.Remedy(), about...)})
+}
+
+// Problem is what is wrong with one DaemonSet.
+type Problem struct {
+	// Object is the DaemonSet, namespace/name.
+	Object string
+	// Reason is one CamelCase word, which may be empty; Text and Remedy are as in api.HealthItem.
+	Reason, Text, Remedy string
+}
+
+// Objects has the board show these problems of a code, one for each object, and no others of it.
+func (b *Board) Objects(code Code, problems []Problem) {
+	now := make(map[string]bool, len(problems))
+	for _, p := range problems {
+		now[p.Object] = true
+		b.report(place{code, p.Object}, api.HealthItem{
+			Object: p.Object, Reason: p.Reason, Text: p.Text, Remedy: fmt.Sprintf(code.Remedy(), p.Remedy),
+		})
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.items[code] == item {
+	var over []place
+	for at := range b.items {
+		if at.code == code && !now[at.object] {
+			over = append(over, at)
+		}
+	}
+	slices.SortFunc(over, func(x, y place) int { return cmp.Compare(x.object, y.object) })
+	for _, at := range over {
+		b.clear(at)
+	}
+}
+
+func (b *Board) report(at place, item api.HealthItem) {
+	item.Code, item.Severity = at.code.String(), at.code.Severity()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.items[at] == item {
 		return
 	}
-	b.items[code] = item
+	b.items[at] = item
 	if item.Severity == api.SeverityInfo {
 		return
 	}
@@ -49,20 +88,39 @@ func (b *Board) Report(code Code, text string, about ...any) {
 	if item.Severity == api.SeverityError {
 		level = zerolog.ErrorLevel
 	}
-	b.log.WithLevel(level).Str(logfield.Reason, item.Code).Str(logfield.Error, item.Text).
-		Str(logfield.Hint, item.Remedy).Msg("health problem")
-	b.events.OfNode(corev1.EventTypeWarning, item.Code, item.Text)
+	e := b.log.WithLevel(level).Str(logfield.Reason, item.Code).Str(logfield.Error, item.Text).
+		Str(logfield.Hint, item.Remedy)
+	if item.Object != "" {
+		e = e.Str(logfield.DaemonSet, item.Object)
+		b.events.OfDaemonSet(item.Object, corev1.EventTypeWarning, item.Code, item.Text)
+	} else {
+		b.events.OfNode(corev1.EventTypeWarning, item.Code, item.Text)
+	}
+	if item.Remedy == "" {
+		e.Msgf("%s: %s", item.Code, item.Text)
+		return
+	}
+	e.Msgf("%s: %s; to do: %s", item.Code, item.Text, item.Remedy)
 }
 
 // Clear takes a problem off the board, and logs it where there was one.
 func (b *Board) Clear(code Code) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if _, ok := b.items[code]; !ok {
+	b.clear(place{code: code})
+}
+
+func (b *Board) clear(at place) {
+	item, ok := b.items[at]
+	if !ok {
 		return
 	}
-	delete(b.items, code)
-	b.log.Info().Str(logfield.Reason, code.String()).Msg("health problem is over")
+	delete(b.items, at)
+	e := b.log.Info().Str(logfield.Reason, at.code.String())
+	if at.object != "" {
+		e = e.Str(logfield.DaemonSet, at.object)
+	}
+	e.Msgf("%s is over: %s", at.code, item.Text)
 }
 
 // When reports a problem where there is one, and clears it otherwise.
@@ -74,12 +132,13 @@ func (b *Board) When(problem bool, code Code, text string, about ...any) {
 	}
 }
 
-// Items is a copy of what is on the board, the worst first, those of the same severity by their names.
+// Items is a copy of what is on the board, the worst first, those of the same severity by their names and objects.
 func (b *Board) Items() []api.HealthItem {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return slices.SortedFunc(maps.Values(b.items), func(x, y api.HealthItem) int {
-		return cmp.Or(cmp.Compare(order(x.Severity), order(y.Severity)), cmp.Compare(x.Code, y.Code))
+		return cmp.Or(cmp.Compare(order(x.Severity), order(y.Severity)), cmp.Compare(x.Code, y.Code),
+			cmp.Compare(x.Object, y.Object))
 	})
 }
 

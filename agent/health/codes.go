@@ -52,6 +52,10 @@ const (
 	TooManyDaemonSets
 	TooManySpecFiles
 
+	// These are about one DaemonSet each, on this host: a round.
+	DaemonSetDown
+	DaemonSetBlocked
+
 	// end is one more than the last code.
 	end
 )
@@ -135,6 +139,8 @@ var entries = [end]entry{
 		"NodeTooLarge", api.SeverityWarning, "use fewer or shorter labels, annotations and taints",
 	},
 	TooManyDaemonSets: {"TooManyDaemonSets", api.SeverityWarning, "declare fewer DaemonSets on one host"},
+	DaemonSetDown:     {"DaemonSetDown", api.SeverityError, "%s"},
+	DaemonSetBlocked:  {"DaemonSetBlocked", api.SeverityWarning, "%s"},
 	TooManySpecFiles:  {"TooManySpecFiles", api.SeverityWarning, "put several documents into one file"},
 }
 

@@ -32,6 +32,17 @@ func (e *Events) OfDaemonSet(key, kind, reason, message string) {
 	})
 }
 
+// OfContainer records something that happened to a container of a pod, as a kubelet does; container may be empty.
+func (e *Events) OfContainer(pod *corev1.Pod, container, kind, reason, message string) {
+	ref := corev1.ObjectReference{
+		APIVersion: "v1", Kind: "Pod", Namespace: pod.Namespace, Name: pod.Name, UID: pod.UID,
+	}
+	if container != "" {
+		ref.FieldPath = "spec.containers{" + container + "}"
+	}
+	e.record(registry.EventInput{Type: kind, Reason: reason, Message: message, Object: ref})
+}
+
 // OfNode records something that happened to this node.
 func (e *Events) OfNode(kind, reason, message string) {
 	e.record(registry.EventInput{

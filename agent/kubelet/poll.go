@@ -185,6 +185,8 @@ type digest struct {
 	reason   string
 	ready    bool
 	restarts int64
+	// waits are the reasons of the containers that wait, in their order.
+	waits string
 }
 
 func digests(pods []corev1.Pod) map[types.UID]digest {
@@ -197,9 +199,22 @@ func digests(pods []corev1.Pod) map[types.UID]digest {
 			reason:   pod.Status.Reason,
 			ready:    PodReady(pod),
 			restarts: restarts(pod),
+			waits:    waits(pod),
 		}
 	}
 	return out
+}
+
+// waits are why containers of the pod wait, as one word after the other.
+func waits(pod *corev1.Pod) (words string) {
+	for _, list := range [][]corev1.ContainerStatus{pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses} {
+		for i := range list {
+			if w := list[i].State.Waiting; w != nil {
+				words += " " + w.Reason
+			}
+		}
+	}
+	return words
 }
 
 // cause returns the Error of a failure, nil where there is none.

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"github.com/daemonsetd/daemonsetd/agent/catalog"
+	"github.com/daemonsetd/daemonsetd/agent/outage"
 	"github.com/daemonsetd/daemonsetd/agent/placement"
 	"github.com/daemonsetd/daemonsetd/agent/plan"
 	"github.com/daemonsetd/daemonsetd/agent/rollout"
@@ -45,6 +46,10 @@ type Item struct {
 	State rollout.State
 	Turn  rollout.Decision
 	Peers []rollout.Peer
+
+	// Down says that no pod is available that should be here, and why; nil: one is, none should be, or it is not so for
+	// long enough.
+	Down *outage.Down
 
 	// Blocked says why Want may not be written, Hold why an older revision may not be replaced now; empty: it may.
 	Blocked, Hold string

@@ -22,6 +22,7 @@ import (
 func (r *Reconciler) publish(s *Snapshot, out plan.Output) {
 	origins := r.cfg.Nodes.Describe()
 	r.checkHealth(s, origins.Problems)
+	r.checkDaemonSets(s, out.Statuses)
 	r.transitions(out.Statuses)
 	s.Statuses, s.Health, s.Origins, s.Config = out.Statuses, r.cfg.Board.Items(), origins, nil
 	if r.cfg.ConfigProblems != nil {
@@ -30,12 +31,14 @@ func (r *Reconciler) publish(s *Snapshot, out plan.Output) {
 	s.Settings, s.Line = r.cfg.Kubelet.Settings(), statusLine(s)
 	s.Counts, s.Generations = r.fleetCounts(s)
 	s.Declared = r.declared.see(s.Specs, s.Now)
+	s.Others = r.cfg.Turns.Others()
 	old := r.latest.Swap(s)
 	if r.cfg.Over != nil {
 		r.cfg.Over(old, s)
 	}
 	r.publishMetrics(s)
 	r.publishConditions(old, s)
+	r.tellContainers(old, s)
 }
 
 // fleetCounts are the counts of every DaemonSet over the fleet, nil while gossip is off, and the generation that is
@@ -235,6 +238,13 @@ func statusLine(s *Snapshot) string {
 	for _, phase := range slices.Sorted(maps.Keys(phases)) {
 		parts = append(parts, fmt.Sprintf("%d %s", phases[phase], phase))
 	}
+	for i := range s.Down {
+		if i == maxDownInLine {
+			parts = append(parts, fmt.Sprintf("%d more down", len(s.Down)-i))
+			break
+		}
+		parts = append(parts, fmt.Sprintf("%s down (%s)", s.Down[i].Key, s.Down[i].Reason))
+	}
 	bad := 0
 	for _, f := range s.Specs.Files {
 		bad += one(f.Bad)
@@ -250,6 +260,9 @@ func statusLine(s *Snapshot) string {
 	}
 	return strings.Join(parts, "; ")
 }
+
+// maxDownInLine is how many DaemonSets that are down the status line names.
+const maxDownInLine = 3
 
 // transitions logs the DaemonSets whose phase is another one than in the last round.
 func (r *Reconciler) transitions(statuses []plan.Status) {

@@ -15,6 +15,7 @@ import (
 	"github.com/daemonsetd/daemonsetd/agent/kubelet"
 	"github.com/daemonsetd/daemonsetd/agent/metrics"
 	"github.com/daemonsetd/daemonsetd/agent/node"
+	"github.com/daemonsetd/daemonsetd/agent/outage"
 	"github.com/daemonsetd/daemonsetd/agent/plan"
 	"github.com/daemonsetd/daemonsetd/agent/rollout/driver"
 	"github.com/daemonsetd/daemonsetd/internal/base/diag"
@@ -107,6 +108,9 @@ type Reconciler struct {
 	former    map[string]*manifestdir.Store
 	// told is since when pods are ready.
 	told transitions
+	// outages remembers since when DaemonSets are down, lookAgain is when that is to be looked at again at the latest.
+	outages   outage.Tracker
+	lookAgain time.Time
 	// phases are those of the last round.
 	phases map[string]plan.Phase
 }

@@ -19,6 +19,7 @@ import (
 // roll advances every DaemonSet's rollout by one step and says what may be replaced now. What others rely on is on disk
 // before it returns; where that fails nothing may be replaced.
 func (r *Reconciler) roll(s *Snapshot) {
+	r.watchOutages(s)
 	if s.ScanErr != nil {
 		r.takeTurns(s, s.ScanErr) // nothing is known of what stands
 		return
@@ -91,6 +92,9 @@ func see(s *Snapshot, it *Item) driver.Seen {
 	}
 	if it.FileBlocked == "" && !s.Specs.Undecided(it.DS.Source.File) {
 		seen.Wanted = rollout.Revision{Fleet: it.File.Fleet, Local: it.File.Manifest.Revision}
+	}
+	if it.Down != nil {
+		seen.Down = it.Down.Text
 	}
 	for i := range it.Present {
 		p := &it.Present[i]

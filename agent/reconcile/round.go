@@ -48,7 +48,7 @@ func (r *Reconciler) Round(ctx context.Context) time.Duration {
 	if again > 0 {
 		next = min(next, again)
 	}
-	for _, at := range []time.Time{out.Again, r.acting.until, r.evictionDue(now), r.cfg.Turns.Due()} {
+	for _, at := range []time.Time{out.Again, r.acting.until, r.evictionDue(now), r.cfg.Turns.Due(), r.lookAgain} {
 		if at.After(now) {
 			next = min(next, at.Sub(now))
 		}

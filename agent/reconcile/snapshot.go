@@ -19,8 +19,10 @@ import (
 	"github.com/daemonsetd/daemonsetd/agent/api"
 	"github.com/daemonsetd/daemonsetd/agent/kubelet"
 	"github.com/daemonsetd/daemonsetd/agent/node"
+	"github.com/daemonsetd/daemonsetd/agent/outage"
 	"github.com/daemonsetd/daemonsetd/agent/plan"
 	"github.com/daemonsetd/daemonsetd/agent/rollout"
+	"github.com/daemonsetd/daemonsetd/agent/rollout/driver"
 	"github.com/daemonsetd/daemonsetd/internal/base/diag"
 	"github.com/daemonsetd/daemonsetd/manifests/manifestdir"
 	"github.com/daemonsetd/daemonsetd/manifests/spec"
@@ -52,6 +54,9 @@ type Snapshot struct {
 	// Items are the declared DaemonSets, in the order of Specs.DaemonSets.
 	Items []*Item
 
+	// Down are the DaemonSets that should run here and are not available, by key.
+	Down []outage.Down
+
 	// What follows is filled when the round is over.
 
 	// Statuses are sorted by key, one for each DaemonSet that is declared, present or leaving.
@@ -63,6 +68,8 @@ type Snapshot struct {
 	// Config is the findings in the agent's configuration, Settings the kubelet's settings.
 	Config   diag.List
 	Settings kubelet.Settings
+	// Others are the other members with what they tell of their DaemonSets.
+	Others driver.Peers
 	// Counts are those over the fleet, by DaemonSet; nil while gossip is off.
 	Counts map[string]rollout.Counts
 	// Generations are the latest of each rollout that any member has, by DaemonSet; none while there was no rollout.

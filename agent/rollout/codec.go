@@ -128,8 +128,8 @@ var theCodec = sync.OnceValues(func() (codec, error) {
 })
 
 // Encode makes a section of at most MaxSection bytes. The same states give the same bytes. Where there is no room for
-// all, the addresses, restarts and starts of the last by key are left out first, and then whole DaemonSets from the
-// end; the section says how many.
+// all, sentences of the last by key are left out first, then addresses, restarts and starts, and then whole DaemonSets
+// from the end; the section says how many.
 func Encode(states []State) ([]byte, Section, error) { return EncodeKnowing(states, 0) }
 
 // EncodeKnowing is Encode for a host that has heard questions of others: knows is Section.Knows.
@@ -163,29 +163,34 @@ func EncodeKnowing(states []State, knows uint64) ([]byte, Section, error) {
 	return data, out, nil
 }
 
-// fitter chooses what there is room for.
+// fitter chooses what there is room for. Each state has three forms: bare, with Shown but no sentences, and whole.
 type fitter struct {
-	room        int
-	whole, bare []cbor.RawMessage
-	told        []cbor.RawMessage
-	plain       int
+	room  int
+	forms [3][]cbor.RawMessage
+	told  []cbor.RawMessage
+	plain int
 }
 
 func (f *fitter) add(enc cbor.EncMode, s *State) error {
-	w, err := toWire(enc, s)
-	if err != nil {
-		return err
+	quiet := *s
+	quiet.Why, quiet.Shown.Down = "", ""
+	bare := quiet
+	bare.Shown = Shown{Pod: s.Shown.Pod, Ready: s.Shown.Ready, Available: s.Shown.Available}
+	for form, s := range []*State{&bare, &quiet, s} {
+		if form == 2 && s.Why == "" && s.Shown.Down == "" {
+			f.forms[form] = append(f.forms[form], f.forms[1][len(f.forms[1])-1])
+			break
+		}
+		w, err := toWire(enc, s)
+		if err != nil {
+			return err
+		}
+		raw, err := enc.Marshal(w)
+		if err != nil {
+			return fmt.Errorf("encoding DaemonSet %q: %w", s.Key, err)
+		}
+		f.forms[form] = append(f.forms[form], raw)
 	}
-	whole, err := enc.Marshal(w)
-	if err != nil {
-		return fmt.Errorf("encoding DaemonSet %q: %w", s.Key, err)
-	}
-	w.Shown = nil
-	bare, err := enc.Marshal(w)
-	if err != nil {
-		return fmt.Errorf("encoding DaemonSet %q: %w", s.Key, err)
-	}
-	f.whole, f.bare = append(f.whole, whole), append(f.bare, bare)
 	return nil
 }
 
@@ -205,22 +210,28 @@ func bounds(why string) string {
 }
 
 func (f *fitter) fit() {
-	n := 0
-	for n < len(f.bare) && n < MaxDaemonSets && f.room >= len(f.bare[n]) {
-		f.room -= len(f.bare[n])
+	n, bare := 0, f.forms[0]
+	for n < len(bare) && n < MaxDaemonSets && f.room >= len(bare[n]) {
+		f.room -= len(bare[n])
 		n++
 	}
-	f.told = make([]cbor.RawMessage, n)
+	f.told = slices.Clone(bare[:n])
+	f.plain = n - f.upgrade(n, f.forms[1])
+	f.upgrade(n-f.plain, f.forms[2])
+}
+
+// upgrade tells the first of n states in a longer form, as many as there is room for, and says how many those are. Once
+// one has no room, none after it, so that nothing flickers.
+func (f *fitter) upgrade(n int, form []cbor.RawMessage) int {
 	for i := range n {
-		more := len(f.whole[i]) - len(f.bare[i])
-		if f.plain > 0 || more > f.room { // once one has no room, none after it, so that nothing flickers
-			f.told[i] = f.bare[i]
-			f.plain++
-			continue
+		more := len(form[i]) - len(f.told[i])
+		if more > f.room {
+			return i
 		}
 		f.room -= more
-		f.told[i] = f.whole[i]
+		f.told[i] = form[i]
 	}
+	return n
 }
 
 func toWire(enc cbor.EncMode, s *State) (wireState, error) {
@@ -247,13 +258,17 @@ func toWire(enc cbor.EncMode, s *State) (wireState, error) {
 	if err == nil && (beyond != [3]uint64{} || until != 0) {
 		w.Later, err = raws(enc, beyond[0], beyond[1], beyond[2], until)
 	}
-	failed := s.Why != "" && s.Phase == PhaseFailed
-	if err == nil && (failed || len(s.Shown.Addresses) > 0 || s.Shown.Restarts > 0 || !s.Shown.Since.IsZero()) {
+	why, down := s.texts()
+	if err == nil && (why != "" || down != "" || len(s.Shown.Addresses) > 0 || s.Shown.Restarts > 0 ||
+		!s.Shown.Since.IsZero()) {
 		shown := []any{
 			s.Shown.Addresses[:min(len(s.Shown.Addresses), maxAddresses)], s.Shown.Restarts, seconds(s.Shown.Since),
 		}
-		if failed {
-			shown = append(shown, bounds(s.Why))
+		if why != "" || down != "" {
+			shown = append(shown, why)
+		}
+		if down != "" {
+			shown = append(shown, down)
 		}
 		w.Shown, err = raws(enc, shown...)
 	}
@@ -261,6 +276,17 @@ func toWire(enc cbor.EncMode, s *State) (wireState, error) {
 		return w, fmt.Errorf("encoding DaemonSet %q: %w", s.Key, err)
 	}
 	return w, nil
+}
+
+// texts are what is told of State.Why and of Shown.Down: nothing is told twice.
+func (s *State) texts() (why, down string) {
+	if s.Phase == PhaseFailed {
+		why = bounds(s.Why)
+	}
+	if down = bounds(s.Shown.Down); down == why {
+		down = ""
+	}
+	return why, down
 }
 
 func raws(enc cbor.EncMode, values ...any) ([]cbor.RawMessage, error) {

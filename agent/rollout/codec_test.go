@@ -111,6 +111,12 @@ func drawState(t *rapid.T, key string) State {
 	if s.Hold == HoldNew && rapid.Bool().Draw(t, "held") {
 		s.HeldUntil = time.Unix(rapid.Int64Range(1, 1<<40).Draw(t, "until"), 0).UTC()
 	}
+	if s.Phase == PhaseFailed {
+		s.Why = rapid.StringMatching("[a-z]{0,9}").Draw(t, "why")
+	}
+	if s.Shown.Down = rapid.StringMatching("[A-Za-z ]{0,160}").Draw(t, "down"); s.Shown.Down == s.Why {
+		s.Shown.Down = ""
+	}
 	return s
 }
 
@@ -189,6 +195,44 @@ func TestLeavesOut(t *testing.T) {
 	}
 	if got := roundTrip(t, short); got.Omitted != 10 {
 		t.Errorf("%d omitted of %d short ones, 10 are too many", got.Omitted, len(short))
+	}
+}
+
+// TestFaultO1Told: why a pod is down travels, within its bounds, and a sentence never takes the room of an address.
+func TestFaultO1Told(t *testing.T) {
+	var many []State
+	for i := range MaxDaemonSets / 2 {
+		s := toldState(fmt.Sprintf("team-%03d/node-daemon", i))
+		s.Phase, s.Shown.Available = PhaseUnavailable, false
+		s.Shown.Down = "container web: ImagePullBackOff\x1b[2J: " + strings.Repeat("é", MaxWhy)
+		many = append(many, s)
+	}
+	got := roundTrip(t, many)
+	told := 0
+	for _, s := range got.States {
+		if len(s.Shown.Addresses) != 1 || s.Shown.Since.IsZero() {
+			t.Errorf("%s has lost its address for a sentence", s.Key)
+		}
+		if s.Shown.Down == "" {
+			continue
+		}
+		told++
+		if len(s.Shown.Down) > MaxWhy || !strings.HasPrefix(s.Shown.Down, "container web: ImagePullBackOff [2J: é") {
+			t.Errorf("%s is down for %q", s.Key, s.Shown.Down)
+		}
+	}
+	if told == 0 || told == len(many) || got.Omitted > 0 {
+		t.Errorf("%d of %d say why, %d are left out: want some that say it, and none left out", told, len(many), got.Omitted)
+	}
+
+	failed := toldState("a/b")
+	failed.Phase, failed.Why, failed.Shown.Down = PhaseFailed, "container web: CrashLoopBackOff", "container web: CrashLoopBackOff"
+	data, _, err := Encode([]State{failed})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := strings.Count(string(data), "CrashLoopBackOff"); n != 1 {
+		t.Errorf("one sentence is told %d times", n)
 	}
 }
 

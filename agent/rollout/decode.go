@@ -235,6 +235,9 @@ func shown(r *reader, s *State) {
 			s.Why = why
 		}
 	}
+	if in.next < len(in.fields) {
+		to.Down = bounds(text(in, MaxWhy))
+	}
 	for _, a := range to.Addresses {
 		if (len(a) > maxAddress || !seen(a)) && in.err == nil {
 			in.err = malformed("the address %.64q has %d bytes, wanted an IP address", a, len(a))

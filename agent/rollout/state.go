@@ -98,6 +98,9 @@ type Shown struct {
 	Restarts uint32 `json:"restarts,omitempty"`
 	// Since is when it was started; whole seconds travel.
 	Since time.Time `json:"since,omitzero"`
+	// Down is one sentence on why no pod of the DaemonSet is available that should run, of at most MaxWhy bytes; empty:
+	// one is, none should run, or it is not down for long enough (package outage).
+	Down string `json:"down,omitempty"`
 }
 
 // State is what one host keeps on disk and tells of one DaemonSet. The zero value with a Key is that of a DaemonSet
@@ -164,6 +167,14 @@ func (s *State) Done(generation uint64) bool { return without{}.done(s, generati
 func (s *State) waits() bool {
 	return s.Phase == PhaseWaiting ||
 		s.Phase == PhaseUnavailable && s.Hold == HoldNone && !s.Running.IsZero() && s.Running != s.Target.Revision
+}
+
+// WhyDown is one sentence on why the host has no available pod, as far as it says; empty: it does not.
+func (s *State) WhyDown() string {
+	if s.Phase == PhaseFailed && s.Why != "" {
+		return s.Why
+	}
+	return s.Shown.Down
 }
 
 // PodName is the name of the running pod without the node's name that the kubelet appends; empty where there is none.

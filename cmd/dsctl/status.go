@@ -125,7 +125,7 @@ func (d *deps) printStatus(st *api.Status) error {
 func printStatus(p page, st *api.Status) error {
 	printHead(p, st)
 	for _, section := range []func(page, *api.Status) error{
-		printDaemonSets, printConditions, printManifestTrouble, printFileTrouble, printHealth,
+		printDaemonSets, printElsewhere, printConditions, printManifestTrouble, printFileTrouble, printHealth,
 	} {
 		if err := section(p, st); err != nil {
 			return err

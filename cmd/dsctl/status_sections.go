@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -64,6 +65,18 @@ func yesNo(b bool) string {
 		return "yes"
 	}
 	return "no"
+}
+
+// printElsewhere shows what is down on other hosts.
+func printElsewhere(p page, st *api.Status) error {
+	t := newTable("DOWN ELSEWHERE", "DAEMONSET", "WHY")
+	for _, d := range st.Elsewhere {
+		t.add(d.Node, d.DaemonSet, d.Why)
+	}
+	if st.ElsewhereMore > 0 {
+		t.add("...", fmt.Sprintf("and %d more", st.ElsewhereMore), "")
+	}
+	return section(p, t)
 }
 
 // printConditions shows the conditions that are not as they should be; all of them in the wide form.

@@ -33,7 +33,9 @@ type Kubelet struct {
 	// pods are the pods that the directory asks for, by UID.
 	pods map[types.UID]*corev1.Pod
 	// failed are the pods that ended for good. A status is remembered until housekeeping finds its pod gone.
-	failed  map[types.UID]rejection
+	failed map[types.UID]rejection
+	// amend changes what is listed; nil: nothing does.
+	amend   func(*corev1.Pod)
 	workers map[types.UID]*worker
 	// started has the UID that may run under a name; queue, those that wait, in the order in which they came.
 	started map[string]types.UID

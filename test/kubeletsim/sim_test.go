@@ -350,7 +350,7 @@ func TestPollerOnSimulator(t *testing.T) {
 		put(t, k, "a.yaml", manifest("a", ""))
 		p.Hurry()
 		pass(5 * time.Second)
-		if pod := p.Latest().Pod("default", "a", "n"); pod == nil || !kubelet.PodReady(pod) || len(p.Latest().Running) != 1 {
+		if pod := p.Latest().Pod("default", "a", "n"); pod == nil || !kubelet.PodReady(pod) || len(p.Latest().Running.Last()) != 1 {
 			t.Fatalf("pod %v", pod)
 		}
 		removed := time.Now()

@@ -18,9 +18,20 @@ func (k *Kubelet) Pods() []corev1.Pod {
 	for _, pod := range byName(maps.Values(k.pods)) {
 		pod := pod.DeepCopy()
 		pod.Status = k.status(pod)
+		if k.amend != nil {
+			k.amend(pod)
+		}
 		out = append(out, *pod)
 	}
 	return out
+}
+
+// Amend has every pod that is listed changed before it is given out, as to make its containers wait for something that
+// is not simulated; nil: none is.
+func (k *Kubelet) Amend(amend func(*corev1.Pod)) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.amend = amend
 }
 
 // status builds the status of a pod. A kubelet without an API server leaves the addresses empty.

@@ -41,7 +41,7 @@ func TestHealthCodes(t *testing.T) {
 		codes[c.String()] = c
 	}
 	// before is how many arguments come before what a remedy leaves open; Clear takes nothing for it.
-	before := map[string]int{"Report": 2, "When": 3, "Clear": -1}
+	before := map[string]int{"Report": 2, "When": 3, "Clear": -1, "Objects": 2}
 	reported := map[string]bool{}
 	for _, src := range sources(t) {
 		if src.isTest() || !below(src.dir(), "agent") || below(src.dir(), "agent/health") {
@@ -66,6 +66,9 @@ func TestHealthCodes(t *testing.T) {
 					return
 				}
 				reported[name.Sel.Name] = true
+				if sel.Sel.Name == "Objects" {
+					return // each problem has its own remedy
+				}
 				if want, got := strings.Count(c.Remedy(), "%s"), len(call.Args)-n; want != got {
 					t.Errorf("%s: the remedy of %s leaves %d things open, and %d are given: %q", src.at(call), c, want, got, c.Remedy())
 				}
@@ -88,7 +91,7 @@ func TestEventDocs(t *testing.T) {
 			continue
 		}
 		src.calls(func(call *ast.CallExpr, sel *ast.SelectorExpr) {
-			at := map[string]int{"OfDaemonSet": 2, "OfNode": 1}[sel.Sel.Name]
+			at := map[string]int{"OfDaemonSet": 2, "OfNode": 1, "tell": 1}[sel.Sel.Name]
 			if at == 0 || len(call.Args) <= at {
 				return
 			}

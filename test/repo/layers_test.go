@@ -33,7 +33,7 @@ var layers = []struct {
 }
 
 // pure are the packages that read no clock, disk, network or chance.
-var pure = []string{"agent/placement", "agent/plan", "agent/rollout", "manifests/resolve"}
+var pure = []string{"agent/outage", "agent/placement", "agent/plan", "agent/rollout", "manifests/resolve"}
 
 // outside says which packages that are not ours a part of the tree may not import itself.
 var outside = []struct {

@@ -1,6 +1,7 @@
 package driver
 
 import (
+	"cmp"
 	"reflect"
 	"slices"
 	"time"
@@ -197,4 +198,35 @@ func (ps Peers) rejects(key string) bool {
 		st := p.section.states[key]
 		return st != nil && st.Rejected.Generation != 0
 	})
+}
+
+// Down is a DaemonSet that is down on another host, as that host tells.
+type Down struct {
+	// ID is the member's, Name its node's name.
+	ID, Name string
+	// Key is the DaemonSet, namespace/name; declared on this host or not.
+	Key string
+	// Why is one sentence, of which everything can be printed.
+	Why string
+}
+
+// Down are the DaemonSets that the others tell are down on them, by name and key. What a member says is left out that
+// is down itself, or that is not to be believed.
+func (ps Peers) Down() []Down {
+	var out []Down
+	for i := range ps {
+		p := &ps[i]
+		if p.trouble != rollout.TroubleNone {
+			continue
+		}
+		for key, st := range p.section.states {
+			if why := st.WhyDown(); why != "" {
+				out = append(out, Down{ID: p.id, Name: p.name, Key: key, Why: why})
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b Down) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID), cmp.Compare(a.Key, b.Key))
+	})
+	return out
 }

@@ -33,6 +33,8 @@ type Seen struct {
 	Good []rollout.Revision
 	// Stand are the pods whose manifests stand, in the order of the directory.
 	Stand []Stand
+	// Down says why no pod is available that should be here; empty: one is, or it is not so for long enough.
+	Down string
 	// Again is the revision that comes back after the kubelet gave its pod up; empty: none does.
 	Again string
 }
@@ -96,6 +98,7 @@ func (t *Turns) observe(seen *Seen, now time.Time) rollout.Observation {
 		p := &seen.Stand[running]
 		o.Running, o.Pod, o.Shown = t.Revision(seen.Key, p.Revision), p.Pod, p.Shown
 	}
+	o.Shown.Down = seen.Down
 	return o
 }
 

@@ -258,6 +258,9 @@ func (t *Turns) Due() time.Time {
 	return due
 }
 
+// Others are the other members, as they were heard of last.
+func (t *Turns) Others() Peers { return t.others }
+
 // Request asks for the replacement of a DaemonSet's pod on this host, where its strategy is OnDelete. It is forgotten
 // when the replacement has begun, or when there is nothing to replace.
 func (t *Turns) Request(key string) { t.requested[key] = true }
