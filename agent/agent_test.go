@@ -584,7 +584,7 @@ func TestOlderRevisionIsCaredFor(t *testing.T) {
 			return behaviour
 		}})
 		paused := func(image string) string {
-			return strings.Replace(logger(image), "metadata:", "metadata:\n  annotations: {daemonsetd.io/paused: \"true\"}", 1)
+			return annotated(logger(image), `daemonsetd.io/paused: "true"`)
 		}
 		b.lay("specs.d/logger.yaml", paused("logger:1"))
 		b.run()

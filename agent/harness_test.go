@@ -380,9 +380,17 @@ func (b *bed) health(code string) bool {
 	return false
 }
 
+// noSoak: a pod is available for the rollout when it is for Kubernetes, as most tests are about something else.
+const noSoak = `daemonsetd.io/soak: "0s"`
+
+// annotated is a file of logger with more annotations.
+func annotated(text string, annotations ...string) string {
+	return strings.Replace(text, noSoak, strings.Join(append(annotations, noSoak), ", "), 1)
+}
+
 // logger is a DaemonSet file; extra is put into the pod's spec.
 func logger(image string, extra ...string) string {
-	return "apiVersion: apps/v1\nkind: DaemonSet\nmetadata:\n  name: logger\nspec:\n  selector:\n    matchLabels: {app: logger}\n  template:\n    metadata:\n      labels: {app: logger}\n" +
+	return "apiVersion: apps/v1\nkind: DaemonSet\nmetadata:\n  name: logger\n  annotations: {" + noSoak + "}\nspec:\n  selector:\n    matchLabels: {app: logger}\n  template:\n    metadata:\n      labels: {app: logger}\n" +
 		"    spec:\n      terminationGracePeriodSeconds: 1\n      containers:\n        - name: logger\n          image: " + image + "\n      " + strings.Join(extra, "\n      ") + "\n"
 }
 

@@ -29,11 +29,7 @@ func neverReady(pod *corev1.Pod) kubeletsim.Behaviour {
 
 // edited is a DaemonSet file with another image and more annotations.
 func edited(text, image string, annotations ...string) string {
-	text = strings.Replace(text, "image: logger:1", "image: "+image, 1)
-	if len(annotations) == 0 {
-		return text
-	}
-	return strings.Replace(text, "  name: logger\n", "  name: logger\n  annotations: {"+strings.Join(annotations, ", ")+"}\n", 1)
+	return annotated(strings.Replace(text, "image: logger:1", "image: "+image, 1), annotations...)
 }
 
 const (

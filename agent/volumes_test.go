@@ -173,7 +173,7 @@ func TestRestartOnConfigChange(t *testing.T) {
 	virtually(t, func(t *testing.T) {
 		b := newBed(t, kubeletsim.Options{})
 		b.lay("specs.d/objects.yaml", configObjects)
-		b.lay("specs.d/logger.yaml", strings.Replace(withConfig(), "  name: logger\n", "  name: logger\n  annotations: {daemonsetd.io/restart-on-config-change: \"true\"}\n", 1))
+		b.lay("specs.d/logger.yaml", annotated(withConfig(), `daemonsetd.io/restart-on-config-change: "true"`))
 		b.run()
 		b.phase(api.PhaseAvailable)
 		first := b.daemonSet().CurrentRevision

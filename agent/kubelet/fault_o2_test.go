@@ -2,9 +2,11 @@ package kubelet_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/daemonsetd/daemonsetd/agent/kubelet"
 )
@@ -41,6 +43,64 @@ func TestFaultO2Ends(t *testing.T) {
 	} {
 		if diff := cmp.Diff(c.want, kubelet.EndsOf(&corev1.Pod{Status: c.status})); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
+// TestFaultO2ReadySince: since when a pod is ready, also from a kubelet that was started later than its containers and
+// has forgotten it.
+func TestFaultO2ReadySince(t *testing.T) {
+	base := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	at := func(seconds int) metav1.Time { return metav1.NewTime(base.Add(time.Duration(seconds) * time.Second)) }
+	probed := corev1.Container{Name: "main", ReadinessProbe: &corev1.Probe{}}
+	started := corev1.Container{Name: "main", StartupProbe: &corev1.Probe{}}
+	hooked := corev1.Container{Name: "main", Lifecycle: &corev1.Lifecycle{PostStart: &corev1.LifecycleHandler{}}}
+	bare := corev1.Container{Name: "main"}
+	always := corev1.ContainerRestartPolicyAlways
+	sidecar := corev1.Container{Name: "side", RestartPolicy: &always}
+	// Its containers were started at 0, the one beside at 2; the kubelet started at 100.
+	pod := func(kubelet int, c corev1.Container, init ...corev1.Container) *corev1.Pod {
+		p := &corev1.Pod{Spec: corev1.PodSpec{Containers: []corev1.Container{c}, InitContainers: init}}
+		p.Status = corev1.PodStatus{
+			StartTime:  new(at(kubelet)),
+			Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue, LastTransitionTime: at(kubelet + 3)}},
+			ContainerStatuses: []corev1.ContainerStatus{
+				{Name: "main", State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: at(0)}}},
+			},
+			InitContainerStatuses: []corev1.ContainerStatus{
+				{Name: "side", State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: at(2)}}},
+			},
+		}
+		return p
+	}
+	notReady := pod(-1, bare)
+	notReady.Status.Conditions[0].Status = corev1.ConditionFalse
+	gated := pod(100, bare)
+	gated.Spec.ReadinessGates = []corev1.PodReadinessGate{{ConditionType: "x"}}
+	ended := pod(100, bare)
+	ended.Status.ContainerStatuses[0].State = corev1.ContainerState{}
+	for name, c := range map[string]struct {
+		pod      *corev1.Pod
+		want     metav1.Time
+		unbroken bool
+	}{
+		"as the kubelet says":             {pod(-1, bare), at(2), false},
+		"not ready":                       {notReady, metav1.Time{}, false},
+		"the kubelet was restarted":       {pod(100, bare), at(0), true},
+		"with a container beside":         {pod(100, bare, sidecar), at(2), true},
+		"a container that was started":    {pod(100, bare, corev1.Container{Name: "side"}), at(0), true},
+		"a readiness probe":               {pod(100, probed), at(103), false},
+		"a startup probe":                 {pod(100, started), at(103), false},
+		"a hook that delays it":           {pod(100, hooked), at(103), false},
+		"something else decides":          {gated, at(103), false},
+		"its containers do not run":       {ended, at(103), false},
+		"the kubelet knows none beside":   {pod(100, bare, corev1.Container{Name: "x", RestartPolicy: &always}), at(103), false},
+		"it was started as the kubelet":   {pod(0, bare), at(3), false},
+		"a probe, and no kubelet's start": {pod(-1, probed), at(2), false},
+	} {
+		since, unbroken := kubelet.ReadySince(c.pod)
+		if !since.Equal(c.want.Time) || unbroken != c.unbroken {
+			t.Errorf("%s: since %s, unbroken %t; want %s, %t", name, since, unbroken, c.want.Time, c.unbroken)
 		}
 	}
 }

@@ -32,6 +32,62 @@ func PodAvailable(pod *corev1.Pod, minReadySeconds int32, now time.Time) bool {
 	return !since.IsZero() && !since.Add(time.Duration(minReadySeconds)*time.Second).After(now)
 }
 
+// ReadySince is since when the pod is ready, by the kubelet's clock, which is the host's; zero: it is not ready, or the
+// kubelet does not say since when.
+//
+// A kubelet without an API server forgets it on a restart, and tells the time of the restart (its own start of the pod,
+// status.startTime, is then later than that of the containers). Where nothing but the containers decides whether the
+// pod is ready, without a probe and without a hook that delays them, what it forgot is no loss: the pod is ready since
+// the last of its containers was started, and unbroken says so.
+func ReadySince(pod *corev1.Pod) (since time.Time, unbroken bool) {
+	c := readyCondition(pod)
+	if c == nil || c.Status != corev1.ConditionTrue {
+		return time.Time{}, false
+	}
+	if at := lastStart(pod); !at.IsZero() && pod.Status.StartTime != nil && pod.Status.StartTime.After(at) {
+		return at, true
+	}
+	return c.LastTransitionTime.Time, false
+}
+
+// lastStart is when the last of the containers that run was started; zero: it is not known, or something else decides
+// whether the pod is ready, too.
+func lastStart(pod *corev1.Pod) (last time.Time) {
+	if len(pod.Spec.ReadinessGates) > 0 {
+		return time.Time{}
+	}
+	containers := pod.Spec.Containers
+	for _, c := range pod.Spec.InitContainers {
+		if c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways {
+			containers = append(containers[:len(containers):len(containers)], c)
+		}
+	}
+	for i := range containers {
+		c := &containers[i]
+		hook := c.Lifecycle != nil && c.Lifecycle.PostStart != nil
+		at := startOf(pod, c.Name)
+		if c.ReadinessProbe != nil || c.StartupProbe != nil || hook || at.IsZero() {
+			return time.Time{}
+		}
+		if at.After(last) {
+			last = at
+		}
+	}
+	return last
+}
+
+// startOf is when the container that runs was started; zero: none runs.
+func startOf(pod *corev1.Pod, container string) time.Time {
+	for _, list := range [][]corev1.ContainerStatus{pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses} {
+		for i := range list {
+			if r := list[i].State.Running; r != nil && list[i].Name == container {
+				return r.StartedAt.Time
+			}
+		}
+	}
+	return time.Time{}
+}
+
 // Failed reports whether the pod has failed for good. The kubelet never starts such a static pod again: it was
 // rejected on admission, evicted, or ended by a shutdown of the node.
 func Failed(pod *corev1.Pod) bool { return pod.Status.Phase == corev1.PodFailed }

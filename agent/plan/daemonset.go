@@ -181,6 +181,7 @@ func (p *planner) holds(cur Present) {
 		p.hurry = true
 	case pod.Available:
 		p.stands(PhaseAvailable, cur, "")
+		p.until(p.soaked(pod))
 	default:
 		p.stands(PhaseStarting, cur, pod.Message)
 		p.until(pod.AvailableAt)
@@ -188,8 +189,8 @@ func (p *planner) holds(cur Present) {
 	}
 }
 
-// beside says whether an older pod is kept beside the new one: while it is available and the new one is not, also where
-// the DaemonSet asks for no surge any more. While it is not known which of them is, both stay.
+// beside says whether an older pod is kept beside the new one: while it is available and the new one is not, or not for
+// as long as the soak, also where the DaemonSet asks for no surge any more. While it is not known which of them is, both stay.
 func (p *planner) beside(old, cur Present) bool {
 	k := p.in.Kubelet
 	switch {
@@ -198,7 +199,16 @@ func (p *planner) beside(old, cur Present) bool {
 	case !p.tells() || p.unlisted(old):
 		return true
 	}
-	return p.standing(old) && !k.Pods[p.fullName(cur.PodName)].Available
+	pod := k.Pods[p.fullName(cur.PodName)]
+	return p.standing(old) && (!pod.Available || p.in.Now.Before(p.soaked(pod)))
+}
+
+// soaked is when a pod of the wanted revision has been ready for the soak; zero: it is not ready, or there is none.
+func (p *planner) soaked(pod Pod) time.Time {
+	if pod.ReadySince.IsZero() || p.wanted.Soak == 0 {
+		return time.Time{}
+	}
+	return pod.ReadySince.Add(p.wanted.Soak)
 }
 
 // unlisted says whether the kubelet tells its pods and a manifest's is not among them, without that being certain to

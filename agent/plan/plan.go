@@ -43,6 +43,9 @@ type Wanted struct {
 	Older *render.Manifest
 	// Surge starts the new pod beside the old one, which goes when the new one is available.
 	Surge bool
+	// Soak is for how long the new pod has to be ready until the old one goes, where that is longer than it takes to
+	// become available.
+	Soak time.Duration
 }
 
 // Present is one of our manifests in the kubelet's directory.
@@ -68,6 +71,8 @@ type Pod struct {
 	Ready, Available bool
 	// AvailableAt is when a ready pod becomes available; zero unless that is still to come.
 	AvailableAt time.Time
+	// ReadySince is since when it is ready; zero: it is not, or it is not known.
+	ReadySince time.Time
 	// Message is one sentence on why it is not ready.
 	Message string
 }

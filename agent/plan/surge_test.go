@@ -2,6 +2,7 @@ package plan
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -59,6 +60,33 @@ func TestSurge(t *testing.T) {
 		}
 		if diff := cmp.Diff(c.want, got); diff != "" {
 			t.Errorf("%s (-want +got)\n%s", c.name, diff)
+		}
+	}
+}
+
+// TestFaultO2SurgeSoak: the old pod goes when the new one has been ready for the soak, and the plan is made again then.
+func TestFaultO2SurgeSoak(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		ready time.Time
+		soak  time.Duration
+		acts  int
+		again time.Time
+	}{
+		{"no soak", start, 0, 1, time.Time{}},
+		{"not yet for as long", start.Add(-4 * time.Second), 10 * time.Second, 0, start.Add(6 * time.Second)},
+		{"for as long", start.Add(-10 * time.Second), 10 * time.Second, 1, time.Time{}},
+		{"it is not known since when", time.Time{}, 10 * time.Second, 1, time.Time{}},
+	} {
+		in := Input{Now: start, Node: node, Wanted: wants(rev2, runs), Kubelet: up(rev1, rev2), Present: []Present{stands(rev1), stands(rev2)}}
+		in.Wanted[0].Surge, in.Wanted[0].Soak = true, c.soak
+		in.Kubelet.Pods[full(rev2)] = Pod{Ready: true, Available: true, ReadySince: c.ready}
+		out := Make(in)
+		if len(out.Acts) != c.acts || !out.Again.Equal(c.again) {
+			t.Errorf("%s: %v, again %s", c.name, out.Acts, out.Again)
+		}
+		if out.Statuses[0].Phase != PhaseAvailable {
+			t.Errorf("%s: %s, though Kubernetes calls it available", c.name, out.Statuses[0].Phase)
 		}
 	}
 }

@@ -70,7 +70,7 @@ func (it *Item) Wanted() plan.Wanted {
 	w := plan.Wanted{
 		Key: it.Key, Namespace: it.DS.Object.Namespace, Name: it.DS.Object.Name, Source: it.DS.Source.File,
 		Manifest: it.Want.Manifest, Blocked: it.Blocked, Hold: it.Hold, Surge: it.Strategy.Surge,
-		Decision: it.Decision, Evicted: it.Evicted,
+		Soak: it.Strategy.Soak, Decision: it.Decision, Evicted: it.Evicted,
 	}
 	if it.Older != nil {
 		w.Older = &it.Older.Manifest

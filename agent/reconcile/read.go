@@ -117,14 +117,16 @@ func (r *Reconciler) kubeletInput(s *Snapshot) plan.Kubelet {
 	r.stopped.cgroups.Root = r.cfg.Kubelet.Settings().CgroupRoot
 	r.stopped.observe(pods, now)
 	r.told.observe(pods, now)
+	r.ready.observe(pods, k.PodsAt, now)
 	minReady := minReadySeconds(s.Specs)
 	for i := range pods {
-		pod := &pods[i]
+		pod, full := &pods[i], pods[i].Namespace+"/"+pods[i].Name
 		p := planPod(pod, minReady[pod.Namespace+"/"+ownerName(pod)], r.told.kubeletsNow(pod, now))
 		if !p.AvailableAt.IsZero() {
 			p.AvailableAt = now.Add(p.AvailableAt.Sub(r.told.kubeletsNow(pod, now)))
 		}
-		in.Pods[pod.Namespace+"/"+pod.Name] = p
+		p.ReadySince = r.ready.since(full)
+		in.Pods[full] = p
 	}
 	for i := range running {
 		in.Running[running[i].Namespace+"/"+running[i].Name] = true

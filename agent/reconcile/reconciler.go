@@ -111,6 +111,7 @@ type Reconciler struct {
 	// outages remembers since when DaemonSets are down, lookAgain is when that is to be looked at again at the latest.
 	outages   outage.Tracker
 	lookAgain time.Time
+	ready     readiness
 	// phases are those of the last round.
 	phases map[string]plan.Phase
 }

@@ -33,12 +33,11 @@ const (
 	AnnotationAutoRollback = "daemonsetd.io/auto-rollback"
 )
 
-// Annotations are those that have an effect: AnnotationSoak has none before the agent tells the rule since when a pod
-// is ready (rollout.Observation.ReadySince), so that whoever sets it is warned.
+// Annotations are all of them.
 func Annotations() []string {
 	return []string{
 		AnnotationAutoRollback, AnnotationCanary, AnnotationDeadline, AnnotationMaxFailed, AnnotationPartition,
-		AnnotationPaused, AnnotationStrict,
+		AnnotationPaused, AnnotationSoak, AnnotationStrict,
 	}
 }
 

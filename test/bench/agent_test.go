@@ -118,7 +118,7 @@ func pause() { <-time.After(30 * time.Millisecond) }
 func daemonSet(name, selector string) string {
 	return fmt.Sprintf(`apiVersion: apps/v1
 kind: DaemonSet
-metadata: {name: %[1]s}
+metadata: {name: %[1]s, annotations: {daemonsetd.io/soak: 0s}}
 spec:
   selector: {matchLabels: {app: %[1]s}}
   template:

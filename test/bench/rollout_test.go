@@ -148,7 +148,7 @@ func rollAgents(t *testing.T, hosts int) rolled {
 func rolledFile(image string) string {
 	return fmt.Sprintf(`apiVersion: apps/v1
 kind: DaemonSet
-metadata: {name: ds}
+metadata: {name: ds, annotations: {daemonsetd.io/soak: 0s}}
 spec:
   selector: {matchLabels: {app: ds}}
   updateStrategy: {type: RollingUpdate, rollingUpdate: {maxUnavailable: 10%%}}

@@ -85,7 +85,7 @@ stringData: {TOKEN: %[7]q}
 ---
 apiVersion: apps/v1
 kind: DaemonSet
-metadata: {name: %[1]s, namespace: %[2]s}
+metadata: {name: %[1]s, namespace: %[2]s, annotations: {daemonsetd.io/soak: 0s}}
 spec:
   selector:
     matchLabels: {app: %[1]s}

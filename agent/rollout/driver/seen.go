@@ -46,6 +46,8 @@ type Stand struct {
 	// Pod is what the kubelet says of it, Shown what others show of it and find it by.
 	Pod   rollout.Pod
 	Shown rollout.Shown
+	// ReadySince is since when it is ready, never in the future; zero: it is not, or it is not known.
+	ReadySince time.Time
 	// Ends is how its containers have ended so far; nil: it is not known.
 	Ends *Ends
 }
@@ -96,7 +98,7 @@ func (t *Turns) observe(seen *Seen, now time.Time) rollout.Observation {
 	}
 	if running >= 0 {
 		p := &seen.Stand[running]
-		o.Running, o.Pod, o.Shown = t.Revision(seen.Key, p.Revision), p.Pod, p.Shown
+		o.Running, o.Pod, o.Shown, o.ReadySince = t.Revision(seen.Key, p.Revision), p.Pod, p.Shown, p.ReadySince
 	}
 	o.Shown.Down = seen.Down
 	return o
