@@ -30,9 +30,17 @@ type Rollout struct {
 	Strategy string `json:"strategy"`
 	// Surge: new pods start beside the old ones, and Budget is maxSurge.
 	Surge bool `json:"surge,omitempty"`
-	// Budget is how many hosts the rollout may have down at a time.
-	Budget int           `json:"budget"`
-	Counts RolloutCounts `json:"counts"`
+	// Budget is how many hosts the rollout may have down at a time. BudgetOf says where it comes from, if it is a
+	// percentage: that of the Members that count, without Uncounted, which are newer than a day and in no members file.
+	Budget    int           `json:"budget"`
+	BudgetOf  string        `json:"budgetOf,omitempty"`
+	Members   int           `json:"members,omitempty"`
+	Uncounted int           `json:"uncounted,omitempty"`
+	Counts    RolloutCounts `json:"counts"`
+	// SoakSeconds is for how long a pod has to be ready until the rollout takes it for available, and Soaking are the
+	// hosts whose pod is available for Kubernetes alone.
+	SoakSeconds float64  `json:"soakSeconds,omitempty"`
+	Soaking     NameList `json:"soaking,omitzero"`
 	// Message is kubectl's sentence, and Done whether the rollout is over by kubectl's measure.
 	Message string `json:"message"`
 	Done    bool   `json:"done"`
@@ -54,6 +62,10 @@ type Rollout struct {
 	// Failed are hosts on which the revision did not become available in time, those that went back by themselves among
 	// them.
 	Failed NameList `json:"failed"`
+	// Failures are the same hosts by the reason that each has told.
+	Failures []RolloutHold `json:"failures,omitempty"`
+	// Halted says why the rollout does not go on by itself; nil: it does, or it is over.
+	Halted *RolloutHalt `json:"halted,omitempty"`
 	// Unknown are hosts that do not show how they stand, by reason.
 	Unknown []RolloutHold `json:"unknown,omitempty"`
 	// Hosts are all hosts that declare the DaemonSet, by name, where they were asked for.
@@ -80,6 +92,15 @@ type RolloutCounts struct {
 	Unknown int `json:"unknown"`
 }
 
+// RolloutHalt is a rollout in which too many hosts have failed, or in which all others have finished.
+type RolloutHalt struct {
+	// Failed is how many hosts have failed with the revision, Limit at how many every host holds.
+	Failed int `json:"failed"`
+	Limit  int `json:"limit"`
+	// Text is one sentence without a stop.
+	Text string `json:"text"`
+}
+
 // RolloutHost is one host in a rollout.
 type RolloutHost struct {
 	Name string `json:"name"`
@@ -94,6 +115,10 @@ type RolloutHost struct {
 	Until time.Time `json:"until,omitzero"`
 	// Why is one sentence on why its pod has failed or is not available; empty: it is, or nothing is known.
 	Why string `json:"why,omitempty"`
+	// ReadySince and AvailableAt are since when the pod is ready and when the rollout takes it for available, while that
+	// is to come; of this host alone.
+	ReadySince  time.Time `json:"readySince,omitzero"`
+	AvailableAt time.Time `json:"availableAt,omitzero"`
 	// Trouble is why it does not show how it stands; empty where it does.
 	Trouble string `json:"trouble,omitempty"`
 	// Generation is that of its file, Target the revision that it is to run, Running the one that it has; all as hosts
@@ -276,10 +301,15 @@ type FleetPlan struct {
 	Replace NameList `json:"replace"`
 	Keep    NameList `json:"keep"`
 	Unknown NameList `json:"unknown"`
-	// Strategy is RollingUpdate or OnDelete, Budget how many hosts of Members are replaced at a time.
-	Strategy string `json:"strategy,omitempty"`
-	Budget   int    `json:"budget,omitempty"`
-	Members  int    `json:"members,omitempty"`
+	// Strategy is RollingUpdate or OnDelete, Budget how many hosts are replaced at a time, of Members that count;
+	// BudgetOf and Uncounted are as in Rollout.
+	Strategy  string `json:"strategy,omitempty"`
+	Budget    int    `json:"budget,omitempty"`
+	BudgetOf  string `json:"budgetOf,omitempty"`
+	Members   int    `json:"members,omitempty"`
+	Uncounted int    `json:"uncounted,omitempty"`
+	// SoakSeconds is as in Rollout: each wave takes at least as long.
+	SoakSeconds float64 `json:"soakSeconds,omitempty"`
 	// Waves are the hosts of Replace in their order, as many at a time as the budget allows, canaries first and by
 	// themselves. Stay are those that daemonsetd.io/partition keeps on what they run.
 	Waves []NameList `json:"waves,omitempty"`

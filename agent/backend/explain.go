@@ -1,6 +1,7 @@
 package backend
 
 import (
+	"cmp"
 	"context"
 
 	"github.com/daemonsetd/daemonsetd/agent/api"
@@ -37,7 +38,7 @@ func (b *Backend) explainer(v *reconcile.Snapshot, node string) (func(*reconcile
 		return func(it *reconcile.Item) api.Explanation {
 			st, _ := v.Status(it.Key)
 			e := explanation(b.cfg.Host, it, it.Decision)
-			e.Phase, e.Message = phaseWord(st.Phase), st.Message
+			e.Phase, e.Message = phaseWord(st.Phase), cmp.Or(st.Message, soakText(v, it, st.PodName))
 			if it.Evicted {
 				e.ShouldRun, e.ShouldContinueRunning = false, false
 				e.Reasons = append(e.Reasons, api.Reason{

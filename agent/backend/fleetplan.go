@@ -155,7 +155,9 @@ func (p *setPlan) foresee() {
 	if p.strategy.OnDelete {
 		return
 	}
-	p.out.Budget = f.Budget
+	p.out.Budget, p.out.Uncounted = f.Budget, f.Uncounted
+	p.out.BudgetOf = percentText(p.strategy.Budget, f.Members, f.Uncounted)
+	p.out.SoakSeconds = p.strategy.Soak.Seconds()
 	for _, wave := range f.Waves {
 		p.out.Waves = append(p.out.Waves, peerNames(wave))
 	}

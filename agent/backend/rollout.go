@@ -37,7 +37,7 @@ func (b *Backend) Rollouts(_ context.Context, req api.RolloutRequest) (*api.Roll
 		out.Fleet, out.Settled = true, fleetNow.Settled
 	}
 	for _, it := range items {
-		out.Items = append(out.Items, b.rolloutOf(it).show(req.Hosts))
+		out.Items = append(out.Items, b.rolloutOf(v, it).show(req.Hosts))
 	}
 	slices.SortFunc(out.Items, func(x, y api.Rollout) int { return cmp.Compare(x.DaemonSet, y.DaemonSet) })
 	return out, nil
@@ -63,12 +63,15 @@ type fleetRollout struct {
 	// members are all that declare the DaemonSet, this host first.
 	members []rollout.Peer
 	latest  rollout.Target
+	// readySince and availableAt are those of this host's pod, while it has its soak before it.
+	readySince, availableAt time.Time
 }
 
-func (b *Backend) rolloutOf(it *reconcile.Item) *fleetRollout {
+func (b *Backend) rolloutOf(v *reconcile.Snapshot, it *reconcile.Item) *fleetRollout {
 	r := &fleetRollout{key: it.Key, self: b.cfg.Fleet.Self(), item: *it, strategy: it.Strategy}
 	r.members = r.item.Members(r.self, b.cfg.Host)
 	r.latest = rollout.Latest(r.members)
+	r.readySince, r.availableAt = v.Soak(it, it.State.PodName())
 	return r
 }
 
@@ -82,7 +85,7 @@ func (b *Backend) Replace(ctx context.Context, req api.ReplaceRequest) (*api.Rep
 	if err != nil {
 		return nil, err
 	}
-	r := b.rolloutOf(it)
+	r := b.rolloutOf(v, it)
 	if err := r.replaceable(); err != nil {
 		return nil, err
 	}

@@ -15,13 +15,17 @@ import (
 
 // show is the rollout as the API shows it.
 func (r *fleetRollout) show(hosts bool) api.Rollout {
-	_, name, _ := strings.Cut(r.key, "/")
+	name := nameOf(r.key)
 	counts := rollout.Count(r.members, r.latest.Revision.Fleet)
+	halt := rollout.Halted(r.members, r.latest, r.strategy)
 	out := api.Rollout{
 		DaemonSet: r.key, Generation: rollout.Number(r.latest.Generation), Epoch: rollout.Epoch(r.latest.Generation),
 		Revision: r.latest.Revision.Fleet,
 		Strategy: strategyName(r.strategy), Surge: r.strategy.Surge,
-		Budget: r.strategy.Limit(counts.Desired), Counts: api.RolloutCounts{
+		Budget:   r.strategy.Limit(max(halt.Members, 1)),
+		BudgetOf: percentText(r.strategy.Budget, halt.Members, halt.Uncounted),
+		Members:  halt.Members, Uncounted: halt.Uncounted, SoakSeconds: r.strategy.Soak.Seconds(),
+		Counts: api.RolloutCounts{
 			Desired: counts.Desired, Current: counts.Current, Ready: counts.Ready, Updated: counts.Updated,
 			Available:    counts.Available,
 			Misscheduled: counts.Misscheduled, Failed: counts.Failed, Unknown: counts.Unknown,
@@ -29,6 +33,10 @@ func (r *fleetRollout) show(hosts bool) api.Rollout {
 		Self: r.host(&r.members[0]),
 	}
 	out.Message, out.Done = r.sentence(name, counts)
+	r.soak(&out)
+	if !out.Done && !r.strategy.OnDelete && halt.Over() {
+		out.Halted = &api.RolloutHalt{Failed: len(halt.Failed), Limit: halt.Limit, Text: haltText(&halt, r.strategy)}
+	}
 	if out.RolledBack = r.rolledBack(); out.Done && out.RolledBack != "" {
 		out.Message = fmt.Sprintf("daemon set %q rolled back to revision %s: revision %s did not become available", name,
 			out.Revision, out.RolledBack)
@@ -60,6 +68,36 @@ func (r *fleetRollout) sentence(name string, c rollout.Counts) (string, bool) {
 		return fmt.Sprintf("partitioned roll out complete: %d new pods have been updated...", c.Updated), true
 	}
 	return c.Status(name)
+}
+
+// soak is who has a pod of the revision that is available for Kubernetes alone. While there is one, the rollout is not
+// over: without a probe, a program that ends a second after its start is available for that second.
+func (r *fleetRollout) soak(out *api.Rollout) {
+	soaking := rollout.Soaking(r.members, r.latest.Revision.Fleet)
+	if r.latest.Generation == 0 || len(soaking) == 0 {
+		return
+	}
+	for i := range soaking {
+		if soaking[i].State.Phase != rollout.PhaseFailed {
+			add(&out.Soaking, hostName(&soaking[i]))
+		}
+	}
+	slices.Sort(out.Soaking.Names)
+	if !out.Done {
+		return
+	}
+	out.Done = false
+	are := "are available"
+	if out.Soaking.Count > 0 {
+		are = "have been ready for " + r.strategy.Soak.String()
+	}
+	out.Message = fmt.Sprintf("Waiting for daemon set %q rollout to finish: %d of %d updated pods %s...", nameOf(r.key),
+		max(out.Counts.Updated-len(soaking), 0), out.Counts.Updated, are)
+}
+
+func nameOf(key string) string {
+	_, name, _ := strings.Cut(key, "/")
+	return name
 }
 
 // rolledBack is the latest revision from which a host went back by itself.
@@ -113,7 +151,7 @@ func silentLast(x, y rollout.Peer) int {
 
 // trouble is who is on hold, has failed, or does not show how it stands.
 func (r *fleetRollout) trouble(out *api.Rollout) {
-	var held, unknown reasons
+	var held, unknown, failures reasons
 	for i := range r.members {
 		p := &r.members[i]
 		if p.Trouble != rollout.TroubleNone {
@@ -127,10 +165,22 @@ func (r *fleetRollout) trouble(out *api.Rollout) {
 		}
 		if p.State.Phase == rollout.PhaseFailed || p.State.Rejected.Generation != 0 {
 			add(&out.Failed, hostName(p))
+			failures.add(failureText(p.State), hostName(p))
 		}
 	}
 	slices.Sort(out.Failed.Names)
-	out.Held, out.Unknown = held.sorted(), unknown.sorted()
+	out.Held, out.Unknown, out.Failures = held.sorted(), unknown.sorted(), failures.sorted()
+}
+
+// failureText is why a host has failed, as it has told.
+func failureText(s *rollout.State) string {
+	switch {
+	case s.Why != "":
+		return s.Why
+	case s.Rejected.Generation != 0:
+		return "went back from revision " + s.Rejected.Revision.Fleet
+	}
+	return "it has not told why"
 }
 
 // reasons groups hosts by a reason.
@@ -176,8 +226,14 @@ func (r *fleetRollout) host(p *rollout.Peer) api.RolloutHost {
 		out.Hold, out.Until = st.Hold.Text(st.HeldUntil), untilOf(st).UTC()
 	}
 	out.Why = st.WhyDown()
+	if st.Phase == rollout.PhaseFailed {
+		out.Why = failureText(st)
+	}
 	if pod := st.PodName(); pod != "" {
 		out.Pod = pod + "-" + p.Name
+	}
+	if out.Self {
+		out.ReadySince, out.AvailableAt = r.readySince, r.availableAt
 	}
 	out.Ready, out.Available, out.Restarts = st.Shown.Ready, st.Shown.Available, st.Shown.Restarts
 	out.Addresses, out.Since = st.Shown.Addresses, st.Shown.Since

@@ -139,6 +139,7 @@ func (b *Backend) daemonSets(v *reconcile.Snapshot) []api.DaemonSetStatus {
 			d.Source = it.DS.Source.File
 			d.ShouldRun = it.Decision.ShouldRun && !it.Evicted
 			d.ShouldContinueRunning = it.Decision.ShouldContinueRunning && !it.Evicted
+			d.Message = cmp.Or(d.Message, soakText(v, it, s.PodName))
 		}
 		out = append(out, d)
 	}

@@ -106,6 +106,17 @@ func (s *Snapshot) Item(key string) *Item {
 	return nil
 }
 
+// Soak is since when a pod of the DaemonSet, by its manifest's name, is ready, and when the rollout takes it for
+// available; zero: it is not available for Kubernetes, or for the rollout, too.
+func (s *Snapshot) Soak(it *Item, podName string) (since, until time.Time) {
+	pod := s.Answers.Pods[it.DS.Object.Namespace+"/"+podName+"-"+s.Host]
+	end := pod.ReadySince.Add(it.Strategy.Soak)
+	if !pod.Available || pod.ReadySince.IsZero() || !end.After(s.Now) {
+		return time.Time{}, time.Time{}
+	}
+	return pod.ReadySince, end
+}
+
 // Status is what is said of the DaemonSet with a key, declared or not.
 func (s *Snapshot) Status(key string) (st plan.Status, ok bool) {
 	for _, st := range s.Statuses {

@@ -66,6 +66,56 @@ func one(b bool) int {
 	return 0
 }
 
+// Halt is how many members have failed with a revision, and how many may.
+type Halt struct {
+	// Failed are those that failed with it, or went back from it.
+	Failed []Peer
+	// Limit is at how many of them every member holds: of Members that count, where it is a percentage; see Blockers.
+	Limit, Members, Uncounted int
+	// Going says whether another member is on its way to the revision, or will be: it does not run it, and holds neither
+	// because of Failed nor for good.
+	Going bool
+}
+
+// Over says whether the rollout does not go on by itself because of those that failed.
+func (h *Halt) Over() bool { return len(h.Failed) > 0 && (len(h.Failed) >= h.Limit || !h.Going) }
+
+// Halted looks for members that failed with the fleet revision that is rolling out. Each host decides by what it knows
+// itself, as Next does; this is what it comes to from here.
+func Halted(members []Peer, target Target, spec strategy.Strategy) Halt {
+	var h Halt
+	for i := range members {
+		p := &members[i]
+		if !p.placed() {
+			continue
+		}
+		h.Members += one(p.grants(without{}))
+		h.Uncounted += one(p.Trouble == TroubleNone && !p.Counts)
+		switch s := p.State; {
+		case failedWith(s, &target):
+			h.Failed = append(h.Failed, *p)
+		case s.Running.Fleet == target.Revision.Fleet && !s.Phase.Disrupted():
+		case s.Hold != HoldFailed && s.Hold != HoldPartition:
+			h.Going = true
+		}
+	}
+	h.Limit = spec.Halt(max(h.Members, 1))
+	return h
+}
+
+// Soaking are the members whose pod of the fleet revision is available for Kubernetes, and not for the rollout: it has
+// not been ready for as long as the soak, or has failed by its restarts.
+func Soaking(members []Peer, fleet string) []Peer {
+	var out []Peer
+	for _, p := range members {
+		if p.placed() && p.Trouble == TroubleNone && p.State.Running.Fleet == fleet && p.State.Shown.Ready &&
+			p.State.Shown.Available && p.State.Phase.Disrupted() && p.State.Phase != PhaseUnknown {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
 // Status is kubectl's sentence on the rollout, and whether it is over (DaemonSetStatusViewer.Status in
 // kubectl/pkg/polymorphichelpers/rollout_status.go).
 func (c Counts) Status(name string) (message string, done bool) {

@@ -17,7 +17,7 @@ var holdWords = [...]string{
 	HoldNone:      "not held",
 	HoldPaused:    "paused by its annotation daemonsetd.io/paused",
 	HoldPartition: "one of those that stay by the annotation daemonsetd.io/partition",
-	HoldFailed:    "too many hosts have failed with this revision (annotation daemonsetd.io/max-failed)",
+	HoldFailed:    "halted: too many hosts have failed with this revision",
 	HoldOnDelete:  "update strategy OnDelete: dsctl rollout replace on the host has the pod replaced",
 	HoldNew:       "on hold, since the DaemonSet came to this host less than 10 minutes ago",
 	HoldKubelet:   "the kubelet is not answering",

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/daemonsetd/daemonsetd/test/kubeletsim"
 )
@@ -78,9 +79,18 @@ func until(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// kubelet starts a simulated kubelet on $WORK/manifests and sets $KUBELET to its address.
+// kubelet starts a simulated kubelet on $WORK/manifests and sets $KUBELET to its address. An image that has "exits" in
+// its name is a program that ends soon after each start.
 func kubelet(ts *testscript.TestScript, _ bool, _ []string) {
-	k, err := kubeletsim.New(kubeletsim.Options{Dir: ts.MkAbs("manifests"), NodeName: "edge-1"})
+	k, err := kubeletsim.New(kubeletsim.Options{
+		Dir: ts.MkAbs("manifests"), NodeName: "edge-1", Behaviour: func(pod *corev1.Pod) kubeletsim.Behaviour {
+			b := kubeletsim.DefaultBehaviour()
+			if strings.Contains(pod.Spec.Containers[0].Image, "exits") {
+				b.Exit = 500 * time.Millisecond
+			}
+			return b
+		},
+	})
 	ts.Check(err)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})

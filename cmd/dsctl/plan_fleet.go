@@ -48,7 +48,7 @@ func printFleetPlan(p page, ds *api.DaemonSetPlan) {
 }
 
 func printWaves(p page, f *api.FleetPlan, few int) {
-	p.printf("  %d of %d at a time, in %s\n", f.Budget, f.Members, count(len(f.Waves), "wave"))
+	p.printf("  %s at a time, in %s\n", budgetOf(f), count(len(f.Waves), "wave"))
 	for i, wave := range f.Waves {
 		if !p.wide && i == fewWaves && len(f.Waves) > fewWaves+1 {
 			p.printf("    and %d more\n", len(f.Waves)-i)
@@ -59,7 +59,18 @@ func printWaves(p page, f *api.FleetPlan, few int) {
 	if f.Stay.Count > 0 {
 		p.printf("  %d stay by daemonsetd.io/partition: %s\n", f.Stay.Count, someOf(f.Stay, few))
 	}
+	if f.SoakSeconds > 0 {
+		p.printf("  a new pod has to be ready for %s before the next wave (soak)\n", seconds(f.SoakSeconds))
+	}
 	p.printf("  takes %s\n", estimate(f))
+}
+
+// budgetOf is how many are replaced at a time, and of how many.
+func budgetOf(f *api.FleetPlan) string {
+	if f.BudgetOf != "" {
+		return fmt.Sprintf("%d (%s)", f.Budget, f.BudgetOf)
+	}
+	return fmt.Sprintf("%d of %d", f.Budget, f.Members)
 }
 
 // estimate is how long the replacements would take, or that this is not known.

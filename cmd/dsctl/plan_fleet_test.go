@@ -47,6 +47,9 @@ func TestPlanOverTheFleet(t *testing.T) {
 		{"fleet-free", nil, func(f *api.FleetPlan) {
 			f.Blocked, f.Blockers, f.Blocking, f.Holds, f.Stay, f.ReplaceSeconds = false, f.Blockers[:1], 1, nil, api.NameList{}, 0
 		}},
+		{"fleet-percent", nil, func(f *api.FleetPlan) {
+			f.BudgetOf, f.Members, f.Uncounted, f.SoakSeconds = "25% of 6 members; 3 newer than a day are not counted", 6, 3, 10
+		}},
 		{"fleet-ondelete", nil, func(f *api.FleetPlan) { f.Strategy = onDeleteStrategy }},
 		{"fleet-gain", nil, func(f *api.FleetPlan) { *f = api.FleetPlan{Gain: names("edge-1", "edge-2")} }},
 		{"fleet-path", []string{"-o", "jsonpath={.daemonsets[0].fleet.waves[0].names} {.daemonsets[1].fleet}"}, nil},

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,13 +27,15 @@ func newRolloutStatusCommand(d *deps) *cobra.Command {
 hosts are being updated, who is next and what stands in its way, and who is held, has failed, or does not show how it
 stands. With -o wide every host has a line, too.
 
-It is over when all hosts that the pod belongs on have an available pod of the latest revision; as kubectl does for
-StatefulSets, also when only those are missing that the annotation daemonsetd.io/partition keeps back. A rollout with
-the strategy OnDelete does not go on by itself, so that it can be looked at with --watch=false alone. One that ended
-because the hosts went back to the revision before (daemonsetd.io/auto-rollback) has failed.
+It is over when all hosts that the pod belongs on have an available pod of the latest revision, which has been ready
+for the soak (daemonsetd.io/soak, 10s without a probe); as kubectl does for StatefulSets, also when only those are
+missing that the annotation daemonsetd.io/partition keeps back. A rollout with the strategy OnDelete does not go on by
+itself, so that it can be looked at with --watch=false alone. One that ended because the hosts went back to the
+revision before (daemonsetd.io/auto-rollback) has failed. So has one that is halted: as many hosts have failed as
+daemonsetd.io/max-failed allows (without it, as may be down), or all others have finished.
 
 DAEMONSET is NAME, NAMESPACE/NAME or ds/NAME. What is shown is what this host knows.`,
-			online("the rollout was rolled back or not over in time, there is no such DaemonSet, or it failed")),
+			online("the rollout is halted, was rolled back or not over in time, there is no such DaemonSet, or it failed")),
 		Example: example("dsctl rollout status kube-system/web", "dsctl rollout status ds/web --timeout 10m",
 			"dsctl rollout status web --watch=false -o wide"),
 		Args: daemonSetArgs,
@@ -57,6 +60,17 @@ func rolledBack(r *api.Rollout) error {
 	}
 }
 
+// halted is an error where a rollout does not go on by itself because hosts have failed.
+func halted(r *api.Rollout) error {
+	if r.Halted == nil {
+		return nil
+	}
+	return &exitError{
+		code: exitFailed, err: fmt.Errorf("daemon set %q: %s", nameOf(r.DaemonSet), cellText(r.Halted.Text)),
+		hint: "correct the file, or: dsctl rollout undo " + r.DaemonSet,
+	}
+}
+
 func (d *deps) runRolloutStatus(ctx context.Context, o statusOptions, args []string) error {
 	name, err := oneDaemonSet(o.namespace, args)
 	if err != nil {
@@ -77,7 +91,7 @@ func (d *deps) runRolloutStatus(ctx context.Context, o statusOptions, args []str
 	}
 	out := newRolloutPrinter(d)
 	if !o.watch {
-		return out.print(now)
+		return cmp.Or(out.print(now), halted(now))
 	}
 	if now.Strategy == onDeleteStrategy {
 		return &exitError{
@@ -87,8 +101,11 @@ func (d *deps) runRolloutStatus(ctx context.Context, o statusOptions, args []str
 	}
 	f := follow{now: now, version: version, hosts: req.Hosts, timeout: o.timeout}
 	return followRollout(ctx, c, f, func(r *api.Rollout) (bool, error) {
-		if err := out.print(r); err != nil || !r.Done {
+		if err := out.print(r); err != nil {
 			return false, err
+		}
+		if err := halted(r); err != nil || !r.Done {
+			return err != nil, err
 		}
 		return true, rolledBack(r)
 	})

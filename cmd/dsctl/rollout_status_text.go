@@ -48,7 +48,7 @@ func (w *rolloutPrinter) print(r *api.Rollout) error {
 func (w *rolloutPrinter) printHosts(out io.Writer, hosts []api.RolloutHost) error {
 	var rows [][]string
 	for i := range hosts {
-		row := rolloutHostCells(&hosts[i])
+		row := rolloutHostCells(&hosts[i], time.Now())
 		key, text := hosts[i].ID+"/"+hosts[i].Name, strings.Join(row, "\x00")
 		if w.rows[key] != text {
 			w.rows[key] = text
@@ -61,7 +61,7 @@ func (w *rolloutPrinter) printHosts(out io.Writer, hosts []api.RolloutHost) erro
 	return w.hosts.write(out, rows...)
 }
 
-func rolloutHostCells(h *api.RolloutHost) []string {
+func rolloutHostCells(h *api.RolloutHost, now time.Time) []string {
 	generation, restarts := "", ""
 	if h.Generation > 0 || h.Epoch > 0 {
 		generation = fmt.Sprint(h.Generation)
@@ -74,11 +74,11 @@ func rolloutHostCells(h *api.RolloutHost) []string {
 	}
 	return []string{
 		h.Name, h.Phase, generation, h.Running, h.Target, yesNo(h.Ready), yesNo(h.Available), restarts, h.Pod,
-		strings.Join(hostNotes(h), "; "),
+		strings.Join(hostNotes(h, now), "; "),
 	}
 }
 
-func hostNotes(h *api.RolloutHost) []string {
+func hostNotes(h *api.RolloutHost, now time.Time) []string {
 	var notes []string
 	if h.Self {
 		notes = append(notes, "this host")
@@ -89,7 +89,11 @@ func hostNotes(h *api.RolloutHost) []string {
 	if h.Rejected != "" {
 		notes = append(notes, "went back from "+h.Rejected)
 	}
-	for _, text := range []string{h.Hold, h.Trouble} {
+	if h.AvailableAt.After(now) {
+		notes = append(notes, fmt.Sprintf("ready for %s of %s",
+			max(now.Sub(h.ReadySince), 0).Truncate(time.Second), h.AvailableAt.Sub(h.ReadySince).Round(time.Second)))
+	}
+	for _, text := range []string{h.Hold, h.Why, h.Trouble} {
 		if text != "" {
 			notes = append(notes, withLeft(text, time.Now()))
 		}
@@ -105,7 +109,14 @@ func rolloutLines(r *api.Rollout) []string {
 			lines = append(lines, "  "+what+": "+withLeft(cellText(text), time.Now()))
 		}
 	}
+	if r.BudgetOf != "" {
+		add("budget", fmt.Sprintf("%d at a time, %s", r.Budget, r.BudgetOf))
+	}
 	add("updating", someOf(r.Updating, fewHosts))
+	if r.Soaking.Count > 0 {
+		add("soaking", fmt.Sprintf("%s: ready, and available for the rollout after %s", someOf(r.Soaking, fewHosts),
+			seconds(r.SoakSeconds)))
+	}
 	for i, name := range r.Waiting.Names[:min(1, len(r.Waiting.Names))] {
 		add("next", name)
 		for _, b := range r.Blockers {
@@ -119,7 +130,15 @@ func rolloutLines(r *api.Rollout) []string {
 	for _, h := range r.Held {
 		add("held", someOf(h.Hosts, fewHosts)+": "+h.Reason)
 	}
-	add("failed", someOf(r.Failed, fewHosts))
+	for _, h := range r.Failures {
+		add("failed", someOf(h.Hosts, fewHosts)+": "+h.Reason)
+	}
+	if len(r.Failures) == 0 {
+		add("failed", someOf(r.Failed, fewHosts)) // an agent that tells no reasons
+	}
+	if r.Halted != nil {
+		lines = append(lines, "  "+cellText(r.Halted.Text))
+	}
 	for _, h := range r.Unknown {
 		add("unknown", someOf(h.Hosts, fewHosts)+": "+h.Reason)
 	}

@@ -32,14 +32,24 @@ func underWay() api.Rollout {
 		Blocking: 4,
 		Held:     []api.RolloutHold{{Reason: "paused by its annotation daemonsetd.io/paused", Hosts: names("edge-5")}},
 		Failed:   names("edge-2"),
+		Failures: []api.RolloutHold{{Reason: "container main ended with exit code 3 (Error), and was restarted 12 times", Hosts: names("edge-2")}},
 		Unknown:  []api.RolloutHold{{Reason: "it is\ndown", Hosts: names("edge-7")}},
 		Hosts: []api.RolloutHost{
 			{Name: "edge-1", ID: "aaa", Self: true, Phase: "Waiting", Generation: 6, Target: "bbbbbbbbbb", Running: "cccccccccc", Pod: "web-cccccccccc-edge-1", Ready: true, Available: true},
-			{Name: "edge-2", ID: "bbb", Phase: "Failed", Generation: 6, Target: "bbbbbbbbbb", Running: "bbbbbbbbbb", Pod: "web-bbbbbbbbbb-edge-2", Restarts: 12, Canary: true},
+			{Name: "edge-2", ID: "bbb", Phase: "Failed", Generation: 6, Target: "bbbbbbbbbb", Running: "bbbbbbbbbb", Pod: "web-bbbbbbbbbb-edge-2", Restarts: 12, Canary: true, Why: "container main ended with exit code 3 (Error), and was restarted 12 times"},
 			{Name: "edge-5", ID: "eee", Phase: "OnHold", Hold: "paused by its annotation daemonsetd.io/paused", Generation: 7, Target: "cccccccccc", Rejected: "bbbbbbbbbb"},
 			{Name: "edge-7", ID: "fff", Trouble: "it is down"},
 		},
 	}
+}
+
+// haltedRollout is underWay where nothing goes on.
+func haltedRollout() api.Rollout {
+	r := underWay()
+	r.BudgetOf, r.Members, r.Uncounted = "25% of 6 members; 3 newer than a day are not counted", 6, 3
+	r.SoakSeconds, r.Soaking = 10, names("edge-3")
+	r.Halted = &api.RolloutHalt{Failed: 1, Limit: 1, Text: "halted: 1 host failed (edge-2), the limit is 1 (daemonsetd.io/max-failed)"}
+	return r
 }
 
 func over() api.Rollout {
@@ -103,6 +113,9 @@ func TestRolloutVerbs(t *testing.T) {
 	const wentBack = "dsctl: error: daemon set \"web\" did not become available with revision aaaaaaaaaa, and was rolled back\n" +
 		"  hint: dsctl events says where and when; correct the spec file on every host\n"
 	onDelete := func(b *apitest.Backend) { b.RolloutsAnswer.Items[0].Strategy = onDeleteStrategy }
+	halted := func(b *apitest.Backend) { b.RolloutsAnswer.Items = []api.Rollout{haltedRollout()} }
+	const isHalted = "dsctl: error: daemon set \"web\": halted: 1 host failed (edge-2), the limit is 1 (daemonsetd.io/max-failed)\n" +
+		"  hint: correct the file, or: dsctl rollout undo kube-system/web\n"
 	const timedOut = "dsctl: error: timed out waiting for the condition on daemonsets/web\n  hint: dsctl rollout status kube-system/web says what it waits for\n"
 	const noRevision = "dsctl: error: unable to find the specified revision\n"
 	for _, c := range []struct {
@@ -118,6 +131,8 @@ func TestRolloutVerbs(t *testing.T) {
 		{"status-name", []string{"rollout", "status", "kube-system/web", "--watch=false", "-o", "name"}, exitOK, nil, ""},
 		{"status-done", []string{"rollout", "status", "kube-system/web"}, exitOK, done, ""},
 		{"status-rolled-back", []string{"rollout", "status", "kube-system/web"}, exitFailed, back, wentBack},
+		{"status-halted", []string{"rollout", "status", "kube-system/web"}, exitFailed, halted, isHalted},
+		{"status-halted-once", []string{"rollout", "status", "kube-system/web", "--watch=false"}, exitFailed, halted, isHalted},
 		{"status-timeout", []string{"rollout", "status", "kube-system/web", "--timeout", "10ms"}, exitFailed, nil, "dsctl: error: timed out waiting for the condition\n"},
 		{"status-ondelete", []string{"rollout", "status", "kube-system/web"}, exitFailed, onDelete, "dsctl: error: rollout status is only available for RollingUpdate strategy type\n" +
 			"  hint: --watch=false shows how it stands; dsctl rollout replace on a host replaces the pod there\n"},
@@ -155,6 +170,7 @@ func TestRolloutVerbs(t *testing.T) {
 		{"replace-name", []string{"rollout", "replace", "kube-system/web", "-o", "name"}, exitOK, nil, ""},
 		{"wait-done", []string{"wait", "kube-system/web", "--for=rollout"}, exitOK, done, ""},
 		{"wait-rolled-back", []string{"wait", "kube-system/web", "--for=rollout"}, exitFailed, back, wentBack},
+		{"wait-halted", []string{"wait", "kube-system/web", "--for=rollout"}, exitFailed, halted, isHalted},
 		{"wait-name", []string{"wait", "ds", "web", "-n", "kube-system", "--for", "rollout", "-o", "name"}, exitOK, done, ""},
 		{"wait-once", []string{"wait", "kube-system/web", "--for=rollout", "--timeout", "0"}, exitFailed, nil, timedOut},
 		{"wait-timeout", []string{"wait", "kube-system/web", "--for=rollout", "--timeout", "10ms"}, exitFailed, nil, timedOut},

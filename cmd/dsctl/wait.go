@@ -116,10 +116,13 @@ func (d *deps) waitForRollout(ctx context.Context, c *client.Client, name string
 	}
 	if timeout > 0 {
 		f := follow{now: now, version: version, timeout: timeout}
-		err = followRollout(ctx, c, f, func(r *api.Rollout) (bool, error) { now = r; return r.Done, nil })
+		err = followRollout(ctx, c, f, func(r *api.Rollout) (bool, error) { now = r; return r.Done || r.Halted != nil, nil })
 		if err != nil && !errors.Is(err, errTimedOut) {
 			return err
 		}
+	}
+	if err := halted(now); err != nil {
+		return err
 	}
 	if !now.Done {
 		return &exitError{

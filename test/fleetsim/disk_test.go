@@ -203,7 +203,7 @@ func TestSlowOldPod(t *testing.T) {
 		return kubeletsim.Behaviour{Start: time.Second, Ready: 2 * time.Second, Stop: stop}
 	}}
 	file := func(image string) string {
-		text := logger(image, `, annotations: {daemonsetd.io/auto-rollback: "true"}`)
+		text := logger(image, `, daemonsetd.io/auto-rollback: "true"`)
 		return strings.Replace(text, "terminationGracePeriodSeconds: 2", "terminationGracePeriodSeconds: 900", 1)
 	}
 	rolls(t, cfg, file, func(t *testing.T, f *fleetsim.Fleet) {

@@ -1,6 +1,7 @@
 package fleetsim_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -15,7 +16,7 @@ func TestFaultO2(t *testing.T) {
 		Hosts: 8, Seed: 7, Log: t.Output(), Faults: memnet.Faults{DelayMin: time.Millisecond, DelayMax: 2 * time.Millisecond},
 	}
 	fleetsim.Run(t, cfg, func(t *testing.T, f *fleetsim.Fleet) {
-		file := func(image string) string { return logger(image, "") }
+		file := func(image string) string { return strings.Replace(logger(image, ""), "daemonsetd.io/soak: 0s", "", 1) }
 		f.LayAll("logger.yaml", file("logger:1"))
 		f.StartAll()
 		watch(t, f, len(f.Hosts), time.Minute, func() bool { return f.Count(key, "logger:1") == len(f.Hosts) })

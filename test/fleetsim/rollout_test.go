@@ -11,10 +11,11 @@ import (
 
 const key = "default/logger"
 
+// logger is a DaemonSet that counts as available as soon as its pod is ready, and with more annotations.
 func logger(image string, more string) string {
 	return fmt.Sprintf(`apiVersion: apps/v1
 kind: DaemonSet
-metadata: {name: logger%s}
+metadata: {name: logger, annotations: {daemonsetd.io/soak: 0s%s}}
 spec:
   selector: {matchLabels: {app: logger}}
   updateStrategy: {type: RollingUpdate, rollingUpdate: {maxUnavailable: 1}}

@@ -47,6 +47,13 @@ type Behaviour struct {
 	// Stop is how long the containers take to stop when they are told to; it is cut at the pod's grace period. Below 0
 	// they ignore the signal and are killed when the grace period is over.
 	Stop time.Duration
+	// Exit is how long the containers run after each start until they end, with exit code 3; 0: for ever. They are started
+	// again at once, then after 10 s, and after twice as long each time, of which the status says CrashLoopBackOff.
+	Exit time.Duration
+	// Lose is how long after each start they stop being ready; 0: never.
+	Lose time.Duration
+	// Waits is the reason for which the containers are never started, such as ErrImagePull; empty: they are.
+	Waits string
 	// Reject, when it is not empty, is the reason for which the kubelet refuses the pod on admission; Message says more.
 	Reject, Message string
 }
@@ -63,6 +70,8 @@ const (
 	runtimeCachePeriod = 3 * time.Second
 	backOffPeriod      = 10 * time.Second
 	backOffJitter      = 0.5
+	crashBackOff       = 10 * time.Second
+	maxCrashBackOff    = 5 * time.Minute
 	orphanGrace        = time.Second
 	defaultListPeriod  = 20 * time.Second
 	maxLog             = 100_000

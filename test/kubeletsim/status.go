@@ -40,7 +40,17 @@ func (k *Kubelet) status(pod *corev1.Pod) corev1.PodStatus {
 		return corev1.PodStatus{Phase: corev1.PodFailed, Reason: r.reason, Message: r.message}
 	}
 	w := k.workers[pod.UID]
-	if w == nil || w.phase != running {
+	if waits := k.opts.Behaviour(pod).Waits; waits != "" && w != nil && w.phase == starting {
+		status := corev1.PodStatus{Phase: corev1.PodPending, Conditions: conditions(false, metav1.Time{})}
+		for i := range pod.Spec.Containers {
+			status.ContainerStatuses = append(status.ContainerStatuses, corev1.ContainerStatus{
+				Name: pod.Spec.Containers[i].Name, Image: pod.Spec.Containers[i].Image,
+				State: corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: waits}},
+			})
+		}
+		return status
+	}
+	if w == nil || w.phase != running && w.phase != backingOff {
 		return corev1.PodStatus{Phase: corev1.PodPending, Conditions: conditions(false, metav1.Time{})}
 	}
 	status := corev1.PodStatus{
@@ -49,12 +59,20 @@ func (k *Kubelet) status(pod *corev1.Pod) corev1.PodStatus {
 	}
 	for i := range pod.Spec.Containers {
 		c := &pod.Spec.Containers[i]
-		status.ContainerStatuses = append(status.ContainerStatuses, corev1.ContainerStatus{
+		s := corev1.ContainerStatus{
 			Name: c.Name, Image: c.Image, Ready: w.ready, RestartCount: w.restarts,
 			ContainerID: fmt.Sprintf("sim://%s/%s/%d", pod.UID, c.Name, w.restarts),
 			Started:     new(true),
 			State:       corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.NewTime(w.startedAt)}},
-		})
+		}
+		if w.restarts > 0 && k.opts.Behaviour(pod).Exit > 0 {
+			s.LastTerminationState.Terminated = &corev1.ContainerStateTerminated{ExitCode: 3, Reason: "Error"}
+		}
+		if w.phase == backingOff {
+			s.Started = new(false)
+			s.State = corev1.ContainerState{Waiting: &corev1.ContainerStateWaiting{Reason: "CrashLoopBackOff"}}
+		}
+		status.ContainerStatuses = append(status.ContainerStatuses, s)
 	}
 	return status
 }

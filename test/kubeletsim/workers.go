@@ -18,6 +18,8 @@ const (
 	waiting phase = iota
 	starting
 	running
+	// backingOff: its containers have ended, and are started again later.
+	backingOff
 	terminating
 	finished
 )
@@ -35,6 +37,8 @@ type worker struct {
 	ready      bool
 	readySince metav1.Time
 	restarts   int32
+	// readyAt, loseAt and exitAt are when the containers become ready, are not any more, and end; zero: never.
+	readyAt, loseAt, exitAt time.Time
 }
 
 func (w *worker) ending() bool { return w.phase >= terminating }
@@ -140,11 +144,17 @@ func (k *Kubelet) advance(w *worker) {
 	case waiting:
 		k.tryStart(w)
 	case starting:
+		if k.opts.Behaviour(w.pod).Waits != "" {
+			return
+		}
 		w.phase, w.startedAt = running, time.Now()
 		k.run(w)
 		k.scheduleReady(w)
 	case running:
-		k.setReady(w, true)
+		k.live(w)
+	case backingOff:
+		w.phase, w.startedAt = running, time.Now()
+		k.scheduleReady(w)
 	case terminating:
 		k.opts.Runtime.stop(w.pod.UID)
 		k.note(KindStopped, w.pod, "")
@@ -165,11 +175,66 @@ func (k *Kubelet) run(w *worker) {
 	}
 }
 
+// scheduleReady is the life of containers that were just started.
 func (k *Kubelet) scheduleReady(w *worker) {
-	w.due = time.Time{}
-	if ready := k.opts.Behaviour(w.pod).Ready; ready >= 0 {
-		w.due = time.Now().Add(ready)
+	b, now := k.opts.Behaviour(w.pod), time.Now()
+	w.readyAt, w.loseAt, w.exitAt = time.Time{}, time.Time{}, time.Time{}
+	if b.Ready >= 0 {
+		w.readyAt = now.Add(b.Ready)
 	}
+	if b.Lose > 0 {
+		w.loseAt = now.Add(b.Lose)
+	}
+	if b.Exit > 0 {
+		w.exitAt = now.Add(b.Exit)
+	}
+	w.await()
+}
+
+// await is due when the next thing happens to the containers.
+func (w *worker) await() {
+	w.due = time.Time{}
+	for _, at := range []time.Time{w.readyAt, w.loseAt, w.exitAt} {
+		if !at.IsZero() && (w.due.IsZero() || at.Before(w.due)) {
+			w.due = at
+		}
+	}
+}
+
+// live has happen to running containers what is due.
+func (k *Kubelet) live(w *worker) {
+	now := time.Now()
+	due := func(at *time.Time) bool {
+		if at.IsZero() || now.Before(*at) {
+			return false
+		}
+		*at = time.Time{}
+		return true
+	}
+	if due(&w.readyAt) {
+		k.setReady(w, true)
+	}
+	if due(&w.loseAt) {
+		k.setReady(w, false)
+	}
+	if !due(&w.exitAt) {
+		w.await()
+		return
+	}
+	k.setReady(w, false)
+	w.phase, w.due = backingOff, now.Add(restartDelay(w.restarts))
+	w.restarts++
+	k.opts.Runtime.count(w.pod.UID, w.restarts)
+	k.note(KindRestarted, w.pod, "")
+}
+
+// restartDelay is how long the kubelet waits before it starts a container again that has ended, after so many restarts
+// (doBackOff in pkg/kubelet/kuberuntime/kuberuntime_manager.go).
+func restartDelay(restarts int32) time.Duration {
+	if restarts == 0 {
+		return 0
+	}
+	return min(crashBackOff<<min(restarts-1, 10), maxCrashBackOff)
 }
 
 func (k *Kubelet) setReady(w *worker, ready bool) {
