@@ -117,7 +117,7 @@ func (r *Reconciler) kubeletInput(s *Snapshot) plan.Kubelet {
 	r.stopped.cgroups.Root = r.cfg.Kubelet.Settings().CgroupRoot
 	r.stopped.observe(pods, now)
 	r.told.observe(pods, now)
-	r.ready.observe(pods, k.PodsAt, now)
+	r.ready.observe(pods, k.Pods.At(), now)
 	minReady := minReadySeconds(s.Specs)
 	for i := range pods {
 		pod, full := &pods[i], pods[i].Namespace+"/"+pods[i].Name
