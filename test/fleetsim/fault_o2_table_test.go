@@ -166,7 +166,7 @@ func touchedByController(t *testing.T, b broken) (touched int) {
 		}
 		time.Sleep(time.Minute)
 		for begin := time.Now(); time.Since(begin) < o2Watched; time.Sleep(o2Glance) {
-			sync(t, nodes)
+			control(t, nodes)
 		}
 		for _, n := range nodes {
 			if !n.old {
@@ -177,8 +177,8 @@ func touchedByController(t *testing.T, b broken) (touched int) {
 	return touched
 }
 
-// sync is one look of the controller at its nodes.
-func sync(t *testing.T, nodes []*node) {
+// control is one look of the controller at its nodes.
+func control(t *testing.T, nodes []*node) {
 	t.Helper()
 	down := 0
 	var candidates []*node
