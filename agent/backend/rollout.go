@@ -169,7 +169,7 @@ func (b *Backend) rolloutAct(req api.RolloutActRequest) (*fleetRollout, time.Tim
 	if err != nil {
 		return nil, time.Time{}, err
 	}
-	return b.rolloutOf(it), v.Now, nil
+	return b.rolloutOf(v, it), v.Now, nil
 }
 
 // Reset implements api.Backend.

@@ -165,7 +165,7 @@ func (r *fleetRollout) trouble(out *api.Rollout) {
 		}
 		if p.State.Phase == rollout.PhaseFailed || p.State.Rejected.Generation != 0 {
 			add(&out.Failed, hostName(p))
-			failures.add(failureText(p.State), hostName(p))
+			failures.add(failureText(p.State), hostName(p), time.Time{})
 		}
 	}
 	slices.Sort(out.Failed.Names)
