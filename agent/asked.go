@@ -28,7 +28,7 @@ func (a *Agent) backend() *backend.Backend {
 		Do: func(ctx context.Context, do func(backend.Round)) error {
 			return a.ask(ctx, func(context.Context) { do(asked{a}) })
 		},
-		Reload: a.Reload, Settle: a.settled, Fleet: a.member, History: a.history, Trees: a.trees,
+		Reload: a.Reload, Settle: a.settled, Logs: a.kubelet.Logs, Fleet: a.member, History: a.history, Trees: a.trees,
 	})
 }
 

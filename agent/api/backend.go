@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"io"
 	"net/http"
 
 	"github.com/daemonsetd/daemonsetd/agent/registry"
@@ -19,6 +20,9 @@ type Backend interface {
 	// Diff says what the agent would write, remove or restore in the manifests directory if it acted now. Nothing is
 	// changed.
 	Diff(ctx context.Context) ([]FileChange, error)
+	// Logs reads the log of a container of this host's kubelet; whoever calls it closes what it returns. A pod or a
+	// container that the kubelet does not list, and a log that is not there, are CodeNotFound errors.
+	Logs(ctx context.Context, req LogRequest) (io.ReadCloser, error)
 	// Settle waits until the agent has taken up every spec and node file as it is now, for SettleLimit at most: what is
 	// asked afterwards is answered from the files that were installed before. Nothing is changed by it.
 	Settle(ctx context.Context) (*Settled, error)

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -80,7 +81,7 @@ func FuzzRequest(f *testing.F) {
 	for _, target := range []string{
 		"/v1/pods?watch=0&labelSelector=a%3Db", "/v1/events?fieldSelector=reason%3DX&namespace=n", "/v1/explain?daemonset=a/b",
 		"/v1/nodes?resourceVersion=1", "/metrics", "/v1/node", "/v1/plan", "/v1/pods?labelSelector=a+in+(b,c)", "/%2e%2e/v1/status",
-		"/v1/members?member=a", "/v1/specs", "/v1/members/forget", "/v1/explain?node=a", "/v1/settled",
+		"/v1/members?member=a", "/v1/specs", "/v1/members/forget", "/v1/explain?node=a", "/v1/settled", "/v1/logs?namespace=a&pod=b&tail=1",
 	} {
 		f.Add("GET", target, "daemonsetd", "", "")
 	}
@@ -124,6 +125,10 @@ func (b readOnly) Explain(context.Context, ExplainRequest) ([]Explanation, error
 func (b readOnly) Diff(context.Context) ([]FileChange, error) { return nil, nil }
 
 func (b readOnly) Settle(context.Context) (*Settled, error) { return &Settled{}, nil }
+
+func (b readOnly) Logs(context.Context, LogRequest) (io.ReadCloser, error) {
+	return io.NopCloser(strings.NewReader("")), nil
+}
 
 func (b readOnly) Members(context.Context) (*MemberList, error) { return &MemberList{}, nil }
 

@@ -32,6 +32,8 @@ type route struct {
 	write bool
 	// body is how many bytes of body are taken; 0 means that there must be none.
 	body int64
+	// private is set where what is read may hold secrets: it is for those who may write.
+	private bool
 	// stream is set where the answer has no end.
 	stream bool
 	serve  func(w http.ResponseWriter, r *http.Request) error
@@ -50,6 +52,7 @@ func (s *Server) table() routes {
 		"/v1/diff":             get(s.serveDiff),
 		"/v1/configs":          get(s.serveConfigs),
 		"/v1/settled":          get(s.serveSettled),
+		"/v1/logs":             {http.MethodGet: {private: true, stream: true, serve: s.serveLogs}},
 		"/v1/members":          {http.MethodGet: {stream: true, serve: s.serveMembers}},
 		"/v1/specs":            {http.MethodGet: {stream: true, serve: s.serveSpecs}},
 		"/v1/rollouts":         {http.MethodGet: {stream: true, serve: s.serveRollouts}},
@@ -164,6 +167,10 @@ func (s *Server) checkPeer(r *http.Request, rt route) error {
 	}
 	if rt.write && !s.policy.mayWrite(peer) {
 		return Errorf(CodeForbidden, "user %d may not change anything here", peer.UID).
+			WithRemedy("run the command as root, for example with sudo")
+	}
+	if rt.private && !s.policy.mayWrite(peer) {
+		return Errorf(CodeForbidden, "user %d may not read this here, as it can hold secrets", peer.UID).
 			WithRemedy("run the command as root, for example with sudo")
 	}
 	if !s.policy.mayRead(peer) {

@@ -3,6 +3,7 @@ package backend
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"time"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/daemonsetd/daemonsetd/agent/api"
 	"github.com/daemonsetd/daemonsetd/agent/catalog"
 	"github.com/daemonsetd/daemonsetd/agent/fleet"
+	"github.com/daemonsetd/daemonsetd/agent/kubelet"
 	"github.com/daemonsetd/daemonsetd/agent/member"
 	"github.com/daemonsetd/daemonsetd/agent/node"
 	"github.com/daemonsetd/daemonsetd/agent/reconcile"
@@ -48,6 +50,8 @@ type Config struct {
 	// Settle waits until no spec or node file is being written, for api.SettleLimit at most, and gives the paths of those
 	// that still are.
 	Settle func(ctx context.Context) (pending []string, err error)
+	// Logs reads the log of a container from the kubelet.
+	Logs func(ctx context.Context, req kubelet.LogRequest) (io.ReadCloser, error)
 	// Fleet is this host as a member of the fleet.
 	Fleet Fleet
 	// History has the earlier revisions, Trees the files of volumes.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"slices"
 	"strings"
 	"testing"
@@ -870,5 +872,51 @@ func TestFaultO8Plan(t *testing.T) {
 	}
 	if res := plan("/home/me/new.yaml", "kind: ["); res.Valid || res.Problems[0].File != "/home/me/new.yaml" {
 		t.Errorf("a path that nobody gave: %+v", res.Problems)
+	}
+}
+
+// TestFaultO20Logs: the container that is meant, and what there is no log of.
+func TestFaultO20Logs(t *testing.T) {
+	r := newRig()
+	pod := func(name string, containers ...string) corev1.Pod {
+		p := corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: "a", Name: name}}
+		for _, c := range containers {
+			p.Spec.Containers = append(p.Spec.Containers, corev1.Container{Name: c})
+		}
+		p.Spec.InitContainers = []corev1.Container{{Name: "init"}}
+		return p
+	}
+	meant := pod("meant", "one", "two")
+	meant.Annotations = map[string]string{annotationContainer: "two"}
+	r.snapshot.Kubelet = &kubelet.Snapshot{Pods: kubelet.Answered([]corev1.Pod{pod("single", "one"), pod("several", "one", "two"), meant}, at)}
+	for name, c := range map[string]struct {
+		pod, container, asked, code string
+		err                         error
+	}{
+		"the only one":          {"single", "", "one", "", nil},
+		"the one that is named": {"several", "two", "two", "", nil},
+		"an init container":     {"single", "init", "init", "", nil},
+		"the annotation":        {"meant", "", "two", "", nil},
+		"one of several":        {"several", "", "", api.CodeConflict + ": pod a/several has several containers: one, two, init", nil},
+		"no container":          {"single", "x", "", api.CodeNotFound + ": pod a/single has no container x", nil},
+		"no pod":                {"none", "", "", api.CodeNotFound + ": this host's kubelet lists no pod a/none", nil},
+		"no log": {
+			"single", "", "one", api.CodeNotFound + ": container one of pod a/single",
+			&kubelet.Error{Op: "logs", State: kubelet.BadAnswer, Err: kubelet.ErrNoLog},
+		},
+		"no kubelet": {
+			"single", "", "one", api.CodeUnavailable + ": the kubelet gives no logs", &kubelet.Error{Op: "logs", State: kubelet.Unreachable, Err: fs.ErrClosed},
+		},
+	} {
+		asked := ""
+		r.logs = func(req kubelet.LogRequest) (io.ReadCloser, error) {
+			asked = req.Container
+			return io.NopCloser(strings.NewReader("")), c.err
+		}
+		_, err := r.Logs(t.Context(), api.LogRequest{Namespace: "a", Pod: c.pod, Container: c.container})
+		wantCode(t, name, err, c.code)
+		if asked != c.asked {
+			t.Errorf("%s: asked for %q", name, asked)
+		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"strings"
 	"testing"
@@ -56,6 +57,8 @@ type rig struct {
 	// pending is what is being written; stuck: the loop does not come round.
 	pending []string
 	stuck   bool
+	// logs is the kubelet's answer.
+	logs func(kubelet.LogRequest) (io.ReadCloser, error)
 }
 
 func newRig() *rig {
@@ -92,6 +95,7 @@ func newRig() *rig {
 			}
 			return r.pending, r.doErr
 		},
+		Logs:  func(_ context.Context, req kubelet.LogRequest) (io.ReadCloser, error) { return r.logs(req) },
 		Fleet: &r.fleet, History: &r.history, Trees: &r.trees,
 	})
 	return r

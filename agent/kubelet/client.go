@@ -34,9 +34,11 @@ const (
 
 // Client asks the kubelet of this host. It is safe for concurrent use and starts no goroutine of its own.
 type Client struct {
-	set   Settings
-	cfg   Config
-	http  *http.Client
+	set  Settings
+	cfg  Config
+	http *http.Client
+	// logs is for logs alone.
+	logs  *http.Client
 	stats struct{ requests, failures, cut atomic.Uint64 }
 	cache podCache
 }
@@ -68,15 +70,18 @@ func New(s Settings, cfg Config) (*Client, error) {
 		}
 		host = u.Hostname()
 	}
+	forLogs := cfg.Transport
 	if cfg.Transport == nil {
 		cfg.Transport = transport(s, host)
+		own := transport(s, host)
+		own.MaxConnsPerHost, own.MaxIdleConnsPerHost = maxLogStreams, 1
+		forLogs = own
 	}
 	c := &Client{set: s, cfg: cfg}
-	c.http = &http.Client{
-		Transport: cfg.Transport,
-		// The kubelet redirects nothing that is asked here; a redirect is shown to the operator instead of followed.
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
+	// The kubelet redirects nothing that is asked here; a redirect is shown to the operator instead of followed.
+	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	c.http = &http.Client{Transport: cfg.Transport, CheckRedirect: stay}
+	c.logs = &http.Client{Transport: forLogs, CheckRedirect: stay}
 	return c, nil
 }
 
@@ -102,7 +107,10 @@ func (c *Client) Stats() Stats {
 func (c *Client) address() string { return pick(c.set.URL, c.set.ReadOnlyURL) }
 
 // Close drops the idle connections. The client can still be used.
-func (c *Client) Close() { c.http.CloseIdleConnections() }
+func (c *Client) Close() {
+	c.http.CloseIdleConnections()
+	c.logs.CloseIdleConnections()
+}
 
 // question is one GET.
 type question struct {
@@ -161,6 +169,10 @@ func (c *Client) try(ctx context.Context, q question) ([]byte, *Error) {
 }
 
 func (c *Client) send(ctx context.Context, q question) (*http.Response, error) {
+	return c.sendBy(ctx, c.http, q)
+}
+
+func (c *Client) sendBy(ctx context.Context, by *http.Client, q question) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, q.url, http.NoBody)
 	if err != nil {
 		return nil, err
@@ -173,7 +185,7 @@ func (c *Client) send(ctx context.Context, q question) (*http.Response, error) {
 		}
 		req.Header.Set("Authorization", "Bearer "+token)
 	}
-	return c.http.Do(req)
+	return by.Do(req)
 }
 
 // failed explains why no answer came.

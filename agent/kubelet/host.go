@@ -2,8 +2,11 @@ package kubelet
 
 import (
 	"context"
+	"errors"
+	"io"
 	"net/http"
 	"reflect"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -41,9 +44,11 @@ type Host struct {
 	set       Settings
 	problems  diag.List
 	client    *Client
-	poller    *Poller
-	cancel    context.CancelFunc
-	done      chan struct{}
+	// asking is client for whoever reads logs, on goroutines of their own.
+	asking atomic.Pointer[Client]
+	poller *Poller
+	cancel context.CancelFunc
+	done   chan struct{}
 }
 
 // NewHost finds the kubelet, and asks it nothing yet.
@@ -79,6 +84,7 @@ func (h *Host) makePoller() {
 		client, err = New(h.set, Config{Transport: h.cfg.Transport})
 	}
 	h.client = client
+	h.asking.Store(client)
 	// The default addresses are constants, which make a client; without one the kubelet could only be assumed.
 	h.poller = NewPoller(client, PollerConfig{Node: h.cfg.Node, AssumeReady: h.cfg.AssumeReady || err != nil})
 }
@@ -95,6 +101,18 @@ func (h *Host) Ask(ctx context.Context) ([]corev1.Pod, bool) {
 		return nil, false
 	}
 	return list.Items, true
+}
+
+// Logs reads the log of a container; see Client.Logs. Any goroutine may call it.
+func (h *Host) Logs(ctx context.Context, req LogRequest) (io.ReadCloser, error) {
+	c := h.asking.Load()
+	if c == nil || h.cfg.AssumeReady {
+		return nil, &Error{
+			Op: opLogs, State: Unreachable, Err: errors.New("the kubelet is not asked"),
+			Remedy: "set kubelet.url and unset kubelet.assumeReady",
+		}
+	}
+	return c.Logs(ctx, req)
 }
 
 // Settings are the kubelet's, and Problems the findings in its configuration.

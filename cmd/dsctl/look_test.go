@@ -235,3 +235,40 @@ func TestSummarize(t *testing.T) {
 		}
 	}
 }
+
+// TestFaultO20Logs: logs of a pod, of a DaemonSet's pod, and of none.
+func TestFaultO20Logs(t *testing.T) {
+	b := rolloutBackend()
+	b.Log = "one\ntwo\n"
+	here, away := over(), over()
+	here.Self.Pod, away.DaemonSet, away.Self.Pod = "web-a-edge-1", "default/away", ""
+	b.SetRollouts(here)
+	socket := apitest.Serve(t, b, nil)
+	for _, c := range []struct {
+		args []string
+		want api.LogRequest
+	}{
+		{[]string{"web-a-edge-1"}, api.LogRequest{Namespace: "default", Pod: "web-a-edge-1", Tail: -1}},
+		{[]string{"kube-system/web-a-edge-1", "-c", "web", "-f"}, api.LogRequest{Namespace: "kube-system", Pod: "web-a-edge-1", Container: "web", Follow: true, Tail: -1}},
+		{[]string{"pod/web-a-edge-1", "-n", "x", "-p", "--since", "5m"}, api.LogRequest{Namespace: "x", Pod: "web-a-edge-1", Previous: true, Tail: -1, Since: 5 * time.Minute}},
+		{[]string{"ds/kube-system/web", "--tail", "0", "--timestamps"}, api.LogRequest{Namespace: "kube-system", Pod: "web-a-edge-1", Timestamps: true}},
+	} {
+		got := invoke(t, socket, append([]string{"logs"}, c.args...)...)
+		if got.code != exitOK || got.out != b.Log {
+			t.Errorf("%v: exit %d, %q, %s", c.args, got.code, got.out, got.err)
+		}
+		asked := b.Asked()
+		if diff := cmp.Diff(c.want, asked[len(asked)-1]); diff != "" {
+			t.Errorf("%v (-want +got)\n%s", c.args, diff)
+		}
+	}
+	for _, args := range [][]string{{}, {"a", "b"}, {"a", "-o", "json"}, {"a", "--since", "1ms"}, {"a", "--tail", "-2"}} {
+		if got := invoke(t, socket, append([]string{"logs"}, args...)...); got.code != exitUsage {
+			t.Errorf("%v: exit %d", args, got.code)
+		}
+	}
+	b.SetRollouts(away)
+	if got := invoke(t, socket, "logs", "ds/away"); got.code != exitFailed || !strings.Contains(got.err, "default/away has no pod on this host") {
+		t.Errorf("no pod: exit %d, %q", got.code, got.err)
+	}
+}

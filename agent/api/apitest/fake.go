@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -24,6 +25,8 @@ type Backend struct {
 	PlanAnswer   api.PlanResult
 	ReloadAnswer api.ReloadResult
 	Trees        []api.ConfigTree
+	// Log is what every log says.
+	Log string
 	// Unsettled are the files that Settle waits for in vain.
 	Unsettled     []string
 	PatchAnswer   api.NodePatchResult
@@ -154,6 +157,12 @@ func (b *Backend) Diff(ctx context.Context) ([]api.FileChange, error) {
 func (b *Backend) Plan(ctx context.Context, req api.PlanRequest) (*api.PlanResult, error) {
 	b.note(ctx, req)
 	return &b.PlanAnswer, b.Err
+}
+
+// Logs implements api.Backend.
+func (b *Backend) Logs(ctx context.Context, req api.LogRequest) (io.ReadCloser, error) {
+	b.note(ctx, req)
+	return io.NopCloser(strings.NewReader(b.Log)), b.Err
 }
 
 // Settle implements api.Backend. It is no question of its own, so that Asked does not have it.

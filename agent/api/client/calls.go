@@ -2,8 +2,11 @@ package client
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"net/url"
+	"strconv"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -48,6 +51,32 @@ func (c *Client) Diff(ctx context.Context) (*api.FileChangeList, error) {
 // Settle waits until the agent has taken up its files as they are now, or for api.SettleLimit.
 func (c *Client) Settle(ctx context.Context) (*api.Settled, error) {
 	return get[api.Settled](ctx, c, "/v1/settled", nil)
+}
+
+// MaxLog is how many bytes the agent sends of a log that is not followed.
+const MaxLog = 64 << 20
+
+// Logs reads a log; whoever calls it closes what it returns, or ends ctx.
+func (c *Client) Logs(ctx context.Context, req api.LogRequest) (io.ReadCloser, error) {
+	q := queryOf(map[string]string{"namespace": req.Namespace, "pod": req.Pod, "container": req.Container})
+	for name, on := range map[string]bool{
+		"follow": req.Follow, "previous": req.Previous, "timestamps": req.Timestamps,
+	} {
+		if on {
+			q.Set(name, "true")
+		}
+	}
+	if req.Tail >= 0 {
+		q.Set("tail", strconv.FormatInt(req.Tail, 10))
+	}
+	if req.Since > 0 {
+		q.Set("since", strconv.FormatInt(int64(req.Since.Round(time.Second)/time.Second), 10))
+	}
+	res, err := c.send(ctx, http.MethodGet, "/v1/logs", q, nil)
+	if err != nil {
+		return nil, err
+	}
+	return res.Body, nil
 }
 
 // Configs asks which files are laid for ConfigMaps and Secrets.
