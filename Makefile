@@ -29,7 +29,7 @@ MODULES    = test/conformance
 GOMODS     = $(shell find . -name go.mod -not -path './bin/*' -not -path './dist/*')
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race sim lint lint-go lint-dead lint-modules lint-scripts lint-commits vulncheck fmt bench fuzz demo conformance e2e parity packages test-packages repro sbom cover bump-kubernetes clean
+.PHONY: help build test race sim lint lint-go lint-dead lint-modules lint-scripts lint-commits vulncheck fmt bench fuzz demo conformance e2e parity packages test-packages test-alerts repro sbom cover bump-kubernetes clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -94,6 +94,9 @@ parity: ## compare what containers see with a real control plane's; needs root a
 packages: ## build deb, rpm, CycloneDX documents and checksums in dist/; ARCHS="amd64 arm64", VERSION and SOURCE_DATE_EPOCH choose
 	rm -rf dist
 	GO='$(GO)' packaging/build
+
+test-alerts: ## check the alert rules and what they fire on; needs promtool, of Debian's package prometheus
+	cd packaging/monitoring && promtool check rules alerts.yaml && promtool test rules alerts.test.yaml
 
 test-packages: ## install, upgrade and remove the packages, and run the unit under systemd; needs root, CONTRIBUTING.md says what else
 	GO='$(GO)' $(GO) test -tags packages -count=1 -timeout 30m -v ./test/packages

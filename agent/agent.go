@@ -27,6 +27,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/daemonsetd/daemonsetd/agent/api"
+	"github.com/daemonsetd/daemonsetd/agent/backend"
 	"github.com/daemonsetd/daemonsetd/agent/catalog"
 	"github.com/daemonsetd/daemonsetd/agent/config"
 	"github.com/daemonsetd/daemonsetd/agent/health"
@@ -201,6 +202,10 @@ func (a *Agent) openInputs() error {
 		return fmt.Errorf("node: %w", err)
 	}
 	a.metrics = metrics.New(a.opts.Version.Version)
+	if !a.opts.ConfigProblems.HasErrors() { // a start reads the configuration as a reload does
+		a.metrics.ReloadSuccessful.Set(1)
+		a.metrics.ReloadTimestamp.Set(float64(a.opts.StartedAt.Unix()))
+	}
 	a.registry = registry.New(registry.Config{Host: a.cfg.NodeName})
 	a.events = health.NewEvents(a.registry, a.metrics.Events, a.cfg.NodeName)
 	a.board = health.NewBoard(a.log, a.events)
@@ -275,7 +280,8 @@ func (a *Agent) openRounds() error {
 	if problem != nil {
 		a.log.Error().Err(problem).Msg("the state of pods was lost")
 	}
-	return nil
+	state := func() metrics.State { return backend.MetricsOf(a.rounds.Latest()) }
+	return a.metrics.Registry().Register(metrics.NewStateCollector(state))
 }
 
 func (a *Agent) openAPI() error {

@@ -2,6 +2,8 @@ package agent
 
 import (
 	"fmt"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -199,3 +201,65 @@ func TestFaultO1Fleet(t *testing.T) {
 		a.eventually("nothing to be down", func() bool { return len(a.status().Elsewhere) == 0 })
 	})
 }
+
+// TestFaultO1Series: what the alerts are tested with is what a real registry has, with the same labels and values.
+func TestFaultO1Series(t *testing.T) {
+	data, err := os.ReadFile("../packaging/monitoring/alerts.test.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cases := map[string][]string{}
+	name := ""
+	for line := range strings.Lines(string(data)) {
+		if _, after, ok := strings.Cut(line, "- name: "); ok {
+			name = strings.TrimSpace(after)
+		}
+		if m := seriesLine.FindStringSubmatch(line); m != nil && m[1] != "up" {
+			labels := strings.Split(strings.ReplaceAll(m[2], `, instance="h1"`, ""), ", ")
+			labels = slices.DeleteFunc(labels, func(l string) bool { return strings.HasPrefix(l, "instance=") })
+			slices.Sort(labels)
+			series := m[1]
+			if len(labels) > 0 {
+				series += "{" + strings.Join(labels, ",") + "}"
+			}
+			cases[name] = append(cases[name], series+" "+m[3])
+		}
+	}
+	ended := &corev1.ContainerStateTerminated{ExitCode: 3, Reason: "Error"}
+	for name, do := range map[string]func(*bed){
+		"a healthy host":               func(*bed) {},
+		"an image that does not exist": func(b *bed) { b.kubelet.Amend(waiting("ImagePullBackOff", "", nil)) },
+		"a program that exits at once": func(b *bed) { b.kubelet.Amend(waiting("CrashLoopBackOff", "", ended)) },
+		"a ConfigMap that is missing": func(b *bed) {
+			b.lay("specs.d/logger.yaml", logger("logger:1\n          envFrom: [{configMapRef: {name: nosuch}}]"))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			virtually(t, func(t *testing.T) {
+				b := newBed(t, kubeletsim.Options{})
+				b.run()
+				if name != "a ConfigMap that is missing" {
+					b.lay("specs.d/logger.yaml", logger("logger:1"))
+					b.phase(api.PhaseAvailable)
+				}
+				do(b)
+				sleep(time.Minute)
+				got := "\n" + b.get("/metrics")
+				if len(cases[name]) == 0 {
+					t.Error("no series of this case is in alerts.test.yaml")
+				}
+				for _, want := range cases[name] {
+					if !strings.Contains(got, "\n"+want+"\n") {
+						t.Errorf("the registry has no %s", want)
+					}
+				}
+				if down := strings.Contains(got, "\ndaemonsetd_daemonset_down{"); down != (name != "a healthy host") {
+					t.Errorf("down is %v", down)
+				}
+			})
+		})
+	}
+}
+
+// seriesLine is a line of input_series: name, labels, first value.
+var seriesLine = regexp.MustCompile(`series: '(\w+)\{([^}']*)\}', values: '(\d+)x`)

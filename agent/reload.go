@@ -112,9 +112,8 @@ func (a *Agent) takeOver(ctx context.Context, next config.Config, problems diag.
 	if a.kubelet.Refresh(ctx, true) {
 		res.Changed = append(res.Changed, "the kubelet's settings")
 	}
-	changed, found := a.member.Refresh(true)
+	changed, _ := a.member.Refresh(true) // the next round tells its problems
 	res.Changed = append(res.Changed, changed...)
-	a.opts.ConfigProblems = append(slices.Clone(problems), found...)
 	a.nodes.Reload()
 	a.loader.Confirm()
 	a.rounds.TryAgain()

@@ -29,7 +29,12 @@ func (c *counts) dropped(reason string) { c.drops.WithLabelValues(reason).Inc() 
 var (
 	membersDesc = prometheus.NewDesc("daemonsetd_gossip_members", "Members by state.", []string{"state"}, nil)
 	queueDesc   = prometheus.NewDesc("daemonsetd_gossip_queue_messages", "Records waiting to be pushed.", nil, nil)
-	inboxDesc   = prometheus.NewDesc("daemonsetd_gossip_inbox_bytes", "Bytes waiting to be looked at.", nil, nil)
+	pushedDesc  = prometheus.NewDesc("daemonsetd_gossip_push_total",
+		"Records given to the queue of what is pushed, by what became of them.", []string{"outcome"}, nil)
+	memberRecordsDesc = prometheus.NewDesc("daemonsetd_gossip_table_members", "Members of whom records are held.", nil, nil)
+	keptDesc          = prometheus.NewDesc("daemonsetd_gossip_table_kept",
+		"1 while known members are kept on disk.", nil, nil)
+	inboxDesc = prometheus.NewDesc("daemonsetd_gossip_inbox_bytes", "Bytes waiting to be looked at.", nil, nil)
 )
 
 func (c *counts) vecs() []*prometheus.CounterVec {
@@ -41,9 +46,20 @@ func (n *Node) Describe(ch chan<- *prometheus.Desc) {
 	for _, vec := range n.counts.vecs() {
 		vec.Describe(ch)
 	}
-	for _, desc := range []*prometheus.Desc{membersDesc, queueDesc, inboxDesc} {
+	for _, desc := range []*prometheus.Desc{
+		membersDesc, queueDesc, inboxDesc, pushedDesc, memberRecordsDesc, keptDesc,
+	} {
 		ch <- desc
 	}
+	if c, ok := n.carrier(); ok {
+		c.Describe(ch)
+	}
+}
+
+// carrier is a transport that counts what it carries; a simulated one does not.
+func (n *Node) carrier() (prometheus.Collector, bool) {
+	c, ok := n.cfg.Transport.(prometheus.Collector)
+	return c, ok
 }
 
 // Collect implements prometheus.Collector: the counters, and gauges of the members, the queue and the table.
@@ -62,5 +78,21 @@ func (n *Node) Collect(ch chan<- prometheus.Metric) {
 		gauge(membersDesc, float64(count), string(state))
 	}
 	gauge(queueDesc, float64(n.queue.Len()))
+	q := n.queue.Stats()
+	for outcome, count := range map[string]uint64{
+		"sent": q.Finished, "replaced": q.Replaced, "removed": q.Removed, "evicted": q.Evicted, "stale": q.Stale,
+		"too-large": q.Oversize, "full": q.Full,
+	} {
+		ch <- prometheus.MustNewConstMetric(pushedDesc, prometheus.CounterValue, float64(count), outcome)
+	}
+	gauge(memberRecordsDesc, float64(len(n.View().Members)))
+	kept := 1.0
+	if n.Problem() != nil {
+		kept = 0
+	}
+	gauge(keptDesc, kept)
+	if c, ok := n.carrier(); ok {
+		c.Collect(ch)
+	}
 	gauge(inboxDesc, float64(n.inbox.bytes.Load()))
 }

@@ -2,10 +2,13 @@ package gossip
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"math/rand/v2"
 	"net"
 	"net/netip"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/daemonsetd/daemonsetd/gossip/record"
@@ -146,7 +149,7 @@ func (n *Node) seeds(ctx context.Context) []netip.AddrPort {
 		if err != nil {
 			failed = true
 			n.counts.joins.WithLabelValues("lookup-failed").Inc()
-			n.unjoined(err)
+			n.unjoined(fmt.Errorf("the host to join %q is not found: %s", host, lookupWords(err)))
 			n.log.Debug().Err(err).Str(logfield.Host, host).Msg("a host to join was not found")
 			continue
 		}
@@ -191,7 +194,7 @@ func (n *Node) Address() netip.AddrPort {
 func (n *Node) join(addr netip.AddrPort) bool {
 	if _, err := n.list.Load().Join([]string{addr.String()}); err != nil {
 		n.counts.joins.WithLabelValues("failed").Inc()
-		n.unjoined(err)
+		n.unjoined(n.whyUnjoined(addr.Addr(), err))
 		n.log.Debug().Err(err).Stringer(logfield.Address, addr).Msg("a member could not be joined")
 		return false
 	}
@@ -200,18 +203,72 @@ func (n *Node) join(addr netip.AddrPort) bool {
 	return true
 }
 
+// errOtherKey is the failure of one that can be reached and cannot be understood.
+var errOtherKey = errors.New("hosts answer whose packets cannot be opened: they have another gossip key, or another " +
+	"cluster name")
+
+// whyUnjoined words why an address could not be joined, in one line and without anything that changes from one attempt
+// to the next. Memberlist gives the cause as text alone.
+func (n *Node) whyUnjoined(addr netip.Addr, err error) error {
+	text := strings.ToLower(err.Error())
+	has := func(words ...string) bool {
+		return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(text, w) })
+	}
+	switch {
+	case n.strangers.since(addr, time.Now().Add(-strangeFor)):
+		return errOtherKey
+	case has("connection refused"):
+		return fmt.Errorf("%s refuses the connection: no agent listens there, or not on this port", addr)
+	case has("no route", "unreachable"):
+		return fmt.Errorf("there is no route to %s", addr)
+	case has("eof", "reset by peer", "broken pipe", "decrypt", "encrypt", "label"):
+		// The other side ends a stream that it cannot open, as this one does.
+		return errOtherKey
+	case has("timeout", "deadline"):
+		return fmt.Errorf("%s does not answer in time", addr)
+	}
+	return fmt.Errorf("%s cannot be joined", addr)
+}
+
+// strangeFor is for how long something that could not be opened tells of its sender.
+const strangeFor = 2 * time.Minute
+
+// lookupWords is why a name was not found, without the resolver's address and port.
+func lookupWords(err error) string {
+	if e, ok := errors.AsType[*net.DNSError](err); ok {
+		switch {
+		case e.IsNotFound:
+			return "no such host"
+		case e.IsTimeout:
+			return "the resolver does not answer"
+		}
+		return "the resolver fails"
+	}
+	return "the resolver fails"
+}
+
 // joinFailure is why nobody could be joined the last time, and since when nobody could.
 type joinFailure struct {
 	err   error
 	since time.Time
+	// keyAt is when somebody was last found to have another key.
+	keyAt time.Time
 }
 
 func (n *Node) unjoined(err error) {
-	since := time.Now()
+	now := time.Now()
+	next := &joinFailure{err: err, since: now}
 	if f := n.joinFailure.Load(); f != nil {
-		since = f.since
+		next.since = f.since
+		// That somebody has another key says more than that the next one is away.
+		if errors.Is(f.err, errOtherKey) && !errors.Is(err, errOtherKey) && now.Sub(f.keyAt) < strangeFor {
+			next.err, next.keyAt = f.err, f.keyAt
+		}
 	}
-	n.joinFailure.Store(&joinFailure{err, since})
+	if errors.Is(err, errOtherKey) {
+		next.keyAt = now
+	}
+	n.joinFailure.Store(next)
 }
 
 // unjoinedFor is how long nobody can be joined before it is a problem: hosts may start one after the other.

@@ -52,6 +52,14 @@ func (s *strangers) seen(from netip.Addr, now time.Time) (count int, tell bool) 
 	return one.count, true
 }
 
+// since says whether something of an address was dropped since then.
+func (s *strangers) since(from netip.Addr, then time.Time) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	one := s.known[from]
+	return one != nil && one.seen.After(then)
+}
+
 // get finds or makes an address; mu is held.
 func (s *strangers) get(from netip.Addr) *stranger {
 	if one := s.known[from]; one != nil {

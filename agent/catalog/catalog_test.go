@@ -257,7 +257,7 @@ func TestLay(t *testing.T) {
 	if r.Laid("default/logger", made.Manifest.Revision) {
 		t.Error("laid before it was")
 	}
-	failed, err := r.Lay(made.Trees)
+	_, failed, err := r.Lay(made.Trees)
 	if err != nil || len(failed) != 0 || !r.Laid("default/logger", made.Manifest.Revision) {
 		t.Errorf("failed %v, %v", failed, err)
 	}
@@ -282,7 +282,7 @@ func TestLayFails(t *testing.T) {
 	good := r.File(r.facts.Specs.DaemonSets[0]).Trees[0]
 	bad := good
 	bad.DaemonSet, bad.Files = "other", []trees.File{{Path: "../outside", Mode: 0o644}}
-	failed, err := r.Lay([]trees.Tree{bad, good})
+	_, failed, err := r.Lay([]trees.Tree{bad, good})
 	if err == nil || failed.Of("default/other", bad.Revision) == "" || failed.Of("default/logger", good.Revision) != "" {
 		t.Errorf("failed %v, %v", failed, err)
 	}

@@ -3,6 +3,7 @@ package catalog
 import (
 	"cmp"
 	"errors"
+	"slices"
 
 	"github.com/daemonsetd/daemonsetd/manifests/trees"
 )
@@ -17,10 +18,15 @@ type Failures map[owner]string
 // has none.
 func (f Failures) Of(daemonSet, revision string) string { return f[owner{daemonSet, revision}] }
 
-// Lay brings files of volumes on disk, and notes whose are there now. Of each pod that they could not be brought for
-// it gives the first reason; the error has all of them.
-func (c *Catalog) Lay(want []trees.Tree) (Failures, error) {
-	_, err := c.cfg.Trees.Apply(want)
+// Lay brings files of volumes on disk, and notes whose are there now. Wrote are those of want that were not as they
+// are now. Of each pod that they could not be brought for it gives the first reason; the error has all of them.
+func (c *Catalog) Lay(want []trees.Tree) (wrote []trees.Tree, _ Failures, _ error) {
+	paths, err := c.cfg.Trees.Apply(want)
+	if len(paths) > 0 {
+		wrote = slices.DeleteFunc(slices.Clone(want), func(t trees.Tree) bool {
+			return !slices.Contains(paths, c.cfg.Trees.Path(t))
+		})
+	}
 	failed := Failures{}
 	list, _ := errors.AsType[trees.Errors](err)
 	for _, e := range list {
@@ -35,7 +41,7 @@ func (c *Catalog) Lay(want []trees.Tree) (Failures, error) {
 		}
 		c.laid[o] = failed[o] == ""
 	}
-	return failed, err
+	return wrote, failed, err
 }
 
 // Laid says whether the files of a pod were brought on disk in this round.

@@ -3,9 +3,9 @@ package health
 import "github.com/daemonsetd/daemonsetd/agent/api"
 
 // Code names a problem that an operator can be told of. The name is the same in the API, in the log (field reason),
-// as the reason of an event, and in docs/journal.md; alerts are made of it, so that it is never changed.
+// as the reason of an event, and in docs/reference/health.md; alerts are made of it, so that it is never changed.
 //
-// To add one: a constant here, its row in the table below, and its name in docs/journal.md.
+// To add one: a constant here, its row in the table below, and its row in docs/reference/health.md.
 type Code int
 
 // The problems, each with the one who reports it.

@@ -163,7 +163,8 @@ func (m *Member) Run(ctx context.Context) error {
 		err := m.runNode(ctx, node)
 		if ctx.Err() != nil {
 			if err != nil {
-				m.cfg.Log.Error().Err(err).Msg("gossip ended with an error")
+				// Nothing that an operator could act on: the host keeps all that it needs in the files it has closed.
+				m.cfg.Log.Debug().Err(err).Msg("gossip ended with an error")
 			}
 			return nil
 		}

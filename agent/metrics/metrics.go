@@ -66,9 +66,9 @@ func New(version string) *Metrics {
 			"condition", "status"),
 		Events: counterVec("daemonsetd_events_total", "Events recorded, by type.", "type"),
 		ReloadSuccessful: gauge("daemonsetd_config_last_reload_successful",
-			"1 when the last reload found every file good."),
+			"1 when the last start or reload found every file good."),
 		ReloadTimestamp: gauge("daemonsetd_config_last_reload_success_timestamp_seconds",
-			"When a reload last found every file good."),
+			"When a start or reload last found every file good."),
 		FirstManifestSeconds: gauge("daemonsetd_first_manifest_seconds",
 			"Time from the start of the process to the first manifest written; 0 before."),
 	}

@@ -1,6 +1,7 @@
 package node
 
 import (
+	"cmp"
 	"slices"
 
 	"github.com/rs/zerolog"
@@ -63,7 +64,8 @@ func (m *Manager) logConditions(before, after []corev1.NodeCondition) {
 		}
 		if from != string(c.Status) {
 			m.log.Info().Str(logfield.Condition, string(c.Type)).Str(logfield.From, from).Str(logfield.To, string(c.Status)).
-				Str(logfield.Reason, c.Reason).Str(logfield.Detail, c.Message).Msg("condition changed")
+				Str(logfield.Reason, c.Reason).Str(logfield.Detail, c.Message).
+				Msgf("node condition %s is %s, was %s (%s: %s)", c.Type, c.Status, cmp.Or(from, "not there"), c.Reason, c.Message)
 		}
 	}
 	for _, b := range before {

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"time"
@@ -113,7 +114,9 @@ func (r *Reconciler) do(act plan.Act) error {
 	r.cfg.Metrics.ManifestOps.WithLabelValues(string(act.Kind)).Inc()
 	r.cfg.Log.Info().Str(logfield.Action, string(act.Kind)).Str(logfield.DaemonSet, act.Key).
 		Str(logfield.Revision, act.Revision).Str(logfield.File, act.FileName).
-		Str(logfield.Reason, act.Reason).Str(logfield.Detail, act.Message).Msg("manifest changed")
+		Str(logfield.Reason, act.Reason).Str(logfield.Detail, act.Message).
+		Msgf("%s the manifest %s of DaemonSet %s, revision %s: %s", act.Kind, act.FileName, act.Key, act.Revision,
+			cmp.Or(act.Message, act.Reason))
 	r.tell(act)
 	return nil
 }

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -28,6 +29,7 @@ func (r *Reconciler) publish(s *Snapshot, out plan.Output) {
 	if r.cfg.ConfigProblems != nil {
 		s.Config = r.cfg.ConfigProblems()
 	}
+	s.Config = append(slices.Clone(s.Config), r.fleetProblems...)
 	s.Settings, s.Line = r.cfg.Kubelet.Settings(), statusLine(s)
 	s.Counts, s.Generations = r.fleetCounts(s)
 	s.Declared = r.declared.see(s.Specs, s.Now)
@@ -271,7 +273,9 @@ func (r *Reconciler) transitions(statuses []plan.Status) {
 		next[s.Key] = s.Phase
 		if old := r.phases[s.Key]; old != s.Phase {
 			r.cfg.Log.Info().Str(logfield.DaemonSet, s.Key).Str(logfield.From, string(old)).Str(logfield.To, string(s.Phase)).
-				Str(logfield.Revision, s.Current).Str(logfield.Reason, s.Message).Msg("daemonset phase changed")
+				Str(logfield.Revision, s.Current).Str(logfield.Reason, s.Message).
+				Msgf("DaemonSet %s is %s, was %s, with revision %s%s", s.Key, s.Phase, cmp.Or(string(old), "not there"),
+					cmp.Or(s.Current, "none"), because(s.Message))
 			if s.Phase == plan.PhaseBlocked {
 				r.cfg.Events.OfDaemonSet(s.Key, corev1.EventTypeWarning, "Blocked", s.Message)
 			}
@@ -279,10 +283,18 @@ func (r *Reconciler) transitions(statuses []plan.Status) {
 	}
 	for key, old := range r.phases {
 		if _, ok := next[key]; !ok {
-			r.cfg.Log.Info().Str(logfield.DaemonSet, key).Str(logfield.From, string(old)).Msg("daemonset is gone")
+			r.cfg.Log.Info().Str(logfield.DaemonSet, key).Str(logfield.From, string(old)).Msgf("DaemonSet %s is gone, was %s", key, old)
 		}
 	}
 	r.phases = next
+}
+
+// because is a reason at the end of a sentence; empty where there is none.
+func because(message string) string {
+	if message == "" {
+		return ""
+	}
+	return ": " + message
 }
 
 // tell records the event of an act, in the words that the DaemonSet controller has for it.

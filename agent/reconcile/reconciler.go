@@ -112,6 +112,8 @@ type Reconciler struct {
 	outages   outage.Tracker
 	lookAgain time.Time
 	ready     readiness
+	// fleetProblems are what is wrong now with the key file and the list of members.
+	fleetProblems diag.List
 	// phases are those of the last round.
 	phases map[string]plan.Phase
 }

@@ -59,7 +59,9 @@ func (r *Reconciler) Round(ctx context.Context) time.Duration {
 // refreshFiles takes over a changed kubelet configuration, key file or list of members.
 func (r *Reconciler) refreshFiles(ctx context.Context) {
 	r.cfg.Kubelet.Refresh(ctx, false)
-	if changed, _ := r.cfg.Fleet.Refresh(false); len(changed) > 0 {
+	changed, problems := r.cfg.Fleet.Refresh(false)
+	r.fleetProblems = problems
+	if len(changed) > 0 {
 		r.cfg.Log.Info().Strs(logfield.Detail, changed).Msg("taken over from files")
 	}
 }

@@ -3,14 +3,18 @@ package reconcile
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
+
+	corev1 "k8s.io/api/core/v1"
 
 	"github.com/daemonsetd/daemonsetd/agent/catalog"
 	"github.com/daemonsetd/daemonsetd/agent/health"
 	"github.com/daemonsetd/daemonsetd/agent/plan"
 	"github.com/daemonsetd/daemonsetd/agent/rollout"
+	"github.com/daemonsetd/daemonsetd/internal/base/logfield"
 	"github.com/daemonsetd/daemonsetd/manifests/render"
 	"github.com/daemonsetd/daemonsetd/manifests/trees"
 )
@@ -32,12 +36,58 @@ func (r *Reconciler) layConfigs(s *Snapshot) {
 		r.cfg.Board.Clear(health.ConfigNotLaid)
 		return
 	}
-	failed, err := r.cfg.Catalog.Lay(want)
+	wrote, failed, err := r.cfg.Catalog.Lay(want)
+	r.tellLive(s, wrote)
 	r.cfg.Board.When(err != nil, health.ConfigNotLaid, errorText(err))
 	for _, it := range s.Items {
 		it.FileBlocked = cmp.Or(failed.Of(it.Key, it.File.Manifest.Revision), it.FileBlocked)
 		it.Blocked = cmp.Or(failed.Of(it.Key, it.Want.Manifest.Revision), it.Blocked)
 	}
+}
+
+// tellLive records that the files of volumes changed under pods whose manifests stand: they see it without a restart.
+func (r *Reconciler) tellLive(s *Snapshot, wrote []trees.Tree) {
+	for _, t := range wrote {
+		key := t.Namespace + "/" + t.DaemonSet
+		it := s.Item(key)
+		if it == nil || !it.Stands(t.Revision) {
+			continue // a new pod's, or those of one whose files a reboot took
+		}
+		from := sourceOf(it, t.Volume)
+		text := fmt.Sprintf("%s has changed: the running pod has new files in its volume %s", from, t.Volume)
+		r.cfg.Events.OfDaemonSet(key, corev1.EventTypeNormal, "VolumeUpdated", text)
+		r.cfg.Log.Info().Str(logfield.DaemonSet, key).Str(logfield.Revision, t.Revision).Str(logfield.Detail, from).
+			Msgf("DaemonSet %s: %s", key, text)
+	}
+}
+
+// sourceOf names the objects that a volume of a DaemonSet's pod is made of.
+func sourceOf(it *Item, volume string) string {
+	var names []string
+	namespace := it.DS.Object.Namespace
+	for i := range it.DS.Object.Spec.Template.Spec.Volumes {
+		v := &it.DS.Object.Spec.Template.Spec.Volumes[i]
+		switch {
+		case v.Name != volume:
+		case v.ConfigMap != nil:
+			names = append(names, "ConfigMap "+namespace+"/"+v.ConfigMap.Name)
+		case v.Secret != nil:
+			names = append(names, "Secret "+namespace+"/"+v.Secret.SecretName)
+		case v.Projected != nil:
+			for _, p := range v.Projected.Sources {
+				if p.ConfigMap != nil {
+					names = append(names, "ConfigMap "+namespace+"/"+p.ConfigMap.Name)
+				}
+				if p.Secret != nil {
+					names = append(names, "Secret "+namespace+"/"+p.Secret.Name)
+				}
+			}
+		}
+	}
+	if len(names) == 0 {
+		return "what it is made of"
+	}
+	return strings.Join(names, " or ")
 }
 
 // layTargets lays the files of what is to be written after the rollout has decided, where that is not what was
@@ -49,7 +99,7 @@ func (r *Reconciler) layTargets(s *Snapshot) {
 			r.cfg.Catalog.Laid(it.Key, revision) {
 			continue
 		}
-		failed, err := r.cfg.Catalog.Lay(it.Want.Trees)
+		_, failed, err := r.cfg.Catalog.Lay(it.Want.Trees)
 		if err != nil {
 			r.cfg.Board.Report(health.ConfigNotLaid, err.Error())
 			it.Blocked = cmp.Or(failed.Of(it.Key, revision), err.Error())

@@ -7,30 +7,37 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/daemonsetd/daemonsetd/agent/health"
 )
 
-// journal is docs/journal.md, which names what an operator's alerts are made from.
-func journal(t *testing.T) string {
+// reference is a page of docs/reference, which name what an operator's alerts are made from.
+func reference(t *testing.T, page string) string {
 	t.Helper()
-	docs, err := os.ReadFile(filepath.Join(root(t), "docs", "journal.md"))
+	docs, err := os.ReadFile(filepath.Join(root(t), "docs", "reference", page))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return string(docs)
 }
 
-// TestHealthDocs: docs/journal.md names every problem that the agent can report.
+// TestHealthDocs: docs/reference/health.md has a row for every problem that the agent can report, with its severity, and no other.
 func TestHealthDocs(t *testing.T) {
-	docs := journal(t)
+	var want []string
 	for _, c := range health.Codes() {
-		if !strings.Contains(docs, "`"+c.String()+"`") {
-			t.Errorf("docs/journal.md does not name `%s` of agent/health/codes.go", c)
-		}
+		want = append(want, "| `"+c.String()+"` | "+c.Severity()+" |")
+	}
+	got := regexp.MustCompile("(?m)^\\| `[A-Za-z]+` \\| [a-z]+ \\|").FindAllString(reference(t, "health.md"), -1)
+	slices.Sort(want)
+	slices.Sort(got)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("docs/reference/health.md differs from agent/health/codes.go (-codes +docs):\n%s", diff)
 	}
 }
 
@@ -77,14 +84,14 @@ func TestHealthCodes(t *testing.T) {
 	}
 	for name := range codes {
 		if !reported[name] {
-			t.Errorf("nobody reports %s: report it, or take it out of agent/health/codes.go and docs/journal.md", name)
+			t.Errorf("nobody reports %s: report it, or take it out of agent/health/codes.go and docs/reference/health.md", name)
 		}
 	}
 }
 
-// TestEventDocs: docs/journal.md names every reason of an event that the agent's code has written out.
+// TestEventDocs: docs/reference/events.md names every reason of an event that the agent's code has written out.
 func TestEventDocs(t *testing.T) {
-	docs := journal(t)
+	docs := reference(t, "events.md")
 	found := 0
 	for _, src := range sources(t) {
 		if src.isTest() || !below(src.dir(), "agent") {
@@ -105,7 +112,7 @@ func TestEventDocs(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !strings.Contains(docs, "`"+word+"`") {
-				t.Errorf("%s: docs/journal.md does not name `%s`", src.at(call), word)
+				t.Errorf("%s: docs/reference/events.md does not name `%s`", src.at(call), word)
 			}
 		})
 	}
