@@ -309,10 +309,10 @@ func TestFleetErrorsHaveTheirCodes(t *testing.T) {
 		{"a long member", nil, nil, []string{"forget", strings.Repeat("x", 254)}, exitFailed, "dsctl: error: the member's name has 254 bytes, a name or an id has at most 253\n"},
 		{"name and selector", nil, nil, []string{"get", "nodes", "edge-1", "-l", "a=b"}, exitUsage, "dsctl: error: a name cannot be given together with a selector\n  hint: see dsctl get nodes --help\n"},
 		{"bad selector", nil, nil, []string{"get", "nodes", "-l", "a b"}, exitFailed, "dsctl: error: labelSelector: unable to parse requirement: found 'b', expected: in, notin, =, ==, !=, gt, lt\n"},
-		{"describe what", nil, nil, []string{"describe"}, exitUsage, "dsctl: error: a resource is required: node\n  hint: see dsctl describe --help\n"},
-		{"describe pods", nil, nil, []string{"describe", "pods"}, exitUsage, "dsctl: error: unknown resource \"pods\", want node\n  hint: see dsctl describe --help\n"},
+		{"describe what", nil, nil, []string{"describe"}, exitUsage, "dsctl: error: a resource is required: daemonset, node, pod\n  hint: see dsctl describe --help\n"},
+		{"describe configs", nil, nil, []string{"describe", "configs"}, exitUsage, "dsctl: error: unknown resource \"configs\", want daemonset, node, pod\n  hint: see dsctl describe --help\n"},
 		{"describe for programs", nil, nil, []string{"describe", "node", "edge-1", "-o", "json"}, exitUsage, "dsctl: error: describe is for people to read; use dsctl get nodes edge-1 -o json\n  hint: see dsctl describe node --help\n"},
-		{"get what", nil, nil, []string{"get"}, exitUsage, "dsctl: error: a resource is required: configs, daemonsets, nodes, specs\n  hint: see dsctl get --help\n"},
+		{"get what", nil, nil, []string{"get"}, exitUsage, "dsctl: error: a resource is required: configs, daemonsets, events, nodes, pods, specs\n  hint: see dsctl get --help\n"},
 		{"two kinds of nodes", nil, nil, []string{"explain", "-f", "x.yaml", "--node", "a", "--node-file", "b"}, exitUsage, "dsctl: error: --node names a node of the fleet and --node-file has nodes; give one of them\n  hint: see dsctl explain --help\n"},
 	} {
 		b := fleetBackend()
@@ -361,7 +361,7 @@ func TestGossipLine(t *testing.T) {
 		{"loopback only: no key; 1 member, 1 alive", func(g *api.GossipStatus) {
 			*g = api.GossipStatus{State: api.GossipLoopback, Reason: "no key", Settled: true, Members: api.MemberCounts{Total: 1, Alive: 1}}
 		}},
-		{"9 members, 2 alive, 3 left, 4 unknown, 5 held, 6 not in the roster (still learning of others)", func(g *api.GossipStatus) {
+		{"9 members, 2 alive, 3 left, 4 unknown, 5 untrusted, 6 not in the roster (still learning of others)", func(g *api.GossipStatus) {
 			g.Cluster, g.Settled = "", false
 			g.Members = api.MemberCounts{Total: 9, Alive: 2, Left: 3, Unknown: 4, Held: 5, NotInRoster: 6}
 		}},
