@@ -35,8 +35,11 @@ type ConfigFile struct {
 	// Mode is octal, such as 0644.
 	Mode string `json:"mode"`
 	Size int64  `json:"size"`
-	// SHA256 is the digest of the content in hex.
+	// SHA256 is the digest of the content in hex; empty for the content of a Secret.
 	SHA256 string `json:"sha256"`
+	// Keyed is what a Secret's content has in its place: it changes when the content does, with a key that only the
+	// running agent has, so that no guess can be tested against it and nothing compared across hosts or restarts.
+	Keyed string `json:"keyed,omitempty"`
 }
 
 // ConfigTreeList answers GET /v1/configs.

@@ -2,6 +2,7 @@ package backend
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"io"
 	"net/http"
@@ -119,12 +120,20 @@ type Maker interface {
 var ErrStopping = errors.New("the agent is stopping")
 
 // Backend is the agent as the API sees it. It has no state of its own: any goroutine may call it.
-type Backend struct{ cfg Config }
+type Backend struct {
+	cfg Config
+	// key is for digests of what readers may not guess.
+	key [32]byte
+}
 
 var _ api.Backend = (*Backend)(nil)
 
 // New makes a Backend.
-func New(cfg Config) *Backend { return &Backend{cfg: cfg} }
+func New(cfg Config) *Backend {
+	b := &Backend{cfg: cfg}
+	_, _ = rand.Read(b.key[:]) // it never fails (crypto/rand)
+	return b
+}
 
 // Registry implements api.Backend.
 func (b *Backend) Registry() *registry.Registry { return b.cfg.Registry }

@@ -3,6 +3,9 @@ package backend
 import (
 	"cmp"
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"slices"
 	"strings"
@@ -27,8 +30,13 @@ func (b *Backend) Configs(context.Context) ([]api.ConfigTree, error) {
 			InMemory: inMemory && strings.HasPrefix(l.Path, secrets+"/"), Files: []api.ConfigFile{},
 		}
 		for _, f := range l.Files {
-			t.Files = append(t.Files,
-				api.ConfigFile{Path: f.Path, Mode: fmt.Sprintf("%04o", f.Mode.Perm()), Size: f.Size, SHA256: f.SHA256})
+			file := api.ConfigFile{Path: f.Path, Mode: fmt.Sprintf("%04o", f.Mode.Perm()), Size: f.Size}
+			if l.Secret {
+				file.Keyed = b.keyed(f.SHA256)
+			} else {
+				file.SHA256 = f.SHA256
+			}
+			t.Files = append(t.Files, file)
 		}
 		out = append(out, t)
 	}
@@ -38,3 +46,14 @@ func (b *Backend) Configs(context.Context) ([]api.ConfigTree, error) {
 	})
 	return out, nil
 }
+
+// keyed is a digest of a Secret's content for readers: it changes with the content, and nobody without this process's
+// key can test a guess against it.
+func (b *Backend) keyed(sum string) string {
+	h := hmac.New(sha256.New, b.key[:])
+	h.Write([]byte(sum))
+	return hex.EncodeToString(h.Sum(nil)[:keyedBytes])
+}
+
+// keyedBytes is how much of a keyed digest is shown.
+const keyedBytes = 8

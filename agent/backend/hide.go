@@ -6,6 +6,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/yaml"
 
+	"github.com/daemonsetd/daemonsetd/manifests/render"
 	"github.com/daemonsetd/daemonsetd/manifests/spec"
 )
 
@@ -17,19 +18,38 @@ const hidden = "<hidden>"
 // Of a pod that no DaemonSet declares, ds is nil, and nothing is known of where its values come from.
 func hidePod(pod *corev1.Pod, ds *spec.DaemonSet) *corev1.Pod {
 	literals := literalsOf(ds)
-	out := pod.DeepCopy()
+	out, something := pod.DeepCopy(), false
 	for _, containers := range [][]corev1.Container{out.Spec.InitContainers, out.Spec.Containers} {
 		for i := range containers {
 			c := &containers[i]
 			for j := range c.Env {
 				if e := &c.Env[j]; e.Value != "" && !literals[literal{c.Name, e.Name, e.Value}] {
-					e.Value = hidden
+					e.Value, something = hidden, true
 				}
 			}
 		}
 	}
+	if something {
+		hideDigests(out)
+	}
 	return out
 }
+
+// hideDigests hides the annotations that are digests of all of the pod, the values that are hidden among it: whoever
+// knows the rest could test guesses of those as fast as SHA-256 or the kubelet's MD5 goes.
+func hideDigests(pod *corev1.Pod) {
+	for _, key := range []string{render.AnnotationChecksum, annotationConfigHash, annotationConfigMirror} {
+		if _, has := pod.Annotations[key]; has {
+			pod.Annotations[key] = hidden
+		}
+	}
+}
+
+// Annotations of the kubelet's, of which each has an MD5 of the pod (pkg/kubelet/types/pod_update.go).
+const (
+	annotationConfigHash   = "kubernetes.io/config.hash"
+	annotationConfigMirror = "kubernetes.io/config.mirror"
+)
 
 // literal is an environment variable of a container with its value.
 type literal struct{ container, name, value string }

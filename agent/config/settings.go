@@ -115,8 +115,9 @@ func Settings() []Setting {
 			text: func(c *Config) *string { return &c.Cluster },
 		},
 		{
-			Flag: "members-file", Key: "membersFile", Usage: "who may be a member of the fleet; need not exist",
-			text: func(c *Config) *string { return &c.MembersFile },
+			Flag: "members-file", Key: "membersFile",
+			Usage: "who may be a member of the fleet; a file at another path than the default has to exist",
+			text:  func(c *Config) *string { return &c.MembersFile },
 		},
 		{
 			Flag: "gossip-bind", Key: "gossip.bind",

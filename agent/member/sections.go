@@ -3,11 +3,9 @@ package member
 import (
 	"bytes"
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -36,6 +34,9 @@ type sections struct {
 
 	// made is what the member's own sections were last made from; it belongs to who calls Tell.
 	made Facts
+	// specs is the digest of the spec files that was told last.
+	specs   fleet.Digest
+	digests digests
 }
 
 func newSections(board *health.Board) *sections {
@@ -63,13 +64,21 @@ func (m *Member) Tell(f Facts) {
 		return
 	}
 	s.made = f
-	files := specFiles(f.Specs)
+	files, whole := s.digests.of(f.Specs, m.cfg.Cluster, m.cfg.Log)
+	if whole {
+		s.specs = fleet.DigestOfFiles(files)
+	} else {
+		s.made = Facts{} // the next round asks again
+	}
 	body, left, err := fleet.FromNode(f.Node, fleet.Extras{
-		AgentVersion: m.cfg.AgentVersion, Kubelet: f.Kubelet, Specs: fleet.DigestOfFiles(files), Started: m.cfg.StartedAt,
+		AgentVersion: m.cfg.AgentVersion, Kubelet: f.Kubelet, Specs: s.specs, Started: m.cfg.StartedAt,
 	})
 	s.put(fleet.SectionNode, body, err)
 	s.board.When(!left.IsZero(), health.NodeTooLarge,
 		"the node has more than other hosts can be told; left out: "+left.Counts().String())
+	if !whole {
+		return
+	}
 	body, missing, err := fleet.EncodeSpecs(files, f.Specs.DirProblem != "")
 	s.put(fleet.SectionSpecs, body, err)
 	noun := "spec files"
@@ -78,19 +87,6 @@ func (m *Member) Tell(f Facts) {
 	}
 	s.board.When(len(missing) > 0, health.TooManySpecFiles,
 		fmt.Sprintf("other hosts cannot be told of %d %s", len(missing), noun))
-}
-
-// specFiles are the spec files as other hosts are told of them.
-func specFiles(s *spec.Snapshot) []fleet.SpecFile {
-	files := make([]fleet.SpecFile, 0, len(s.Files))
-	for _, f := range s.Files {
-		file := fleet.SpecFile{Name: filepath.Base(f.File), Bad: f.Bad}
-		if raw, err := hex.DecodeString(f.Digest); err == nil {
-			copy(file.Digest[:], raw)
-		}
-		files = append(files, file)
-	}
-	return files
 }
 
 // Put has a section published soon; err says that it could not be made. It belongs to the goroutine of the round.

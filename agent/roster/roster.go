@@ -1,7 +1,9 @@
 package roster
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/daemonsetd/daemonsetd/gossip/records"
 	"github.com/daemonsetd/daemonsetd/internal/base/diag"
@@ -43,9 +45,17 @@ func Follow(path, keep string, required bool) *files.File[*records.Roster] {
 		Parse: func(path string, data []byte, _ files.ID) (*records.Roster, diag.List) { return Parse(path, data) },
 		Copy:  keep, Required: required,
 		Explain: func(path string, err error) diag.Problem {
-			return diag.Problem{Severity: diag.Error, File: path, Message: fmt.Sprintf("reading the members file: %v", err)}
+			return diag.Problem{Severity: diag.Error, File: path, Message: fmt.Sprintf("reading the members file: %v", err), Hint: hint(err)}
 		},
 	})
+}
+
+// hint is what to do about a file that cannot be read.
+func hint(err error) string {
+	if errors.Is(err, fs.ErrNotExist) {
+		return "install it, or take membersFile out of the configuration: then every host with the gossip key may be a member"
+	}
+	return ""
 }
 
 // Parse makes a roster of the bytes of a file; path is for messages alone. When the problems have an error in them the

@@ -128,7 +128,7 @@ func printConfigFiles(p page, items []api.ConfigTree) error {
 			files = []api.ConfigFile{{}}
 		}
 		for _, f := range files {
-			t.add(c.DaemonSet, c.Volume, c.Revision, f.Path, f.Mode, fmt.Sprint(f.Size), f.SHA256, stored(c),
+			t.add(c.DaemonSet, c.Volume, c.Revision, f.Path, f.Mode, fmt.Sprint(f.Size), digestOf(f), stored(c),
 				strings.Join(c.Sources, ","), p.when(c.WrittenAt), c.Pod, c.Path)
 		}
 	}
@@ -175,4 +175,12 @@ func (d *deps) completeConfigs(cmd *cobra.Command, args []string, _ string) ([]s
 		}
 	}
 	return names, cobra.ShellCompDirectiveNoFileComp
+}
+
+// digestOf is the SHA-256 of a file, or what a Secret's has in its place.
+func digestOf(f api.ConfigFile) string {
+	if f.Keyed != "" {
+		return "keyed:" + f.Keyed
+	}
+	return f.SHA256
 }
