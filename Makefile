@@ -85,7 +85,7 @@ conformance: ## compare placement and validation with the code of Kubernetes
 	cd test/conformance && $(GO) test -count=1 -timeout 30m -v ./...
 
 e2e: ## run the agent against a real kubelet, containerd and real mounts; needs root, CONTRIBUTING.md says what else
-	$(GO) test -tags e2e -count=1 -timeout 10m -v -run '^TestReal' ./manifests/spec ./manifests/trees
+	$(GO) test -tags e2e -count=1 -timeout 10m -v -run '^TestReal|^TestFaultK' ./manifests/spec ./manifests/trees ./agent/reconcile
 	$(GO) test -tags e2e -count=1 -timeout 30m -v ./test/e2e
 
 parity: ## compare what containers see with a real control plane's; needs root and what e2e needs

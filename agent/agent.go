@@ -248,6 +248,9 @@ func (a *Agent) newStore(dir string) (*manifestdir.Store, error) {
 	if err := store.Ensure(); err != nil {
 		a.log.Warn().Err(err).Msg("the manifests directory cannot be used yet")
 	}
+	if err := store.Recover(); err != nil {
+		a.log.Warn().Err(err).Msg("what was prepared in the manifests directory cannot be taken over")
+	}
 	return store, nil
 }
 

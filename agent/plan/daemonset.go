@@ -98,7 +98,7 @@ func (p *planner) misscheduled() {
 	if cur := p.current(); cur != nil {
 		keep = *cur
 	}
-	if p.retryFailed(keep) {
+	if p.retryFailed(keep, nil) {
 		return
 	}
 	if p.wanted.Blocked == "" && p.restore(keep, &p.wanted.Manifest) {
@@ -144,7 +144,7 @@ func (p *planner) older() bool {
 	if m.Revision != w.Older.Revision || p.undecided(m.Source) {
 		return false
 	}
-	if p.retryFailed(m) {
+	if p.retryFailed(m, w.Older) {
 		p.memory.Again = m.Revision
 		return true
 	}
@@ -158,7 +158,11 @@ func (p *planner) holds(cur Present) {
 			p.remove(m, ReasonSuperseded, "a newer revision's manifest stands")
 		}
 	}
-	if p.retryFailed(cur) {
+	next := &p.wanted.Manifest
+	if p.wanted.Blocked != "" {
+		next = nil // it may not be written again
+	}
+	if p.retryFailed(cur, next) {
 		return
 	}
 	if p.wanted.Blocked == "" && p.restore(cur, &p.wanted.Manifest) {
@@ -257,6 +261,7 @@ func (p *planner) replace() {
 	default:
 		for _, m := range p.present {
 			p.remove(m, ReasonReplacing, "the template has changed")
+			p.follows(&p.wanted.Manifest)
 		}
 		p.status.Phase, p.status.Message = PhaseUpdating, "the old pod is stopping"
 		p.wait()
@@ -299,12 +304,13 @@ func (p *planner) create(m *render.Manifest) {
 		return
 	}
 	p.write(Write, *m, ReasonCreate, "the node qualifies and no pod is here")
-	p.stands(PhaseStarting, p.presentOf(m), "the manifest has been written")
+	p.stands(PhaseStarting, p.presentOf(m), "its manifest is being written")
 	p.hurry = !p.in.Kubelet.AssumeReady
 }
 
-// retryFailed deals with a pod that the kubelet has given up on, and reports whether it did.
-func (p *planner) retryFailed(m Present) bool {
+// retryFailed deals with a pod that the kubelet has given up on, and reports whether it did; next is what is written
+// afterwards, nil: nothing is.
+func (p *planner) retryFailed(m Present, next *render.Manifest) bool {
 	pod, known := p.in.Kubelet.Pods[p.fullName(m.PodName)]
 	if !known || !pod.Failed || !p.fresh() || p.in.Kubelet.PodsUnknown || !p.in.Kubelet.Healthy {
 		return false
@@ -326,6 +332,7 @@ func (p *planner) retryFailed(m Present) bool {
 	r.Last, r.Message = p.in.Now, pod.Message
 	r.Delay = min(max(2*r.Delay, retryFirst), retryMax)
 	p.remove(m, ReasonFailed, "found failed daemon pod, will try again: "+pod.Message)
+	p.follows(next)
 	if len(p.memory.Leaving) > 0 {
 		p.memory.Leaving[len(p.memory.Leaving)-1].Hold = p.in.Now.Add(reissueHold)
 	}
@@ -346,6 +353,7 @@ func (p *planner) restore(m Present, to *render.Manifest) bool {
 			return false
 		}
 		p.remove(m, ReasonRestored, "the manifest had been edited by hand, the pod's name too")
+		p.follows(to)
 		if to != &p.wanted.Manifest {
 			p.memory.Again = to.Revision
 		}
@@ -354,7 +362,7 @@ func (p *planner) restore(m Present, to *render.Manifest) bool {
 		return true
 	}
 	p.write(Restore, *to, ReasonRestored, "the manifest had been edited by hand")
-	p.stands(PhaseStarting, m, "the manifest had been edited by hand and was restored")
+	p.stands(PhaseStarting, m, "the manifest had been edited by hand and is being restored")
 	p.hurry = !p.in.Kubelet.AssumeReady
 	return true
 }
@@ -382,6 +390,9 @@ func (p *planner) remove(m Present, reason, message string) {
 		GraceSeconds: m.GracePeriodSeconds,
 	})
 }
+
+// follows says what the manifest that was removed last makes room for.
+func (p *planner) follows(next *render.Manifest) { p.acts[len(p.acts)-1].Next = next }
 
 func (p *planner) write(kind Kind, m render.Manifest, reason, message string) {
 	p.acts = append(p.acts, Act{

@@ -196,6 +196,8 @@ type Act struct {
 	Revision string
 	// Manifest is what to write; nil for Remove.
 	Manifest *render.Manifest
+	// Next is what follows a Remove once the pod has stopped: its bytes have to be on the disk before. nil: nothing does.
+	Next *render.Manifest
 	// Reason is a CamelCase word, Message the sentence.
 	Reason, Message string
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -16,33 +17,39 @@ import (
 )
 
 // act does what the plan says and reports whether anything was changed. What must be remembered is on disk first; where
-// that fails, no pod is taken down for being replaced.
+// that fails, no pod is taken down for being replaced. Of a DaemonSet of which one act fails nothing more is done, and
+// no other one waits for it.
 func (r *Reconciler) act(ctx context.Context, s *Snapshot, out plan.Output) bool {
 	saveErr := r.memories.set(out.Memories)
 	r.cfg.Board.When(saveErr != nil, health.StateNotSaved, errorText(saveErr), r.cfg.StateDir)
 	if r.scanFailed(s) {
 		return false
 	}
-	if len(out.Acts) == 0 {
-		// What failed before is not wanted any more.
-		r.backOff(nil)
-		return false
-	}
-	if s.Now.Before(r.acting.until) && r.acting.failures > 0 {
-		return false
-	}
-	unsure := !r.lookBeforeReplacing(ctx, s, out.Acts)
-	var failed error
+	due := slices.DeleteFunc(slices.Clone(out.Acts), func(a plan.Act) bool { return !r.due(a.Key, s.Now) })
+	unsure := !r.lookBeforeReplacing(ctx, s, due)
+	failed := map[string]error{}
 	changed := false
-	for _, act := range out.Acts {
-		if (saveErr != nil || unsure) && takesDown(act) {
-			continue
+	for _, act := range due {
+		switch {
+		case failed[act.Key] != nil:
+		case saveErr != nil && takesDown(act):
+			s.left[act.Key] = saveErr.Error()
+		case unsure && takesDown(act):
+			s.left[act.Key] = "the kubelet that answers is not the one of this node; what runs stays"
+		default:
+			err := r.do(act)
+			failed[act.Key] = err
+			changed = changed || err == nil
 		}
-		err := r.do(act)
-		failed = errors.Join(failed, err)
-		changed = changed || err == nil
 	}
-	r.backOff(failed)
+	for key, err := range failed {
+		r.backOff(key, err)
+	}
+	r.forgetFailures(s, out)
+	in := s.Input()
+	for key, why := range r.failures(s) {
+		out.NotDone(in, key, why)
+	}
 	return changed
 }
 
@@ -80,33 +87,29 @@ func (r *Reconciler) scanFailed(s *Snapshot) bool {
 	}
 	if errors.Is(s.ScanErr, manifestdir.ErrMissing) {
 		if err := r.cfg.Store.Ensure(); err == nil {
-			r.acting.until = time.Now().Add(50 * time.Millisecond)
+			r.ensured = time.Now().Add(50 * time.Millisecond)
 		}
 	}
 	r.cfg.Board.Report(health.ManifestsDirectory, s.ScanErr.Error())
 	return true
 }
 
-func (r *Reconciler) backOff(err error) {
-	if err == nil {
-		r.acting = acting{}
-		r.cfg.Board.Clear(health.ManifestNotChanged)
-		return
+// change changes the kubelet's directory. Nothing is removed before the bytes of what follows it are on its disk.
+func (r *Reconciler) change(act plan.Act) error {
+	if act.Kind != plan.Remove {
+		return r.cfg.Store.Write(*act.Manifest)
 	}
-	r.cfg.Board.Report(health.ManifestNotChanged, err.Error())
-	r.acting.until = time.Now().Add(min(actRetryFirst<<min(r.acting.failures, 10), actRetryMax))
-	r.acting.failures++
+	if act.Next != nil {
+		if err := r.cfg.Store.Prepare(*act.Next); err != nil {
+			return err
+		}
+	}
+	return r.cfg.Store.Remove(act.FileName)
 }
 
 // do changes the kubelet's directory and tells of it.
 func (r *Reconciler) do(act plan.Act) error {
-	var err error
-	if act.Kind == plan.Remove {
-		err = r.cfg.Store.Remove(act.FileName)
-	} else {
-		err = r.cfg.Store.Write(*act.Manifest)
-	}
-	if err != nil {
+	if err := r.change(act); err != nil {
 		r.cfg.Metrics.ManifestErrors.WithLabelValues(string(act.Kind)).Inc()
 		r.cfg.Events.OfDaemonSet(act.Key, corev1.EventTypeWarning, "FailedManifest", err.Error())
 		return err
@@ -120,14 +123,3 @@ func (r *Reconciler) do(act plan.Act) error {
 	r.tell(act)
 	return nil
 }
-
-// acting is the back-off of acts that fail: a full disk is not written to a thousand times a second.
-type acting struct {
-	failures int
-	until    time.Time
-}
-
-const (
-	actRetryFirst = time.Second
-	actRetryMax   = Resync
-)

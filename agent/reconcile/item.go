@@ -24,6 +24,9 @@ type Item struct {
 	FileBlocked string
 	// Want is what shall run: File, or the earlier revision to which this host has gone back.
 	Want *catalog.Made
+	// Unready says why the bytes of Want, which are to take a standing manifest's place, could not be brought on disk;
+	// empty: they were, or need not be.
+	Unready string
 	// Older is the earlier revision that stands, or stood when the kubelet gave its pod up, as it can be written again;
 	// nil: it cannot, or needs no care.
 	Older *catalog.Made

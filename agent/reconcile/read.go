@@ -21,7 +21,7 @@ import (
 
 // read reads everything that a plan depends on.
 func (r *Reconciler) read(now time.Time) (*Snapshot, time.Duration) {
-	s := &Snapshot{Host: r.cfg.Host, Now: now, Kubelet: r.cfg.Kubelet.Latest(), Memories: r.memories.now}
+	s := &Snapshot{Host: r.cfg.Host, Now: now, Kubelet: r.cfg.Kubelet.Latest(), Memories: r.memories.now, left: map[string]string{}}
 	var again time.Duration
 	s.Specs, again = r.cfg.Loader.Load()
 	_, next := r.cfg.Nodes.Update(now, nodeInputs(s.Kubelet))

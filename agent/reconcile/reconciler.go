@@ -100,7 +100,10 @@ type Reconciler struct {
 	latest   atomic.Pointer[Snapshot]
 	memories *memories
 	declared *declared
-	acting   acting
+	// acting is the back-off of every DaemonSet whose manifest could not be changed, ensured when a directory that was just
+	// made is looked at.
+	acting   map[string]acting
+	ensured  time.Time
 	stopped  stopwatch
 	unlisted unlisted
 	// directory is what is remembered of the kubelet's directory, former are those that were left for another.
@@ -126,6 +129,7 @@ func New(c Config) (*Reconciler, error) {
 	return &Reconciler{
 		cfg: c, memories: m, declared: d, stopped: stopwatch{pods: map[string]watched{}}, phases: map[string]plan.Phase{},
 		directory: LoadDirectory(c.StateDir),
+		acting: map[string]acting{},
 	}, errors.Join(err, lost)
 }
 
@@ -148,4 +152,4 @@ func (r *Reconciler) With(s *Snapshot, objects spec.Objects) (*Snapshot, *catalo
 }
 
 // TryAgain has acts that failed tried in the next round, whatever their back-off.
-func (r *Reconciler) TryAgain() { r.acting = acting{} }
+func (r *Reconciler) TryAgain() { clear(r.acting) }

@@ -113,6 +113,7 @@ func (h *host) start() {
 	fatal(err)
 	store, err := manifestdir.New(manifestdir.Config{Dir: h.path("manifests"), Logger: log})
 	fatal(err)
+	fatal(store.Recover())
 	files, err := trees.New(trees.Config{Dir: h.path("state", "config"), Logger: log})
 	fatal(err)
 	turns, err := driver.Load(driver.Config{Dir: h.path("state"), Now: time.Now(), Logger: log})
@@ -421,8 +422,8 @@ func TestBackOff(t *testing.T) {
 		r := h.Reconciler
 		var waits []time.Duration
 		for range 6 {
-			r.backOff(os.ErrPermission)
-			waits = append(waits, time.Until(r.acting.until))
+			r.backOff("default/logger", os.ErrPermission)
+			waits = append(waits, time.Until(r.acting["default/logger"].until))
 		}
 		want := []time.Duration{1 * time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, Resync, Resync}
 		if diff := cmp.Diff(want, waits); diff != "" {

@@ -16,19 +16,17 @@ func (r *Reconciler) Round(ctx context.Context) time.Duration {
 	r.refreshFiles(ctx)
 	r.follow()
 	s, again := r.read(begin)
-	r.layConfigs(s)
-	r.roll(s)
-	r.layTargets(s)
-	out := plan.Make(s.Input())
+	out := r.decide(s)
 	acted := r.act(ctx, s, out)
 	if acted {
 		// What was done is looked at before it is told.
 		s, again = r.read(time.Now())
-		r.roll(s)
-		if out = plan.Make(s.Input()); len(out.Acts) > 0 {
+		if out = r.decide(s); r.undone(out) {
 			again = time.Millisecond
 		}
 	}
+	r.tellFailed(s, out)
+	r.release(s, out)
 	r.dropConfigs(s, out)
 	r.recordRevisions(s)
 	r.cfg.Catalog.Forget()
@@ -48,12 +46,24 @@ func (r *Reconciler) Round(ctx context.Context) time.Duration {
 	if again > 0 {
 		next = min(next, again)
 	}
-	for _, at := range []time.Time{out.Again, r.acting.until, r.evictionDue(now), r.cfg.Turns.Due(), r.lookAgain} {
+	for _, at := range []time.Time{
+		out.Again, r.ensured, r.tryAgainAt(now), r.evictionDue(now), r.cfg.Turns.Due(), r.lookAgain,
+	} {
 		if at.After(now) {
 			next = min(next, at.Sub(now))
 		}
 	}
 	return max(next, time.Millisecond)
+}
+
+// decide brings on disk what has to be there before a pod is taken down, and makes the plan.
+func (r *Reconciler) decide(s *Snapshot) plan.Output {
+	r.layConfigs(s)
+	r.prepare(s)
+	r.roll(s)
+	r.layTargets(s)
+	r.prepare(s) // what the rollout has decided otherwise
+	return plan.Make(s.Input())
 }
 
 // refreshFiles takes over a changed kubelet configuration, key file or list of members.

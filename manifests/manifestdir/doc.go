@@ -54,6 +54,8 @@ type Store struct {
 	told map[string]identity
 	// existed is set once the directory has been seen.
 	existed bool
+	// prepared has the manifests that wait under temporary names, by the file name that they are for.
+	prepared map[string]prepared
 	// unsynced is set while a change of the directory may not have reached the disk.
 	unsynced bool
 }
@@ -78,6 +80,8 @@ func New(c Config) (*Store, error) {
 		rearm:  rearmInterval,
 		cache:  map[string]cached{},
 		told:   map[string]identity{},
+
+		prepared: map[string]prepared{},
 	}, nil
 }
 

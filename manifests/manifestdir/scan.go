@@ -90,9 +90,10 @@ func (s *Store) list() ([]string, error) {
 	return names, nil
 }
 
-// sweep removes a temporary file of ours. Whoever could be writing it holds the lock that we hold.
+// sweep removes a temporary file of ours that was not prepared. Whoever could be writing it holds the lock that we
+// hold.
 func (s *Store) sweep(name string) []Problem {
-	if !atomicfile.IsTemp(name) {
+	if !atomicfile.IsTemp(name) || s.owned(name) {
 		return nil
 	}
 	info, err := s.sys.lstat(s.path(name))

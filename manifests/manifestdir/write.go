@@ -17,7 +17,7 @@ import (
 // It refuses with ErrForeignFile when the name is taken by a file that is not this DaemonSet's, with ErrForeignPod when
 // a foreign file declares the same pod, and with ErrMissing when there is no directory. On any error the old file, if
 // there was one, still has its old bytes, except that a failed last step (the sync of the directory) leaves the new
-// ones in place: the next Write then makes up for the sync.
+// ones in place: the next Write then makes up for the sync. What was prepared for the name (Prepare) is used up.
 func (s *Store) Write(m render.Manifest) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -25,19 +25,9 @@ func (s *Store) Write(m render.Manifest) error {
 }
 
 func (s *Store) write(m render.Manifest) error {
-	if err := checkManifest(m); err != nil {
-		return err
-	}
-	if err := s.checkPod(m); err != nil {
-		return err
-	}
-	old, err := s.own(m.FileName)
+	old, err := s.check(m)
 	if err != nil {
 		return err
-	}
-	if old != nil && old.header.Key() != m.Namespace+"/"+m.DaemonSet {
-		return fmt.Errorf("%w: it is the manifest of DaemonSet %s, whose names give the same file name", ErrForeignFile,
-			old.header.Key())
 	}
 	if old != nil && bytes.Equal(old.data, m.Data) {
 		return s.sync()
@@ -48,6 +38,25 @@ func (s *Store) write(m render.Manifest) error {
 	s.log.Debug().Str(logfield.File, s.path(m.FileName)).Str(logfield.DaemonSet, m.Namespace+"/"+m.DaemonSet).
 		Str(logfield.Revision, m.Revision).Msg("wrote a manifest")
 	return s.sync()
+}
+
+// check says whether a manifest may be written, and gives the file of ours that it would replace; nil: there is none.
+func (s *Store) check(m render.Manifest) (*ownFile, error) {
+	if err := checkManifest(m); err != nil {
+		return nil, err
+	}
+	if err := s.checkPod(m); err != nil {
+		return nil, err
+	}
+	old, err := s.own(m.FileName)
+	if err != nil {
+		return nil, err
+	}
+	if old != nil && old.header.Key() != m.Namespace+"/"+m.DaemonSet {
+		return nil, fmt.Errorf("%w: it is the manifest of DaemonSet %s, whose names give the same file name", ErrForeignFile,
+			old.header.Key())
+	}
+	return old, nil
 }
 
 // checkManifest lets nothing pass but what Render gave: a file that the kubelet cannot read stops the pod.
@@ -109,22 +118,31 @@ func (s *Store) own(name string) (*ownFile, error) {
 	return &ownFile{header: h, data: data}, nil
 }
 
-// replace brings the bytes under the name in one step.
+// replace brings the bytes under the name in one step: those that were prepared, or else a new temporary file.
 func (s *Store) replace(name string, data []byte) error {
-	f, err := s.sys.createTemp(s.dir)
+	done, err := s.publish(name, data)
 	if err != nil {
 		return err
 	}
-	temp := f.Name()
-	if err = fill(f, data); err == nil {
-		err = s.sys.rename(temp, s.path(name))
-	}
-	if err != nil {
-		// What cannot be removed now is removed by a later scan.
-		return errors.Join(err, ignoreMissing(s.sys.remove(temp)))
+	if !done {
+		if err := s.writeThrough(name, data); err != nil {
+			return err
+		}
 	}
 	s.unsynced = true
 	s.remember(name)
+	return nil
+}
+
+func (s *Store) writeThrough(name string, data []byte) error {
+	temp, err := s.writeTemp(data)
+	if err != nil {
+		return err
+	}
+	if err := s.sys.rename(s.path(temp), s.path(name)); err != nil {
+		// What cannot be removed now is removed by a later scan.
+		return withoutPath(errors.Join(err, ignoreMissing(s.sys.remove(s.path(temp)))))
+	}
 	return nil
 }
 

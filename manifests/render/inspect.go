@@ -88,6 +88,18 @@ func Inspect(fileName string, data []byte) (Header, error) {
 	return h, nil
 }
 
+// InspectUnnamed reads a manifest back that has no name of its own yet. It is false for everything but the exact bytes
+// that were rendered.
+func InspectUnnamed(data []byte) (Header, bool) {
+	m, noPod := decode(data)
+	if noPod != nil {
+		return Header{}, false
+	}
+	namespace, name, _ := strings.Cut(m.Metadata.Annotations[AnnotationDaemonSet], "/")
+	h, err := Inspect(FileName(namespace, name, m.Metadata.Annotations[AnnotationRevision]), data)
+	return h, err == nil && h.Intact
+}
+
 // minimal is the part of a manifest that is looked at.
 type minimal struct {
 	APIVersion string `json:"apiVersion"`
