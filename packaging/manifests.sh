@@ -20,18 +20,19 @@ manifests_dir() {
 }
 
 # manifests DIR prints the manifests that bear our mark: the annotation daemonsetd.io/daemonset, and the file name that follows
-# from it. No other file is ours, whatever it is called.
+# from it, now or in former versions. No other file is ours, whatever it is called.
 manifests() {
 	for file in "$1"/daemonsetd-*.yaml; do
 		if [ ! -f "$file" ] || [ -L "$file" ]; then
 			continue
 		fi
-		owner=$(sed -n 's|^    daemonsetd\.io/daemonset: ||p' "$file" | head -n 1 | tr -d "\"'" | tr / -)
-		revision=${file##*/daemonsetd-"$owner"-}
+		owner=$(sed -n 's|^    daemonsetd\.io/daemonset: ||p' "$file" | head -n 1 | tr -d "\"'")
+		revision=${file##*/}
+		revision=${revision#daemonsetd-"${owner%%/*}"[-_]"${owner#*/}"-}
 		revision=${revision%.yaml}
-		case $owner/$revision in
-		/* | */ | */*[!a-z0-9]*) ;;
-		*) printf '%s\n' "$file" ;;
+		case $owner:$revision in
+		*: | :* | *:*[!a-z0-9]*) ;;
+		*/*) printf '%s\n' "$file" ;;
 		esac
 	done
 }

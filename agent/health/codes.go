@@ -29,6 +29,7 @@ const (
 	ManifestsDirectoryMoved
 	ManifestsDirectoryContent
 	ManifestsLeftBehind
+	ManifestCopied
 	ManifestNotChanged
 	ManifestNotListed
 	Drift
@@ -105,6 +106,10 @@ var entries = [end]entry{
 	ManifestsLeftBehind: {
 		"ManifestsLeftBehind", api.SeverityWarning,
 		"remove them; a kubelet that reads that directory again would run their pods beside the present ones",
+	},
+	ManifestCopied: {
+		"ManifestCopied", api.SeverityError,
+		"the kubelet reads every file whose name does not begin with a dot: remove %s, or move it out of the directory",
 	},
 	ManifestNotChanged: {"ManifestNotChanged", api.SeverityError, ""},
 	ManifestNotListed: {

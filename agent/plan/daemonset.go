@@ -66,6 +66,9 @@ func (p *planner) run() {
 	default:
 		p.shouldRun()
 	}
+	if text := p.in.Copies[p.key]; text != "" {
+		p.status.Phase, p.status.Message = PhaseBlocked, text
+	}
 }
 
 // undeclared is a DaemonSet that no readable file declares.
@@ -361,7 +364,9 @@ func (p *planner) restore(m Present, to *render.Manifest) bool {
 		p.wait()
 		return true
 	}
-	p.write(Restore, *to, ReasonRestored, "the manifest had been edited by hand")
+	same := *to
+	same.FileName = m.FileName // one that a former version gave stays: under another the kubelet would start another pod
+	p.write(Restore, same, ReasonRestored, "the manifest had been edited by hand")
 	p.stands(PhaseStarting, m, "the manifest had been edited by hand and is being restored")
 	p.hurry = !p.in.Kubelet.AssumeReady
 	return true
@@ -410,7 +415,7 @@ func (p *planner) stands(phase Phase, m Present, message string) {
 
 // goneOr sets Removing while a pod is on its way out, and the given phase when none is.
 func (p *planner) goneOr(phase Phase, message string) {
-	if p.status.Phase == PhaseBlocked {
+	if p.status.Phase == PhaseBlocked || p.in.Copies[p.key] != "" {
 		return
 	}
 	if p.leaving() {

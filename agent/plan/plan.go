@@ -156,6 +156,9 @@ type Input struct {
 	Present  []Present
 	Kubelet  Kubelet
 	Memories map[string]Memory
+	// Copies says, by DaemonSet, which file that is not ours has a pod of it: its mark is in the file. No pod of ours is
+	// started beside it, and none is said to be gone.
+	Copies map[string]string
 	// Undecided says of a spec file that it is not known what it declares now: what came from it is neither removed nor
 	// replaced.
 	Undecided func(file string) bool
@@ -273,6 +276,9 @@ func Make(in Input) Output {
 		keys[k] = true
 	}
 	for k := range in.Memories {
+		keys[k] = true
+	}
+	for k := range in.Copies {
 		keys[k] = true
 	}
 	out := Output{Memories: map[string]Memory{}}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -138,6 +139,13 @@ func (r *Reconciler) checkDirectory(s *Snapshot) {
 	for _, p := range s.Listing.Problems {
 		problems = append(problems, p.FileName+" "+p.Message)
 	}
+	var texts, paths []string
+	for _, f := range s.Listing.Copies() {
+		texts = append(texts, fmt.Sprintf("the kubelet runs a pod of DaemonSet %s from the file %s, a copy that is not managed",
+			f.DaemonSet, f.FileName))
+		paths = append(paths, filepath.Join(r.cfg.Store.Dir(), f.FileName))
+	}
+	r.cfg.Board.When(len(texts) > 0, health.ManifestCopied, strings.Join(texts, "; "), strings.Join(paths, ", "))
 	r.cfg.Board.When(len(drifted) > 0, health.Drift, "edited by hand: "+strings.Join(drifted, ", "))
 	r.cfg.Board.When(len(problems) > 0, health.ManifestsDirectoryContent, strings.Join(problems, "; "), r.cfg.Store.Dir())
 }

@@ -80,10 +80,19 @@ func (r *Reconciler) aim(s *Snapshot, from *catalog.Maker, it *Item) {
 	it.Decision = c.Made.Compiled.Decide(s.Node)
 }
 
-// conflict says which foreign file is in the way of a manifest: one of the same name, or one that declares the same
-// pod.
+// copied says what a file does that is not ours, though it bears the mark of a DaemonSet.
+func copied(f manifestdir.ForeignPod) string {
+	return fmt.Sprintf("the kubelet also runs the pod %s/%s from the file %s, a copy of a manifest of this DaemonSet; no other "+
+		"pod is started beside it: remove the file, or move it out of the directory", f.Namespace, f.Name, f.FileName)
+}
+
+// conflict says which foreign file is in the way of a manifest: one of the same name, one that declares the same pod,
+// or one that bears the DaemonSet's mark, whatever its name, its pod and its revision.
 func conflict(foreign []manifestdir.ForeignPod, m render.Manifest) string {
 	for _, f := range foreign {
+		if f.Name != "" && f.DaemonSet == m.Namespace+"/"+m.DaemonSet {
+			return copied(f)
+		}
 		if f.FileName == m.FileName {
 			return fmt.Sprintf("the file %s belongs to somebody else (it %s); move it away", f.FileName, f.Reason)
 		}

@@ -129,7 +129,7 @@ func New(c Config) (*Reconciler, error) {
 	return &Reconciler{
 		cfg: c, memories: m, declared: d, stopped: stopwatch{pods: map[string]watched{}}, phases: map[string]plan.Phase{},
 		directory: LoadDirectory(c.StateDir),
-		acting: map[string]acting{},
+		acting:    map[string]acting{},
 	}, errors.Join(err, lost)
 }
 

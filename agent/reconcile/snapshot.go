@@ -87,7 +87,10 @@ type Snapshot struct {
 func (s *Snapshot) Input() plan.Input {
 	in := plan.Input{
 		Now: s.Now, Node: s.Host, Wanted: make([]plan.Wanted, 0, len(s.Items)), Present: s.Present, Kubelet: s.Answers,
-		Memories: maps.Clone(s.Memories), Undecided: s.Specs.Undecided,
+		Memories: maps.Clone(s.Memories), Undecided: s.Specs.Undecided, Copies: map[string]string{},
+	}
+	for _, f := range s.Listing.Copies() {
+		in.Copies[f.DaemonSet] = copied(f)
 	}
 	if in.Memories == nil {
 		in.Memories = map[string]plan.Memory{}

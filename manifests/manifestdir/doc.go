@@ -111,8 +111,22 @@ type ForeignPod struct {
 	FileName string
 	// Namespace and Name are those of the pod in it, without the node's name; both are empty where the kubelet finds none.
 	Namespace, Name string
+	// DaemonSet is the DaemonSet (namespace/name) whose mark the file bears; empty where it bears none.
+	DaemonSet string
 	// Reason says why the file is not ours, as a clause that follows "the file".
 	Reason string
+}
+
+// Copies are the files that are not ours, though they bear the mark of one of our DaemonSets and declare a pod: a
+// backup that the kubelet reads too, for one. The kubelet runs each beside the DaemonSet's own pod.
+func (l *Listing) Copies() []ForeignPod {
+	var out []ForeignPod
+	for _, f := range l.Foreign {
+		if namespace, name, _ := strings.Cut(f.DaemonSet, "/"); namespace != "" && name != "" && f.Name != "" {
+			out = append(out, f)
+		}
+	}
+	return out
 }
 
 // Problem is something wrong with one file.

@@ -202,7 +202,9 @@ func classify(name string, id identity, data []byte) cached {
 	c := cached{id: id}
 	h, err := render.Inspect(name, data)
 	if err == nil && id.throughSymlink {
-		c.foreign = &ForeignPod{FileName: name, Namespace: h.Namespace, Name: h.PodName, Reason: "is a symbolic link"}
+		c.foreign = &ForeignPod{
+			FileName: name, Namespace: h.Namespace, Name: h.PodName, DaemonSet: h.Key(), Reason: "is a symbolic link",
+		}
 		return c
 	}
 	if err == nil {
@@ -214,7 +216,9 @@ func classify(name string, id identity, data []byte) cached {
 	}
 	c.foreign = &ForeignPod{FileName: name, Reason: err.Error()}
 	if f, ok := errors.AsType[*render.ForeignError](err); ok {
-		c.foreign = &ForeignPod{FileName: name, Namespace: f.PodNamespace, Name: f.PodName, Reason: f.Reason}
+		c.foreign = &ForeignPod{
+			FileName: name, Namespace: f.PodNamespace, Name: f.PodName, DaemonSet: f.DaemonSet, Reason: f.Reason,
+		}
 		if f.NoPod != nil {
 			c.problem = "gives the kubelet no pod: " + f.NoPod.Error()
 		}

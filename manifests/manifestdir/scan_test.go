@@ -71,15 +71,15 @@ func TestScanTellsOursFromOthers(t *testing.T) {
 			}},
 		},
 		Foreign: []ForeignPod{
-			{b.FileName + ".bak", "default", b.PodName, `has the annotation daemonsetd.io/daemonset: "default/b", but not a name for it`},
-			{c.FileName, "default", c.PodName, "has a name of ours, but lacks the annotation daemonsetd.io/daemonset"},
-			{manifest(t, "d", "s").FileName, "default", b.PodName, `has the annotation daemonsetd.io/daemonset: "default/b", but not a name for it`},
-			{"huge", "", "", "lacks the annotation daemonsetd.io/daemonset"},
-			{"link.yaml", "kube-system", "other", "lacks the annotation daemonsetd.io/daemonset"},
-			{"notes", "", "", "lacks the annotation daemonsetd.io/daemonset"},
-			{"other.yaml", "kube-system", "other", "lacks the annotation daemonsetd.io/daemonset"},
-			{"pipe", "", "", "is not a regular file"},
-			{"to-nothing", "", "", "cannot be read: symbolic link to nothing: no such file or directory"},
+			{b.FileName + ".bak", "default", b.PodName, "default/b", `has the annotation daemonsetd.io/daemonset: "default/b", but not a name for it`},
+			{c.FileName, "default", c.PodName, "", "has a name of ours, but lacks the annotation daemonsetd.io/daemonset"},
+			{manifest(t, "d", "s").FileName, "default", b.PodName, "default/b", `has the annotation daemonsetd.io/daemonset: "default/b", but not a name for it`},
+			{"huge", "", "", "", "lacks the annotation daemonsetd.io/daemonset"},
+			{"link.yaml", "kube-system", "other", "", "lacks the annotation daemonsetd.io/daemonset"},
+			{"notes", "", "", "", "lacks the annotation daemonsetd.io/daemonset"},
+			{"other.yaml", "kube-system", "other", "", "lacks the annotation daemonsetd.io/daemonset"},
+			{"pipe", "", "", "", "is not a regular file"},
+			{"to-nothing", "", "", "", "cannot be read: symbolic link to nothing: no such file or directory"},
 		},
 		Problems: []Problem{
 			{b.FileName + ".bak", `declares the pod default/` + b.PodName + `, as "` + b.FileName + `" does: the kubelet runs now one and now the other`},
@@ -111,7 +111,7 @@ func TestLinkIsNeverOurs(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := newStore(t, dir)
-	want := []ForeignPod{{m.FileName, "default", m.PodName, "is a symbolic link"}}
+	want := []ForeignPod{{m.FileName, "default", m.PodName, "default/" + m.DaemonSet, "is a symbolic link"}}
 	if l := mustScan(t, s); len(l.Ours) != 0 || !cmp.Equal(want, l.Foreign) {
 		t.Errorf("got %+v, want %+v", l, want)
 	}

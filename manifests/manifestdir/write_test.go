@@ -102,7 +102,7 @@ func TestWriteMindsOnlyTheSamePod(t *testing.T) {
 	mustWrite(t, newStore(t, dir), m)
 }
 
-// Two DaemonSets whose names run together to one file name.
+// Two DaemonSets whose names run together to one file name, as they did in former versions.
 func TestWriteRefusesTheFileOfAnotherDaemonSet(t *testing.T) {
 	dir := t.TempDir()
 	s := newStore(t, dir)
@@ -115,9 +115,11 @@ func TestWriteRefusesTheFileOfAnotherDaemonSet(t *testing.T) {
 		return m
 	}
 	first, second := of("a", "b-c"), of("a-b", "c")
-	if first.FileName != second.FileName {
-		t.Fatal("the names differ")
+	if first.FileName == second.FileName {
+		t.Errorf("both have the name %s", first.FileName)
 	}
+	first.FileName = "daemonsetd-a-b-c-" + first.Revision + ".yaml"
+	second.FileName = first.FileName
 	mustWrite(t, s, first)
 	if err := s.Write(second); !errors.Is(err, ErrForeignFile) || !strings.Contains(err.Error(), "DaemonSet a/b-c") {
 		t.Errorf("got %v", err)

@@ -43,6 +43,8 @@ type ForeignError struct {
 	// PodNamespace and PodName are those of the pod in the file, without the node's name; both are empty where the kubelet
 	// would find no pod in it.
 	PodNamespace, PodName string
+	// DaemonSet is the DaemonSet (namespace/name) whose mark the file bears; empty where it bears none.
+	DaemonSet string
 	// Reason says why it is not ours, as a clause that follows "the file".
 	Reason string
 	// NoPod says why the kubelet finds no pod; nil where there is one.
@@ -147,7 +149,7 @@ func markLine(data []byte) string {
 }
 
 func foreign(fileName, owner string, m minimal, noPod error) *ForeignError {
-	e := &ForeignError{FileName: fileName, NoPod: noPod}
+	e := &ForeignError{FileName: fileName, DaemonSet: owner, NoPod: noPod}
 	switch {
 	case owner == "" && IsFileName(fileName):
 		e.Reason = "has a name of ours, but lacks the annotation " + AnnotationDaemonSet

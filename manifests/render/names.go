@@ -19,15 +19,26 @@ const (
 // start the new pod at once, where a changed file under the old name waits for up to 15 s after the old pod has ended.
 func PodName(daemonSet, revision string) string { return daemonSet + "-" + revision }
 
-// FileName is the manifest's base name: daemonsetd-<namespace>-<name>-<revision>.yaml.
-//
-// Names are joined with the character that they may contain, so namespace "a" with name "b-c" and namespace "a-b" with
-// name "c" meet in one file name when their templates are equal to the byte. The store refuses to write the second.
+// FileName is the manifest's base name: daemonsetd-<namespace>-<name>-<revision>.yaml, and with an underscore between
+// the two names where one of them has a dash itself: daemonsetd-kube-system_proxy-<revision>.yaml. No two DaemonSets
+// have one file name then, nor one that a file of another has kept from former versions: names of Kubernetes have no
+// underscore, and where neither name has a dash there is one way to take them apart.
 func FileName(namespace, daemonSet, revision string) string {
+	if strings.Contains(namespace+daemonSet, "-") {
+		return filePrefix + namespace + "_" + daemonSet + "-" + revision + fileSuffix
+	}
+	return formerFileName(namespace, daemonSet, revision)
+}
+
+// formerFileName is what FileName gave in former versions, the same for a/b-c and a-b/c. A file of that name is ours
+// where its mark says so, and keeps its name for as long as it stands: under another one the kubelet would take its pod
+// for a new one and restart it.
+func formerFileName(namespace, daemonSet, revision string) string {
 	return filePrefix + namespace + "-" + daemonSet + "-" + revision + fileSuffix
 }
 
-// IsFileName tells whether name has the form of FileName. It says nothing of what is in the file.
+// IsFileName tells whether name has the form of FileName, or of what it gave in former versions. It says nothing of
+// what is in the file.
 func IsFileName(name string) bool {
 	rest, ok := strings.CutPrefix(name, filePrefix)
 	if !ok {
@@ -41,14 +52,15 @@ func IsFileName(name string) bool {
 	return ok && IsRevision(revision) && len(names) > 2
 }
 
-// revisionInFileName takes the revision out of a file name of the given DaemonSet.
+// revisionInFileName takes the revision out of a file name of the given DaemonSet, present or former.
 func revisionInFileName(fileName, namespace, daemonSet string) (string, bool) {
 	rest, ok := strings.CutSuffix(fileName, fileSuffix)
 	if !ok {
 		return "", false
 	}
 	_, revision, _ := cutLast(rest, "-")
-	return revision, IsRevision(revision) && fileName == FileName(namespace, daemonSet, revision)
+	return revision, IsRevision(revision) && (fileName == FileName(namespace, daemonSet, revision) ||
+		fileName == formerFileName(namespace, daemonSet, revision))
 }
 
 func cutLast(s, sep string) (before, after string, found bool) {

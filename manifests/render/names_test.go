@@ -7,6 +7,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"pgregory.net/rapid"
 
 	"github.com/daemonsetd/daemonsetd/manifests/render"
 )
@@ -101,4 +102,24 @@ func TestIsFileName(t *testing.T) {
 			t.Errorf("IsFileName(%q) = %v, want %v", name, got, want)
 		}
 	}
+}
+
+// TestFaultK7FileNames: no two DaemonSets have one file name, and none has one that a former version gave to another.
+func TestFaultK7FileNames(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		namespace := rapid.StringMatching(`[ab]([ab-]{0,3}[ab])?`)
+		name := rapid.StringMatching(`[ab]([ab-]{0,3}[ab])?(\.[ab])?`)
+		ns1, n1 := namespace.Draw(t, "namespace"), name.Draw(t, "name")
+		ns2, n2 := namespace.Draw(t, "other namespace"), name.Draw(t, "other name")
+		if ns1 == ns2 && n1 == n2 {
+			return
+		}
+		file := render.FileName(ns1, n1, rev)
+		if file == render.FileName(ns2, n2, rev) || file == "daemonsetd-"+ns2+"-"+n2+"-"+rev+".yaml" {
+			t.Fatalf("%s/%s and %s/%s have the file name %s", ns1, n1, ns2, n2, file)
+		}
+		if !render.IsFileName(file) {
+			t.Fatalf("%s is not known again", file)
+		}
+	})
 }

@@ -18,7 +18,7 @@ type Manifest struct {
 	Revision string
 	// PodName is metadata.name in the file; the kubelet runs it as PodName-<node name>.
 	PodName string
-	// FileName is the base name in the kubelet's directory: daemonsetd-<namespace>-<name>-<revision>.yaml.
+	// FileName is the base name in the kubelet's directory; see the function.
 	FileName string
 	// Source is the spec file.
 	Source string
