@@ -40,6 +40,7 @@ import (
 	"github.com/daemonsetd/daemonsetd/agent/rollout/driver"
 	"github.com/daemonsetd/daemonsetd/agent/systemd"
 	"github.com/daemonsetd/daemonsetd/internal/base/diag"
+	"github.com/daemonsetd/daemonsetd/internal/base/dirlock"
 	"github.com/daemonsetd/daemonsetd/internal/base/logfield"
 	"github.com/daemonsetd/daemonsetd/internal/base/signal"
 	"github.com/daemonsetd/daemonsetd/manifests/assemble"
@@ -108,6 +109,8 @@ type Agent struct {
 	changed signal.Signal
 	rounds  *reconcile.Reconciler
 	stops   []stop
+	// locks are those on the agent's own directories.
+	locks []*dirlock.Lock
 
 	// The rest belongs to the loop.
 	ready bool
@@ -162,11 +165,9 @@ func (a *Agent) openDirs() error {
 			return fmt.Errorf("runtime directory: %w", err)
 		}
 	}
-	lock, err := lockDir(a.cfg.StateDir)
-	if err != nil {
+	if err := a.lockDirs(); err != nil {
 		return err
 	}
-	a.onStop("state lock", func(context.Context) error { return lock.Close() })
 	if err := removeLeftovers(a.cfg.StateDir); err != nil {
 		a.log.Warn().Err(err).Msg("what a crash left in the state directory could not be removed")
 	}
@@ -235,11 +236,17 @@ func (a *Agent) openStore() error {
 		dir = last.Begin(a.kubelet.Settings().StaticPodPath)
 	}
 	var err error
-	a.store, err = a.newStore(dir)
-	return err
+	if a.store, err = a.newStore(dir); err != nil {
+		return err
+	}
+	a.onStop("manifests directory lock", func(context.Context) error { return a.store.Unlock() })
+	return nil
 }
 
 func (a *Agent) newStore(dir string) (*manifestdir.Store, error) {
+	if err := checkManifestsDir(dir, a.cfg); err != nil {
+		return nil, err
+	}
 	store, err := manifestdir.New(manifestdir.Config{Dir: dir, Logger: a.log})
 	if err != nil {
 		return nil, err
@@ -247,6 +254,9 @@ func (a *Agent) newStore(dir string) (*manifestdir.Store, error) {
 	// A directory that cannot be made now (a disk that is not mounted yet) is reported by every round until it can.
 	if err := store.Ensure(); err != nil {
 		a.log.Warn().Err(err).Msg("the manifests directory cannot be used yet")
+	}
+	if err := a.lockManifests(store); err != nil {
+		return nil, err
 	}
 	if err := store.Recover(); err != nil {
 		a.log.Warn().Err(err).Msg("what was prepared in the manifests directory cannot be taken over")
@@ -262,6 +272,9 @@ func (a *Agent) move(dir string) (*manifestdir.Store, error) {
 	}
 	a.log.Warn().Str(logfield.From, a.store.Dir()).Str(logfield.To, dir).
 		Msg("the kubelet reads another directory than was written")
+	if err := a.store.Unlock(); err != nil {
+		a.log.Warn().Err(err).Str(logfield.Dir, a.store.Dir()).Msg("the former manifests directory stays locked")
+	}
 	a.store = store
 	if a.watchStore != nil {
 		a.watchStore(store)

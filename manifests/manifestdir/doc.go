@@ -6,8 +6,7 @@
 // files lie in the same directory because it may be a mount of its own, into which nothing can be renamed.
 //
 // A Store decides nothing: which DaemonSet has a file is its caller's business. One directory belongs to one Store at a
-// time: a second one takes the first one's temporary files for leftovers of a crash, and the first then has to write
-// again.
+// time, which Lock sees to: a second one would take the first one's temporary files for leftovers of a crash.
 package manifestdir
 
 import (
@@ -20,6 +19,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/daemonsetd/daemonsetd/internal/base/dirlock"
 	"github.com/daemonsetd/daemonsetd/internal/base/files"
 	"github.com/daemonsetd/daemonsetd/manifests/render"
 )
@@ -52,6 +52,9 @@ type Store struct {
 	cache map[string]cached
 	// told has the identity of every file as the last Scan reported it, or as we wrote it since.
 	told map[string]identity
+	// locking says that the directory is to be locked, lock is the lock.
+	locking bool
+	lock    *dirlock.Lock
 	// existed is set once the directory has been seen.
 	existed bool
 	// prepared has the manifests that wait under temporary names, by the file name that they are for.

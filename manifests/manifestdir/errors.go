@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"syscall"
+
+	"github.com/daemonsetd/daemonsetd/internal/base/dirlock"
 )
 
 var (
@@ -19,7 +21,7 @@ var (
 
 // Error is a failed act on the directory. Nothing that was there before has been lost.
 type Error struct {
-	// Op is what was tried: "write", "remove", "scan" or "create".
+	// Op is what was tried: "write", "remove", "scan", "lock" or "create".
 	Op string
 	// Path is the file or directory.
 	Path string
@@ -49,7 +51,10 @@ func failed(op, path string, err error) error {
 }
 
 func hint(err error) string {
+	_, held := errors.AsType[*dirlock.HeldError](err)
 	switch {
+	case held:
+		return "stop one of the two agents, or give it a directory of its own"
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return "free some space on that file system"
 	case errors.Is(err, syscall.EROFS):

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/daemonsetd/daemonsetd/internal/base/atomicfile"
+	"github.com/daemonsetd/daemonsetd/internal/base/dirlock"
 	"github.com/daemonsetd/daemonsetd/internal/base/files"
 	"github.com/daemonsetd/daemonsetd/internal/base/logfield"
 	"github.com/daemonsetd/daemonsetd/manifests/render"
@@ -54,6 +55,9 @@ func (s *Store) Scan() (Listing, error) {
 func (s *Store) scan() (Listing, error) {
 	names, err := s.list()
 	if err != nil {
+		return Listing{}, err
+	}
+	if err := s.relock(); err != nil && !errors.Is(err, dirlock.ErrUnsupported) {
 		return Listing{}, err
 	}
 	var l Listing
