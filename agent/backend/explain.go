@@ -39,7 +39,8 @@ func (b *Backend) explainer(v *reconcile.Snapshot, node string) (func(*reconcile
 			st, _ := v.Status(it.Key)
 			e := explanation(b.cfg.Host, it, it.Decision)
 			e.Phase, e.Message = phaseWord(st.Phase), cmp.Or(st.Message, soakText(v, it, st.PodName))
-			if it.Evicted {
+			// A taint that is not tolerated at all is among the reasons already, and has no tolerationSeconds.
+			if it.Evicted && it.Decision.ShouldContinueRunning {
 				e.ShouldRun, e.ShouldContinueRunning = false, false
 				e.Reasons = append(e.Reasons, api.Reason{
 					Predicate: "TaintEviction", Message: "the tolerationSeconds of a NoExecute taint are over",

@@ -107,7 +107,12 @@ func (p *planner) misscheduled() {
 	if p.wanted.Blocked == "" && p.restore(keep, &p.wanted.Manifest) {
 		return
 	}
-	p.stands(PhaseMisscheduled, keep, "stays, though a new pod would not be placed: "+firstFailed(p.wanted))
+	if k := p.in.Kubelet; !k.Healthy && !k.AssumeReady {
+		p.stands(PhaseUnknown, keep, "the kubelet is not answering; its pod stays, and no new one starts: "+
+			firstFailed(p.wanted))
+		return
+	}
+	p.stands(PhaseMisscheduled, keep, "the running pod stays, and no new one starts: "+firstFailed(p.wanted))
 }
 
 func (p *planner) shouldRun() {
@@ -299,6 +304,10 @@ func (p *planner) create(m *render.Manifest) {
 	}
 	if p.leaving() {
 		p.status.Phase, p.status.Message = PhaseUpdating, "the old pod is stopping"
+		if p.sameStops(m) {
+			p.status.Phase, p.status.Message = PhaseStarting,
+				"its manifest was removed; it is written again once the pod has stopped"
+		}
 		if p.memory.Leaving != nil && !p.memory.Leaving[0].Hold.IsZero() {
 			p.status.Phase, p.status.Message = PhaseRefused,
 				"its manifest is written again in a moment; the kubelet refused the pod: "+p.memory.Retry.Message
@@ -309,6 +318,13 @@ func (p *planner) create(m *render.Manifest) {
 	p.write(Write, *m, ReasonCreate, "the node qualifies and no pod is here")
 	p.stands(PhaseStarting, p.presentOf(m), "its manifest is being written")
 	p.hurry = !p.in.Kubelet.AssumeReady
+}
+
+// sameStops says whether the pods that are stopping are of the manifest that is to be written, so that nothing is
+// updated: it was removed by hand, or the node did not qualify for a moment.
+func (p *planner) sameStops(m *render.Manifest) bool {
+	return len(p.memory.Leaving) > 0 &&
+		!slices.ContainsFunc(p.memory.Leaving, func(l Leaving) bool { return l.PodName != m.PodName })
 }
 
 // retryFailed deals with a pod that the kubelet has given up on, and reports whether it did; next is what is written

@@ -52,6 +52,8 @@ func verdict(e api.Explanation) string {
 	switch {
 	case e.ShouldRun:
 		return "it belongs " + place
+	case e.ShouldContinueRunning && e.Phase == api.PhaseNotPlaced:
+		return "it would not be started " + place + ", and no pod of it runs"
 	case e.ShouldContinueRunning:
 		return "it would not be started " + place + ", but a running pod may stay"
 	default:
