@@ -272,6 +272,7 @@ func (a *Agent) move(dir string) (*manifestdir.Store, error) {
 	}
 	a.log.Warn().Str(logfield.From, a.store.Dir()).Str(logfield.To, dir).
 		Msg("the kubelet reads another directory than was written")
+	a.store.Release(func(string) bool { return false })
 	if err := a.store.Unlock(); err != nil {
 		a.log.Warn().Err(err).Str(logfield.Dir, a.store.Dir()).Msg("the former manifests directory stays locked")
 	}
