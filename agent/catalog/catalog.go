@@ -21,6 +21,7 @@ import (
 
 	"github.com/daemonsetd/daemonsetd/manifests/assemble"
 	"github.com/daemonsetd/daemonsetd/manifests/history"
+	"github.com/daemonsetd/daemonsetd/manifests/render"
 	"github.com/daemonsetd/daemonsetd/manifests/spec"
 	"github.com/daemonsetd/daemonsetd/manifests/trees"
 )
@@ -49,6 +50,15 @@ type Facts struct {
 	Now   time.Time
 	Specs *spec.Snapshot
 	Node  *corev1.Node
+	// Standing are the manifests that stand in the kubelet's directory of a DaemonSet, by its key; nil: none does.
+	Standing func(key string) []Standing
+}
+
+// Standing is a manifest of ours in the kubelet's directory.
+type Standing struct {
+	render.Header
+	// Read gives its bytes.
+	Read func() ([]byte, error)
 }
 
 // Catalog has what was made for this host, and makes no more of it again than what has changed. Make one with New; it
@@ -86,6 +96,11 @@ func (c *Catalog) Forget() {
 			}
 		}
 		c.made = known
+		declared := make(map[string]bool, len(sets))
+		for _, ds := range sets {
+			declared[ds.Key()] = true
+		}
+		maps.DeleteFunc(c.same, func(key string, _ []byte) bool { return !declared[key] })
 	}
 	maps.DeleteFunc(c.earlier, func(_ earlierKey, e *Earlier) bool { return c.facts.Now.Sub(e.used) > keepEarlier })
 }
@@ -99,11 +114,14 @@ type Maker struct {
 	asm     *assemble.Assembler
 	made    map[*spec.DaemonSet]*made
 	earlier map[earlierKey]*Earlier
+	// same are the manifests that stood and were what would be written, by DaemonSet.
+	same map[string][]byte
 }
 
 func newMaker(c Config, f Facts, objects spec.Objects) *Maker {
 	return &Maker{
 		cfg: c, facts: f, objects: objects, made: map[*spec.DaemonSet]*made{}, earlier: map[earlierKey]*Earlier{},
+		same: map[string][]byte{},
 	}
 }
 

@@ -2,10 +2,12 @@ package catalog
 
 import (
 	"fmt"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/daemonsetd/daemonsetd/agent/placement"
+	"github.com/daemonsetd/daemonsetd/manifests/assemble"
 	"github.com/daemonsetd/daemonsetd/manifests/render"
 	"github.com/daemonsetd/daemonsetd/manifests/spec"
 	"github.com/daemonsetd/daemonsetd/manifests/trees"
@@ -55,6 +57,9 @@ func (m *Maker) File(ds *spec.DaemonSet) *Made {
 // make makes the manifest of a DaemonSet and the files of its volumes.
 func (m *Maker) make(ds *spec.DaemonSet) *made {
 	a, err := m.assembler().Assemble(ds)
+	if err == nil && len(a.Missing) == 0 {
+		a = m.sameAsStanding(ds, a)
+	}
 	out := &made{
 		Made:  Made{Compiled: placement.Compile(ds.Object), Manifest: a.Manifest, Fleet: a.Fleet, Trees: a.Trees},
 		basis: basis{refers: a.Refers, specs: m.facts.Specs, node: m.facts.Node},
@@ -68,4 +73,34 @@ func (m *Maker) make(ds *spec.DaemonSet) *made {
 		out.Blocked = err.Error()
 	}
 	return out
+}
+
+// sameAsStanding gives what is assembled the revision of the pod that stands, where the pod would be the same but for
+// its revision: a default was written out, or a quantity in other words. The name that hosts share stays the file's; that
+// of the pod, its manifest and its volumes is this host's own affair.
+func (m *Maker) sameAsStanding(ds *spec.DaemonSet, a assemble.Assembly) assemble.Assembly {
+	if m.facts.Standing == nil {
+		return a
+	}
+	standing := m.facts.Standing(ds.Key())
+	if slices.ContainsFunc(standing, func(s Standing) bool { return s.Revision == a.Revision }) {
+		return a
+	}
+	for _, s := range standing {
+		like, err := m.assembler().Like(ds, s.Header)
+		if err != nil {
+			continue
+		}
+		before := m.same[ds.Key()] // what stood before somebody edited it
+		if s.Intact {
+			if before, err = s.Read(); err != nil {
+				continue
+			}
+		}
+		if render.SamePod(before, like.Manifest.Data) {
+			m.same[ds.Key()], like.Manifest.Data = before, before
+			return like
+		}
+	}
+	return a
 }

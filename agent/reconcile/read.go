@@ -40,9 +40,23 @@ func (r *Reconciler) read(now time.Time) (*Snapshot, time.Duration) {
 	}
 	r.unlisted.look(s)
 	s.Answers = r.kubeletInput(s)
-	r.cfg.Catalog.Begin(catalog.Facts{Now: now, Specs: s.Specs, Node: s.Node})
+	r.cfg.Catalog.Begin(catalog.Facts{Now: now, Specs: s.Specs, Node: s.Node, Standing: r.standing(s.Listing)})
 	s.Items = r.items(s, r.cfg.Catalog.Maker, s.Specs.DaemonSets)
 	return s, again
+}
+
+// standing gives the manifests of a listing by DaemonSet.
+func (r *Reconciler) standing(l manifestdir.Listing) func(key string) []catalog.Standing {
+	return func(key string) (out []catalog.Standing) {
+		for _, e := range l.Ours {
+			if e.Key() == key {
+				out = append(out, catalog.Standing{
+					Header: e.Header, Read: func() ([]byte, error) { return r.cfg.Store.Read(e.FileName) },
+				})
+			}
+		}
+		return out
+	}
 }
 
 // items decides every declared DaemonSet for this node.

@@ -91,15 +91,29 @@ type Assembly struct {
 // Assemble makes a DaemonSet's manifest and files. While something is missing there are none, and that is no error; an
 // error is that the manifest cannot be made (render.Render).
 func (a *Assembler) Assemble(ds *spec.DaemonSet) (Assembly, error) {
+	return a.assemble(ds, "", ds.Source.File)
+}
+
+// Like assembles a DaemonSet under the revision and the source of a manifest that stands, to see whether its pod is the
+// one that would be written, but for its revision.
+func (a *Assembler) Like(ds *spec.DaemonSet, h render.Header) (Assembly, error) {
+	return a.assemble(ds, h.Revision, h.Source)
+}
+
+// assemble names everything after the revision, if there is one, instead of the DaemonSet's own.
+func (a *Assembler) assemble(ds *spec.DaemonSet, revision, source string) (Assembly, error) {
 	res := resolve.Resolve(a.input(ds))
 	out := Assembly{Revision: render.Revision(ds.Template, res.Digests...), Missing: res.Missing, Changes: res.Changes}
+	if revision != "" {
+		out.Revision = revision
+	}
 	out.Fleet = render.Revision(ds.Template, without(res.Digests, res.NodeDigests)...)
 	out.Refers = refersToAny(res)
 	if len(res.Missing) > 0 {
 		return out, nil
 	}
 	out.Trees = a.trees(ds, out.Revision, res)
-	m, changes, err := a.render(ds, res, out.Revision)
+	m, changes, err := a.render(ds, res, out.Revision, source)
 	out.Manifest, out.Changes = m, append(out.Changes, changes...)
 	return out, err
 }
@@ -147,11 +161,11 @@ func refersToAny(res resolve.Result) bool {
 	return len(res.Digests)+len(res.Missing)+len(res.Trees("")) > 0 || res.ClassMissing
 }
 
-func (a *Assembler) render(ds *spec.DaemonSet, res resolve.Result, revision string) (render.Manifest, []render.Change,
-	error,
+func (a *Assembler) render(ds *spec.DaemonSet, res resolve.Result, revision, source string) (render.Manifest,
+	[]render.Change, error,
 ) {
 	resolved := res.DaemonSet(func(t resolve.Tree) string { return a.cfg.Path(a.tree(ds, revision, t)) })
-	return render.Render(resolved, render.Options{NodeName: a.cfg.Node.Name, Revision: revision, Source: ds.Source.File})
+	return render.Render(resolved, render.Options{NodeName: a.cfg.Node.Name, Revision: revision, Source: source})
 }
 
 func (a *Assembler) input(ds *spec.DaemonSet) resolve.Input {

@@ -18,7 +18,7 @@ import (
 func (a *Assembler) HideSecrets(ds *spec.DaemonSet, made Assembly) (render.Manifest, bool, error) {
 	in := a.input(ds)
 	in.Secret = hiding(in.Secret)
-	hidden, _, err := a.render(ds, resolve.Resolve(in), made.Revision)
+	hidden, _, err := a.render(ds, resolve.Resolve(in), made.Revision, made.Manifest.Source)
 	if err != nil {
 		return render.Manifest{}, false, err
 	}
