@@ -81,7 +81,13 @@ func optional(b *bool) bool { return b != nil && *b }
 func (r *resolver) lookup(ref reference, key string) (object, bool) {
 	o := r.object(ref.kind, ref.name)
 	if !o.found && !ref.optional {
-		r.missing(r.about(ref, ObjectMissing, key, ""))
+		detail := ""
+		if r.in.Elsewhere != nil {
+			if namespace := r.in.Elsewhere(ref.kind, ref.name); namespace != "" {
+				detail = fmt.Sprintf("the namespace %q has one of that name", namespace)
+			}
+		}
+		r.missing(r.about(ref, ObjectMissing, key, detail))
 	}
 	return o, o.found
 }

@@ -13,7 +13,11 @@ func (m Missing) String() string {
 	}
 	switch m.Reason {
 	case ObjectMissing:
-		return fmt.Sprintf("%s is not declared, and %s needs it", object, m.needs())
+		text := fmt.Sprintf("%s is not declared, and %s needs it", object, m.needs())
+		if m.Detail != "" {
+			text += ": " + m.Detail
+		}
+		return text
 	case KeyMissing:
 		text := fmt.Sprintf("%s has no key %q, which %s needs", object, m.Key, m.Path)
 		if m.Detail != "" {

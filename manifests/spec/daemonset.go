@@ -21,7 +21,7 @@ import (
 func (p *parser) daemonSet(d *strictyaml.Document) {
 	p.ignoreServed(d)
 	ds := &appsv1.DaemonSet{}
-	decoding := d.Decode(ds)
+	decoding := otherWorkloads(d.Decode(ds))
 	p.report(decoding...)
 	ds.TypeMeta = metav1.TypeMeta{APIVersion: "apps/v1", Kind: kindDaemonSet}
 	settle(&ds.ObjectMeta)
@@ -52,6 +52,21 @@ func (p *parser) daemonSet(d *strictyaml.Document) {
 		Object: ds, Source: src, Template: template,
 		places: referencePlaces(d, ds),
 	})
+}
+
+// otherWorkloads adds what to do about fields that a Deployment or a StatefulSet has and a DaemonSet has not.
+func otherWorkloads(decoding diag.List) diag.List {
+	for i := range decoding {
+		switch p := &decoding[i]; p.Path {
+		case "spec.strategy":
+			p.Hint = `did you mean "updateStrategy"?`
+		case "spec.replicas":
+			p.Hint = "remove it: a DaemonSet runs one pod on each node that it selects"
+		case "spec.serviceName", "spec.volumeClaimTemplates", "spec.podManagementPolicy":
+			p.Hint = "remove it: it is a StatefulSet's"
+		}
+	}
+	return decoding
 }
 
 // validateDaemonSet is what an API server does on create (pkg/registry/apps/daemonset/strategy.go). It gives the object

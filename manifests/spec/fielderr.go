@@ -13,7 +13,7 @@ import (
 // decoded whole, findings that may only follow from what is missing are left out.
 func (p *parser) reportFields(d *strictyaml.Document, errs field.ErrorList, decoding diag.List) {
 	for _, err := range errs {
-		path := filePath(err.Field)
+		path := clusterIPPath(d, filePath(err.Field))
 		if lacksSelector(d, err) {
 			if !follows(d, selectorPath, err, decoding) {
 				p.report(missingSelector(d, path))
@@ -46,10 +46,23 @@ func fieldProblem(d *strictyaml.Document, path, prefix string, err *field.Error)
 // filePath is the path that a field has in the file. Validation shortens that of a template's metadata
 // (ValidatePodTemplateSpec in pkg/apis/core/validation).
 func filePath(path string) string {
+	if path == "[]" { // what ValidateConfigMap says of all data
+		return "data"
+	}
 	for _, part := range []string{"labels", "annotations"} {
 		short := "spec.template." + part
 		if rest, ok := strings.CutPrefix(path, short); ok && (rest == "" || rest[0] == '[' || rest[0] == '.') {
 			return "spec.template.metadata." + part + rest
+		}
+	}
+	return path
+}
+
+// clusterIPPath is the field that a Service has where validation names the one that was filled in from it.
+func clusterIPPath(d *strictyaml.Document, path string) string {
+	if rest, ok := strings.CutPrefix(path, "spec.clusterIPs"); ok && value(d, "spec.clusterIPs") == nil {
+		if _, written := d.Value("spec.clusterIP"); written && (rest == "" || rest == "[0]") {
+			return "spec.clusterIP"
 		}
 	}
 	return path

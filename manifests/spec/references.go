@@ -10,7 +10,7 @@ import (
 	"github.com/daemonsetd/daemonsetd/internal/base/strictyaml"
 )
 
-// places is where a DaemonSet refers to a ConfigMap, a Secret, a key of one or a PriorityClass: by the path of the
+// places is where a DaemonSet refers to a ConfigMap, a Secret, a key of one, a PriorityClass or a field: by the path of the
 // reference, and by that of the key, a problem that only lacks a message. The document itself would be too much to
 // keep.
 type places map[string]diag.Problem
@@ -85,6 +85,9 @@ func envPlaces(c *corev1.Container, at string, note func(of, at string)) {
 		}
 		if e.ValueFrom != nil && e.ValueFrom.SecretKeyRef != nil {
 			key(at + "secretKeyRef")
+		}
+		if e.ValueFrom != nil && e.ValueFrom.FieldRef != nil {
+			note(at+"fieldRef", at+"fieldRef.fieldPath") // what is missing may be the node's
 		}
 	}
 }

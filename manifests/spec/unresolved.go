@@ -67,10 +67,19 @@ func (d *DaemonSet) at(m resolve.Missing) diag.Problem {
 func (o Objects) finder() func(namespace string) resolve.Input {
 	type key struct{ namespace, name string }
 	configMaps, secrets := map[key]*corev1.ConfigMap{}, map[key]*corev1.Secret{}
+	// elsewhere is the first namespace that has an object of the name.
+	elsewhere := map[[2]string]string{}
+	note := func(kind, namespace, name string) {
+		if first, found := elsewhere[[2]string{kind, name}]; !found || namespace < first {
+			elsewhere[[2]string{kind, name}] = namespace
+		}
+	}
 	for _, c := range o.ConfigMaps {
+		note(kindConfigMap, c.Object.Namespace, c.Object.Name)
 		configMaps[key{c.Object.Namespace, c.Object.Name}] = c.Object
 	}
 	for _, s := range o.Secrets {
+		note(kindSecret, s.Object.Namespace, s.Object.Name)
 		secrets[key{s.Object.Namespace, s.Object.Name}] = s.Object
 	}
 	classes := map[string]*schedulingv1.PriorityClass{}
@@ -79,6 +88,7 @@ func (o Objects) finder() func(namespace string) resolve.Input {
 	}
 	return func(namespace string) resolve.Input {
 		return resolve.Input{
+			Elsewhere:     func(kind, name string) string { return elsewhere[[2]string{kind, name}] },
 			PriorityClass: found(classes, func(name string) string { return name }),
 			ConfigMap:     found(configMaps, func(name string) key { return key{namespace, name} }),
 			Secret:        found(secrets, func(name string) key { return key{namespace, name} }),

@@ -61,6 +61,26 @@ func message(d *strictyaml.Document, path string, err *field.Error) string {
 		bad, detail = "", safeDetail(path, detail)
 	}
 	switch err.Type {
+	case field.ErrorTypeInvalid:
+		if bad := fmt.Sprint(err.BadValue); (bad == "0" || bad == "") && !has(d, path) {
+			return sentence(name+" is missing", detail)
+		}
+	case field.ErrorTypeDuplicate:
+		if list, isElement := strings.CutSuffix(name, "]"); isElement && bad == "" {
+			list, _, _ = strings.Cut(list, "[")
+			return sentence(name+" repeats an earlier entry of "+list, detail)
+		}
+	case field.ErrorTypeNotFound:
+		if strings.Contains(path, ".volumeMounts[") || strings.Contains(path, ".volumeDevices[") {
+			return sentence("no volume of the pod has the name"+bad, detail)
+		}
+		return sentence("nothing has the "+name+bad, detail)
+	case field.ErrorTypeTooLong, field.ErrorTypeTooMany:
+		if kind := d.Kind(); (kind == kindConfigMap || kind == kindSecret) && path == "data" {
+			return sentence("the "+kind+named(d)+" is too large", detail)
+		}
+	}
+	switch err.Type {
 	case field.ErrorTypeRequired:
 		return sentence(name+" is required", strings.TrimPrefix(detail, "name or generateName is required"))
 	case field.ErrorTypeForbidden:
@@ -69,8 +89,6 @@ func message(d *strictyaml.Document, path string, err *field.Error) string {
 		return sentence("unsupported "+name+bad, strings.Replace(detail, "supported values: ", "supported are ", 1))
 	case field.ErrorTypeDuplicate:
 		return sentence("duplicate "+name+bad, detail)
-	case field.ErrorTypeNotFound:
-		return sentence(name+bad+" not found", detail)
 	case field.ErrorTypeTooLong, field.ErrorTypeTooMany:
 		return sentence(name+" is too long", detail)
 	case field.ErrorTypeInternal:
@@ -78,6 +96,11 @@ func message(d *strictyaml.Document, path string, err *field.Error) string {
 	default:
 		return sentence("invalid "+name+bad, detail)
 	}
+}
+
+func has(d *strictyaml.Document, path string) bool {
+	_, found := d.Value(path)
+	return found
 }
 
 // regex is what upstream adds to its explanation of a format; the explanation and the example say enough.
@@ -115,6 +138,13 @@ func hint(d *strictyaml.Document, err *field.Error) string {
 	}
 	var known []string
 	switch {
+	case err.Type == field.ErrorTypeNotFound && strings.Contains(err.Field, ".volume"):
+		volumes, _ := value(d, podPrefix+"volumes").([]any)
+		for _, v := range volumes {
+			m, _ := v.(map[string]any)
+			name, _ := m["name"].(string)
+			known = append(known, name)
+		}
 	case err.Type == field.ErrorTypeNotSupported:
 		for _, m := range quoted.FindAllStringSubmatch(err.Detail, -1) {
 			known = append(known, m[1])
