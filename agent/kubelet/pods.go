@@ -181,5 +181,12 @@ func PodMessage(pod *corev1.Pod) string {
 			}
 		}
 	}
-	return "the pod is not ready yet"
+	text := "the pod is not ready yet"
+	if c := readyCondition(pod); c != nil && c.Status != corev1.ConditionTrue && c.Reason != "" {
+		text += ": " + c.Reason
+		if c.Message != "" {
+			text += ": " + c.Message
+		}
+	}
+	return text
 }

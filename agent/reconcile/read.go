@@ -7,6 +7,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/version"
 
 	"github.com/daemonsetd/daemonsetd/agent/catalog"
 	"github.com/daemonsetd/daemonsetd/agent/kubelet"
@@ -70,7 +71,8 @@ func (r *Reconciler) items(s *Snapshot, from *catalog.Maker, sets []*spec.Daemon
 		key := ds.Key()
 		it := &Item{Key: key, DS: ds, File: from.File(ds), Present: present[key], Memory: s.Memories[key]}
 		it.Strategy, _ = strategy.Parse(ds.Object)
-		it.FileBlocked = cmp.Or(it.File.Blocked, conflict(s.Listing.Foreign, it.File.Manifest))
+		it.FileBlocked = cmp.Or(it.File.Blocked, conflict(s.Listing.Foreign, it.File.Manifest),
+			tooOld(s.Kubelet.Version, ds))
 		r.aim(s, from, it)
 		it.Memory.Eviction = placement.NextEviction(it.Memory.Eviction, it.Want.Compiled, s.Node, s.Now)
 		it.Evicted = it.Memory.Eviction.Evicted(s.Now)
@@ -92,6 +94,23 @@ func (r *Reconciler) aim(s *Snapshot, from *catalog.Maker, it *Item) {
 		it.Blocked = conflict(s.Listing.Foreign, c.Made.Manifest)
 	}
 	it.Decision = c.Made.Compiled.Decide(s.Node)
+}
+
+// tooOld says that the kubelet of this host is of a version that refuses the pod: it would stop the one that runs, and
+// start none. Of a version that is not known, or cannot be read, nothing is said.
+func tooOld(kubelet string, ds *spec.DaemonSet) string {
+	if ds.KubeletFrom == "" || kubelet == "" {
+		return ""
+	}
+	here, err := version.ParseGeneric(kubelet)
+	if err != nil {
+		return ""
+	}
+	if from, err := version.ParseGeneric(ds.KubeletFrom); err != nil || here.AtLeast(from) {
+		return ""
+	}
+	return fmt.Sprintf("the kubelet here is %s, and refuses the pod before %s: %s; upgrade it, or change the DaemonSet",
+		kubelet, ds.KubeletFrom, ds.KubeletNeeds)
 }
 
 // copied says what a file does that is not ours, though it bears the mark of a DaemonSet.

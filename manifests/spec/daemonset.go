@@ -47,9 +47,13 @@ func (p *parser) daemonSet(d *strictyaml.Document) {
 	if !unique || !ok || decoding.HasErrors() || findings.HasErrors() || len(invalid) > 0 {
 		return
 	}
-	p.checkStaticPod(d, ds, template)
+	old := p.checkStaticPod(d, ds, template)
+	needs := ""
+	if len(old.errs) > 0 {
+		needs = message(d, podPath(old.errs[0].Field), old.errs[0])
+	}
 	p.objects.DaemonSets = append(p.objects.DaemonSets, &DaemonSet{
-		Object: ds, Source: src, Template: template,
+		Object: ds, Source: src, Template: template, KubeletFrom: old.before, KubeletNeeds: needs,
 		places: referencePlaces(d, ds),
 	})
 }
@@ -85,12 +89,13 @@ func validateDaemonSet(ds *appsv1.DaemonSet) (*apps.DaemonSet, field.ErrorList) 
 }
 
 // checkStaticPod renders the pod that would be written and asks the kubelet's own code about it. What the DaemonSet
-// refers to may stand in other files, so something harmless takes its place.
-func (p *parser) checkStaticPod(d *strictyaml.Document, ds *appsv1.DaemonSet, template []byte) {
+// refers to may stand in other files, so something harmless takes its place. It gives what older kubelets have against
+// the pod.
+func (p *parser) checkStaticPod(d *strictyaml.Document, ds *appsv1.DaemonSet, template []byte) oldKubelet {
 	o := render.Options{NodeName: checkNode, Revision: render.Revision(template), Source: p.file}
 	if err := render.CheckNames(ds, render.Options{Revision: o.Revision}); err != nil {
 		p.report(d.Problem(diag.Error, "metadata.name", err.Error(), ""))
-		return
+		return oldKubelet{}
 	}
 	resolved := resolve.Placeholder(ds)
 	for _, m := range resolved.Missing {
@@ -113,7 +118,7 @@ func (p *parser) checkStaticPod(d *strictyaml.Document, ds *appsv1.DaemonSet, te
 		p.report(fieldProblem(d, podPath(err.Field), "the kubelet would refuse the pod: ", err))
 	}
 	if len(refused) > 0 {
-		return
+		return oldKubelet{}
 	}
 	old := checkOldKubelets(pod)
 	for _, err := range old.errs {
@@ -121,6 +126,7 @@ func (p *parser) checkStaticPod(d *strictyaml.Document, ds *appsv1.DaemonSet, te
 		problem.Severity = diag.Warning
 		p.report(problem)
 	}
+	return old
 }
 
 // accountAt is the service account that a field names, "" where the field is another.

@@ -27,6 +27,10 @@ type DaemonSet struct {
 	// defaulting: what the revision is computed from, so that no library upgrade moves it.
 	Template []byte
 
+	// KubeletFrom is the first version of the kubelet that takes the pod, as "1.35"; empty: all that are supported do. An
+	// older one refuses the manifest, and stops the pod that runs. KubeletNeeds says what it would have against it.
+	KubeletFrom, KubeletNeeds string
+
 	// places is what Unresolved answers with.
 	places places
 }
