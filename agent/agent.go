@@ -188,9 +188,13 @@ func (a *Agent) openInputs() error {
 		return fmt.Errorf("specs directory: %w", err)
 	}
 	layout := assemble.Layout{StateDir: a.cfg.StateDir, RuntimeDir: a.cfg.RuntimeDir}
+	label, err := trees.ContainerLabel("/")
+	if err != nil {
+		a.log.Warn().AnErr(logfield.Error, err).Msg("the files of volumes get no SELinux label")
+	}
 	if a.trees, err = trees.New(trees.Config{
 		Dir: layout.Dir(), SecretDir: layout.SecretDir(),
-		Logger: a.log,
+		Label: label, Logger: a.log,
 	}); err != nil {
 		return err
 	}

@@ -37,6 +37,8 @@ type Config struct {
 	// SecretDir, an absolute path, is where Secrets lie if it is on a file system that is in memory (tmpfs, ramfs). Where
 	// it is empty or on a disk, Secrets lie under Dir too.
 	SecretDir string
+	// Label is the SELinux label of everything in a tree (ContainerLabel); "" gives none.
+	Label string
 	// Logger receives what the store did to the directories.
 	Logger zerolog.Logger
 }
@@ -49,6 +51,7 @@ type Store struct {
 	configs, secrets root
 	// uid and gid are those that everything gets, but for an fsGroup.
 	uid, gid int
+	label    string
 
 	mu sync.Mutex
 	// pending has the directories whose last change may not have reached the disk.
@@ -81,7 +84,7 @@ func newStore(c Config, sys system) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{
-		log: c.Logger, sys: sys, uid: os.Geteuid(), gid: os.Getegid(),
+		log: c.Logger, sys: sys, uid: os.Geteuid(), gid: os.Getegid(), label: c.Label,
 		pending: map[string]struct{}{}, foreign: map[string]struct{}{}, memos: map[place]memo{},
 		racy: files.RacyWindow,
 	}

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"github.com/daemonsetd/daemonsetd/internal/base/atomicfile"
 )
@@ -24,6 +25,9 @@ type faulty struct {
 
 	// owners, where not nil, are kept here instead of on the disk.
 	owners owners
+
+	// labels, where not nil, are kept here instead of on the disk, by inode.
+	labels map[uint64]string
 
 	steps []string
 	// reads counts the files that were read.
@@ -70,6 +74,29 @@ func (f *faulty) read(path string, limit int64) ([]byte, error) {
 func (f *faulty) lstat(path string) (fs.FileInfo, error) {
 	info, err := f.linux.lstat(path)
 	return f.owners.of(info), err
+}
+
+func (f *faulty) label(path string) (string, error) {
+	info, err := f.linux.lstat(path)
+	if err != nil {
+		return "", err
+	}
+	if label, ok := f.labels[info.Sys().(*syscall.Stat_t).Ino]; ok {
+		return label, nil
+	}
+	return "", &fs.PathError{Op: "lgetxattr", Path: path, Err: syscall.ENODATA}
+}
+
+func (f *faulty) setLabel(path, label string) error {
+	if err := f.step("setLabel", path); err != nil {
+		return err
+	}
+	info, err := f.linux.lstat(path)
+	if err != nil {
+		return err
+	}
+	f.labels[info.Sys().(*syscall.Stat_t).Ino] = label
+	return nil
 }
 
 func (f *faulty) mkdir(path string, mode fs.FileMode) error {

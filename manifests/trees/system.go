@@ -34,6 +34,9 @@ type system interface {
 	removeAll(path string) error
 	chown(path string, uid, gid int) error
 	chmod(path string, mode fs.FileMode) error
+	// label is the SELinux label of what stands at path, a link's own.
+	label(path string) (string, error)
+	setLabel(path, label string) error
 	syncDir(dir string) error
 	// writeFile replaces a file of mode 0600 in one step.
 	writeFile(path string, data []byte) error

@@ -96,6 +96,9 @@ func (s *Store) writeFile(path string, want File, l *layout) error {
 	}
 	_, err = f.Write(want.Data)
 	if err == nil {
+		_, err = s.relabel(path)
+	}
+	if err == nil {
 		err = dress(f, path, want.Mode, l)
 	}
 	if err == nil && !l.root.memory {
@@ -127,8 +130,9 @@ func (s *Store) adjustDir(path string, mode fs.FileMode, l *layout) (bool, error
 	if !info.IsDir() {
 		return false, fmt.Errorf("%q is not a directory: %w", path, ErrForeign)
 	}
-	if l.owns(info) && info.Mode() == fs.ModeDir|mode {
-		return false, nil
+	relabelled, err := s.relabel(path)
+	if err != nil || l.owns(info) && info.Mode() == fs.ModeDir|mode {
+		return relabelled, err
 	}
 	if !l.owns(info) {
 		if err := s.sys.chown(path, l.uid, l.gid); err != nil {
@@ -138,12 +142,16 @@ func (s *Store) adjustDir(path string, mode fs.FileMode, l *layout) (bool, error
 	return true, s.sys.chmod(path, mode)
 }
 
-// own gives a link the owner that it is to have, and says whether it had another. Nothing is read or refused by the
+// own gives a link the owner and the label that it is to have, and says whether it had others. Nothing is read or refused by the
 // owner of a link, but it is there to be seen.
 func (s *Store) own(path string, l *layout) (bool, error) {
 	info, err := s.sys.lstat(path)
-	if err != nil || l.owns(info) {
+	if err != nil {
 		return false, err
+	}
+	relabelled, err := s.relabel(path)
+	if err != nil || l.owns(info) {
+		return relabelled, err
 	}
 	if err := s.sys.chown(path, l.uid, l.gid); err != nil {
 		return false, l.notOwned(path, err)
@@ -183,6 +191,9 @@ func (s *Store) sameDir(path string, l *layout, entries []string) (bool, error) 
 	if !l.owns(info) || info.Mode() != fs.ModeDir|l.dirMode {
 		return false, nil
 	}
+	if ok, err := s.labelled(path); !ok {
+		return false, ignoreMissing(err)
+	}
 	names, err := s.sys.names(path, len(entries))
 	if errors.Is(err, ErrTooLarge) {
 		return false, nil
@@ -197,6 +208,9 @@ func (s *Store) sameFile(path string, f File, l *layout) (bool, error) {
 	}
 	if !l.owns(info) || info.Mode() != f.Mode || info.Size() != int64(len(f.Data)) {
 		return false, nil
+	}
+	if ok, err := s.labelled(path); !ok {
+		return false, ignoreMissing(err)
 	}
 	data, err := s.sys.read(path, int64(len(f.Data))+1)
 	if errors.Is(err, fs.ErrPermission) {
