@@ -15,6 +15,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	kubeletconfig "k8s.io/kubelet/config/v1beta1"
 )
 
 const (
@@ -65,6 +67,8 @@ type Host struct {
 	KubeletLog string
 	// Ports are the kubelet's ports on 127.0.0.1.
 	Ports Ports
+	// Change changes the kubelet's configuration when it is started the next time; nil: nothing does.
+	Change func(*kubeletconfig.KubeletConfiguration)
 
 	opts       Options
 	kubeconfig string
@@ -74,6 +78,8 @@ type Host struct {
 	kubelet    *Process
 	timeline   *Timeline
 	client     *client
+	// noDebugging: the kubelet does not tell its running pods.
+	noDebugging bool
 }
 
 // Start starts containerd, imports the image and starts the kubelet. The caller stops the host, also after an error of

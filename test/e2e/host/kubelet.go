@@ -83,6 +83,10 @@ func (h *Host) StartKubelet(ctx context.Context) error {
 		if h.client, err = newClient(h.Ports.Kubelet, h.certFile(), h.opts.Network); err != nil {
 			return err
 		}
+		if h.noDebugging {
+			_, err := h.Pods(ctx)
+			return err
+		}
 		_, err := h.RunningPods(ctx)
 		return err
 	})
@@ -147,6 +151,10 @@ func (h *Host) kubeletConfiguration() kubeletconfig.KubeletConfiguration {
 	config.Authentication.Anonymous.Enabled = new(true)
 	config.Authentication.Webhook.Enabled = new(false)
 	config.Authorization.Mode = kubeletconfig.KubeletAuthorizationModeAlwaysAllow
+	if h.Change != nil {
+		h.Change(&config)
+	}
+	h.noDebugging = config.EnableDebuggingHandlers != nil && !*config.EnableDebuggingHandlers
 	return config
 }
 
