@@ -22,6 +22,7 @@ func TestFaultK17(t *testing.T) {
 				b.run()
 				b.lay("specs.d/logger.yaml", logger("logger:1"))
 				b.phase(api.PhaseAvailable)
+				sleep(10 * time.Second) // the last good answer, which may be 3 s old, has the pod
 				b.kubelet.SetFault("/runningpods/", fault)
 				b.eventually("the problem is told", func() bool { return b.health("KubeletPodsUnknown") })
 				began := time.Now()
@@ -46,6 +47,7 @@ func TestFaultK17ByHand(t *testing.T) {
 		stop()
 		b.run()
 		b.phase(api.PhaseAvailable)
+		sleep(10 * time.Second)
 		b.kubelet.SetFault("/runningpods/", &kubeletsim.Fault{Status: http.StatusMethodNotAllowed})
 		b.eventually("the problem is told", func() bool { return b.health("KubeletPodsUnknown") })
 		b.remove("manifests/" + b.manifests()[0])

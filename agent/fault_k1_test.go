@@ -160,9 +160,9 @@ func TestFaultK1Property(t *testing.T) {
 				fails:   rapid.SliceOfNDistinct(rapid.SampledFrom(paths), 0, len(paths), rapid.ID).Draw(t, "fails"),
 				image:   rapid.IntRange(1, 3).Draw(t, "image"),
 				restart: rapid.IntRange(0, 3).Draw(t, "restart") == 0,
-				lasts:   time.Duration(rapid.IntRange(1, 400).Draw(t, "tenths")) * 100 * time.Millisecond,
+				lasts:   time.Duration(rapid.IntRange(1, 200).Draw(t, "tenths")) * 100 * time.Millisecond,
 			}
-		}), 1, 4).Draw(rt, "blips")
+		}), 1, 3).Draw(rt, "blips")
 		var failure string
 		synctest.Test(t, func(t *testing.T) {
 			t.Cleanup(func() { time.Sleep(2 * time.Minute) })
