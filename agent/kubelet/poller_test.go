@@ -3,6 +3,7 @@ package kubelet
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"net"
 	"net/http"
 	"sync"
@@ -56,9 +57,7 @@ func (s *script) RoundTrip(r *http.Request) (*http.Response, error) {
 		"/healthz": "ok", "/pods": list(s.pods), "/runningpods/": list(s.running), "/stats/summary": `{"node":{"nodeName":"n"}}`,
 		"/configz": `{"kubeletconfig":{"staticPodPath":"/x"}}`, "/metrics": "\nkubernetes_build_info{git_version=\"v1.37.2\"} 1\n",
 	}
-	for path, body := range s.body {
-		bodies[path] = body
-	}
+	maps.Copy(bodies, s.body)
 	s.mu.Unlock()
 	switch {
 	case down:

@@ -73,9 +73,9 @@ func hostAddresses() []netip.Addr {
 const sysNet = "/sys/class/net"
 
 // podBridge says whether an interface is a bridge to which nothing is attached but pods or virtual machines, if
-// anything: cni0, docker0, cbr0, virbr0, whatever it is called. No other host reaches its address. A bridge that has an
-// uplink is the host's own: one of its ports is a device, or stands on another interface, as VLANs and bonds do. The ends
-// of pods and machines (veth, tap) have neither.
+// anything: cni0, docker0, cbr0, virbr0, whatever it is called. No other host reaches its address. A bridge that has
+// an uplink is the host's own: one of its ports is a device, or stands on another interface, as VLANs and bonds do. The
+// ends of pods and machines (veth, tap) have neither.
 func podBridge(sys, name string) bool {
 	dir := filepath.Join(sys, name)
 	if !exists(filepath.Join(dir, "bridge")) {

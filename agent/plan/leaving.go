@@ -102,10 +102,10 @@ func (p *planner) stillPresent(fullName string) bool {
 	return false
 }
 
-// Ours says whether a pod, by the full name that a kubelet gave it, is of the DaemonSet with that key, whatever the node
-// is called: a kubelet that was started under another name stops what it ran before under that name. Host is this
-// host's name for its node. It tells a pod of the DaemonSet whose own name ends with a revision from one on a node whose
-// name begins with one.
+// Ours says whether a pod, by the full name that a kubelet gave it, is of the DaemonSet with that key, whatever the
+// node is called: a kubelet that was started under another name stops what it ran before under that name. Host is this
+// host's name for its node: with it, the pod of a DaemonSet whose own name ends like a revision is told from one on a
+// node whose name begins like one.
 func Ours(key, fullName, host string) bool {
 	rest, ok := strings.CutPrefix(fullName, key+"-")
 	if !ok {

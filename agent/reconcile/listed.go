@@ -17,8 +17,8 @@ import (
 const unlistedFor = time.Minute
 
 // unlisted remembers since when manifests stand whose pods the kubelet does not list. That a pod is not listed under
-// the name that this host makes of it is no fact for some time: the kubelet may not have read its directory yet, as when
-// it has just come up, or run the pod under another name.
+// the name that this host makes of it is no fact for some time: the kubelet may not have read its directory yet, as
+// when it has just come up, or run the pod under another name.
 type unlisted struct {
 	// since is by the pod's full name.
 	since map[string]unlistedSince
