@@ -157,7 +157,7 @@ func TestFaultO1Deadline(t *testing.T) {
 			return kubeletsim.Behaviour{Start: time.Second, Ready: -1}
 		}})
 		b.run()
-		b.lay("specs.d/logger.yaml", strings.Replace(logger("logger:1"), "name: logger\n", "name: logger\n  annotations: {daemonsetd.io/progress-deadline: 3m}\n", 1))
+		b.lay("specs.d/logger.yaml", annotated(logger("logger:1"), "daemonsetd.io/progress-deadline: 3m"))
 		b.phase(api.PhaseStarting)
 		sleep(150 * time.Second)
 		if h := b.downItem(); h != nil {
