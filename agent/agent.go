@@ -251,7 +251,11 @@ func (a *Agent) newStore(dir string) (*manifestdir.Store, error) {
 	if err := checkManifestsDir(dir, a.cfg); err != nil {
 		return nil, err
 	}
-	store, err := manifestdir.New(manifestdir.Config{Dir: dir, Logger: a.log})
+	cfg := manifestdir.Config{Dir: dir, Logger: a.log}
+	if sim := a.opts.Simulation; sim != nil {
+		cfg.Refuse = sim.Refuse
+	}
+	store, err := manifestdir.New(cfg)
 	if err != nil {
 		return nil, err
 	}

@@ -36,6 +36,8 @@ type Config struct {
 	Dir string
 	// Logger receives what the store did to the directory.
 	Logger zerolog.Logger
+	// Refuse says why the directory takes no change now, for simulations of such a disk; nil: the disk says.
+	Refuse func() error
 }
 
 // Store is safe for use by several goroutines.
@@ -77,7 +79,7 @@ func New(c Config) (*Store, error) {
 	return &Store{
 		dir:    filepath.Clean(c.Dir),
 		log:    c.Logger,
-		sys:    linux{},
+		sys:    refusing{system: linux{}, refuse: c.Refuse},
 		wakeup: make(chan struct{}, 1),
 		racy:   files.RacyWindow,
 		rearm:  rearmInterval,

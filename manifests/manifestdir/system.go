@@ -60,5 +60,32 @@ func (linux) rename(from, to string) error { return os.Rename(from, to) }
 func (linux) remove(path string) error     { return os.Remove(path) }
 func (linux) syncDir(dir string) error     { return atomicfile.SyncDir(dir) }
 
+// refusing is a disk that may take no change.
+type refusing struct {
+	system
+	refuse func() error
+}
+
+func (r refusing) createTemp(dir string) (tempFile, error) {
+	if err := r.refuses(); err != nil {
+		return nil, err
+	}
+	return r.system.createTemp(dir)
+}
+
+func (r refusing) remove(path string) error {
+	if err := r.refuses(); err != nil {
+		return err
+	}
+	return r.system.remove(path)
+}
+
+func (r refusing) refuses() error {
+	if r.refuse == nil {
+		return nil
+	}
+	return r.refuse()
+}
+
 // readLimit is one byte more than a manifest may have, so that one which is too large is seen to be so.
 const readLimit = render.MaxSize + 1

@@ -32,18 +32,34 @@ func TestFaultT13(t *testing.T) {
 		for what, c := range map[string]struct {
 			// prevent keeps a host from acting, and allow ends that.
 			prevent, allow func(t *testing.T, h *fleetsim.Host)
+			// back is when the pods are available again; nil: nothing else happens.
+			back func(t *testing.T, h *fleetsim.Host)
+			// begins: the permission was given before anything kept the host from acting.
+			begins bool
 		}{
 			"a file that cannot be used, and the right one": {
 				func(_ *testing.T, h *fleetsim.Host) { h.Lay("logger.yaml", withConfig(file("logger:2"))) },
-				func(_ *testing.T, h *fleetsim.Host) { h.Lay("logger.yaml", file("logger:2")) },
+				func(_ *testing.T, h *fleetsim.Host) { h.Lay("logger.yaml", file("logger:2")) }, nil, false,
 			},
 			"a ConfigMap that is missing": {
 				func(_ *testing.T, h *fleetsim.Host) { h.Lay("logger.yaml", withConfig(file("logger:2"))) },
 				func(_ *testing.T, h *fleetsim.Host) {
 					h.Lay("config.yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: logger}\ndata: {a: b}\n")
-				},
+				}, nil, false,
+			},
+			"a full disk": {
+				func(_ *testing.T, h *fleetsim.Host) { h.SetFull(true) },
+				func(_ *testing.T, h *fleetsim.Host) { h.SetFull(false); h.Agent.Wake() }, nil, true,
+			},
+			"a full disk, and then no kubelet": {
+				func(_ *testing.T, h *fleetsim.Host) { h.SetFull(true) },
+				func(_ *testing.T, h *fleetsim.Host) { h.SetFull(false); h.Agent.Wake() },
+				func(_ *testing.T, h *fleetsim.Host) { h.Kubelet.SetDown(true) }, true,
 			},
 		} {
+			if name == "surge" && c.back != nil {
+				continue // how the pod is to be replaced is no part of it
+			}
 			t.Run(name+", "+what, func(t *testing.T) {
 				rolls(t, fleetsim.Config{Hosts: 5}, file, func(t *testing.T, f *fleetsim.Fleet) {
 					f.Hosts[3].Stop()
@@ -63,6 +79,12 @@ func TestFaultT13(t *testing.T) {
 					}
 					f.Step(20 * time.Second)
 					for _, h := range three {
+						if phase := onDisk(t, h).Phase; phase.Taken() != c.begins {
+							t.Fatalf("%s is %s: this shows nothing", h.Name, phase)
+						}
+						if c.back != nil {
+							c.back(t, h)
+						}
 						ready(t, h, true)
 					}
 					f.Step(37 * time.Second)
@@ -72,6 +94,10 @@ func TestFaultT13(t *testing.T) {
 					before := manifests(t, f)
 					for _, h := range three {
 						c.allow(t, h)
+					}
+					f.Step(20 * time.Second)
+					for _, h := range three {
+						h.Kubelet.SetDown(false)
 					}
 					began := time.Now()
 					watch(t, f, 0, 2*time.Minute, func() bool { return time.Since(began) > time.Minute })

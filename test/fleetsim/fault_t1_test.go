@@ -12,6 +12,7 @@ import (
 
 	"github.com/daemonsetd/daemonsetd/agent/rollout"
 	"github.com/daemonsetd/daemonsetd/agent/rollout/driver"
+	"github.com/daemonsetd/daemonsetd/gossip"
 	"github.com/daemonsetd/daemonsetd/gossip/identity"
 	"github.com/daemonsetd/daemonsetd/gossip/memnet"
 	"github.com/daemonsetd/daemonsetd/gossip/record"
@@ -69,19 +70,18 @@ func (m *madeUp) stands(state rollout.State) {
 	m.tell(driver.Section, body, err)
 }
 
-// TestFaultT1: a dozen members that somebody made up, and who answer and tell that all is well, raise no budget: a bad
-// image takes no more than that of the hosts that there are.
+// TestFaultT1: four times as many made-up members as there are hosts, who have joined, answer, and tell that all is well, raise
+// no budget: a bad image takes no more than that of the hosts that there are.
 func TestFaultT1(t *testing.T) {
 	file := func(image string) string {
 		return strings.Replace(logger(image, ""), "maxUnavailable: 1", `maxUnavailable: "25%"`, 1)
 	}
-	const real = 6
 	cfg := fleetsim.Config{
-		Hosts: real + 12, Seed: 5, Log: t.Output(), Faults: memnet.Faults{DelayMin: time.Millisecond, DelayMax: 2 * time.Millisecond},
+		Hosts: 6, Seed: 5, Log: t.Output(), Faults: memnet.Faults{DelayMin: time.Millisecond, DelayMax: 2 * time.Millisecond},
 		Behaviour: func(_ int, pod *corev1.Pod) kubeletsim.Behaviour {
 			b := kubeletsim.Behaviour{Start: time.Second, Ready: 2 * time.Second, Stop: time.Second}
 			if pod.Spec.Containers[0].Image == "logger:2" {
-				b.Ready = 1000 * time.Hour
+				b.Ready = -1
 			}
 			return b
 		},
@@ -90,15 +90,45 @@ func TestFaultT1(t *testing.T) {
 		f.LayAll("logger.yaml", file("logger:1"))
 		f.StartAll()
 		watch(t, f, len(f.Hosts), time.Minute, func() bool { return f.Count(key, "logger:1") == len(f.Hosts) })
-		f.Step(11 * time.Minute)
-		// The made-up ones never get the file.
-		for _, h := range f.Hosts[:real] {
-			h.Lay("logger.yaml", file("logger:2"))
+		f.Step(10 * time.Second)
+		f.Age()
+		var strangers []*gossip.Node
+		for n := range 24 {
+			strangers = append(strangers, f.Stranger(n))
 		}
+		tell := func() { // that they have nothing to replace any more for what the hosts are at
+			target := onDisk(t, f.Hosts[0]).Target
+			body, _, err := rollout.Encode([]rollout.State{{
+				Key: key, Phase: rollout.PhaseAvailable, Target: target, Running: target.Revision,
+				Ticket: rollout.Ticket{Generation: target.Generation, Class: 3},
+			}})
+			for _, stranger := range strangers {
+				if err == nil {
+					err = stranger.Publish(driver.Section, body)
+				}
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		tell()
+		f.Step(time.Minute)
+		alive := 0
+		for _, m := range strangers[23].View().Members {
+			if m.State == gossip.StateAlive {
+				alive++
+			}
+		}
+		if alive != 6+24 {
+			t.Fatalf("%d members live: this shows nothing", alive)
+		}
+		f.LayAll("logger.yaml", file("logger:2"))
+		f.Step(3 * time.Second)
+		tell()
 		began := time.Now()
-		watch(t, f, 2, time.Hour, func() bool { return time.Since(began) > 4*time.Minute })
+		watch(t, f, 2, time.Hour, func() bool { return time.Since(began) > 90*time.Second })
 		if down := f.Unavailable(key); len(down) == 0 {
-			t.Error("no host began: this shows nothing")
+			t.Errorf("no host began: this shows nothing\n%s", strings.Join(f.Rollouts(key), "\n"))
 		}
 	})
 }

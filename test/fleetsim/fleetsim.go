@@ -6,11 +6,13 @@
 package fleetsim
 
 import (
+	"bytes"
 	"context"
 	"crypto/aes"
 	"crypto/cipher"
 	crand "crypto/rand"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -20,6 +22,8 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -71,6 +75,8 @@ type Fleet struct {
 	Rand  *rand.Rand
 	Hosts []*Host
 	known signatures
+	// strangers end the members that are nobody's hosts.
+	strangers []func()
 }
 
 // Host is one host. Its disk and its kubelet go on when its agent stops.
@@ -88,6 +94,18 @@ type Host struct {
 	cfg   config.Config
 	stop  func()
 	quit  func()
+	full  atomic.Bool
+}
+
+// SetFull sets whether the disk of the manifests directory takes no change, as one that is full or was mounted read-only after a
+// failure.
+func (h *Host) SetFull(full bool) { h.full.Store(full) }
+
+func (h *Host) isFull() error {
+	if h.full.Load() {
+		return syscall.EROFS
+	}
+	return nil
 }
 
 // signatures remembers what was verified in this process.
@@ -182,6 +200,31 @@ func (f *Fleet) Inject(from *memnet.Transport, to *Host, frame []byte) {
 	f.must(err)
 }
 
+// Stranger runs a member that somebody has made up who has the gossip key: it joins, answers, and tells what it is given to
+// publish, and there is no host.
+func (f *Fleet) Stranger(n int) *gossip.Node {
+	f.t.Helper()
+	seed := bytes.Repeat([]byte{0xff}, 28)
+	id, err := identity.Generate(bytes.NewReader(binary.BigEndian.AppendUint32(seed, uint32(n)))) //nolint:gosec // it is small
+	f.must(err)
+	addr := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 9, byte(n >> 8), byte(n)}), gossip.DefaultPort) //nolint:gosec // that is how addresses are made
+	node, err := gossip.New(gossip.Config{
+		Cluster: f.Hosts[0].cfg.Cluster, Name: fmt.Sprintf("stranger-%d", n), Identity: id, Transport: f.Net.Listen(addr),
+		Join: []string{f.Hosts[0].Addr.String()}, Keys: [][]byte{[]byte(gossipKey)}, Verify: f.known.verify, Logger: zerolog.Nop(),
+	})
+	f.must(err)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		if err := node.Run(ctx); err != nil {
+			f.t.Errorf("stranger %d: %v", n, err)
+		}
+	}()
+	f.strangers = append(f.strangers, func() { cancel(); <-done })
+	return node
+}
+
 // memoryDir is a directory in memory, where there is one.
 func memoryDir(t testing.TB) string {
 	t.Helper()
@@ -256,6 +299,7 @@ func (h *Host) Start() {
 		Simulation: &agent.Simulation{
 			Gossip: func() memberlist.NodeAwareTransport { return f.Net.Listen(h.Addr) }, Verify: f.known.verify,
 			Kubelet: between{host: h.Index, next: h.Kubelet.Transport(), ask: f.cfg.Between},
+			Refuse:  h.isFull,
 		},
 	})
 	f.must(err)
@@ -306,6 +350,9 @@ func (f *Fleet) Close() {
 	var wg sync.WaitGroup
 	for _, h := range f.Hosts {
 		wg.Go(func() { h.Stop(); h.quit() })
+	}
+	for _, stop := range f.strangers {
+		wg.Go(stop)
 	}
 	wg.Wait()
 	time.Sleep(2 * time.Minute)

@@ -20,11 +20,13 @@ func TestManyStories(t *testing.T) {
 		}
 		seed = n
 	}
-	for _, c := range []struct{ hosts, budget, troubles int }{{3, 1, 30}, {4, 1, 25}, {6, 2, 20}, {9, 3, 15}, {20, 4, 8}} {
-		t.Run(fmt.Sprintf("%d hosts, budget %d, seed %d", c.hosts, c.budget, seed), func(t *testing.T) {
-			play(t, c.hosts, c.budget, c.troubles, seed)
-		})
-		seed++
+	for _, worse := range []bool{false, true} {
+		for _, c := range []struct{ hosts, budget, troubles int }{{3, 1, 30}, {4, 1, 25}, {6, 2, 20}, {9, 3, 15}, {20, 4, 8}} {
+			t.Run(fmt.Sprintf("%d hosts, budget %d, seed %d, worse %v", c.hosts, c.budget, seed, worse), func(t *testing.T) {
+				play(t, c.hosts, c.budget, c.troubles, seed, worse)
+			})
+			seed++
+		}
 	}
 }
 
@@ -38,5 +40,5 @@ func TestLargeFleet(t *testing.T) {
 		}
 		hosts = n
 	}
-	play(t, hosts, hosts/10, 0, 1)
+	play(t, hosts, hosts/10, 0, 1, false)
 }

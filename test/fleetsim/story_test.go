@@ -2,6 +2,8 @@ package fleetsim_test
 
 import (
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -27,6 +29,12 @@ type story struct {
 	begun    time.Time
 	told     []string
 	cut      bool
+	// worse: acts fail, too, pods fail by themselves, and disks are set back.
+	worse bool
+	// sick are hosts whose pod has failed by itself and was not available since. They are no act of the rollout.
+	sick map[*fleetsim.Host]bool
+	// kept are directories that hold what a host had on its disk earlier.
+	kept map[*fleetsim.Host]string
 }
 
 type event struct {
@@ -79,6 +87,10 @@ func (s *story) trouble() {
 	h := s.f.Hosts[s.f.Rand.IntN(len(s.f.Hosts))]
 	kinds := []string{"good", "bad", "slow"}
 	kind := kinds[s.f.Rand.IntN(len(kinds))]
+	if s.worse && s.f.Rand.IntN(2) == 0 {
+		s.worsen(h)
+		return
+	}
 	switch s.f.Rand.IntN(8) {
 	case 0:
 		s.push(kind, s.f.Hosts, time.Duration(s.f.Rand.IntN(10))*time.Minute)
@@ -99,6 +111,83 @@ func (s *story) trouble() {
 		s.note("loss of %v", faults.Loss)
 		s.f.Net.SetFaults(faults)
 	}
+}
+
+// worsen does one thing that keeps acts from being done, or ends the reason for which they were allowed.
+func (s *story) worsen(h *fleetsim.Host) {
+	soon := func(most int) time.Duration { return time.Duration(1+s.f.Rand.IntN(most)) * time.Second }
+	switch s.f.Rand.IntN(6) {
+	case 0:
+		group := s.some(0.7)
+		s.note("disks of %d are full", len(group))
+		for _, o := range group {
+			o.SetFull(true)
+			s.later(soon(150), o.Name+" has room", func() { o.SetFull(false) })
+		}
+	case 1, 2:
+		group := s.some(0.7)
+		s.note("pods of %d fail", len(group))
+		for _, o := range group {
+			s.fail(o, soon(30))
+		}
+	case 3: // a file that cannot be used before its ConfigMap comes
+		s.revision++
+		name := fmt.Sprintf("config-%d", s.revision)
+		file := strings.Replace(s.file(fmt.Sprintf("logger:good-%d", s.revision)), "- {name: main, ", "- {name: main, envFrom: [{configMapRef: {name: "+name+"}}], ", 1)
+		s.note("push of a file without its ConfigMap")
+		for _, o := range s.some(0.8) {
+			o.Lay("logger.yaml", file)
+			s.later(soon(120), "ConfigMap of "+o.Name, func() {
+				o.Lay(name+".yaml", "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: "+name+"}\ndata: {a: b}\n")
+			})
+		}
+	case 4: // kubelets come up, and their pods are not ready for a moment
+		group := s.some(0.7)
+		s.note("kubelets of %d restart", len(group))
+		for _, o := range group {
+			o.Kubelet.SetDown(true)
+			s.later(soon(20), "", func() { o.Kubelet.SetDown(false); s.fail(o, time.Second) })
+		}
+	case 5:
+		s.setBack(h)
+	}
+}
+
+// fail has the pod of a host fail, and come back if it is still there.
+func (s *story) fail(h *fleetsim.Host, after time.Duration) {
+	for _, p := range h.Kubelet.Pods() {
+		if !h.Available(key, "") {
+			return
+		}
+		s.sick[h] = true
+		h.Kubelet.SetReady(p.Namespace, p.Name, false)
+		s.later(after, "", func() { h.Kubelet.SetReady(p.Namespace, p.Name, true) })
+	}
+}
+
+// setBack sets the state directory of a host back to what it kept of it earlier, and starts its agent while it is cut off; or keeps it.
+func (s *story) setBack(h *fleetsim.Host) {
+	if h.Agent == nil || s.cut {
+		return
+	}
+	h.Stop()
+	old, known := s.kept[h]
+	if !known {
+		s.note("disk of %s is kept", h.Name)
+		s.kept[h] = filepath.Join(s.t.TempDir(), h.Name)
+		copied(s.t, h.Path("state"), s.kept[h])
+		h.Start()
+		return
+	}
+	s.note("%s is set back to its older disk, and cut off", h.Name)
+	if err := os.RemoveAll(h.Path("state")); err != nil {
+		s.t.Fatal(err)
+	}
+	copied(s.t, old, h.Path("state"))
+	s.cut = true
+	s.f.Cut(func(o *fleetsim.Host) bool { return o == h }, false)
+	s.later(time.Duration(s.f.Rand.IntN(120))*time.Second, "heal", s.heal)
+	h.Start()
 }
 
 func (s *story) stop(h *fleetsim.Host) {
@@ -148,7 +237,13 @@ func (s *story) step() {
 			e.do()
 		}
 	}
-	if down := s.f.Unavailable(key); len(down) > s.budget {
+	down := slices.DeleteFunc(s.f.Unavailable(key), func(h *fleetsim.Host) bool { return s.sick[h] })
+	for h := range s.sick {
+		if h.Available(key, "") {
+			delete(s.sick, h)
+		}
+	}
+	if len(down) > s.budget {
 		for _, h := range down {
 			s.note("%s is down", h.Name)
 		}
@@ -171,6 +266,9 @@ func (s *story) end(limit time.Duration) time.Duration {
 	faults.Loss = 0
 	s.f.Net.SetFaults(faults)
 	s.f.StartAll()
+	for _, h := range s.f.Hosts {
+		h.SetFull(false)
+	}
 	s.push("last", s.f.Hosts, time.Minute)
 	image := fmt.Sprintf("logger:last-%d", s.revision)
 	begun := time.Now()
@@ -184,11 +282,14 @@ func (s *story) end(limit time.Duration) time.Duration {
 }
 
 // play places the DaemonSet, lets the time after a first placement pass, has troubles happen, and ends it.
-func play(t *testing.T, hosts, budget, troubles int, seed uint64) {
+func play(t *testing.T, hosts, budget, troubles int, seed uint64, worse bool) {
 	t.Helper()
 	cfg := fleetsim.Config{Hosts: hosts, Seed: seed, Behaviour: behave, Faults: memnet.Faults{DelayMin: time.Millisecond, DelayMax: 3 * time.Millisecond}}
 	fleetsim.Run(t, cfg, func(t *testing.T, f *fleetsim.Fleet) {
-		s := &story{t: t, f: f, budget: budget, begun: time.Now()}
+		s := &story{
+			t: t, f: f, budget: budget, begun: time.Now(), worse: worse,
+			sick: map[*fleetsim.Host]bool{}, kept: map[*fleetsim.Host]string{},
+		}
 		f.LayAll("logger.yaml", s.file("logger:first"))
 		f.StartAll()
 		for f.Count(key, "logger:first") < hosts {
@@ -215,7 +316,19 @@ func TestStories(t *testing.T) {
 		seed                    uint64
 	}{{3, 1, 12, 1}, {5, 2, 12, 2}, {4, 1, 12, 3}} {
 		t.Run(fmt.Sprintf("%d hosts, budget %d, seed %d", c.hosts, c.budget, c.seed), func(t *testing.T) {
-			play(t, c.hosts, c.budget, c.troubles, c.seed)
+			play(t, c.hosts, c.budget, c.troubles, c.seed, false)
+		})
+	}
+}
+
+// TestFaultT13Stories plays two in which acts fail, pods fail by themselves, kubelets have just come up, and disks are set back, alone and together.
+func TestFaultT13Stories(t *testing.T) {
+	for _, c := range []struct {
+		hosts, budget, troubles int
+		seed                    uint64
+	}{{3, 1, 8, 11}, {4, 2, 8, 12}} {
+		t.Run(fmt.Sprintf("%d hosts, budget %d, seed %d", c.hosts, c.budget, c.seed), func(t *testing.T) {
+			play(t, c.hosts, c.budget, c.troubles, c.seed, true)
 		})
 	}
 }
