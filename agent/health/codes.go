@@ -48,6 +48,7 @@ const (
 	MembersFile
 	MembersFileNotKept
 	MembersNotKept
+	NameTaken
 	NotTold
 	NodeTooLarge
 	TooManyDaemonSets
@@ -139,7 +140,9 @@ var entries = [end]entry{
 	MembersFile:        {"MembersFile", api.SeverityError, "correct the file, then: dsctl reload"},
 	MembersFileNotKept: {"MembersFileNotKept", api.SeverityWarning, freeSpace},
 	MembersNotKept:     {"MembersNotKept", api.SeverityWarning, ""},
-	NotTold:            {"NotTold", api.SeverityWarning, ""},
+	NameTaken: {"NameTaken", api.SeverityError, "on every other host: dsctl trust NODE, or the new key in the members file; " +
+		"dsctl members here shows it"},
+	NotTold: {"NotTold", api.SeverityWarning, ""},
 	NodeTooLarge: {
 		"NodeTooLarge", api.SeverityWarning, "use fewer or shorter labels, annotations and taints",
 	},

@@ -2,13 +2,16 @@ package member
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/daemonsetd/daemonsetd/agent/fleet"
+	"github.com/daemonsetd/daemonsetd/agent/health"
 	"github.com/daemonsetd/daemonsetd/agent/pace"
 	"github.com/daemonsetd/daemonsetd/gossip"
+	"github.com/daemonsetd/daemonsetd/gossip/records"
 	"github.com/daemonsetd/daemonsetd/internal/base/signal"
 )
 
@@ -66,7 +69,7 @@ func (m *Member) watch(ctx context.Context, node *gossip.Node) {
 		case <-node.Changed():
 		}
 		begin := time.Now()
-		m.looker.look(node)
+		m.reportName(m.looker.look(node))
 		m.show()
 		cost := time.Since(begin)
 		m.Poke()
@@ -76,6 +79,22 @@ func (m *Member) watch(ctx context.Context, node *gossip.Node) {
 		case <-time.After(pace.Look(cost + time.Duration(m.lastRound.Load()))):
 		}
 	}
+}
+
+// reportName tells of another identity under this host's own name: that of this host before it was installed anew, or
+// another host's. The others know the name by one of the two and hold the other one back.
+func (m *Member) reportName(view *fleet.View) {
+	text := ""
+	for i := range view.Members {
+		o := &view.Members[i]
+		if o.Self || o.Standing != records.Held || o.Name == "" || o.Name != m.cfg.Name {
+			continue
+		}
+		text = fmt.Sprintf("the fleet knows %s with another key (member %s): if this host was installed anew, that is its old "+
+			"identity, and hosts that know it do not trust this one; else another host has this name", o.Name, o.ID)
+		break
+	}
+	m.cfg.Board.When(text != "", health.NameTaken, text)
 }
 
 // show puts the fleet's nodes where they are listed and watched, and wakes who waits for a change.

@@ -10,8 +10,8 @@ import (
 
 func newTrustCommand(d *deps) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "trust NODE|ID",
-		Short: "Trust a member whose key is new",
+		Use:   "trust NODE|ID...",
+		Short: "Trust members whose key is new",
 		Long: long(`Trust an untrusted member: pin its name to its key, in the place of the key that the name was pinned to, and forget
 the old one. Do so when you know why the key is new, for example because the host was installed anew; compare the
 fingerprint with what dsctl members shows on that host. Both are shown.
@@ -20,17 +20,22 @@ Only this host trusts it: no member can make others trust one, so every host tha
 many hosts or many members, give the keys in members.yaml and install that file everywhere; dsctl members --write-roster
 prints one. If several untrusted members have the name, the id is needed.`,
 			online("no untrusted member has that name, several have it, gossip is off, or it failed")),
-		Example: example("dsctl members edge-7 -o wide", "dsctl trust edge-7", "dsctl trust 5qz3kfhqv7wfwkzrm2q6ipx3ea"),
-		Args:    exactlyOne("one member: NODE or ID"),
+		Example: example("dsctl members edge-7 -o wide", "dsctl trust edge-7 edge-8", "dsctl trust 5qz3kfhqv7wfwkzrm2q6ipx3ea"),
+		Args:    atLeastOne("one member: NODE or ID"),
 		RunE: d.verb(func(ctx context.Context, args []string) error {
-			return d.runTrust(ctx, api.TrustRequest{Member: args[0]})
+			for i, member := range args {
+				if err := d.runTrust(ctx, api.TrustRequest{Member: member}, i == len(args)-1); err != nil {
+					return err
+				}
+			}
+			return nil
 		}),
 	}
 	cmd.ValidArgsFunction = d.completeMembers(func(m api.Member) bool { return m.Standing == api.StandingUntrusted })
 	return cmd
 }
 
-func (d *deps) runTrust(ctx context.Context, req api.TrustRequest) error {
+func (d *deps) runTrust(ctx context.Context, req api.TrustRequest, last bool) error {
 	c := d.client()
 	defer c.Close()
 	res, err := c.Trust(ctx, req)
@@ -44,7 +49,7 @@ func (d *deps) runTrust(ctx context.Context, req api.TrustRequest) error {
 	for _, w := range res.Warnings {
 		d.warnf("%s", w)
 	}
-	if res.Changed {
+	if res.Changed && last {
 		d.notef("this is for this host alone: hosts that hold it back need the same command, or its key in %s; dsctl "+
 			"members --write-roster prints such a file",
 			rosterFile(res.Roster))
