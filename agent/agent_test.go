@@ -319,6 +319,14 @@ func TestOneAgentAStateDirectory(t *testing.T) {
 		t.Errorf("a second agent on the same state directory: %v, want an error that says what to do", err)
 	}
 	second.Config.StateDir = b.path("state2")
+	if _, err := New(second); err == nil || !strings.Contains(err.Error(), "--runtime-dir") {
+		t.Errorf("a second agent on the same runtime directory: %v, want an error that says what to do", err)
+	}
+	second.Config.RuntimeDir = b.path("run2")
+	if _, err := New(second); err == nil || !strings.Contains(err.Error(), "--manifests-dir") {
+		t.Errorf("a second agent on the same manifests directory: %v, want an error that says what to do", err)
+	}
+	second.Config.ManifestsDir = b.path("manifests2")
 	second.Config.Socket = b.cfg.Socket
 	if _, err := New(second); !errors.Is(err, api.ErrInUse) {
 		t.Errorf("a second agent on the same socket: %v, want %v", err, api.ErrInUse)
