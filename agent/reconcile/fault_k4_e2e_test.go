@@ -86,7 +86,7 @@ func TestFaultK4FileSystem(t *testing.T) {
 				if p := s.Item("default/logger").State.Phase; p != rollout.PhaseAvailable {
 					t.Errorf("others are told %v, want that the pod is available", p)
 				}
-				if diff := cmp.Diff([]string{"ManifestNotChanged"}, h.codes()); diff != "" {
+				if diff := cmp.Diff([]string{"ManifestNotChanged", "DaemonSetBlocked"}, h.codes()); diff != "" {
 					t.Error(diff)
 				}
 				h.start() // also after a restart

@@ -83,7 +83,7 @@ func TestFaultK4(t *testing.T) {
 		if p := s.Item("default/logger").State.Phase; p != rollout.PhaseAvailable {
 			t.Errorf("others are told %v, want that the pod is available", p)
 		}
-		if diff := cmp.Diff([]string{"ManifestNotChanged"}, h.codes()); diff != "" {
+		if diff := cmp.Diff([]string{"ManifestNotChanged", "DaemonSetBlocked"}, h.codes()); diff != "" {
 			t.Error(diff)
 		}
 		remove(t, path)
@@ -153,7 +153,7 @@ func TestFaultK5(t *testing.T) {
 			}
 			h.settle(time.Minute)
 		}
-		if diff := cmp.Diff([]string{"ManifestNotChanged"}, h.codes()); diff != "" {
+		if diff := cmp.Diff([]string{"ManifestNotChanged", "DaemonSetBlocked"}, h.codes()); diff != "" {
 			t.Error(diff)
 		}
 	})
