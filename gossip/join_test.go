@@ -79,7 +79,7 @@ func TestJoinProblem(t *testing.T) {
 			t.Errorf("after 30 s already: %v", err)
 		}
 		c.pass(2 * time.Minute)
-		if err := h.node.JoinProblem(); err == nil || !strings.Contains(err.Error(), other.addr.String()) {
+		if err := h.node.JoinProblem(); err == nil || !strings.Contains(err.Error(), other.addr.Addr().String()) {
 			t.Errorf("%v does not name the host that was tried", err)
 		}
 		c.start(other)

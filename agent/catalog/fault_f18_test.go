@@ -90,6 +90,14 @@ func TestFaultF18(t *testing.T) {
 		if other.Manifest.Revision == before.Manifest.Revision || other.Manifest.Revision != other.Fleet {
 			rt.Fatalf("another image has revision %s, fleet %s", other.Manifest.Revision, other.Fleet)
 		}
+		// Nor is it the same where a pod is to be replaced for the content of its volumes.
+		restart := strings.Replace(one, "{name: logger}", `{name: logger, annotations: {daemonsetd.io/restart-on-config-change: "true"}}`, 1)
+		before = r.File(r.declare(restart, settings))
+		r.stand(before, true)
+		other = r.File(r.declare(restart, strings.Replace(settings, "a = 1", "a = 2", 1)))
+		if other.Blocked != "" || other.Manifest.Revision == before.Manifest.Revision {
+			rt.Fatalf("another content of a volume is the same revision, though it asks for a restart: %s", other.Blocked)
+		}
 	})
 }
 

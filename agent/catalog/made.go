@@ -9,6 +9,7 @@ import (
 	"github.com/daemonsetd/daemonsetd/agent/placement"
 	"github.com/daemonsetd/daemonsetd/manifests/assemble"
 	"github.com/daemonsetd/daemonsetd/manifests/render"
+	"github.com/daemonsetd/daemonsetd/manifests/resolve"
 	"github.com/daemonsetd/daemonsetd/manifests/spec"
 	"github.com/daemonsetd/daemonsetd/manifests/trees"
 )
@@ -79,7 +80,8 @@ func (m *Maker) make(ds *spec.DaemonSet) *made {
 // its revision: a default was written out, or a quantity in other words. The name that hosts share stays the file's; that
 // of the pod, its manifest and its volumes is this host's own affair.
 func (m *Maker) sameAsStanding(ds *spec.DaemonSet, a assemble.Assembly) assemble.Assembly {
-	if m.facts.Standing == nil {
+	// Such a DaemonSet is replaced for the content of its volumes, of which its manifest has nothing.
+	if m.facts.Standing == nil || ds.Object.Annotations[resolve.AnnotationRestart] == "true" {
 		return a
 	}
 	standing := m.facts.Standing(ds.Key())

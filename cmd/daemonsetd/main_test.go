@@ -79,11 +79,15 @@ func until(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// kubelet starts a simulated kubelet on $WORK/manifests and sets $KUBELET to its address. An image that has "exits" in
-// its name is a program that ends soon after each start.
-func kubelet(ts *testscript.TestScript, _ bool, _ []string) {
+// kubelet [NODE DIRECTORY VARIABLE] starts a simulated kubelet of edge-1 on $WORK/manifests and sets $KUBELET to its address, or
+// one of another node. An image that has "exits" in its name is a program that ends soon after each start.
+func kubelet(ts *testscript.TestScript, _ bool, args []string) {
+	node, dir, variable := "edge-1", "manifests", "KUBELET"
+	if len(args) == 3 {
+		node, dir, variable = args[0], args[1], args[2]
+	}
 	k, err := kubeletsim.New(kubeletsim.Options{
-		Dir: ts.MkAbs("manifests"), NodeName: "edge-1", Behaviour: func(pod *corev1.Pod) kubeletsim.Behaviour {
+		Dir: ts.MkAbs(dir), NodeName: node, Behaviour: func(pod *corev1.Pod) kubeletsim.Behaviour {
 			b := kubeletsim.DefaultBehaviour()
 			if strings.Contains(pod.Spec.Containers[0].Image, "exits") {
 				b.Exit = 500 * time.Millisecond
@@ -102,7 +106,7 @@ func kubelet(ts *testscript.TestScript, _ bool, _ []string) {
 		cancel()
 		<-done
 	})
-	ts.Setenv("KUBELET", server.URL)
+	ts.Setenv(variable, server.URL)
 }
 
 // hangup sends SIGHUP to the process whose number is in a file.
