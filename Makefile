@@ -16,6 +16,8 @@ BENCHSTAT  = $(TOOL) benchstat
 
 # The packages whose tests take longest come first, so that none of them runs alone at the end.
 LONGEST = ./test/fleetsim ./gossip ./agent/rollout
+# Simulations that take minutes with the race detector, in files that it leaves out; test/repo holds the list against them.
+PLAIN = TestSlowOldPod|TestFaultK1|TestFaultT13Stories
 # The packages in which goroutines meet.
 CONCURRENT = ./agent/... ./gossip/... ./internal/base/signal/... ./manifests/history/... ./manifests/manifestdir/... ./manifests/spec/... ./manifests/trees/...
 # Packages that only tests use, and those of the build.
@@ -37,15 +39,16 @@ help: ## print this list
 build: ## build bin/daemonsetd and bin/dsctl, static
 	CGO_ENABLED=0 $(GO) build $(BUILDFLAGS) -ldflags '$(LDFLAGS)' -o bin/ ./cmd/daemonsetd ./cmd/dsctl
 
-test: ## run the unit, property, golden and script tests, with the race detector
+test: ## run the unit, property, golden and script tests, with the race detector but for three long simulations
 	$(GO) test -race -timeout 15m $(LONGEST) ./...
+	$(GO) test -timeout 15m -run '^($(PLAIN))$$' ./test/fleetsim
 
 race: ## run the tests of the concurrent packages COUNT times over, shuffled
 	$(GO) test -race -count=$(COUNT) -shuffle=on -timeout 30m $(CONCURRENT)
 
 sim: ## simulate fleets of up to 1,000 members in virtual time, with faults; SIM=regexp chooses, SEED=n another seed
 	SEED='$(SEED)' $(GO) test -tags sim -count=1 -timeout 30m -v -run '^TestSimLarge$$/$(SIM)' ./gossip
-	SEED='$(SEED)' $(GO) test -tags sim -count=1 -timeout 30m -v -run '^Test(ManyStories|LargeFleet)$$' ./test/fleetsim
+	SEED='$(SEED)' $(GO) test -tags sim -count=1 -timeout 30m -v -run '^Test(ManyStories|LargeFleet|FaultO2Touched)$$' ./test/fleetsim
 
 lint: lint-go lint-dead lint-modules lint-scripts lint-commits ## run every check of the code below, one after the other
 

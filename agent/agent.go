@@ -297,8 +297,8 @@ func (a *Agent) openRounds() error {
 	a.rounds, problem = reconcile.New(reconcile.Config{
 		Host: a.cfg.NodeName, StateDir: a.cfg.StateDir, SpecsDir: a.cfg.SpecsDir,
 		KubeletsDir: a.cfg.ManifestsDir == "", InsecureKubelet: a.cfg.Kubelet.InsecureSkipVerify,
-		Loader: a.loader, Nodes: a.nodes, Store: a.store, Move: a.move, Kubelet: a.kubelet, Fleet: a.member, Catalog: a.catalog,
-		Turns: a.turns,
+		Loader: a.loader, Nodes: a.nodes, Store: a.store, Move: a.move, Kubelet: a.kubelet, Fleet: a.member,
+		Catalog: a.catalog, Turns: a.turns,
 		Board: a.board, Events: a.events, Metrics: a.metrics, Log: a.log,
 		ConfigProblems: func() diag.List { return a.opts.ConfigProblems }, Over: a.publish,
 	})

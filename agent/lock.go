@@ -76,8 +76,8 @@ func (a *Agent) lockManifests(store *manifestdir.Store) error {
 	}
 	err := store.Lock()
 	if held, ok := errors.AsType[*dirlock.HeldError](err); ok {
-		return fmt.Errorf("another agent works on the manifests directory %q: it is %s: stop it, or give this one its own with "+
-			"--manifests-dir", store.Dir(), held.Holder)
+		return fmt.Errorf("another agent works on the manifests directory %q: it is %s: stop it, or give this one its own "+
+			"with --manifests-dir", store.Dir(), held.Holder)
 	}
 	if err != nil {
 		a.log.Warn().Err(err).Str(logfield.Dir, store.Dir()).Msg("the manifests directory cannot be locked yet")
@@ -88,18 +88,18 @@ func (a *Agent) lockManifests(store *manifestdir.Store) error {
 // checkManifestsDir refuses a directory of manifests that is one of the agent's own: the kubelet would take what lies
 // there for pods, or the agent its manifests for spec files.
 func checkManifestsDir(dir string, cfg config.Config) error {
-	real := resolved(dir)
+	whole := resolved(dir)
 	for what, other := range map[string]string{
 		"specs": cfg.SpecsDir, "state": cfg.StateDir, "runtime": cfg.RuntimeDir,
 	} {
-		if other != "" && real == resolved(other) {
+		if other != "" && whole == resolved(other) {
 			return fmt.Errorf("manifests directory %q: it is the %s directory too, and the kubelet would take every file there "+
 				"for a pod: set one of them to another directory", dir, what)
 		}
 	}
-	if specs := resolved(cfg.SpecsDir); strings.HasPrefix(real, strings.TrimSuffix(specs, "/")+"/") {
-		return fmt.Errorf("manifests directory %q: it lies in the specs directory %q, which is for files of operators: set one "+
-			"of them to another directory", dir, cfg.SpecsDir)
+	if specs := resolved(cfg.SpecsDir); strings.HasPrefix(whole, strings.TrimSuffix(specs, "/")+"/") {
+		return fmt.Errorf("manifests directory %q: it lies in the specs directory %q, which is for files of operators: set "+
+			"one of them to another directory", dir, cfg.SpecsDir)
 	}
 	return nil
 }
@@ -107,8 +107,8 @@ func checkManifestsDir(dir string, cfg config.Config) error {
 // resolved is a path without links, as far as it exists.
 func resolved(path string) string {
 	path = filepath.Clean(path)
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		return real
+	if whole, err := filepath.EvalSymlinks(path); err == nil {
+		return whole
 	}
 	if parent := filepath.Dir(path); parent != path {
 		return filepath.Join(resolved(parent), filepath.Base(path))

@@ -11,12 +11,13 @@ import (
 // hostConfig is how the kubelet is found and asked.
 func (a *Agent) hostConfig() kubelet.HostConfig {
 	k := a.cfg.Kubelet
-	c := kubelet.HostConfig{Node: a.cfg.NodeName, AssumeReady: k.AssumeReady, Check: checkThresholds, Logger: a.log, Options: kubelet.Options{
+	c := kubelet.HostConfig{Node: a.cfg.NodeName, AssumeReady: k.AssumeReady, Check: checkThresholds, Logger: a.log}
+	c.Options = kubelet.Options{
 		ConfigFile: k.Config, URL: k.URL, HealthzURL: k.HealthzURL, ManifestsDir: a.cfg.ManifestsDir, CAFile: k.CAFile,
 		ClientCertFile: k.ClientCertFile, ClientKeyFile: k.ClientKeyFile, TokenFile: k.TokenFile,
 		Insecure: k.InsecureSkipVerify,
 		RootDir:  k.RootDir, ServingCertFile: k.ServingCertFile,
-	}}
+	}
 	if a.opts.Simulation != nil {
 		c.Transport = a.opts.Simulation.Kubelet
 	}

@@ -57,8 +57,8 @@ func (a *Agent) Reload(ctx context.Context) (*api.ReloadResult, error) {
 	return res, nil
 }
 
-// settled waits until no spec or node file is being written any more, for api.SettleLimit at most, and gives the paths of
-// those that still are. It has the loop look first: what was written before the call need not have been noticed yet.
+// settled waits until no spec or node file is being written any more, for api.SettleLimit at most, and gives the paths
+// of those that still are. It has the loop look first: what was written before the call need not have been noticed yet.
 func (a *Agent) settled(ctx context.Context) (pending []string, err error) {
 	limit := time.NewTimer(api.SettleLimit)
 	defer limit.Stop()

@@ -22,7 +22,8 @@ type Simulation struct {
 	Verify func(r record.Record, cluster string) error
 	// Kubelet is in place of connections to the kubelet.
 	Kubelet http.RoundTripper
-	// Refuse says why the manifests directory takes no change now, as on a disk that is full or failed; nil: the disk says.
+	// Refuse says why the manifests directory takes no change now, as on a disk that is full or failed; nil: the disk
+	// says.
 	Refuse func() error
 	// API is where the API is served, nothing that waits on the operating system; nil: it is not served. Who connects
 	// counts as the user whom the agent runs as.

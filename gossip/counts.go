@@ -31,8 +31,9 @@ var (
 	queueDesc   = prometheus.NewDesc("daemonsetd_gossip_queue_messages", "Records waiting to be pushed.", nil, nil)
 	pushedDesc  = prometheus.NewDesc("daemonsetd_gossip_push_total",
 		"Records given to the queue of what is pushed, by what became of them.", []string{"outcome"}, nil)
-	memberRecordsDesc = prometheus.NewDesc("daemonsetd_gossip_table_members", "Members of whom records are held.", nil, nil)
-	keptDesc          = prometheus.NewDesc("daemonsetd_gossip_table_kept",
+	memberRecordsDesc = prometheus.NewDesc("daemonsetd_gossip_table_members",
+		"Members of whom records are held.", nil, nil)
+	keptDesc = prometheus.NewDesc("daemonsetd_gossip_table_kept",
 		"1 while known members are kept on disk.", nil, nil)
 	inboxDesc = prometheus.NewDesc("daemonsetd_gossip_inbox_bytes", "Bytes waiting to be looked at.", nil, nil)
 )

@@ -103,8 +103,8 @@ func (h *HostSpecs) AsMost() bool {
 	return h.Told && !h.Unreadable && h.LeftOut == 0 && h.Lacks.Count+h.Extra.Count+h.Differs.Count+h.Bad.Count == 0
 }
 
-// SettleLimit is how long Settle waits at most. A file is taken up when it has been still for 250 ms, and the removal of
-// one waits for up to 2 s for files that are being written at the same time.
+// SettleLimit is how long Settle waits at most. A file is taken up when it has been still for 250 ms, and the removal
+// of one waits for up to 2 s for files that are being written at the same time.
 const SettleLimit = 3 * time.Second
 
 // Settled answers GET /v1/settled.

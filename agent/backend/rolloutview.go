@@ -207,7 +207,9 @@ func blockers(list []rollout.Blocker) []api.RolloutBlocker {
 	out := make([]api.RolloutBlocker, 0, len(list))
 	for i := range list {
 		b := &list[i]
-		out = append(out, api.RolloutBlocker{Host: b.Name, ID: b.ID, Reason: b.Reason.String(), Text: b.String(), Until: b.Until.UTC()})
+		out = append(out, api.RolloutBlocker{
+			Host: b.Name, ID: b.ID, Reason: b.Reason.String(), Text: b.String(), Until: b.Until.UTC(),
+		})
 	}
 	return out
 }

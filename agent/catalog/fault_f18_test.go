@@ -49,10 +49,14 @@ spec:
 // hosts share of it is the file's own.
 func TestFaultF18(t *testing.T) {
 	word := func(rt *rapid.T, which string) string {
-		pod := rapid.SampledFrom([]string{"restartPolicy: Always", "terminationGracePeriodSeconds: 30", "dnsPolicy: ClusterFirst",
-			"schedulerName: default-scheduler", "securityContext: {}", "hostNetwork: false", "initContainers: []", "{}"}).Draw(rt, which+" pod")
-		container := rapid.SampledFrom([]string{"imagePullPolicy: IfNotPresent", "command: []", "ports: []", "args: []",
-			"terminationMessagePath: /dev/termination-log", "terminationMessagePolicy: File", "stdin: false"}).Draw(rt, which+" container")
+		pod := rapid.SampledFrom([]string{
+			"restartPolicy: Always", "terminationGracePeriodSeconds: 30", "dnsPolicy: ClusterFirst",
+			"schedulerName: default-scheduler", "securityContext: {}", "hostNetwork: false", "initContainers: []", "{}",
+		}).Draw(rt, which+" pod")
+		container := rapid.SampledFrom([]string{
+			"imagePullPolicy: IfNotPresent", "command: []", "ports: []", "args: []",
+			"terminationMessagePath: /dev/termination-log", "terminationMessagePolicy: File", "stdin: false",
+		}).Draw(rt, which+" container")
 		return strings.NewReplacer("POD", strings.TrimPrefix(pod, "{}"), "CONTAINER", container,
 			"CPU", rapid.SampledFrom([]string{"1000m", "1", `"1"`, "1.0", "1e0"}).Draw(rt, which+" cpu"),
 			"MEMORY", rapid.SampledFrom([]string{"1Gi", "1024Mi", "1073741824"}).Draw(rt, which+" memory"),

@@ -77,8 +77,8 @@ func (m *Maker) make(ds *spec.DaemonSet) *made {
 }
 
 // sameAsStanding gives what is assembled the revision of the pod that stands, where the pod would be the same but for
-// its revision: a default was written out, or a quantity in other words. The name that hosts share stays the file's; that
-// of the pod, its manifest and its volumes is this host's own affair.
+// its revision: a default was written out, or a quantity in other words. The name that hosts share stays the file's;
+// that of the pod, its manifest and its volumes is this host's own affair.
 func (m *Maker) sameAsStanding(ds *spec.DaemonSet, a assemble.Assembly) assemble.Assembly {
 	// Such a DaemonSet is replaced for the content of its volumes, of which its manifest has nothing.
 	if m.facts.Standing == nil || ds.Object.Annotations[resolve.AnnotationRestart] == "true" {

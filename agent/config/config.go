@@ -57,8 +57,8 @@ type Config struct {
 	MetricsAddress string `json:"metricsAddress,omitempty"`
 	// Cluster is the name of the fleet: hosts with another one do not hear each other, whatever their keys are.
 	Cluster string `json:"cluster,omitempty"`
-	// MembersFile lists who may be a member. It need not exist at its default path. At another it has to: somebody named it,
-	// and without it every holder of the gossip key would be a member.
+	// MembersFile lists who may be a member. It need not exist at its default path. At another it has to: somebody named
+	// it, and without it every holder of the gossip key would be a member.
 	MembersFile string  `json:"membersFile,omitempty"`
 	Gossip      Gossip  `json:"gossip,omitzero"`
 	Kubelet     Kubelet `json:"kubelet,omitzero"`

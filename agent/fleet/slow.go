@@ -6,8 +6,8 @@ import (
 	"fmt"
 )
 
-// slowRounds is how many rounds of PBKDF2 a digest of content costs that others may not test guesses of: some tenths of a
-// second of one core for each guess, and for each change of a file.
+// slowRounds is how many rounds of PBKDF2 a digest of content costs that others may not test guesses of: some tenths of
+// a second of one core for each guess, and for each change of a file.
 const slowRounds = 600_000
 
 // SlowDigest is the digest of a file whose content is nobody's business, as one that declares Secrets: whoever has it

@@ -140,8 +140,10 @@ var entries = [end]entry{
 	MembersFile:        {"MembersFile", api.SeverityError, "correct the file, then: dsctl reload"},
 	MembersFileNotKept: {"MembersFileNotKept", api.SeverityWarning, freeSpace},
 	MembersNotKept:     {"MembersNotKept", api.SeverityWarning, ""},
-	NameTaken: {"NameTaken", api.SeverityError, "on every other host: dsctl trust NODE, or the new key in the members file; " +
-		"dsctl members here shows it"},
+	NameTaken: {
+		"NameTaken", api.SeverityError,
+		"on every other host: dsctl trust NODE, or the new key in the members file; dsctl members here shows it",
+	},
 	NotTold: {"NotTold", api.SeverityWarning, ""},
 	NodeTooLarge: {
 		"NodeTooLarge", api.SeverityWarning, "use fewer or shorter labels, annotations and taints",

@@ -20,7 +20,8 @@ func TestFaultT7Digests(t *testing.T) {
 		plain := fleet.Digest(sum[:8])
 		snapshot := func(guard string) *spec.Snapshot {
 			s := &spec.Snapshot{Files: []spec.FileStatus{
-				{File: "/specs.d/a.yaml", Digest: hex.EncodeToString(sum[:])}, {File: "/specs.d/b.yaml", Digest: hex.EncodeToString(sum[:])},
+				{File: "/specs.d/a.yaml", Digest: hex.EncodeToString(sum[:])},
+				{File: "/specs.d/b.yaml", Digest: hex.EncodeToString(sum[:])},
 				{File: "/specs.d/bad.yaml", Bad: true},
 			}}
 			source := spec.Source{File: "/specs.d/" + guard}

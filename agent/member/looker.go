@@ -90,8 +90,8 @@ func (m *Member) reportName(view *fleet.View) {
 		if o.Self || o.Standing != records.Held || o.Name == "" || o.Name != m.cfg.Name {
 			continue
 		}
-		text = fmt.Sprintf("the fleet knows %s with another key (member %s): if this host was installed anew, that is its old "+
-			"identity, and hosts that know it do not trust this one; else another host has this name", o.Name, o.ID)
+		text = fmt.Sprintf("the fleet knows %s with another key (member %s): if this host was installed anew, that is its "+
+			"old identity, and hosts that know it do not trust this one; else another host has this name", o.Name, o.ID)
 		break
 	}
 	m.cfg.Board.When(text != "", health.NameTaken, text)

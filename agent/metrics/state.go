@@ -23,8 +23,8 @@ type State struct {
 // Here is how one DaemonSet stands on this host.
 type Here struct {
 	Namespace, Name string
-	// ShouldRun: a pod should run here. Available: one is available. Down is why none is though it should, in one CamelCase
-	// word; empty: it is not down.
+	// ShouldRun: a pod should run here. Available: one is available. Down is why none is though it should, in one
+	// CamelCase word; empty: it is not down.
 	ShouldRun, Available bool
 	Down                 string
 	// Phase and Rollout are the words that `dsctl status` and `dsctl rollout status` have for it; empty: none.
@@ -97,9 +97,9 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 var reasons = []string{
 	"Blocked", "Completed", "ContainerCannotRun", "ContainerCreating", "ContainerStatusUnknown", "CrashLoopBackOff",
 	"CreateContainerConfigError", "CreateContainerError", "CreatePodSandboxError", "DeadlineExceeded", "ErrImageNeverPull",
-	"ErrImagePull", "Error", "Evicted", "ImageInspectError", "ImagePullBackOff", "InvalidImageName", "NoPod", "NodeAffinity",
-	"NodePorts", "NodeShutdown", "NotReady", "OOMKilled", "OutOfcpu", "OutOfmemory", "OutOfpods", "PodInitializing",
-	"PostStartHookError", "PreStartHookError", "RegistryUnavailable", "RunContainerError", "SignatureValidationFailed",
+	"ErrImagePull", "Error", "Evicted", "ImageInspectError", "ImagePullBackOff", "InvalidImageName", "NoPod",
+	"NodeAffinity", "NodePorts", "NodeShutdown", "NotReady", "OOMKilled", "OutOfcpu", "OutOfmemory", "OutOfpods",
+	"PodInitializing", "PostStartHookError", "PreStartHookError", "RegistryUnavailable", "RunContainerError", "SignatureValidationFailed",
 	"StartError", "Terminated", "UnexpectedAdmissionError",
 }
 
@@ -149,7 +149,9 @@ func (c *StateCollector) Collect(ch chan<- prometheus.Metric) {
 		s.Here[i].collect(g)
 	}
 	for _, pod := range s.Pods {
-		collectPod(pod, g, func(value float64, labels ...string) { send(restarts, prometheus.CounterValue, value, labels...) })
+		collectPod(pod, g, func(value float64, labels ...string) {
+			send(restarts, prometheus.CounterValue, value, labels...)
+		})
 	}
 	for p, n := range s.Problems {
 		g(problems, float64(n), p.Code, p.Severity)

@@ -135,8 +135,8 @@ func (m *memory) look(s *Seen, now time.Time) (*memory, time.Time) {
 	return m, due
 }
 
-// another drops what was certain of a pod that is not the present one any more, or of a manifest that may be written now.
-// A pod that the kubelet refused comes back under another UID, for the same reason as far as is known.
+// another drops what was certain of a pod that is not the present one any more, or of a manifest that may be written
+// now. A pod that the kubelet refused comes back under another UID, for the same reason as far as is known.
 func (m *memory) another(s *Seen, found Trouble, now time.Time) {
 	unblocked := m.trouble.Kind == KindBlocked && s.Blocked == ""
 	var uid types.UID

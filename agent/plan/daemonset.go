@@ -202,7 +202,8 @@ func (p *planner) holds(cur Present) {
 }
 
 // beside says whether an older pod is kept beside the new one: while it is available and the new one is not, or not for
-// as long as the soak, also where the DaemonSet asks for no surge any more. While it is not known which of them is, both stay.
+// as long as the soak, also where the DaemonSet asks for no surge any more. While it is not known which of them is,
+// both stay.
 func (p *planner) beside(old, cur Present) bool {
 	k := p.in.Kubelet
 	switch {

@@ -141,7 +141,8 @@ func (r *Reconciler) checkDirectory(s *Snapshot) {
 	}
 	var texts, paths []string
 	for _, f := range s.Listing.Copies() {
-		texts = append(texts, fmt.Sprintf("the kubelet runs a pod of DaemonSet %s from the file %s, a copy that is not managed",
+		texts = append(texts, fmt.Sprintf("the kubelet runs a pod of DaemonSet %s from the file %s, a copy that is "+
+			"not managed",
 			f.DaemonSet, f.FileName))
 		paths = append(paths, filepath.Join(r.cfg.Store.Dir(), f.FileName))
 	}
@@ -291,7 +292,8 @@ func (r *Reconciler) transitions(statuses []plan.Status) {
 	}
 	for key, old := range r.phases {
 		if _, ok := next[key]; !ok {
-			r.cfg.Log.Info().Str(logfield.DaemonSet, key).Str(logfield.From, string(old)).Msgf("DaemonSet %s is gone, was %s", key, old)
+			r.cfg.Log.Info().Str(logfield.DaemonSet, key).Str(logfield.From, string(old)).
+				Msgf("DaemonSet %s is gone, was %s", key, old)
 		}
 	}
 	r.phases = next

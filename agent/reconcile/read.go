@@ -22,7 +22,9 @@ import (
 
 // read reads everything that a plan depends on.
 func (r *Reconciler) read(now time.Time) (*Snapshot, time.Duration) {
-	s := &Snapshot{Host: r.cfg.Host, Now: now, Kubelet: r.cfg.Kubelet.Latest(), Memories: r.memories.now, left: map[string]string{}}
+	s := &Snapshot{
+		Host: r.cfg.Host, Now: now, Kubelet: r.cfg.Kubelet.Latest(), Memories: r.memories.now, left: map[string]string{},
+	}
 	var again time.Duration
 	s.Specs, again = r.cfg.Loader.Load()
 	_, next := r.cfg.Nodes.Update(now, nodeInputs(s.Kubelet))
@@ -115,8 +117,8 @@ func tooOld(kubelet string, ds *spec.DaemonSet) string {
 
 // copied says what a file does that is not ours, though it bears the mark of a DaemonSet.
 func copied(f manifestdir.ForeignPod) string {
-	return fmt.Sprintf("the kubelet also runs the pod %s/%s from the file %s, a copy of a manifest of this DaemonSet; no other "+
-		"pod is started beside it: remove the file, or move it out of the directory", f.Namespace, f.Name, f.FileName)
+	return fmt.Sprintf("the kubelet also runs the pod %s/%s from the file %s, a copy of a manifest of this DaemonSet; no "+
+		"other pod is started beside it: remove the file, or move it out of the directory", f.Namespace, f.Name, f.FileName)
 }
 
 // conflict says which foreign file is in the way of a manifest: one of the same name, one that declares the same pod,

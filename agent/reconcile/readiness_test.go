@@ -39,11 +39,13 @@ func TestFaultO2Readiness(t *testing.T) {
 		"the same, and the clock was set back":          {{asked: 0, told: -30, want: -30}, {asked: 5, told: -60, want: -30}},
 		"not ready, and ready again":                    {{asked: 0, told: -30, want: -30}, {asked: 5, down: true, want: never}, {asked: 9, told: 7, want: 7}},
 		"the kubelet restarts": {
-			{asked: 0, told: -30, kubelet: -40, ran: -35, want: -30}, {asked: 5, told: 4, kubelet: 3, ran: -35, want: -30},
+			{asked: 0, told: -30, kubelet: -40, ran: -35, want: -30},
+			{asked: 5, told: 4, kubelet: 3, ran: -35, want: -30},
 			{asked: 9, told: 4, kubelet: 3, ran: -35, want: -30},
 		},
 		"the kubelet restarts, and has no status at first": {
-			{asked: 0, told: -30, kubelet: -40, ran: -35, want: -30}, {asked: 4, down: true, want: never},
+			{asked: 0, told: -30, kubelet: -40, ran: -35, want: -30},
+			{asked: 4, down: true, want: never},
 			{asked: 5, told: 4, kubelet: 3, ran: -35, want: -35},
 		},
 		"the kubelet and the agent restart": {{asked: 0, told: -1, kubelet: -2, ran: -35, want: -35}},

@@ -100,8 +100,8 @@ type Reconciler struct {
 	latest   atomic.Pointer[Snapshot]
 	memories *memories
 	declared *declared
-	// acting is the back-off of every DaemonSet whose manifest could not be changed, ensured when a directory that was just
-	// made is looked at.
+	// acting is the back-off of every DaemonSet whose manifest could not be changed, ensured when a directory that was
+	// just made is looked at.
 	acting   map[string]acting
 	ensured  time.Time
 	stopped  stopwatch

@@ -56,8 +56,8 @@ type Snapshot struct {
 
 	// Down are the DaemonSets that should run here and are not available, by key.
 	Down []outage.Down
-	// left says, by DaemonSet, why its pod was not taken down though it was planned: what has to be remembered could not be
-	// saved, for one.
+	// left says, by DaemonSet, why its pod was not taken down though it was planned: what has to be remembered could not
+	// be saved, for one.
 	left map[string]string
 
 	// What follows is filled when the round is over.

@@ -202,13 +202,14 @@ func (b *Blocker) String() string {
 }
 
 var blockerWords = map[Reason]string{
-	ReasonUnknown:     "is a known member of which nothing is on record",
-	ReasonUnreadable:  "has a record that cannot be understood here",
-	ReasonLeft:        "left without saying what it runs",
-	ReasonDown:        "is down",
-	ReasonKey:         "has another key than it is known with",
-	ReasonFallen:      "has forgotten what it told: its disk was set back",
-	ReasonStep:        "has told a generation or a class far above all others: forget it if it lies; if an operator has begun a new epoch there, dsctl rollout reset here, too",
+	ReasonUnknown:    "is a known member of which nothing is on record",
+	ReasonUnreadable: "has a record that cannot be understood here",
+	ReasonLeft:       "left without saying what it runs",
+	ReasonDown:       "is down",
+	ReasonKey:        "has another key than it is known with",
+	ReasonFallen:     "has forgotten what it told: its disk was set back",
+	ReasonStep: "has told a generation or a class far above all others: forget it if it lies; if an operator has begun " +
+		"a new epoch there, dsctl rollout reset here, too",
 	ReasonUpdating:    "is being updated",
 	ReasonFailed:      "failed to become available with its new revision",
 	ReasonUnavailable: "has a pod that is not available",

@@ -13,8 +13,8 @@ const (
 	stepClass      = 1024
 )
 
-// reach is what is believed: the highest epoch and class, and the highest number of a generation in this host's own epoch
-// and in the highest one. In between, numbers are believed up to one step.
+// reach is what is believed: the highest epoch and class, and the highest number of a generation in this host's own
+// epoch and in the highest one. In between, numbers are believed up to one step.
 type reach struct {
 	// own is the highest generation that this host has itself; what is not above it is believed.
 	own          uint64
@@ -24,8 +24,8 @@ type reach struct {
 }
 
 // reachOf takes what this host has itself, and what at least two of those that count tell: one that lies moves neither
-// of them. Each step up is bounded by that, however many follow each other: at one a second, the generations of an epoch
-// last for 270 years. An epoch has no steps: it begins where two that count say so, or an operator on this host.
+// of them. Each step up is bounded by that, however many follow each other: at one a second, the generations of an
+// epoch last for 270 years. An epoch has no steps: it begins where two that count say so, or an operator on this host.
 func reachOf(self *State, peers []Peer) reach {
 	r := reach{own: max(self.Target.Generation, self.Ticket.Generation)}
 	var epochs, classes highestTwo

@@ -320,9 +320,9 @@ func TestEpochs(t *testing.T) {
 		"another below":     func(fields []any) { fields[1] = uint64(7) },
 		"below the first":   func(fields []any) { fields[11] = []any{uint64(lastPlain), 0, 0, 0} },
 		"too far":           func(fields []any) { fields[11] = []any{uint64(MaxGeneration + 1), 0, 0, 0} },
-		"too few":           func(fields []any) { fields[11] = []any{uint64(firstOf(0))} },
+		"too few":           func(fields []any) { fields[11] = []any{firstOf(0)} },
 		"no array":          func(fields []any) { fields[11] = "epochs" },
-		"the ticket behind": func(fields []any) { fields[11] = []any{uint64(firstOf(0)), 0, 0, 0} },
+		"the ticket behind": func(fields []any) { fields[11] = []any{firstOf(0), 0, 0, 0} },
 	} {
 		fields := fieldsOf(s)
 		change(fields)

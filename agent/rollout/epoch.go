@@ -2,10 +2,10 @@ package rollout
 
 import "fmt"
 
-// epochBits is how many generations an epoch has: a generation is its epoch, and a number within that in the lowest bits,
-// so that of two the one of the higher epoch is the higher generation, whatever their numbers are. All that compares
-// generations compares epochs first by that, the bounded steps (reachOf) too: a higher epoch is believed of two members
-// that count, and of no single one.
+// epochBits is how many generations an epoch has: a generation is its epoch, and a number within that in the lowest
+// bits, so that of two the one of the higher epoch is the higher generation, whatever their numbers are. All that
+// compares generations compares epochs first by that, the bounded steps (reachOf) too: a higher epoch is believed of
+// two members that count, and of no single one.
 const epochBits = 53
 
 // maxEpoch is the last epoch.
@@ -63,8 +63,8 @@ const (
 	ResetNoNeed
 )
 
-// renew begins a new epoch, which an operator asked for: the target gets its first generation, and the ticket follows as
-// for a new file. It is a generation above all that this host has, so that nothing that others rely on falls.
+// renew begins a new epoch, which an operator asked for: the target gets its first generation, and the ticket follows
+// as for a new file. It is a generation above all that this host has, so that nothing that others rely on falls.
 func (m *machine) renew() {
 	if !m.o.Reset || m.Target.Revision.IsZero() {
 		return

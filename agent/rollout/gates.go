@@ -25,8 +25,8 @@ func (m *machine) held() Hold {
 	return HoldNone
 }
 
-// idle says that nothing could be done with a turn: it is not known what the file asks for, and the host does not go back
-// from that either.
+// idle says that nothing could be done with a turn: it is not known what the file asks for, and the host does not go
+// back from that either.
 func (m *machine) idle() bool {
 	return m.o.Wanted.IsZero() && (m.Rejected.Generation == 0 || m.Target.Revision.Fleet == m.Rejected.Revision.Fleet)
 }

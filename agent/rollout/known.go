@@ -12,8 +12,8 @@ import (
 // (Knows). Who tells the same number as this host has heard its question, and tells how it stood then or later in the
 // same section: if it had begun to take a pod down before, that section says so.
 
-// asks says whether the host wants its pod replaced within the time after a first placement, and is held for that alone.
-// One that has lost its state waits for what it told, which no answer brings back.
+// asks says whether the host wants its pod replaced within the time after a first placement, and is held for that
+// alone. One that has lost its state waits for what it told, which no answer brings back.
 func (s *State) asks() bool {
 	return !s.HeldUntil.IsZero() && !s.Returned && s.Phase != PhaseNotPlaced && !s.Running.IsZero() &&
 		s.Running != s.Target.Revision
@@ -56,9 +56,9 @@ func (m *machine) young() bool { return m.o.Now.Before(m.HeldUntil) && !m.o.Alon
 // known says whether everybody has shown that they know of this host.
 func (m *machine) known() bool { return m.o.Listed && (m.o.Known || m.w.known) && !m.Returned }
 
-// join ends the time after a first placement, or passes over it for this step. By then everybody knows of this host, and
-// it knows of everybody who started without knowing of it: those are still down, and it goes behind them. Else one of
-// them, two of whose others are down, would not have counted this host, which would not count all of those.
+// join ends the time after a first placement, or passes over it for this step. By then everybody knows of this host,
+// and it knows of everybody who started without knowing of it: those are still down, and it goes behind them. Else one
+// of them, two of whose others are down, would not have counted this host, which would not count all of those.
 func (m *machine) join() {
 	if m.HeldUntil.IsZero() || !m.o.Settled || m.Phase.Taken() {
 		return

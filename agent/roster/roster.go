@@ -45,7 +45,9 @@ func Follow(path, keep string, required bool) *files.File[*records.Roster] {
 		Parse: func(path string, data []byte, _ files.ID) (*records.Roster, diag.List) { return Parse(path, data) },
 		Copy:  keep, Required: required,
 		Explain: func(path string, err error) diag.Problem {
-			return diag.Problem{Severity: diag.Error, File: path, Message: fmt.Sprintf("reading the members file: %v", err), Hint: hint(err)}
+			return diag.Problem{
+				Severity: diag.Error, File: path, Message: fmt.Sprintf("reading the members file: %v", err), Hint: hint(err),
+			}
 		},
 	})
 }

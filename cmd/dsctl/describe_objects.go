@@ -228,7 +228,9 @@ func (d *deps) runDescribePods(ctx context.Context, namespace string, names []st
 			p.printf("\n\n")
 		}
 		pod := &list.Items[i]
-		events, err := l.client.Events(ctx, client.Selection{Namespace: pod.Namespace, FieldSelector: "involvedObject.kind=Pod,involvedObject.name=" + fieldValue(pod.Name)})
+		events, err := l.client.Events(ctx, client.Selection{
+			Namespace: pod.Namespace, FieldSelector: "involvedObject.kind=Pod,involvedObject.name=" + fieldValue(pod.Name),
+		})
 		if err != nil {
 			return err
 		}

@@ -38,8 +38,8 @@ func (d *deps) readFiles(args []string) ([]spec.DirFile, error) {
 		}
 	}
 	if n := len(r.out); n > spec.MaxFiles {
-		return nil, fmt.Errorf("there are %d spec files in %s; at most %d are read: put several objects into one file, divided "+
-			"by ---", n, strings.Join(args, " "), spec.MaxFiles)
+		return nil, fmt.Errorf("there are %d spec files in %s; at most %d are read: put several objects into one file, "+
+			"divided by ---", n, strings.Join(args, " "), spec.MaxFiles)
 	}
 	return r.out, nil
 }
@@ -64,7 +64,8 @@ func (r *fileReader) read(arg string) error {
 			}
 			return &exitError{
 				code: exitFailed, err: fmt.Errorf("there is no spec file in %q", arg),
-				hint: passed + "spec files end with .yaml, .yml or .json and do not begin with a dot; directories below it are not read",
+				hint: passed + "spec files end with .yaml, .yml or .json and do not begin with a dot; directories below it are " +
+					"not read",
 			}
 		}
 		for _, f := range files {

@@ -231,8 +231,8 @@ func (s podSummary) restartsText() string {
 }
 
 // summarize is the words of kubectl's STATUS: what an init container waits for or ended with, else what a container
-// does, else the reason or the phase. Restarts are those of all containers: kubectl leaves init containers out once they
-// are done, and a pod that loops in one has no others.
+// does, else the reason or the phase. Restarts are those of all containers: kubectl leaves init containers out once
+// they are done, and a pod that loops in one has no others.
 func summarize(p *corev1.Pod) podSummary {
 	s := podSummary{containers: len(p.Spec.Containers), status: string(p.Status.Phase)}
 	if p.Status.Reason != "" {

@@ -10,8 +10,8 @@ import (
 // holdEnds is how the agent writes until when a host is on hold, in its own time zone (rollout.Hold.Text).
 var holdEnds = regexp.MustCompile(`on hold until (\d\d:\d\d:\d\d)`)
 
-// withLeft adds to a sentence of the agent how long a hold still lasts: "on hold until 22:29:35 (8m left)". A clock time
-// that is not of the next hour is of another time zone, and is left as it is.
+// withLeft adds to a sentence of the agent how long a hold still lasts: "on hold until 22:29:35 (8m left)". A clock
+// time that is not of the next hour is of another time zone, and is left as it is.
 func withLeft(text string, now time.Time) string {
 	return holdEnds.ReplaceAllStringFunc(text, func(found string) string {
 		clock, err := time.ParseInLocation(time.TimeOnly, found[len(found)-len(time.TimeOnly):], now.Location())

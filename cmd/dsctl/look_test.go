@@ -170,8 +170,13 @@ func TestFaultO20Verbs(t *testing.T) {
 		golden(t, "look/"+c.name+".txt", withoutMoments(got.out))
 	}
 	for _, args := range [][]string{
-		{"get", "pods", "a", "-A"}, {"get", "pods", "a", "-l", "b"}, {"get", "pods", "a/b", "c"}, {"describe", "pod"},
-		{"describe", "pod", "a", "-o", "json"}, {"describe", "ds", "a", "-o", "yaml"}, {"get", "events", "-A", "-n", "a"},
+		{"get", "pods", "a", "-A"},
+		{"get", "pods", "a", "-l", "b"},
+		{"get", "pods", "a/b", "c"},
+		{"describe", "pod"},
+		{"describe", "pod", "a", "-o", "json"},
+		{"describe", "ds", "a", "-o", "yaml"},
+		{"get", "events", "-A", "-n", "a"},
 	} {
 		if got := invoke(t, socket, args...); got.code != exitUsage {
 			t.Errorf("%v: exit %d, %s", args, got.code, got.err)

@@ -144,8 +144,8 @@ func printPlan(p page, res *api.PlanResult, brief bool) error {
 	return nil
 }
 
-// replacements makes one change of a manifest that goes and the one that comes in its place, so that their difference is
-// what changes and not all of both.
+// replacements makes one change of a manifest that goes and the one that comes in its place, so that their difference
+// is what changes and not all of both.
 func replacements(changes []api.FileChange) []api.FileChange {
 	var out []api.FileChange
 	for _, c := range changes {

@@ -70,8 +70,8 @@ what the agent of this host does, and shows the fleet that the host is part of.`
 		newKeyringCommand(d))
 	addGroup(root, groupHost, newStatusCommand(d), newDiffCommand(d), newEventsCommand(d), newLogsCommand(d),
 		newReloadCommand(d))
-	addGroup(root, groupFleet, newFleetCommand(d), newGetCommand(d), newDescribeCommand(d), newRolloutCommand(d), newWaitCommand(d),
-		newMembersCommand(d), newForgetCommand(d), newLeaveCommand(d), newTrustCommand(d))
+	addGroup(root, groupFleet, newFleetCommand(d), newGetCommand(d), newDescribeCommand(d), newRolloutCommand(d),
+		newWaitCommand(d), newMembersCommand(d), newForgetCommand(d), newLeaveCommand(d), newTrustCommand(d))
 	addGroup(root, groupNode, newLabelCommand(d), newTaintCommand(d), newCordonCommand(d), newUncordonCommand(d))
 	root.AddCommand(newVersionCommand(d), newCompletionCommand(d))
 	for _, v := range absentVerbs() {

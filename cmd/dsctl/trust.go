@@ -20,8 +20,9 @@ Only this host trusts it: no member can make others trust one, so every host tha
 many hosts or many members, give the keys in members.yaml and install that file everywhere; dsctl members --write-roster
 prints one. If several untrusted members have the name, the id is needed.`,
 			online("no untrusted member has that name, several have it, gossip is off, or it failed")),
-		Example: example("dsctl members edge-7 -o wide", "dsctl trust edge-7 edge-8", "dsctl trust 5qz3kfhqv7wfwkzrm2q6ipx3ea"),
-		Args:    atLeastOne("one member: NODE or ID"),
+		Example: example("dsctl members edge-7 -o wide", "dsctl trust edge-7 edge-8",
+			"dsctl trust 5qz3kfhqv7wfwkzrm2q6ipx3ea"),
+		Args: atLeastOne("one member: NODE or ID"),
 		RunE: d.verb(func(ctx context.Context, args []string) error {
 			for i, member := range args {
 				if err := d.runTrust(ctx, api.TrustRequest{Member: member}, i == len(args)-1); err != nil {

@@ -12,8 +12,8 @@ func TestFaultO22Transport(t *testing.T) {
 	var s Stats
 	v := reflect.ValueOf(&s).Elem()
 	counters := 0
-	for i := range v.NumField() {
-		if f := v.Field(i); f.Kind() == reflect.Uint64 {
+	for _, f := range v.Fields() {
+		if f.Kind() == reflect.Uint64 {
 			counters++
 			f.SetUint(uint64(counters))
 		}

@@ -36,8 +36,8 @@ type Input struct {
 	Secret    func(name string) (*corev1.Secret, bool)
 	// PriorityClass finds a class that is declared. Nil finds none.
 	PriorityClass func(name string) (*schedulingv1.PriorityClass, bool)
-	// Elsewhere gives a namespace that has an object of the kind and the name, for the message that the DaemonSet's own has
-	// none; "" where none has. Nil: none has.
+	// Elsewhere gives a namespace that has an object of the kind and the name, for the message that the DaemonSet's own
+	// has none; "" where none has. Nil: none has.
 	Elsewhere func(kind, name string) string
 	// NodeName is the node's name as the kubelet has it.
 	NodeName string

@@ -26,18 +26,21 @@ func TestFaultO8OverlayGoesByObjects(t *testing.T) {
 	}{
 		"another name": {
 			[]File{{"/home/me/new.yaml", []byte(setText("web", "web:2"))}},
-			[]string{"default/log log:1 /specs.d/web.yaml", "default/net net:1 /specs.d/net.yaml", "default/web web:2 /specs.d/web.yaml"}, nil,
+			[]string{"default/log log:1 /specs.d/web.yaml", "default/net net:1 /specs.d/net.yaml", "default/web web:2 /specs.d/web.yaml"},
+			nil,
 		},
 		"the same name": {
 			[]File{{"new/web.yaml", []byte(setText("web", "web:2"))}},
-			[]string{"default/net net:1 /specs.d/net.yaml", "default/web web:2 /specs.d/web.yaml"}, nil,
+			[]string{"default/net net:1 /specs.d/net.yaml", "default/web web:2 /specs.d/web.yaml"},
+			nil,
 		},
 		"the standard input, with a new one": {
 			[]File{{"<stdin>", []byte(setText("web", "web:2") + "---\n" + setText("dns", "dns:1"))}},
 			[]string{
 				"default/dns dns:1 /specs.d/<stdin>", "default/log log:1 /specs.d/web.yaml", "default/net net:1 /specs.d/net.yaml",
 				"default/web web:2 /specs.d/web.yaml",
-			}, nil,
+			},
+			nil,
 		},
 		"twice": {
 			[]File{{"a.yaml", []byte(setText("net", "net:2"))}, {"b.yaml", []byte(setText("net", "net:3"))}},
@@ -46,7 +49,8 @@ func TestFaultO8OverlayGoesByObjects(t *testing.T) {
 		},
 		"moved from a file that is planned too": {
 			[]File{{"new.yaml", []byte(setText("log", "log:2"))}, {"web.yaml", []byte(setText("web", "web:2"))}},
-			[]string{"default/log log:2 /specs.d/web.yaml", "default/net net:1 /specs.d/net.yaml", "default/web web:2 /specs.d/web.yaml"}, nil,
+			[]string{"default/log log:2 /specs.d/web.yaml", "default/net net:1 /specs.d/net.yaml", "default/web web:2 /specs.d/web.yaml"},
+			nil,
 		},
 		"bad": {
 			[]File{{"dir/bad.yaml", []byte("kind: [")}},

@@ -276,8 +276,8 @@ func (held *claim) problem(path string, x keyed) diag.Problem {
 	key, src := x.declaration()
 	return diag.Problem{
 		Severity: diag.Error, File: path, Line: src.Line, Column: src.Column,
-		Message: fmt.Sprintf("%v is declared in %q, line %d, already and differs here; that one stays in effect, and nothing of "+
-			"this file is taken", key, held.src.File, held.src.Line),
+		Message: fmt.Sprintf("%v is declared in %q, line %d, already and differs here; that one stays in effect, and "+
+			"nothing of this file is taken", key, held.src.File, held.src.Line),
 		Hint: "remove it from one of the two files, or write it alike in both",
 	}
 }
@@ -354,8 +354,8 @@ func (c *candidate) leaveOut(held claim, x keyed) {
 	c.without[key] = true
 	c.notes = append(c.notes, diag.Problem{
 		Severity: diag.Warning, File: c.e.path, Line: src.Line, Column: src.Column,
-		Message: fmt.Sprintf("%v is declared in %q, line %d, already and differs here; that one stays in effect, and this one "+
-			"is left out", key, held.src.File, held.src.Line),
+		Message: fmt.Sprintf("%v is declared in %q, line %d, already and differs here; that one stays in effect, and this "+
+			"one is left out", key, held.src.File, held.src.Line),
 		Hint: "remove it from one of the two files, or write it alike in both",
 	})
 }

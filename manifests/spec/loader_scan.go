@@ -117,8 +117,9 @@ func (l *Loader) scan(found listing, now time.Time, again *soonest) {
 func (l *Loader) overLimit(path string) diag.Problem {
 	return diag.Problem{
 		Severity: diag.Error, File: path,
-		Message: fmt.Sprintf("is beyond the limit of %d spec files; those that are in effect come first, the others by name", l.limits.files),
-		Hint:    "put several objects into one file, divided by ---",
+		Message: fmt.Sprintf("is beyond the limit of %d spec files; those that are in effect come first, the others by name",
+			l.limits.files),
+		Hint: "put several objects into one file, divided by ---",
 	}
 }
 

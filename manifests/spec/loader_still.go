@@ -13,8 +13,8 @@ const stillFor = files.StillFor
 // maxAbsence is how long a removal waits at most for other files to be still.
 const maxAbsence = 8 * stillFor
 
-// maxLinks is how many symbolic links may lead to a spec file, one after the other. A file of NixOS or stow takes two or
-// three; a chain that is longer than this goes in circles.
+// maxLinks is how many symbolic links may lead to a spec file, one after the other. A file of NixOS or stow takes two
+// or three; a chain that is longer than this goes in circles.
 const maxLinks = 16
 
 // rules are how spec files are followed. The watch tells which were renamed into place.

@@ -24,7 +24,8 @@ type DirFile struct {
 
 // ReadDir reads the spec files of a directory, sorted by name, by the rules of a Loader: which names count, how far
 // symbolic links are followed, what is too large. It does not wait for files that are being written, and names more
-// than MaxFiles are read too: who asks counts them. After them come the entries that look like spec files and are none. The error is about the directory as a whole.
+// than MaxFiles are read too: who asks counts them. After them come the entries that look like spec files and are none.
+// The error is about the directory as a whole.
 func ReadDir(dir string) ([]DirFile, error) {
 	found, err := readDir(dir, defaultLimits().entries)
 	if err != nil {

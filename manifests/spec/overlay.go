@@ -12,8 +12,8 @@ import (
 
 // File is a spec file that is not, or not yet, in the specs directory.
 type File struct {
-	// Name is its path as whoever gave it knows it, which problems name. Its base name is the one that it would have in the
-	// specs directory.
+	// Name is its path as whoever gave it knows it, which problems name. Its base name is the one that it would have in
+	// the specs directory.
 	Name string
 	Data []byte
 }
@@ -21,8 +21,8 @@ type File struct {
 // Overlay says what would be in effect if the files were in dir. An object that is in effect is updated, whichever file
 // declares it now, and keeps that file as its source; a file takes the place of one of the same base name, so that what
 // that one declares besides goes. A bad file changes nothing, as in the directory; its problems are in the list, as are
-// those of the good ones. An object that two of the files declare is taken from the first of them, and the second has an
-// error. The snapshot is not changed.
+// those of the good ones. An object that two of the files declare is taken from the first of them, and the second has
+// an error. The snapshot is not changed.
 func Overlay(snap *Snapshot, dir string, files []File) (Objects, diag.List) {
 	objects := snap.Objects
 	var problems diag.List

@@ -32,8 +32,8 @@ type looked struct {
 	problem *diag.Problem
 }
 
-// look says which of the names in dir, none of which is a spec file's, will have been meant for one. What an editor or a
-// package manager keeps aside, and what somebody has renamed to have it out of effect, is not told.
+// look says which of the names in dir, none of which is a spec file's, will have been meant for one. What an editor or
+// a package manager keeps aside, and what somebody has renamed to have it out of effect, is not told.
 func (p *passedOver) look(dir string, names []string) diag.List {
 	var list diag.List
 	known := make(map[string]looked, min(len(names), maxLooked))
@@ -114,8 +114,8 @@ func lookInto(path string, info fs.FileInfo) *diag.Problem {
 	return p
 }
 
-// looksLikeObject says whether a text begins like an object of Kubernetes: apiVersion and kind, each at the beginning of
-// a line, or as keys of JSON.
+// looksLikeObject says whether a text begins like an object of Kubernetes: apiVersion and kind, each at the beginning
+// of a line, or as keys of JSON.
 func looksLikeObject(head []byte) bool {
 	head = bytes.TrimPrefix(head, []byte("\xef\xbb\xbf"))
 	for _, key := range []string{"apiVersion", "kind"} {

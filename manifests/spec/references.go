@@ -10,8 +10,8 @@ import (
 	"github.com/daemonsetd/daemonsetd/internal/base/strictyaml"
 )
 
-// places is where a DaemonSet refers to a ConfigMap, a Secret, a key of one, a PriorityClass or a field: by the path of the
-// reference, and by that of the key, a problem that only lacks a message. The document itself would be too much to
+// places is where a DaemonSet refers to a ConfigMap, a Secret, a key of one, a PriorityClass or a field: by the path of
+// the reference, and by that of the key, a problem that only lacks a message. The document itself would be too much to
 // keep.
 type places map[string]diag.Problem
 

@@ -21,7 +21,8 @@ const maxPolicyFile = 64 << 10
 // ContainerLabel is the SELinux label of files that every container may read, on the system whose root is the directory
 // root; "" where SELinux is off, or has no policy for containers. It is the file's label in lxc_contexts, which podman
 // and the kubelet's runtimes take too (go-selinux, ContainerLabels), with the level that podman gives to volumes that
-// several containers share (the option z): pods of two revisions may have the same files, and have different categories.
+// several containers share (the option z): pods of two revisions may have the same files, and have different
+// categories.
 func ContainerLabel(root string) (string, error) {
 	if _, err := files.Head(filepath.Join(root, "sys/fs/selinux/enforce"), 1); err != nil {
 		return "", ignoreMissing(err)
@@ -71,8 +72,8 @@ func (s *Store) labelled(path string) (bool, error) {
 	return label == s.label, err
 }
 
-// relabel gives something in a tree its label, and says whether it had another. Nothing above a tree is relabelled: it is
-// not ours alone, and no container sees it.
+// relabel gives something in a tree its label, and says whether it had another. Nothing above a tree is relabelled: it
+// is not ours alone, and no container sees it.
 func (s *Store) relabel(path string) (bool, error) {
 	if ok, err := s.labelled(path); ok || err != nil {
 		return false, err

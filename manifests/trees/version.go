@@ -142,8 +142,8 @@ func (s *Store) adjustDir(path string, mode fs.FileMode, l *layout) (bool, error
 	return true, s.sys.chmod(path, mode)
 }
 
-// own gives a link the owner and the label that it is to have, and says whether it had others. Nothing is read or refused by the
-// owner of a link, but it is there to be seen.
+// own gives a link the owner and the label that it is to have, and says whether it had others. Nothing is read or
+// refused by the owner of a link, but it is there to be seen.
 func (s *Store) own(path string, l *layout) (bool, error) {
 	info, err := s.sys.lstat(path)
 	if err != nil {

@@ -192,27 +192,3 @@ func TestLostRollouts(t *testing.T) {
 		watch(t, f, 1, 30*time.Minute, func() bool { return f.Count(key, "logger:2") == 3 })
 	})
 }
-
-// TestSlowOldPod: an old pod that takes longer to stop than a new one may take to start makes no good revision fail.
-func TestSlowOldPod(t *testing.T) {
-	cfg := fleetsim.Config{Hosts: 2, Behaviour: func(_ int, p *corev1.Pod) kubeletsim.Behaviour {
-		stop := time.Second
-		if p.Spec.Containers[0].Image == "logger:1" {
-			stop = 12 * time.Minute
-		}
-		return kubeletsim.Behaviour{Start: time.Second, Ready: 2 * time.Second, Stop: stop}
-	}}
-	file := func(image string) string {
-		text := logger(image, `, daemonsetd.io/auto-rollback: "true"`)
-		return strings.Replace(text, "terminationGracePeriodSeconds: 2", "terminationGracePeriodSeconds: 900", 1)
-	}
-	rolls(t, cfg, file, func(t *testing.T, f *fleetsim.Fleet) {
-		f.LayAll("logger.yaml", file("logger:2"))
-		watch(t, f, 1, time.Hour, func() bool { return f.Count(key, "logger:2") == 2 })
-		for _, h := range f.Hosts {
-			if st := onDisk(t, h); st.Rejected.Generation != 0 {
-				t.Errorf("%s has gone back: %+v", h.Name, st)
-			}
-		}
-	})
-}

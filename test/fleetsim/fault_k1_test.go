@@ -1,3 +1,5 @@
+//go:build !race
+
 package fleetsim_test
 
 import (

@@ -97,8 +97,8 @@ type Host struct {
 	full  atomic.Bool
 }
 
-// SetFull sets whether the disk of the manifests directory takes no change, as one that is full or was mounted read-only after a
-// failure.
+// SetFull sets whether the disk of the manifests directory takes no change, as one that is full or was mounted
+// read-only after a failure.
 func (h *Host) SetFull(full bool) { h.full.Store(full) }
 
 func (h *Host) isFull() error {
@@ -200,8 +200,8 @@ func (f *Fleet) Inject(from *memnet.Transport, to *Host, frame []byte) {
 	f.must(err)
 }
 
-// Stranger runs a member that somebody has made up who has the gossip key: it joins, answers, and tells what it is given to
-// publish, and there is no host.
+// Stranger runs a member that somebody has made up who has the gossip key: it joins, answers, and tells what it is
+// given to publish, and there is no host.
 func (f *Fleet) Stranger(n int) *gossip.Node {
 	f.t.Helper()
 	seed := bytes.Repeat([]byte{0xff}, 28)
@@ -210,7 +210,8 @@ func (f *Fleet) Stranger(n int) *gossip.Node {
 	addr := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 9, byte(n >> 8), byte(n)}), gossip.DefaultPort) //nolint:gosec // that is how addresses are made
 	node, err := gossip.New(gossip.Config{
 		Cluster: f.Hosts[0].cfg.Cluster, Name: fmt.Sprintf("stranger-%d", n), Identity: id, Transport: f.Net.Listen(addr),
-		Join: []string{f.Hosts[0].Addr.String()}, Keys: [][]byte{[]byte(gossipKey)}, Verify: f.known.verify, Logger: zerolog.Nop(),
+		Join: []string{f.Hosts[0].Addr.String()}, Keys: [][]byte{[]byte(gossipKey)}, Verify: f.known.verify,
+		Logger: zerolog.Nop(),
 	})
 	f.must(err)
 	ctx, cancel := context.WithCancel(context.Background())

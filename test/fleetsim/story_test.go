@@ -320,15 +320,3 @@ func TestStories(t *testing.T) {
 		})
 	}
 }
-
-// TestFaultT13Stories plays two in which acts fail, pods fail by themselves, kubelets have just come up, and disks are set back, alone and together.
-func TestFaultT13Stories(t *testing.T) {
-	for _, c := range []struct {
-		hosts, budget, troubles int
-		seed                    uint64
-	}{{3, 1, 8, 11}, {4, 2, 8, 12}} {
-		t.Run(fmt.Sprintf("%d hosts, budget %d, seed %d", c.hosts, c.budget, c.seed), func(t *testing.T) {
-			play(t, c.hosts, c.budget, c.troubles, c.seed, true)
-		})
-	}
-}

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"gopkg.in/yaml.v3"
 )
 
@@ -114,5 +115,36 @@ func TestConcurrent(t *testing.T) {
 			}
 			return true
 		})
+	}
+}
+
+// TestPlain: `make test` runs without the race detector what files leave out under it, and nothing else.
+func TestPlain(t *testing.T) {
+	want := map[string]bool{}
+	for _, src := range sources(t) {
+		if !src.isTest() {
+			continue
+		}
+		text, err := os.ReadFile(filepath.Join(root(t), src.path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(string(text), "//go:build !race\n") {
+			continue
+		}
+		for _, decl := range src.ast.Decls {
+			if f, ok := decl.(*ast.FuncDecl); ok && f.Recv == nil && strings.HasPrefix(f.Name.Name, "Test") {
+				want[f.Name.Name] = true
+			}
+		}
+	}
+	got := map[string]bool{}
+	for _, list := range variable(t, "PLAIN") {
+		for name := range strings.SplitSeq(list, "|") {
+			got[name] = true
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" || len(want) == 0 {
+		t.Errorf("PLAIN in the Makefile, and the tests of files that the race detector leaves out (-files +Makefile):\n%s", diff)
 	}
 }

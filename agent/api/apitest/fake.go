@@ -43,8 +43,8 @@ type Backend struct {
 	LeaveAnswer  api.LeaveResult
 	TrustAnswer  api.TrustResult
 
-	// RolloutsAnswer, RevisionsAnswer, UndoAnswer and ReplaceAnswer, ReleaseAnswer and ResetAnswer are what is said of rollouts. SetRollouts changes the
-	// first while the backend is in use.
+	// RolloutsAnswer, RevisionsAnswer, UndoAnswer and ReplaceAnswer, ReleaseAnswer and ResetAnswer are what is said of
+	// rollouts. SetRollouts changes the first while the backend is in use.
 	RolloutsAnswer  api.RolloutList
 	RevisionsAnswer api.RevisionList
 	UndoAnswer      api.UndoResult

@@ -103,7 +103,9 @@ func (t *Turns) save() error {
 	if !promises && t.saved != nil {
 		return nil
 	}
-	data, err := json.Marshal(fileJSON{Version: 1, States: t.states, Fleets: t.fleets, Alone: t.alone, Took: t.took, Trials: t.trials})
+	data, err := json.Marshal(fileJSON{
+		Version: 1, States: t.states, Fleets: t.fleets, Alone: t.alone, Took: t.took, Trials: t.trials,
+	})
 	if err != nil {
 		return fmt.Errorf("encoding the state of rollouts: %w", err)
 	}

@@ -20,8 +20,8 @@ type roll struct {
 	knows map[uint64]bool
 }
 
-// rollOf calls the roll. Whoever left is not waited for: it stands in nobody's way. Whoever is down is: it may be up for
-// others, and has to have told that it knows.
+// rollOf calls the roll. Whoever left is not waited for: it stands in nobody's way. Whoever is down is: it may be up
+// for others, and has to have told that it knows.
 func rollOf(view *fleet.View, sections map[record.ID]peerSection) roll {
 	r := roll{knows: map[uint64]bool{}}
 	if view == nil {

@@ -104,9 +104,9 @@ func (t *Turns) observe(seen *Seen, now time.Time) rollout.Observation {
 	return o
 }
 
-// serves says whether the pod whose manifest is at i is rather the one that serves than the one at j, which comes before
-// it: the older one during a surge, and of several older ones the one that is available. One of which nothing is known
-// may be.
+// serves says whether the pod whose manifest is at i is rather the one that serves than the one at j, which comes
+// before it: the older one during a surge, and of several older ones the one that is available. One of which nothing is
+// known may be.
 func (s *Seen) serves(i, j int) bool {
 	a, b := &s.Stand[i], &s.Stand[j]
 	if older := a.Revision != s.File; older != (b.Revision != s.File) {

@@ -317,6 +317,7 @@ func newTurns(c Config) *Turns {
 	return &Turns{
 		path: filepath.Join(c.Dir, "rollouts.json"), log: c.Logger, unsure: true,
 		states: map[string]rollout.State{}, fleets: map[string]map[string]string{}, took: map[string]time.Duration{},
-		requested: map[string]bool{}, released: map[string]bool{}, renewed: map[string]bool{}, made: map[string]Turn{}, trials: map[string]trial{},
+		requested: map[string]bool{}, released: map[string]bool{}, renewed: map[string]bool{}, made: map[string]Turn{},
+		trials: map[string]trial{},
 	}
 }

@@ -63,7 +63,8 @@ func explain(err error, path string, info fs.FileInfo) error {
 	switch {
 	case errors.Is(err, unix.EWOULDBLOCK):
 		return &HeldError{Path: path, Holder: holder(info)}
-	case errors.Is(err, unix.EBADF), errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.ENOLCK), errors.Is(err, unix.ENOSYS):
+	case errors.Is(err, unix.EBADF), errors.Is(err, unix.EOPNOTSUPP), errors.Is(err, unix.ENOLCK),
+		errors.Is(err, unix.ENOSYS):
 		return fmt.Errorf("lock %q: %w: %w", path, ErrUnsupported, err)
 	}
 	return fmt.Errorf("lock %q: %w", path, err)
@@ -84,8 +85,8 @@ func (l *Lock) Of(info fs.FileInfo) bool { return os.SameFile(l.info, info) }
 func (l *Lock) Close() error { return l.f.Close() }
 
 // Above says with a *HeldError that somebody, other than by own, holds a directory above path together with the file of
-// that name in it. Others lock directories too, for reasons of their own; both are the lock of one of us. What cannot be
-// looked at is passed over.
+// that name in it. Others lock directories too, for reasons of their own; both are the lock of one of us. What cannot
+// be looked at is passed over.
 func Above(path, name string, own ...*Lock) error {
 	for dir := filepath.Dir(path); ; dir = filepath.Dir(dir) {
 		if err := probe(dir, own); err != nil && probe(filepath.Join(dir, name), own) != nil {

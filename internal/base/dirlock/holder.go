@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// maxLocks bounds what is read of /proc/locks, maxCommand what is shown of a command line, both in bytes; maxFDs is how
-	// many descriptors of a process are looked at.
+	// maxLocks bounds what is read of /proc/locks, maxCommand what is shown of a command line, both in bytes; maxFDs is
+	// how many descriptors of a process are looked at.
 	maxLocks   = 4 << 20
 	maxCommand = 200
 	maxFDs     = 10_000
@@ -34,8 +34,8 @@ func holder(info fs.FileInfo) string {
 	return unknown
 }
 
-// holders are the processes that hold a lock of flock on a file with that inode, on whatever file system, by the text of
-// /proc/locks:
+// holders are the processes that hold a lock of flock on a file with that inode, on whatever file system, by the text
+// of /proc/locks:
 //
 //	1: FLOCK  ADVISORY  WRITE 708 00:0e:1234 0 EOF
 func holders(text string, inode uint64) []int {
