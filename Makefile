@@ -40,7 +40,7 @@ build: ## build bin/daemonsetd and bin/dsctl, static
 	CGO_ENABLED=0 $(GO) build $(BUILDFLAGS) -ldflags '$(LDFLAGS)' -o bin/ ./cmd/daemonsetd ./cmd/dsctl
 
 test: ## run the unit, property, golden and script tests, with the race detector but for three long simulations
-	$(GO) test -race -timeout 15m $(LONGEST) ./...
+	$(GO) test -race -timeout 20m $(LONGEST) ./...
 	$(GO) test -timeout 15m -run '^($(PLAIN))$$' ./test/fleetsim
 
 race: ## run the tests of the concurrent packages COUNT times over, shuffled
