@@ -96,11 +96,11 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 // else comes is Other.
 var reasons = []string{
 	"Blocked", "Completed", "ContainerCannotRun", "ContainerCreating", "ContainerStatusUnknown", "CrashLoopBackOff",
-	"CreateContainerConfigError", "CreateContainerError", "CreatePodSandboxError", "DeadlineExceeded", "ErrImageNeverPull",
-	"ErrImagePull", "Error", "Evicted", "ImageInspectError", "ImagePullBackOff", "InvalidImageName", "NoPod",
-	"NodeAffinity", "NodePorts", "NodeShutdown", "NotReady", "OOMKilled", "OutOfcpu", "OutOfmemory", "OutOfpods",
-	"PodInitializing", "PostStartHookError", "PreStartHookError", "RegistryUnavailable", "RunContainerError", "SignatureValidationFailed",
-	"StartError", "Terminated", "UnexpectedAdmissionError",
+	"CreateContainerConfigError", "CreateContainerError", "CreatePodSandboxError", "DeadlineExceeded",
+	"ErrImageNeverPull", "ErrImagePull", "Error", "Evicted", "ImageInspectError", "ImagePullBackOff",
+	"InvalidImageName", "NoPod", "NodeAffinity", "NodePorts", "NodeShutdown", "NotReady", "OOMKilled", "OutOfcpu",
+	"OutOfmemory", "OutOfpods", "PodInitializing", "PostStartHookError", "PreStartHookError", "RegistryUnavailable",
+	"RunContainerError", "SignatureValidationFailed", "StartError", "Terminated", "UnexpectedAdmissionError",
 }
 
 func bounded(reason string) string {
