@@ -129,11 +129,9 @@ var theCodec = sync.OnceValues(func() (codec, error) {
 
 // Encode makes a section of at most MaxSection bytes. The same states give the same bytes. Where there is no room for
 // all, sentences of the last by key are left out first, then addresses, restarts and starts, and then whole DaemonSets
-// from the end; the section says how many.
-func Encode(states []State) ([]byte, Section, error) { return EncodeKnowing(states, 0) }
-
-// EncodeKnowing is Encode for a host that has heard questions of others: knows is Section.Knows.
-func EncodeKnowing(states []State, knows uint64) ([]byte, Section, error) {
+// from the end; the section says how many. Knows is Section.Knows; it is 0 for
+// a host that has heard no question of others.
+func Encode(states []State, knows uint64) ([]byte, Section, error) {
 	c, err := theCodec()
 	if err != nil {
 		return nil, Section{}, err

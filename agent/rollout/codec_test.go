@@ -30,7 +30,7 @@ func toldState(key string) State {
 
 func roundTrip(t testing.TB, states []State) Section {
 	t.Helper()
-	data, _, err := Encode(states)
+	data, _, err := Encode(states, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +57,7 @@ func TestGolden(t *testing.T) {
 	renewed := toldState("monitoring/renewed")
 	renewed.Target.Generation, renewed.Ticket.Generation = firstOf(6), firstOf(6)
 	renewed.Phase, renewed.Hold, renewed.HeldUntil = PhaseHeld, HoldNew, time.Unix(1767225900, 0).UTC()
-	data, _, err := Encode([]State{plain, full, done, renewed})
+	data, _, err := Encode([]State{plain, full, done, renewed}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +126,7 @@ func TestRoundTrip(t *testing.T) {
 		for i := range rapid.IntRange(1, 8).Draw(t, "n") {
 			states = append(states, drawState(t, fmt.Sprintf("ns/ds-%03d", i)))
 		}
-		data, told, err := Encode(states)
+		data, told, err := Encode(states, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -137,7 +137,7 @@ func TestRoundTrip(t *testing.T) {
 		if diff := cmp.Diff(told.States, got.States); diff != "" || got.Omitted != 0 || told.Plain != 0 {
 			t.Fatal(diff)
 		}
-		again, _, err := Encode(got.States)
+		again, _, err := Encode(got.States, 0)
 		if err != nil || string(again) != string(data) {
 			t.Fatalf("the same states give other bytes: %v", err)
 		}
@@ -149,7 +149,7 @@ func TestSizes(t *testing.T) {
 	one, done := toldState("monitoring/node-exporter"), toldState("monitoring/node-exporter")
 	done.Running, done.Phase = done.Target.Revision, PhaseAvailable
 	for name, s := range map[string]State{"waiting": one, "done": done} {
-		data, _, err := Encode([]State{s})
+		data, _, err := Encode([]State{s}, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -162,7 +162,7 @@ func TestSizes(t *testing.T) {
 	for i := range MaxDaemonSets {
 		many = append(many, toldState(fmt.Sprintf("some-team-%03d/node-daemon", i)))
 	}
-	data, told, err := Encode(many)
+	data, told, err := Encode(many, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -227,7 +227,7 @@ func TestFaultO1Told(t *testing.T) {
 
 	failed := toldState("a/b")
 	failed.Phase, failed.Why, failed.Shown.Down = PhaseFailed, "container web: CrashLoopBackOff", "container web: CrashLoopBackOff"
-	data, _, err := Encode([]State{failed})
+	data, _, err := Encode([]State{failed}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -254,7 +254,7 @@ func TestDecodeBounds(t *testing.T) {
 	} {
 		s := toldState("a/b")
 		change(&s)
-		data, _, err := Encode([]State{s})
+		data, _, err := Encode([]State{s}, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -262,7 +262,7 @@ func TestDecodeBounds(t *testing.T) {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}
-	twice, _, err := Encode([]State{toldState("a/b"), toldState("a/b")})
+	twice, _, err := Encode([]State{toldState("a/b"), toldState("a/b")}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -282,7 +282,7 @@ func TestEpochs(t *testing.T) {
 		t.Fatal(err)
 	}
 	fieldsOf := func(s State) []any {
-		data, _, err := Encode([]State{s})
+		data, _, err := Encode([]State{s}, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -341,7 +341,7 @@ func TestFaultT11Unseen(t *testing.T) {
 	} {
 		s := toldState("a/b")
 		change(&s)
-		data, _, err := Encode([]State{s})
+		data, _, err := Encode([]State{s}, 0)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -358,7 +358,7 @@ func TestNewer(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := toldState("a/b")
-	data, _, err := Encode([]State{s})
+	data, _, err := Encode([]State{s}, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -390,7 +390,7 @@ func TestNewer(t *testing.T) {
 }
 
 func FuzzDecode(f *testing.F) {
-	data, _, err := Encode([]State{toldState("monitoring/node-exporter"), toldState("kube-system/fluent-bit")})
+	data, _, err := Encode([]State{toldState("monitoring/node-exporter"), toldState("kube-system/fluent-bit")}, 0)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -399,7 +399,7 @@ func FuzzDecode(f *testing.F) {
 	renewed := toldState("a/b")
 	renewed.Target.Generation, renewed.Ticket.Generation = firstOf(6), firstOf(6)
 	renewed.Phase, renewed.Hold, renewed.HeldUntil = PhaseHeld, HoldNew, time.Unix(1767225900, 0).UTC()
-	if data, _, err = Encode([]State{renewed}); err != nil {
+	if data, _, err = Encode([]State{renewed}, 0); err != nil {
 		f.Fatal(err)
 	}
 	f.Add(data)

@@ -129,7 +129,7 @@ func TestFaultO5Why(t *testing.T) {
 	} {
 		s := *at(c.phase, 2, 1, 1, "B", "B")
 		s.Why = c.why
-		body, section, err := Encode([]State{s})
+		body, section, err := Encode([]State{s}, 0)
 		if err != nil || section.Plain != 0 {
 			t.Fatalf("%s: %v", name, err)
 		}

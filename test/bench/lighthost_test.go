@@ -252,7 +252,7 @@ func (h *lightHost) step() {
 		h.step()
 		return
 	}
-	if body, _, err := rollout.Encode([]rollout.State{h.state}); err == nil {
+	if body, _, err := rollout.Encode([]rollout.State{h.state}, 0); err == nil {
 		select {
 		case <-h.tell:
 		default:

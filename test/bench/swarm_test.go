@@ -91,7 +91,7 @@ func (s *swarm) add(i int) {
 	member, err := records.EncodeProfile(records.Profile{Name: name, Address: s.addr})
 	node, _, nodeErr := fleet.FromNode(exampleNode(name, i), fleet.Extras{AgentVersion: "v1.0.0", Kubelet: "Healthy", Started: time.Unix(1_700_000_000, 0)})
 	specs, _, specsErr := fleet.EncodeSpecs(exampleFiles(), false)
-	states, _, statesErr := rollout.Encode(exampleStates(i))
+	states, _, statesErr := rollout.Encode(exampleStates(i), 0)
 	for section, body := range map[string][]byte{records.SectionMember: member, fleet.SectionNode: node, fleet.SectionSpecs: specs, "rollout": states} {
 		r, signErr := record.NewSigner(swarmCluster, key).Sign(section, record.Stamp{Generation: 1_700_000_000, Version: 1}, body)
 		if err != nil || nodeErr != nil || specsErr != nil || statesErr != nil || signErr != nil {

@@ -66,7 +66,7 @@ func (m *madeUp) tell(section string, body []byte, err error) {
 func (m *madeUp) stands(state rollout.State) {
 	m.t.Helper()
 	state.Key = key
-	body, _, err := rollout.Encode([]rollout.State{state})
+	body, _, err := rollout.Encode([]rollout.State{state}, 0)
 	m.tell(driver.Section, body, err)
 }
 
@@ -101,7 +101,7 @@ func TestFaultT1(t *testing.T) {
 			body, _, err := rollout.Encode([]rollout.State{{
 				Key: key, Phase: rollout.PhaseAvailable, Target: target, Running: target.Revision,
 				Ticket: rollout.Ticket{Generation: target.Generation, Class: 3},
-			}})
+			}}, 0)
 			for _, stranger := range strangers {
 				if err == nil {
 					err = stranger.Publish(driver.Section, body)

@@ -40,7 +40,7 @@ func young(t *testing.T) (h *host, told func() rollout.Section, other func(i int
 	stamp := record.Stamp{}
 	other = func(i int, knows uint64) *gossip.Member {
 		t.Helper()
-		body, _, err := rollout.EncodeKnowing(nil, knows)
+		body, _, err := rollout.Encode(nil, knows)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -36,7 +36,7 @@ func toldOf(b *testing.B, id string, version int) []byte {
 		})
 	}
 	states[0].Shown.Restarts = uint32(version) //nolint:gosec // it counts
-	body, _, err := rollout.Encode(states)
+	body, _, err := rollout.Encode(states, 0)
 	if err != nil {
 		b.Fatal(err)
 	}

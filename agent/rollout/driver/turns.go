@@ -225,7 +225,7 @@ func (t *Turns) Tell() (body []byte, omitted int, err error) {
 	if t.unsure {
 		return nil, 0, nil
 	}
-	body, section, err := rollout.EncodeKnowing(t.told(), t.knows)
+	body, section, err := rollout.Encode(t.told(), t.knows)
 	return body, section.Omitted, err
 }
 

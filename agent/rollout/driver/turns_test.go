@@ -40,7 +40,7 @@ func rolled(generation uint64, phase rollout.Phase) rollout.State {
 // encoded is what a host tells of such states.
 func encoded(t *testing.T, states ...rollout.State) []byte {
 	t.Helper()
-	body, _, err := rollout.Encode(states)
+	body, _, err := rollout.Encode(states, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
