@@ -72,7 +72,7 @@ func daemonSetStatus(v *reconcile.Snapshot, it *reconcile.Item) appsv1.DaemonSet
 	for _, p := range it.Present {
 		exists = true
 		current = p.Revision == it.Want.Manifest.Revision
-		pod = v.Answers.Pods[it.DS.Object.Namespace+"/"+p.PodName+"-"+v.Host]
+		pod = v.Answer(it.Key, p.PodName)
 	}
 	if !it.Decision.ShouldRun || it.Evicted {
 		st.NumberMisscheduled = one(exists)

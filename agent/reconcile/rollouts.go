@@ -100,7 +100,7 @@ func see(s *Snapshot, it *Item) driver.Seen {
 		p := &it.Present[i]
 		stand := driver.Stand{Revision: p.Revision}
 		stand.Pod, stand.Shown = podOf(s, it, p)
-		stand.ReadySince = s.Answers.Pods[it.DS.Object.Namespace+"/"+p.PodName+"-"+s.Host].ReadySince
+		stand.ReadySince = s.Answer(it.Key, p.PodName).ReadySince
 		// What is not known for certain is of the pod before, or of its manifest before.
 		pod := s.Kubelet.Pod(it.DS.Object.Namespace, p.PodName, s.Host)
 		if pod != nil && stand.Pod != rollout.PodUnknown && s.Answers.PodsAt.After(it.Memory.WrittenAt) {

@@ -112,10 +112,16 @@ func (s *Snapshot) Item(key string) *Item {
 	return nil
 }
 
+// Answer is what the kubelet has answered of a pod of the DaemonSet with a key, by its manifest's name; the zero value if
+// it does not list it.
+func (s *Snapshot) Answer(key, podName string) plan.Pod {
+	return s.Answers.Pods[fullName(key, podName, s.Host)]
+}
+
 // Soak is since when a pod of the DaemonSet, by its manifest's name, is ready, and when the rollout takes it for
 // available; zero: it is not available for Kubernetes, or for the rollout, too.
 func (s *Snapshot) Soak(it *Item, podName string) (since, until time.Time) {
-	pod := s.Answers.Pods[it.DS.Object.Namespace+"/"+podName+"-"+s.Host]
+	pod := s.Answer(it.Key, podName)
 	end := pod.ReadySince.Add(it.Strategy.Soak)
 	if !pod.Available || pod.ReadySince.IsZero() || !end.After(s.Now) {
 		return time.Time{}, time.Time{}

@@ -129,7 +129,7 @@ func (r *Reconciler) older(s *Snapshot, it *Item) *catalog.Made {
 	local := it.Memory.Again
 	if len(it.Present) > 0 {
 		p := &it.Present[0]
-		if local = p.Revision; p.Intact && !s.Answers.Pods[fullName(it.Key, p.PodName, s.Host)].Failed {
+		if local = p.Revision; p.Intact && !s.Answer(it.Key, p.PodName).Failed {
 			return nil
 		}
 	}
