@@ -1,10 +1,11 @@
 package backend
 
 import (
-	"strings"
+	"slices"
 
 	"github.com/daemonsetd/daemonsetd/agent/health"
 	"github.com/daemonsetd/daemonsetd/agent/metrics"
+	"github.com/daemonsetd/daemonsetd/agent/plan"
 	"github.com/daemonsetd/daemonsetd/agent/reconcile"
 	"github.com/daemonsetd/daemonsetd/manifests/render"
 )
@@ -48,11 +49,5 @@ func MetricsOf(v *reconcile.Snapshot) metrics.State {
 
 // availableHere says whether the kubelet has an available pod of a DaemonSet.
 func availableHere(v *reconcile.Snapshot, it *reconcile.Item) bool {
-	for i := range it.Present {
-		name := it.Present[i].PodName + "-" + strings.ToLower(v.Host)
-		if v.Answers.Pods[it.DS.Object.Namespace+"/"+name].Available {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(it.Present, func(p plan.Present) bool { return v.Answer(it.Key, p.PodName).Available })
 }
