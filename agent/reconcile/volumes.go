@@ -15,6 +15,7 @@ import (
 	"github.com/daemonsetd/daemonsetd/agent/plan"
 	"github.com/daemonsetd/daemonsetd/agent/rollout"
 	"github.com/daemonsetd/daemonsetd/internal/base/logfield"
+	"github.com/daemonsetd/daemonsetd/manifests/assemble"
 	"github.com/daemonsetd/daemonsetd/manifests/render"
 	"github.com/daemonsetd/daemonsetd/manifests/trees"
 )
@@ -64,25 +65,8 @@ func (r *Reconciler) tellLive(s *Snapshot, wrote []trees.Tree) {
 // sourceOf names the objects that a volume of a DaemonSet's pod is made of.
 func sourceOf(it *Item, volume string) string {
 	var names []string
-	namespace := it.DS.Object.Namespace
-	for i := range it.DS.Object.Spec.Template.Spec.Volumes {
-		v := &it.DS.Object.Spec.Template.Spec.Volumes[i]
-		switch {
-		case v.Name != volume:
-		case v.ConfigMap != nil:
-			names = append(names, "ConfigMap "+namespace+"/"+v.ConfigMap.Name)
-		case v.Secret != nil:
-			names = append(names, "Secret "+namespace+"/"+v.Secret.SecretName)
-		case v.Projected != nil:
-			for _, p := range v.Projected.Sources {
-				if p.ConfigMap != nil {
-					names = append(names, "ConfigMap "+namespace+"/"+p.ConfigMap.Name)
-				}
-				if p.Secret != nil {
-					names = append(names, "Secret "+namespace+"/"+p.Secret.Name)
-				}
-			}
-		}
+	for _, o := range assemble.VolumeObjects(it.DS, volume) {
+		names = append(names, o.String())
 	}
 	if len(names) == 0 {
 		return "what it is made of"

@@ -52,7 +52,7 @@ type Assembler struct {
 	cfg Config
 	// find and sources are made when a DaemonSet first refers to something: most refer to nothing.
 	find    func(namespace string) resolve.Input
-	sources map[object]string
+	sources map[Object]string
 }
 
 // New makes an Assembler. The objects must not be changed while it is in use.
