@@ -46,10 +46,7 @@ func (r *Reconciler) act(ctx context.Context, s *Snapshot, out plan.Output) bool
 		r.backOff(key, err)
 	}
 	r.forgetFailures(s, out)
-	in := s.Input()
-	for key, why := range r.failures(s) {
-		out.NotDone(in, key, why)
-	}
+	r.tellFailed(s, out)
 	return changed
 }
 

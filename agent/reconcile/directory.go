@@ -106,8 +106,8 @@ func (r *Reconciler) follow() {
 // manifests that stand where nobody reads them.
 func (r *Reconciler) checkDirectories(s *Snapshot) {
 	dir, text := r.cfg.Store.Dir(), ""
-	reads, known := s.Kubelet.StaticPodPath(r.cfg.Kubelet.Settings())
 	file := r.cfg.Kubelet.Settings()
+	reads, known := s.Kubelet.StaticPodPath(file)
 	switch {
 	case !known:
 	case reads == "":

@@ -122,8 +122,9 @@ func (r *Reconciler) checkKubelet(k *kubelet.Snapshot) {
 	r.cfg.Board.When(r.cfg.InsecureKubelet, health.KubeletInsecure,
 		"kubelet.insecureSkipVerify is set: whoever answers on the kubelet's port is believed")
 	// What the kubelet says itself is worth more than its file, also where it said it the last time it answered.
-	configured := r.cfg.Kubelet.Settings().StaticPodPath
-	_, known := k.StaticPodPath(r.cfg.Kubelet.Settings())
+	settings := r.cfg.Kubelet.Settings()
+	configured := settings.StaticPodPath
+	_, known := k.StaticPodPath(settings)
 	wrongDir := r.cfg.KubeletsDir && !known && r.directory.Begin(configured) != r.cfg.Store.Dir()
 	r.cfg.Board.When(wrongDir, health.ManifestsDirectoryMoved,
 		fmt.Sprintf("the kubelet's configuration now says %q, this agent still writes %q", configured, r.cfg.Store.Dir()))
