@@ -2,9 +2,7 @@ package reconcile
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"path/filepath"
 	"time"
 
@@ -43,20 +41,14 @@ type declared struct {
 // reported: ages begin anew then.
 func loadDeclared(dir string) (*declared, error) {
 	d := &declared{path: filepath.Join(dir, "declared.json"), now: map[string]declaredSince{}}
-	data, err := files.Read(d.path, maxDeclaredBytes)
-	if errors.Is(err, fs.ErrNotExist) {
-		return d, nil
-	}
-	var f declaredFile
-	if err == nil {
-		f, err = decodeDeclared(data)
-	}
-	if err != nil {
-		aside, asideErr := files.SetAside(d.path, time.Now())
-		return d, errors.Join(fmt.Errorf("%q cannot be used, set aside as %q: %w", d.path, aside, err), asideErr)
-	}
-	d.now = f.DaemonSets
-	return d, nil
+	_, err := files.Load(d.path, maxDeclaredBytes, time.Now(), func(data []byte) error {
+		f, err := decodeDeclared(data)
+		if err == nil {
+			d.now = f.DaemonSets
+		}
+		return err
+	})
+	return d, err
 }
 
 func decodeDeclared(data []byte) (declaredFile, error) {

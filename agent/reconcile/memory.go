@@ -3,9 +3,7 @@ package reconcile
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"path/filepath"
 	"time"
 
@@ -35,20 +33,15 @@ type memories struct {
 // reported: without it a pod whose manifest had just been removed is known only from the kubelet.
 func loadMemories(dir string) (*memories, error) {
 	m := &memories{path: filepath.Join(dir, "pods.json"), now: map[string]plan.Memory{}}
-	data, err := files.Read(m.path, maxMemoryBytes)
-	if errors.Is(err, fs.ErrNotExist) {
-		return m, nil
-	}
-	f := memoryFile{}
-	if err == nil {
-		f, err = decodeMemories(data)
-	}
-	if err != nil {
-		aside, asideErr := files.SetAside(m.path, time.Now())
-		return m, errors.Join(fmt.Errorf("%q cannot be used, set aside as %q: %w", m.path, aside, err), asideErr)
-	}
-	m.now, m.saved = f.DaemonSets, data
-	return m, nil
+	data, err := files.Load(m.path, maxMemoryBytes, time.Now(), func(data []byte) error {
+		f, err := decodeMemories(data)
+		if err == nil {
+			m.now = f.DaemonSets
+		}
+		return err
+	})
+	m.saved = data
+	return m, err
 }
 
 func decodeMemories(data []byte) (memoryFile, error) {

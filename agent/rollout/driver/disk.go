@@ -3,9 +3,7 @@ package driver
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"time"
 
@@ -50,17 +48,13 @@ type fileJSON struct {
 // of this host.
 func Load(c Config) (*Turns, error) {
 	t := newTurns(c)
-	data, err := files.Read(t.path, maxBytes)
-	if errors.Is(err, fs.ErrNotExist) {
-		return t, nil
-	}
 	var f fileJSON
-	if err == nil {
+	data, err := files.Load(t.path, maxBytes, c.Now, func(data []byte) (err error) {
 		f, err = decode(data)
-	}
-	if err != nil {
-		aside, asideErr := files.SetAside(t.path, c.Now)
-		return t, errors.Join(fmt.Errorf("%q cannot be used, set aside as %q: %w", t.path, aside, err), asideErr)
+		return err
+	})
+	if data == nil {
+		return t, err
 	}
 	t.states, t.fleets, t.took, t.saved = f.States, f.Fleets, f.Took, data
 	t.onDisk = maps.Clone(f.States)

@@ -24,6 +24,24 @@ const MaxAside = 4
 // asideInfix stands between a file's name and the time at which it was set aside.
 const asideInfix = ".bad-"
 
+// Load reads a file of the agent's own state, of at most limit bytes, and has decode take its bytes, which it returns. A
+// file that does not exist is no error, and decode is not asked. One that cannot be read, or that decode refuses, is set
+// aside, never deleted, and that is the error: what was in it is lost until somebody looks.
+func Load(path string, limit int64, now time.Time, decode func(data []byte) error) ([]byte, error) {
+	data, err := Read(path, limit)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err == nil {
+		err = decode(data)
+	}
+	if err != nil {
+		aside, asideErr := SetAside(path, now)
+		return nil, errors.Join(fmt.Errorf("%q cannot be used, set aside as %q: %w", path, aside, err), asideErr)
+	}
+	return data, nil
+}
+
 // SetAside gives a damaged file another name, path.bad-TIME with the time in seconds since 1970, so that a new one can
 // be begun and the old one be looked at. It replaces nothing; where more than MaxAside versions were set aside, the
 // ones between the oldest and the newest go. The name that was given is returned, also with an error that came after

@@ -100,3 +100,43 @@ func TestSetAsideProperty(t *testing.T) {
 		}
 	})
 }
+
+// TestLoad: what cannot be used is kept under another name and told, and a missing file is none.
+func TestLoad(t *testing.T) {
+	now := time.Unix(1_700_000_000, 0)
+	refuses := func([]byte) error { return errors.New("no number") }
+	path := filepath.Join(t.TempDir(), "state.json")
+	if data, err := Load(path, 100, now, refuses); data != nil || err != nil {
+		t.Errorf("a file that is missing: %q, %v", data, err)
+	}
+	for name, c := range map[string]struct {
+		text   string
+		decode func([]byte) error
+		want   string
+	}{
+		"good":      {"12", func([]byte) error { return nil }, ""},
+		"refused":   {"12", refuses, "no number"},
+		"too large": {strings.Repeat("1", 101), func([]byte) error { return nil }, "more than the 100 allowed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "state.json")
+			if err := os.WriteFile(path, []byte(c.text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			data, err := Load(path, 100, now, c.decode)
+			_, left := os.Stat(path)
+			if c.want == "" {
+				if string(data) != c.text || err != nil || left != nil {
+					t.Errorf("got %q, %v; the file: %v", data, err, left)
+				}
+				return
+			}
+			if data != nil || err == nil || !strings.Contains(err.Error(), c.want) || !errors.Is(left, fs.ErrNotExist) {
+				t.Errorf("got %q, %v, want an error with %q; the file: %v", data, err, c.want, left)
+			}
+			if kept, err := os.ReadFile(path + ".bad-1700000000"); err != nil || string(kept) != c.text {
+				t.Errorf("set aside: %q, %v", kept, err)
+			}
+		})
+	}
+}
