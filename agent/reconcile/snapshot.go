@@ -112,8 +112,8 @@ func (s *Snapshot) Item(key string) *Item {
 	return nil
 }
 
-// Answer is what the kubelet has answered of a pod of the DaemonSet with a key, by its manifest's name; the zero value if
-// it does not list it.
+// Answer is what the kubelet has answered of a pod of the DaemonSet with a key, by its manifest's name; the zero value
+// if it does not list it.
 func (s *Snapshot) Answer(key, podName string) plan.Pod {
 	return s.Answers.Pods[fullName(key, podName, s.Host)]
 }

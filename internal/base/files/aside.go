@@ -24,9 +24,9 @@ const MaxAside = 4
 // asideInfix stands between a file's name and the time at which it was set aside.
 const asideInfix = ".bad-"
 
-// Load reads a file of the agent's own state, of at most limit bytes, and has decode take its bytes, which it returns. A
-// file that does not exist is no error, and decode is not asked. One that cannot be read, or that decode refuses, is set
-// aside, never deleted, and that is the error: what was in it is lost until somebody looks.
+// Load reads a file of the agent's own state, of at most limit bytes, and has decode take its bytes, which it returns.
+// A file that does not exist is no error, and decode is not asked. One that cannot be read, or that decode refuses, is
+// set aside, never deleted, and that is the error: what was in it is lost until somebody looks.
 func Load(path string, limit int64, now time.Time, decode func(data []byte) error) ([]byte, error) {
 	data, err := Read(path, limit)
 	if errors.Is(err, fs.ErrNotExist) {
