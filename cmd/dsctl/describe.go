@@ -57,17 +57,16 @@ func (d *deps) runDescribeNode(ctx context.Context, names []string) error {
 		return err
 	}
 	defer c.Close()
-	n := &nodeLister{d: d, client: c, names: names}
-	list, missing, err := n.list(ctx)
+	list, missing, err := d.nodesNamed(c, names).list(ctx)
 	if err != nil {
 		return err
 	}
 	p := page{Writer: d.out, streams: d.streams}
-	for i := range list.Items {
+	for i := range *list.items {
 		if i > 0 {
 			p.printf("\n\n")
 		}
-		facts, err := learn(ctx, c, &list.Items[i])
+		facts, err := learn(ctx, c, &(*list.items)[i])
 		if err != nil {
 			return err
 		}

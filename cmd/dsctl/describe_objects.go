@@ -209,8 +209,8 @@ func (d *deps) runDescribePods(ctx context.Context, namespace string, names []st
 	if err := d.forPeople("pods " + strings.Join(names, " ")); err != nil {
 		return err
 	}
-	l := &podLister{d: d, selection: client.Selection{Namespace: namespace}}
-	if err := l.named(names); err != nil {
+	l := d.pods(nil, client.Selection{Namespace: namespace})
+	if err := l.named(withoutPodKinds(names)); err != nil {
 		return err
 	}
 	var err error
@@ -223,11 +223,11 @@ func (d *deps) runDescribePods(ctx context.Context, namespace string, names []st
 		return err
 	}
 	p := page{Writer: d.out, streams: d.streams}
-	for i := range list.Items {
+	for i := range *list.items {
 		if i > 0 {
 			p.printf("\n\n")
 		}
-		pod := &list.Items[i]
+		pod := &(*list.items)[i]
 		events, err := l.client.Events(ctx, client.Selection{
 			Namespace: pod.Namespace, FieldSelector: "involvedObject.kind=Pod,involvedObject.name=" + fieldValue(pod.Name),
 		})

@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -49,121 +47,32 @@ As with kubectl, the namespace is default where neither -n nor -A says otherwise
 }
 
 func (d *deps) runGetDaemonSets(ctx context.Context, o daemonSetsOptions, args []string) error {
-	l := &daemonSetLister{
-		d: d, all: o.all, labels: o.labels,
+	l := &lister[appsv1.DaemonSet, *appsv1.DaemonSet]{
+		kind: daemonSets(), d: d, all: o.all, labels: o.labels,
 		selection: client.Selection{Namespace: o.namespace, LabelSelector: o.selector},
-	}
-	if o.all {
-		l.selection.Namespace = ""
 	}
 	if err := l.named(args); err != nil {
 		return err
 	}
-	if o.selector != "" && len(l.names) > 0 {
-		return usagef("a name cannot be given together with a selector")
-	}
-	var err error
-	if l.client, err = d.settled(ctx); err != nil {
-		return err
-	}
-	defer l.client.Close()
-	list, missing, err := l.list(ctx)
-	if err != nil {
-		return err
-	}
-	if o.watch && missing == nil {
-		return l.watch(ctx, list)
-	}
-	if len(list.Items) == 0 && missing != nil {
-		return missing
-	}
-	return errors.Join(d.print(l.view(list)), missing)
+	return l.show(ctx, o.watch)
 }
 
-// daemonSetLister lists and watches the DaemonSets that were asked for.
-type daemonSetLister struct {
-	d         *deps
-	client    *client.Client
-	all       bool
-	labels    bool
-	names     []string
-	selection client.Selection
-}
-
-// named takes names: NAME..., or one NAMESPACE/NAME.
-func (l *daemonSetLister) named(args []string) error {
-	if len(args) > 0 && l.all {
-		return usagef("a resource cannot be retrieved by name across all namespaces")
-	}
-	for _, arg := range args {
-		namespace, name, ok := strings.Cut(arg, "/")
-		switch {
-		case !ok:
-			l.names = append(l.names, arg)
-		case len(args) == 1 && namespace != "" && name != "":
-			l.selection.Namespace, l.names = namespace, []string{name}
-		default:
-			return usagef("%q: want NAME..., with -n for the namespace, or one NAMESPACE/NAME", arg)
-		}
-	}
-	return nil
-}
-
-// list gives the DaemonSets, and an error that names those that do not exist.
-func (l *daemonSetLister) list(ctx context.Context) (list *appsv1.DaemonSetList, missing, err error) {
-	list, err = l.client.DaemonSets(ctx, l.selection)
-	if err != nil {
-		return nil, nil, err
-	}
-	if err := sortItems(l.d.sortBy, list.Items); err != nil {
-		return nil, nil, err
-	}
-	if len(l.names) == 0 {
-		return list, nil, nil
-	}
-	list.Items = slices.DeleteFunc(list.Items, func(ds appsv1.DaemonSet) bool { return !l.wants(ds.Name) })
-	return list, l.missing(list.Items), nil
-}
-
-func (l *daemonSetLister) wants(name string) bool {
-	return len(l.names) == 0 || slices.Contains(l.names, name)
-}
-
-func (l *daemonSetLister) missing(found []appsv1.DaemonSet) error {
-	var missing []string
-	for _, name := range l.names {
-		if !slices.ContainsFunc(found, func(ds appsv1.DaemonSet) bool { return ds.Name == name }) {
-			missing = append(missing, fmt.Sprintf("%q", name))
-		}
-	}
-	if len(missing) == 0 {
-		return nil
-	}
-	return &exitError{
-		code: exitFailed, err: fmt.Errorf("namespace %s has no DaemonSet %s", l.selection.Namespace,
-			strings.Join(missing, ", ")),
+func daemonSets() kind[appsv1.DaemonSet] {
+	return kind[appsv1.DaemonSet]{
+		resource: registry.DaemonSets,
+		ask: func(ctx context.Context, c *client.Client, sel client.Selection) (answer[appsv1.DaemonSet], error) {
+			list, err := c.DaemonSets(ctx, sel)
+			if err != nil {
+				return answer[appsv1.DaemonSet]{}, err
+			}
+			return answer[appsv1.DaemonSet]{list, &list.Items, list.ResourceVersion}, nil
+		},
+		columns: daemonSetListing,
+		absent: func(namespace, names string) string {
+			return fmt.Sprintf("namespace %s has no DaemonSet %s", namespace, names)
+		},
 		hint: "dsctl get ds -A lists all that this host declares",
 	}
-}
-
-func (l *daemonSetLister) listing() listing[appsv1.DaemonSet] {
-	out := daemonSetListing(l.all, l.d.output == formatWide)
-	if !l.all {
-		out.none = fmt.Sprintf("No resources found in %s namespace; -A lists those of all namespaces", l.selection.Namespace)
-	}
-	if l.labels {
-		out = out.withLabels(func(ds *appsv1.DaemonSet) map[string]string { return ds.Labels })
-	}
-	return out
-}
-
-// view is the list, or the DaemonSet itself where one was asked for by name, as with kubectl.
-func (l *daemonSetLister) view(list *appsv1.DaemonSetList) view {
-	v := l.listing().view(list, list.Items)
-	if len(l.names) == 1 && len(list.Items) == 1 {
-		v.object = &list.Items[0]
-	}
-	return v
 }
 
 // daemonSetListing has kubectl's columns (printDaemonSet in pkg/printers/internalversion/printers.go).
@@ -213,22 +122,4 @@ func daemonSetWide(ds *appsv1.DaemonSet) []string {
 		names, images = append(names, c.Name), append(images, c.Image)
 	}
 	return []string{strings.Join(names, ","), strings.Join(images, ","), metav1.FormatLabelSelector(ds.Spec.Selector)}
-}
-
-// watch prints the DaemonSets and then what changes.
-func (l *daemonSetLister) watch(ctx context.Context, list *appsv1.DaemonSetList) error {
-	out, err := newLive(l.d, l.listing())
-	if err != nil {
-		return err
-	}
-	w := watchObjects(l.client, registry.DaemonSets, l.selection, out)
-	w.wants = func(ds *appsv1.DaemonSet) bool { return l.wants(ds.Name) }
-	w.list = func(ctx context.Context) (itemList[appsv1.DaemonSet], error) {
-		list, _, err := l.list(ctx)
-		if err != nil {
-			return itemList[appsv1.DaemonSet]{}, err
-		}
-		return itemList[appsv1.DaemonSet]{list.Items, list.ResourceVersion}, nil
-	}
-	return w.run(ctx, itemList[appsv1.DaemonSet]{list.Items, list.ResourceVersion})
 }

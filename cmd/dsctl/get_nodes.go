@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -44,117 +42,36 @@ describe node how old what is known of it is. While gossip is off, this host's o
 }
 
 func (d *deps) runGetNodes(ctx context.Context, o nodesOptions, names []string) error {
-	if o.selector != "" && len(names) > 0 {
-		return usagef("a name cannot be given together with a selector")
-	}
-	c, err := d.settled(ctx)
-	if err != nil {
-		return err
-	}
-	defer c.Close()
-	n := &nodeLister{
-		d: d, client: c, names: names, labels: o.labels, selection: client.Selection{LabelSelector: o.selector},
-	}
-	list, missing, err := n.list(ctx)
-	if err != nil {
-		return err
-	}
-	if o.watch && missing == nil {
-		return n.watch(ctx, list)
-	}
-	if len(list.Items) == 0 && missing != nil {
-		return missing
-	}
-	return errors.Join(d.print(n.view(list)), missing)
+	l := d.nodesNamed(nil, names)
+	l.labels, l.selection.LabelSelector = o.labels, o.selector
+	return l.show(ctx, o.watch)
 }
 
-// nodeLister lists and watches the nodes that were asked for.
-type nodeLister struct {
-	d         *deps
-	client    *client.Client
-	names     []string
-	labels    bool
-	selection client.Selection
-}
-
-// list gives the nodes, and an error that names those that do not exist.
-func (n *nodeLister) list(ctx context.Context) (list *corev1.NodeList, missing, err error) {
-	if len(n.names) == 1 {
-		n.selection.FieldSelector = "metadata.name=" + fieldValue(n.names[0])
+// nodesNamed lists the nodes with these names; all, if there are none.
+func (d *deps) nodesNamed(c *client.Client, names []string) *lister[corev1.Node, *corev1.Node] {
+	l := &lister[corev1.Node, *corev1.Node]{d: d, client: c, names: names, kind: kind[corev1.Node]{
+		resource: registry.Nodes,
+		ask: func(ctx context.Context, c *client.Client, sel client.Selection) (answer[corev1.Node], error) {
+			list, err := c.Nodes(ctx, sel)
+			if err != nil {
+				return answer[corev1.Node]{}, err
+			}
+			return answer[corev1.Node]{list, &list.Items, list.ResourceVersion}, nil
+		},
+		columns: func(_, wide bool) listing[corev1.Node] { return nodeListing(wide) },
+		absent:  func(_, names string) string { return "this host knows no node " + names },
+		hint:    "dsctl get nodes lists those that it knows; dsctl status says whether it is part of a fleet",
+	}}
+	if len(names) == 1 {
+		l.selection.FieldSelector = "metadata.name=" + fieldValue(names[0])
 	}
-	list, err = n.client.Nodes(ctx, n.selection)
-	if err != nil {
-		return nil, nil, err
-	}
-	if err := sortItems(n.d.sortBy, list.Items); err != nil {
-		return nil, nil, err
-	}
-	if len(n.names) == 0 {
-		return list, nil, nil
-	}
-	list.Items = slices.DeleteFunc(list.Items, func(node corev1.Node) bool { return !n.wants(node.Name) })
-	return list, missingNodes(n.names, list.Items), nil
-}
-
-func (n *nodeLister) wants(name string) bool {
-	return len(n.names) == 0 || slices.Contains(n.names, name)
-}
-
-func missingNodes(names []string, found []corev1.Node) error {
-	var missing []string
-	for _, name := range names {
-		if !slices.ContainsFunc(found, func(node corev1.Node) bool { return node.Name == name }) {
-			missing = append(missing, fmt.Sprintf("%q", name))
-		}
-	}
-	if len(missing) == 0 {
-		return nil
-	}
-	return &exitError{
-		code: exitFailed, err: fmt.Errorf("this host knows no node %s", strings.Join(missing, ", ")),
-		hint: "dsctl get nodes lists those that it knows; dsctl status says whether it is part of a fleet",
-	}
+	return l
 }
 
 // fieldValue is a value of a field selector with what means something there escaped, as k8s.io/apimachinery/pkg/fields
 // has it.
 func fieldValue(s string) string {
 	return strings.NewReplacer(`\`, `\\`, `,`, `\,`, `=`, `\=`).Replace(s)
-}
-
-// view is the list, or the node itself where one was asked for by name, as with kubectl.
-func (n *nodeLister) view(list *corev1.NodeList) view {
-	v := n.listing().view(list, list.Items)
-	if len(n.names) == 1 && len(list.Items) == 1 {
-		v.object = &list.Items[0]
-	}
-	return v
-}
-
-// watch prints the nodes and then what changes.
-func (n *nodeLister) watch(ctx context.Context, list *corev1.NodeList) error {
-	out, err := newLive(n.d, n.listing())
-	if err != nil {
-		return err
-	}
-	w := watchObjects(n.client, registry.Nodes, n.selection, out)
-	w.wants = func(node *corev1.Node) bool { return n.wants(node.Name) }
-	w.list = func(ctx context.Context) (itemList[corev1.Node], error) {
-		list, _, err := n.list(ctx)
-		if err != nil {
-			return itemList[corev1.Node]{}, err
-		}
-		return itemList[corev1.Node]{list.Items, list.ResourceVersion}, nil
-	}
-	return w.run(ctx, itemList[corev1.Node]{list.Items, list.ResourceVersion})
-}
-
-func (n *nodeLister) listing() listing[corev1.Node] {
-	l := nodeListing(n.d.output == formatWide)
-	if n.labels {
-		l = l.withLabels(func(node *corev1.Node) map[string]string { return node.Labels })
-	}
-	return l
 }
 
 // nodeListing has kubectl's columns. A node that a watch no longer has is Deleted, where kubectl would show it as it

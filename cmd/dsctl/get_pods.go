@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -47,69 +46,41 @@ there; dsctl fleet and dsctl rollout status -o wide show how each stands.`,
 	return cmd
 }
 
-// podLister lists and watches the pods that were asked for.
-type podLister struct {
-	d         *deps
-	client    *client.Client
-	all       bool
-	labels    bool
-	names     []string
-	selection client.Selection
-}
-
 func (d *deps) runGetPods(ctx context.Context, o podsOptions, args []string) error {
-	l := &podLister{
-		d: d, all: o.all, labels: o.labels,
-		selection: client.Selection{Namespace: o.namespace, LabelSelector: o.selector},
-	}
-	if err := l.named(args); err != nil {
+	l := d.pods(nil, client.Selection{Namespace: o.namespace, LabelSelector: o.selector})
+	l.all, l.labels = o.all, o.labels
+	if err := l.named(withoutPodKinds(args)); err != nil {
 		return err
 	}
-	switch {
-	case o.all && len(l.names) > 0:
-		return usagef("a resource cannot be retrieved by name across all namespaces")
-	case o.selector != "" && len(l.names) > 0:
-		return usagef("a name cannot be given together with a selector")
-	case o.all:
-		l.selection.Namespace = ""
-	}
-	var err error
-	if l.client, err = d.settled(ctx); err != nil {
-		return err
-	}
-	defer l.client.Close()
-	list, missing, err := l.list(ctx)
-	if err != nil {
-		return err
-	}
-	if o.watch && missing == nil {
-		return l.watch(ctx, list)
-	}
-	if len(list.Items) == 0 && missing != nil {
-		return missing
-	}
-	v := l.listing().view(list, list.Items)
-	if len(l.names) == 1 && len(list.Items) == 1 {
-		v.object = &list.Items[0]
-	}
-	return errors.Join(d.print(v), missing)
+	return l.show(ctx, o.watch)
 }
 
-// named takes names: NAME..., or one NAMESPACE/NAME; pod/NAME is NAME.
-func (l *podLister) named(args []string) error {
+// pods lists the pods of this host.
+func (d *deps) pods(c *client.Client, sel client.Selection) *lister[corev1.Pod, *corev1.Pod] {
+	return &lister[corev1.Pod, *corev1.Pod]{d: d, client: c, selection: sel, kind: kind[corev1.Pod]{
+		resource: registry.Pods,
+		ask: func(ctx context.Context, c *client.Client, sel client.Selection) (answer[corev1.Pod], error) {
+			list, err := c.Pods(ctx, sel)
+			if err != nil {
+				return answer[corev1.Pod]{}, err
+			}
+			return answer[corev1.Pod]{list, &list.Items, list.ResourceVersion}, nil
+		},
+		columns: podListing,
+		absent: func(namespace, names string) string {
+			return fmt.Sprintf("namespace %s has no pod %s on this host", namespace, names)
+		},
+		hint: "dsctl get pods -A lists those of this host; those of another one are listed there",
+	}}
+}
+
+// withoutPodKinds are the arguments of which kubectl's pod/NAME is NAME.
+func withoutPodKinds(args []string) []string {
+	names := make([]string, 0, len(args))
 	for _, arg := range args {
-		arg = withoutPodKind(arg)
-		namespace, name, ok := strings.Cut(arg, "/")
-		switch {
-		case !ok:
-			l.names = append(l.names, arg)
-		case len(args) == 1 && namespace != "" && name != "":
-			l.selection.Namespace, l.names = namespace, []string{name}
-		default:
-			return usagef("%q: want NAME..., with -n for the namespace, or one NAMESPACE/NAME", arg)
-		}
+		names = append(names, withoutPodKind(arg))
 	}
-	return nil
+	return names
 }
 
 // withoutPodKind is NAME of kubectl's pod/NAME.
@@ -118,63 +89,6 @@ func withoutPodKind(arg string) string {
 		return rest
 	}
 	return arg
-}
-
-// list gives the pods, and an error that names those that do not exist.
-func (l *podLister) list(ctx context.Context) (list *corev1.PodList, missing, err error) {
-	list, err = l.client.Pods(ctx, l.selection)
-	if err != nil {
-		return nil, nil, err
-	}
-	if err := sortItems(l.d.sortBy, list.Items); err != nil {
-		return nil, nil, err
-	}
-	if len(l.names) == 0 {
-		return list, nil, nil
-	}
-	list.Items = slices.DeleteFunc(list.Items, func(p corev1.Pod) bool { return !slices.Contains(l.names, p.Name) })
-	var none []string
-	for _, name := range l.names {
-		if !slices.ContainsFunc(list.Items, func(p corev1.Pod) bool { return p.Name == name }) {
-			none = append(none, fmt.Sprintf("%q", name))
-		}
-	}
-	if len(none) == 0 {
-		return list, nil, nil
-	}
-	return list, &exitError{
-		code: exitFailed, err: fmt.Errorf("namespace %s has no pod %s on this host", l.selection.Namespace,
-			strings.Join(none, ", ")),
-		hint: "dsctl get pods -A lists those of this host; those of another one are listed there",
-	}, nil
-}
-
-func (l *podLister) listing() listing[corev1.Pod] {
-	out := podListing(l.all, l.d.output == formatWide)
-	if !l.all {
-		out.none = fmt.Sprintf("No resources found in %s namespace; -A lists those of all namespaces", l.selection.Namespace)
-	}
-	if l.labels {
-		out = out.withLabels(func(p *corev1.Pod) map[string]string { return p.Labels })
-	}
-	return out
-}
-
-func (l *podLister) watch(ctx context.Context, list *corev1.PodList) error {
-	out, err := newLive(l.d, l.listing())
-	if err != nil {
-		return err
-	}
-	w := watchObjects(l.client, registry.Pods, l.selection, out)
-	w.wants = func(p *corev1.Pod) bool { return len(l.names) == 0 || slices.Contains(l.names, p.Name) }
-	w.list = func(ctx context.Context) (itemList[corev1.Pod], error) {
-		list, _, err := l.list(ctx)
-		if err != nil {
-			return itemList[corev1.Pod]{}, err
-		}
-		return itemList[corev1.Pod]{list.Items, list.ResourceVersion}, nil
-	}
-	return w.run(ctx, itemList[corev1.Pod]{list.Items, list.ResourceVersion})
 }
 
 // podListing has kubectl's columns (printPod in pkg/printers/internalversion/printers.go).

@@ -87,8 +87,8 @@ func (d *deps) runLogs(ctx context.Context, o logsOptions, arg string) error {
 func (d *deps) podOf(ctx context.Context, c *client.Client, namespace, arg string) (ns, name string, err error) {
 	kind, rest, ok := strings.Cut(arg, "/")
 	if !ok || !isDaemonSetKind(kind) {
-		l := podLister{selection: client.Selection{Namespace: namespace}}
-		if err := l.named([]string{arg}); err != nil {
+		l := d.pods(c, client.Selection{Namespace: namespace})
+		if err := l.named([]string{withoutPodKind(arg)}); err != nil {
 			return "", "", err
 		}
 		if l.selection.Namespace == "" {

@@ -111,8 +111,7 @@ func (d *deps) askNode(ctx context.Context, name string) (*corev1.Node, error) {
 		}
 		name = st.Node.Name
 	}
-	n := &nodeLister{d: d, client: c, names: []string{name}}
-	list, missing, err := n.list(ctx)
+	list, missing, err := d.nodesNamed(c, []string{name}).list(ctx)
 	switch {
 	case err != nil:
 		return nil, err
@@ -121,7 +120,7 @@ func (d *deps) askNode(ctx context.Context, name string) (*corev1.Node, error) {
 	case missing != nil:
 		return nil, missing
 	}
-	return &list.Items[0], nil
+	return &(*list.items)[0], nil
 }
 
 // readNodes reads Node documents: the agent's node.yaml, or what "kubectl get node -o yaml" prints, one or many.
