@@ -228,7 +228,7 @@ func (r *resolution) objections(c *candidate, v *version) (list diag.List, fadin
 		own[key] = &claim{object: x, src: src, owner: c, files: 1}
 		if held != nil {
 			fading = fading && held.fading
-			list = append(list, held.problem(c.e.path, x))
+			list = append(list, held.problem(c.e.path, x, diag.Error, "nothing of this file is taken"))
 		}
 	})
 	list.Sort()
@@ -271,13 +271,13 @@ func (v *version) has(key objectKey, x keyed) bool {
 	return found && y.same(x)
 }
 
-// problem is what is said of x, which cannot have the place.
-func (held *claim) problem(path string, x keyed) diag.Problem {
+// problem is what is said of x in the file at path, which cannot have the place, and what comes of that.
+func (held *claim) problem(path string, x keyed, severity diag.Severity, outcome string) diag.Problem {
 	key, src := x.declaration()
 	return diag.Problem{
-		Severity: diag.Error, File: path, Line: src.Line, Column: src.Column,
-		Message: fmt.Sprintf("%v is declared in %q, line %d, already and differs here; that one stays in effect, and "+
-			"nothing of this file is taken", key, held.src.File, held.src.Line),
+		Severity: severity, File: path, Line: src.Line, Column: src.Column,
+		Message: fmt.Sprintf("%v is declared in %q, line %d, already and differs here; that one stays in effect, and %s", key,
+			held.src.File, held.src.Line, outcome),
 		Hint: "remove it from one of the two files, or write it alike in both",
 	}
 }
@@ -347,15 +347,10 @@ func (r *resolution) claimedAlike(x keyed) *claim {
 // leaveOut warns of an object that another file's keeps out of effect without refusing the rest of the file, and notes
 // that the object has no claim to its place.
 func (c *candidate) leaveOut(held claim, x keyed) {
-	key, src := x.declaration()
+	key, _ := x.declaration()
 	if c.without == nil {
 		c.without = map[objectKey]bool{}
 	}
 	c.without[key] = true
-	c.notes = append(c.notes, diag.Problem{
-		Severity: diag.Warning, File: c.e.path, Line: src.Line, Column: src.Column,
-		Message: fmt.Sprintf("%v is declared in %q, line %d, already and differs here; that one stays in effect, and this "+
-			"one is left out", key, held.src.File, held.src.Line),
-		Hint: "remove it from one of the two files, or write it alike in both",
-	})
+	c.notes = append(c.notes, held.problem(c.e.path, x, diag.Warning, "this one is left out"))
 }
