@@ -15,6 +15,7 @@ import (
 
 	"github.com/daemonsetd/daemonsetd/agent"
 	"github.com/daemonsetd/daemonsetd/agent/config"
+	"github.com/daemonsetd/daemonsetd/manifests/render"
 )
 
 // rig is an agent in this process on temporary directories, and a watch on the manifests directory.
@@ -100,10 +101,11 @@ func (r *rig) appears(name string) time.Time {
 	r.b.Helper()
 	limit := time.NewTimer(30 * time.Second)
 	defer limit.Stop()
+	wanted := render.FileName("default", name, "*")
 	for {
 		select {
 		case ev := <-r.watcher.Events:
-			if base := filepath.Base(ev.Name); ev.Has(fsnotify.Create) && strings.HasPrefix(base, "daemonsetd-default-"+name+"-") {
+			if is, _ := filepath.Match(wanted, filepath.Base(ev.Name)); is && ev.Has(fsnotify.Create) {
 				return time.Now()
 			}
 		case <-limit.C:
