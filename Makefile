@@ -14,12 +14,15 @@ TOOL       = $(GO) tool -modfile=$(CURDIR)/tools/go.mod
 GOLANGCI   = $(TOOL) golangci-lint
 BENCHSTAT  = $(TOOL) benchstat
 
-# The packages whose tests take longest come first, so that none of them runs alone at the end.
-LONGEST = ./test/fleetsim ./gossip ./agent/rollout
-# Simulations that take minutes with the race detector, in files that it leaves out; test/repo holds the list against them.
-PLAIN = TestSlowOldPod|TestFaultK1|TestFaultT13Stories
+# Packages that `make test` runs without the race detector, which makes searches and simulations many times slower: the first starts no
+# goroutine, and of the second the tests in RACED run with it too. `make race` has all of both.
+PLAIN = ./agent/rollout ./test/fleetsim
+RACED = TestRollout|TestFaultT1|TestFaultT2|TestFaultT16|TestFaultO9|TestStories
+# The others. Those whose tests take longest come first, so that none of them runs alone at the end.
+LONGEST = ./gossip ./cmd/dsctl ./agent
+OTHERS  = $(filter-out $(PLAIN:.%=github.com/daemonsetd/daemonsetd%),$(shell $(GO) list ./...))
 # The packages in which goroutines meet.
-CONCURRENT = ./agent/... ./gossip/... ./internal/base/signal/... ./manifests/history/... ./manifests/manifestdir/... ./manifests/spec/... ./manifests/trees/...
+CONCURRENT = ./agent/... ./gossip/... ./test/fleetsim ./internal/base/signal/... ./manifests/history/... ./manifests/manifestdir/... ./manifests/spec/... ./manifests/trees/...
 # Packages that only tests use, and those of the build.
 FORTESTS   = test agent/api/apitest agent/placement/placementtest gossip/memnet packaging
 # Every build tag, so that what looks at all files sees all files. .golangci.yml has them too.
@@ -39,12 +42,13 @@ help: ## print this list
 build: ## build bin/daemonsetd and bin/dsctl, static
 	CGO_ENABLED=0 $(GO) build $(BUILDFLAGS) -ldflags '$(LDFLAGS)' -o bin/ ./cmd/daemonsetd ./cmd/dsctl
 
-test: ## run the unit, property, golden and script tests, with the race detector but for three long simulations
-	$(GO) test -race -timeout 20m $(LONGEST) ./...
-	$(GO) test -timeout 15m -run '^($(PLAIN))$$' ./test/fleetsim
+test: ## run the unit, property, golden and script tests, with the race detector but for searches and long simulations
+	@{ $(GO) test -timeout 20m $(PLAIN) && $(GO) test -race -timeout 20m -run '^($(RACED))$$' ./test/fleetsim; } & plain=$$!; \
+	$(GO) test -race -timeout 20m $(LONGEST) $(OTHERS); others=$$?; \
+	wait $$plain && exit $$others
 
 race: ## run the tests of the concurrent packages COUNT times over, shuffled
-	$(GO) test -race -count=$(COUNT) -shuffle=on -timeout 30m $(CONCURRENT)
+	$(GO) test -race -count=$(COUNT) -shuffle=on -timeout 60m $(CONCURRENT)
 
 sim: ## simulate fleets of up to 1,000 members in virtual time, with faults; SIM=regexp chooses, SEED=n another seed
 	SEED='$(SEED)' $(GO) test -tags sim -count=1 -timeout 30m -v -run '^TestSimLarge$$/$(SIM)' ./gossip

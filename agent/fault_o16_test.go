@@ -30,7 +30,7 @@ func TestFaultO16O21AcrossRestarts(t *testing.T) {
 			t.Fatalf("created %s ago, generation %d of which %d is observed", age, generation, observed)
 		}
 		stop()
-		sleep(time.Hour)
+		sleep(2 * time.Minute)
 		b.run()
 		b.phase(api.PhaseAvailable)
 		if again, same, _ := set(); !again.Equal(created) || same != generation {

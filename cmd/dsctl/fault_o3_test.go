@@ -14,7 +14,7 @@ func TestFaultO3Settles(t *testing.T) {
 		"status", "diff", "explain", "get ds", "get nodes", "get specs", "get configs", "describe node edge-1",
 		"rollout status kube-system/web", "rollout history kube-system/web", "rollout diff kube-system/web",
 		"rollout undo kube-system/web", "rollout replace kube-system/web", "wait kube-system/web --for=rollout",
-		"wait web --for=delete", "label a=b", "taint a:NoExecute", "cordon",
+		"wait gone --for=delete", "label a=b", "taint a:NoExecute", "cordon",
 	} {
 		b := rolloutBackend()
 		b.RolloutsAnswer.Items = []api.Rollout{over()}

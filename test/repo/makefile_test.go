@@ -11,7 +11,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 	"gopkg.in/yaml.v3"
 )
 
@@ -118,33 +117,46 @@ func TestConcurrent(t *testing.T) {
 	}
 }
 
-// TestPlain: `make test` runs without the race detector what files leave out under it, and nothing else.
+// TestPlain: of a package that `make test` runs without the race detector, either nothing starts a goroutine, or some tests run with it
+// too; and `make race` has all of it.
 func TestPlain(t *testing.T) {
-	want := map[string]bool{}
-	for _, src := range sources(t) {
-		if !src.isTest() {
-			continue
+	raced := strings.Split(strings.Join(variable(t, "RACED"), ""), "|")
+	concurrent := variable(t, "CONCURRENT")
+	for _, pkg := range variable(t, "PLAIN") {
+		dir := strings.TrimPrefix(pkg, "./")
+		if !slices.ContainsFunc(concurrent, func(tree string) bool {
+			return below(dir, strings.TrimPrefix(strings.TrimSuffix(tree, "/..."), "./"))
+		}) {
+			t.Errorf("%s is in PLAIN of the Makefile and not below any of CONCURRENT", pkg)
 		}
-		text, err := os.ReadFile(filepath.Join(root(t), src.path))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !strings.HasPrefix(string(text), "//go:build !race\n") {
-			continue
-		}
-		for _, decl := range src.ast.Decls {
-			if f, ok := decl.(*ast.FuncDecl); ok && f.Recv == nil && strings.HasPrefix(f.Name.Name, "Test") {
-				want[f.Name.Name] = true
+		started := 0
+		var tests []string
+		for _, src := range sources(t) {
+			if src.dir() != dir {
+				continue
+			}
+			ast.Inspect(src.ast, func(n ast.Node) bool {
+				if _, ok := n.(*ast.GoStmt); ok {
+					started++
+				}
+				return true
+			})
+			for _, decl := range src.ast.Decls {
+				if f, ok := decl.(*ast.FuncDecl); ok && f.Recv == nil && strings.HasPrefix(f.Name.Name, "Test") {
+					tests = append(tests, f.Name.Name)
+				}
 			}
 		}
-	}
-	got := map[string]bool{}
-	for _, list := range variable(t, "PLAIN") {
-		for name := range strings.SplitSeq(list, "|") {
-			got[name] = true
+		if len(tests) == 0 {
+			t.Errorf("%s is in PLAIN of the Makefile and has no test", pkg)
 		}
-	}
-	if diff := cmp.Diff(want, got); diff != "" || len(want) == 0 {
-		t.Errorf("PLAIN in the Makefile, and the tests of files that the race detector leaves out (-files +Makefile):\n%s", diff)
+		if started == 0 {
+			continue
+		}
+		for _, name := range raced {
+			if !slices.Contains(tests, name) {
+				t.Errorf("RACED in the Makefile has %s, which %s has not", name, pkg)
+			}
+		}
 	}
 }

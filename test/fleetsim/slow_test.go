@@ -1,5 +1,3 @@
-//go:build !race
-
 package fleetsim_test
 
 import (
@@ -13,8 +11,6 @@ import (
 	"github.com/daemonsetd/daemonsetd/test/fleetsim"
 	"github.com/daemonsetd/daemonsetd/test/kubeletsim"
 )
-
-// What is here takes minutes with the race detector, which has one processor for simulations. make test runs it without.
 
 // TestSlowOldPod: an old pod that takes longer to stop than a new one may take to start makes no good revision fail.
 func TestSlowOldPod(t *testing.T) {
