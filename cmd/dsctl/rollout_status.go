@@ -25,7 +25,8 @@ func newRolloutStatusCommand(d *deps) *cobra.Command {
 		Short: "Show how a rollout goes until it is over",
 		Long: long(`Show where the rollout of a DaemonSet stands over the fleet, in kubectl's words, and go on until it is over: which
 hosts are being updated, who is next and what stands in its way, and who is held, has failed, or does not show how it
-stands. With -o wide every host has a line, too.
+stands. With -o wide every host has a line, too. A terminal shows a bar as well, with the time since the command began
+and the time that the rest takes at the pace so far.
 
 It is over when all hosts that the pod belongs on have an available pod of the latest revision, which has been ready
 for the soak (daemonsetd.io/soak, 10s without a probe); as kubectl does for StatefulSets, also when only those are
@@ -99,6 +100,7 @@ func (d *deps) runRolloutStatus(ctx context.Context, o statusOptions, args []str
 			hint: "--watch=false shows how it stands; dsctl rollout replace on a host replaces the pod there",
 		}
 	}
+	out.watched = &progress{}
 	f := follow{now: now, version: version, hosts: req.Hosts, timeout: o.timeout}
 	return followRollout(ctx, c, f, func(r *api.Rollout) (bool, error) {
 		if err := out.print(r); err != nil {

@@ -16,6 +16,8 @@ type rolloutPrinter struct {
 	lines []string
 	hosts liveTable
 	rows  map[string]string
+	// watched is what a terminal shows of the way while the rollout is followed; nil where it is looked at once.
+	watched *progress
 }
 
 func newRolloutPrinter(d *deps) *rolloutPrinter {
@@ -37,6 +39,11 @@ func (w *rolloutPrinter) print(r *api.Rollout) error {
 			}
 		}
 		w.lines = lines
+		if w.watched != nil && d.tty() {
+			if line := w.watched.line(r, d.width, time.Now()); line != "" {
+				p.printf("%s\n", p.paint(cyan, line))
+			}
+		}
 		if !p.wide {
 			return nil
 		}
