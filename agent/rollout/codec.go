@@ -54,7 +54,9 @@ type Section struct {
 // wireSection and wireState are CBOR arrays. What the budget depends on comes first, and a field at the end may be
 // missing.
 //
-// A section has two fields more where one of them is not 0: Section.Asks and Section.Knows.
+// Section.Asks and Section.Knows, where one of them is not 0, are at the end of the first state, in wireState.Later:
+// agents from before they were told skip them there, and would refuse a section with more fields. Where no DaemonSet
+// is told, the section has them as two fields more.
 type wireSection struct {
 	_       struct{} `cbor:",toarray"`
 	Version uint
@@ -89,6 +91,7 @@ type wireState struct {
 	// Later is empty, or has the generations of the target, the ticket and what was rejected, those that are of an epoch
 	// above the first: 0 where the field above says it; and HeldUntil in seconds. Above such a generation is told as
 	// lastPlain, which is lower, so that an agent that knows no epochs never takes the host for further than it is.
+	// Of the first state it may have Section.Asks and Section.Knows behind those.
 	Later []cbor.RawMessage
 }
 
@@ -148,10 +151,15 @@ func Encode(states []State, knows uint64) ([]byte, Section, error) {
 	out := Section{
 		States: states[:len(f.told)], Omitted: len(states) - len(f.told), Plain: f.plain, Asks: Asks(states), Knows: knows,
 	}
-	var w any = wireSection{Version: sectionVersion, Omitted: uint(out.Omitted), States: f.told} //nolint:gosec // it is a length
-	if out.Asks != 0 || knows != 0 {
-		w = wireAsking{
-			Version: sectionVersion, Omitted: uint(out.Omitted), States: f.told, Asks: out.Asks, Knows: knows, //nolint:gosec // it is a length
+	omitted := uint(out.Omitted) //nolint:gosec // it is a length
+	var w any = wireSection{Version: sectionVersion, Omitted: omitted, States: f.told}
+	switch {
+	case out.Asks == 0 && knows == 0:
+	case len(f.told) == 0:
+		w = wireAsking{Version: sectionVersion, Omitted: omitted, States: f.told, Asks: out.Asks, Knows: knows}
+	default:
+		if f.told[0], err = c.asking(f.told[0], out.Asks, knows); err != nil {
+			return nil, Section{}, err
 		}
 	}
 	data, err := c.enc.Marshal(w)
@@ -159,6 +167,26 @@ func Encode(states []State, knows uint64) ([]byte, Section, error) {
 		return nil, Section{}, fmt.Errorf("encoding the rollout section: %w", err)
 	}
 	return data, out, nil
+}
+
+// asking puts what the host asks and knows at the end of a state.
+func (c codec) asking(state cbor.RawMessage, asks, knows uint64) (cbor.RawMessage, error) {
+	var w wireState
+	if err := c.dec.Unmarshal(state, &w); err != nil {
+		return nil, fmt.Errorf("encoding the rollout section: %w", err)
+	}
+	if len(w.Later) == 0 {
+		var err error
+		if w.Later, err = raws(c.enc, 0, 0, 0, 0); err != nil {
+			return nil, err
+		}
+	}
+	more, err := raws(c.enc, asks, knows)
+	if err != nil {
+		return nil, err
+	}
+	w.Later = append(w.Later, more...)
+	return c.enc.Marshal(w)
 }
 
 // fitter chooses what there is room for. Each state has three forms: bare, with Shown but no sentences, and whole.

@@ -39,10 +39,13 @@ func Decode(id string, data []byte) (Section, error) {
 	if r.err != nil {
 		return Section{}, r.err
 	}
-	for _, raw := range states {
-		s, err := c.state(id, raw)
+	for i, raw := range states {
+		s, asked, err := c.state(id, raw)
 		if err != nil {
 			return Section{}, err
+		}
+		if i == 0 && asked != (questions{}) {
+			out.Asks, out.Knows = asked.asks, asked.knows
 		}
 		if n := len(out.States); n > 0 && out.States[n-1].Key >= s.Key {
 			return Section{}, malformed("DaemonSet %q is after %q", s.Key, out.States[n-1].Key)
@@ -52,10 +55,13 @@ func Decode(id string, data []byte) (Section, error) {
 	return out, nil
 }
 
-func (c codec) state(id string, raw cbor.RawMessage) (State, error) {
+// questions are Section.Asks and Section.Knows.
+type questions struct{ asks, knows uint64 }
+
+func (c codec) state(id string, raw cbor.RawMessage) (State, questions, error) {
 	var fields []cbor.RawMessage
 	if err := c.dec.Unmarshal(raw, &fields); err != nil {
-		return State{}, malformed("%w", err)
+		return State{}, questions{}, malformed("%w", err)
 	}
 	r := reader{dec: c.dec, fields: fields}
 	s := State{Key: text(&r, maxKey)}
@@ -69,13 +75,13 @@ func (c codec) state(id string, raw cbor.RawMessage) (State, error) {
 	s.Hold = Hold(number[uint8](&r, 255))
 	s.Rejected = r.rejected()
 	shown(&r, &s)
-	later(&r, &s)
+	asked := later(&r, &s)
 	if r.err != nil {
-		return State{}, r.err
+		return State{}, questions{}, r.err
 	}
 	s.setFlags(flags)
 	s.Ticket.Hash = TicketHash(s.Key, id)
-	return s, s.check()
+	return s, asked, s.check()
 }
 
 func (s *State) setFlags(flags uint) {
@@ -194,14 +200,15 @@ func (r *reader) rejected() Target {
 	return t
 }
 
-// later reads the generations of epochs above the first, and the time of a hold; an agent of before tells none.
-func later(r *reader, s *State) {
+// later reads the generations of epochs above the first, the time of a hold, and what the host asks and knows; an agent
+// of before tells none.
+func later(r *reader, s *State) (told questions) {
 	if r.next >= len(r.fields) {
-		return
+		return told
 	}
 	in := r.inner()
 	if in == nil {
-		return
+		return told
 	}
 	for _, to := range []*uint64{&s.Target.Generation, &s.Ticket.Generation, &s.Rejected.Generation} {
 		n := number[uint64](in, MaxGeneration)
@@ -216,7 +223,11 @@ func later(r *reader, s *State) {
 	if until := unix(int64(number[uint64](in, 1<<40))); s.Hold == HoldNew {
 		s.HeldUntil = until
 	}
+	if in.next < len(in.fields) {
+		told = questions{asks: number[uint64](in, 1<<64-1), knows: number[uint64](in, 1<<64-1)}
+	}
 	r.err = in.err
+	return told
 }
 
 func shown(r *reader, s *State) {
