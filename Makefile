@@ -7,6 +7,8 @@ BENCH    ?= .
 BENCHSKIP ?= RolloutLight/hosts=1000
 COUNT    ?= 3
 VERSION  ?= $(shell packaging/version)
+# The version before: the last tag below this commit. While nothing is tagged, the state from which this round of work began.
+PREVIOUS ?= $(shell git describe --tags --abbrev=0 HEAD^ 2>/dev/null || echo 15e2e0090ec6)
 
 BUILDFLAGS = -trimpath -buildvcs=false
 LDFLAGS    = -s -w -X main.version=$(VERSION)
@@ -26,7 +28,7 @@ CONCURRENT = ./agent/... ./gossip/... ./test/fleetsim ./internal/base/signal/...
 # Packages that only tests use, and those of the build.
 FORTESTS   = test agent/api/apitest agent/placement/placementtest gossip/memnet packaging
 # Every build tag, so that what looks at all files sees all files. .golangci.yml has them too.
-TAGS       = e2e,packages,parity,sim
+TAGS       = e2e,packages,parity,sim,skew
 # The packages with benchmarks.
 BENCHED    = $(sort $(dir $(shell grep -rl --include='*_test.go' '^func Benchmark' agent cmd gossip manifests test/bench)))
 # Modules of their own with code in them. The others only pin tools.
@@ -34,7 +36,7 @@ MODULES    = test/conformance
 GOMODS     = $(shell find . -name go.mod -not -path './bin/*' -not -path './dist/*')
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race sim lint lint-go lint-dead lint-modules lint-scripts lint-commits vulncheck fmt bench fuzz demo conformance e2e parity packages test-packages test-alerts repro sbom cover bump-kubernetes clean
+.PHONY: help build test race sim lint lint-go lint-dead lint-modules lint-scripts lint-commits vulncheck fmt bench fuzz demo conformance e2e parity skew packages test-packages test-alerts repro sbom cover bump-kubernetes picture clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -97,6 +99,12 @@ e2e: ## run the agent against a real kubelet, containerd and real mounts; needs 
 
 parity: ## compare what containers see with a real control plane's; needs root and what e2e needs
 	$(GO) test -tags parity -count=1 -timeout 60m -v ./test/parity
+
+picture: ## draw docs/how-it-works.svg
+	$(GO) run ./docs/picture > docs/how-it-works.svg
+
+skew: ## upgrade a fleet host by host from the version before (PREVIOUS), and one host back, with real agents on loopback
+	PREVIOUS='$(PREVIOUS)' $(GO) test -tags skew -count=1 -timeout 20m -v ./test/skew
 
 packages: ## build deb, rpm, CycloneDX documents and checksums in dist/; ARCHS="amd64 arm64", VERSION and SOURCE_DATE_EPOCH choose
 	rm -rf dist
