@@ -260,6 +260,7 @@ type Output struct {
 
 // Make plans. The input is not changed.
 func Make(in Input) Output {
+	in.Wanted = apart(in.Wanted, in.Present)
 	wanted := make(map[string]*Wanted, len(in.Wanted))
 	for i := range in.Wanted {
 		wanted[in.Wanted[i].Key] = &in.Wanted[i]

@@ -8,6 +8,7 @@ import (
 
 	"github.com/daemonsetd/daemonsetd/agent/health"
 	"github.com/daemonsetd/daemonsetd/agent/plan"
+	"github.com/daemonsetd/daemonsetd/manifests/render"
 )
 
 // acting is the back-off of one DaemonSet whose manifest could not be changed: a full disk is not written to a thousand
@@ -127,6 +128,9 @@ func (r *Reconciler) release(s *Snapshot, out plan.Output) {
 		return
 	}
 	wanted := map[string]bool{}
+	want := func(m *render.Manifest) {
+		wanted[m.FileName], wanted[render.ApartFileName(m.Namespace, m.DaemonSet, m.Revision)] = true, true
+	}
 	for _, it := range s.Items {
 		memory := out.Memories[it.Key]
 		if len(memory.Leaving) == 0 && len(it.Present) == 0 {
@@ -134,10 +138,10 @@ func (r *Reconciler) release(s *Snapshot, out plan.Output) {
 		}
 		if m := &it.Want.Manifest; it.Decision.ShouldRun && !it.Evicted &&
 			(len(it.Present) == 0 || !it.Stands(m.Revision)) {
-			wanted[m.FileName] = true
+			want(m)
 		}
 		if it.Older != nil && memory.Again == it.Older.Manifest.Revision {
-			wanted[it.Older.Manifest.FileName] = true
+			want(&it.Older.Manifest)
 		}
 	}
 	r.cfg.Store.Release(func(fileName string) bool { return wanted[fileName] })

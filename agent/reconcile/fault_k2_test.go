@@ -7,8 +7,11 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/daemonsetd/daemonsetd/agent/plan"
 	"github.com/daemonsetd/daemonsetd/agent/rollout"
+	"github.com/daemonsetd/daemonsetd/manifests/render"
 )
 
 const unrelated = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\n"
@@ -107,8 +110,9 @@ func TestFaultK2BeforeTheFirst(t *testing.T) {
 	})
 }
 
-// TestFaultK7: DaemonSets whose names meet when they are joined have files of their own. A file that a former version named
-// stays under its name, which the kubelet makes the pod's identity of, also where it has to be restored.
+// TestFaultK7: DaemonSets whose names meet when they are joined have files of their own: one of them the name that agents of the version
+// before know, and whoever has it keeps it. A file stays under its name, which the kubelet makes the pod's identity of, also where it has to
+// be restored.
 func TestFaultK7(t *testing.T) {
 	one := strings.NewReplacer("{name: logger}", "{name: b-c, namespace: a}", "logger:1", "one:1").Replace(logger)
 	two := strings.NewReplacer("{name: logger}", "{name: c, namespace: a-b}", "logger:1", "one:1").Replace(logger)
@@ -117,31 +121,42 @@ func TestFaultK7(t *testing.T) {
 		h.lay(one + "---\n" + two)
 		s := h.settle(20 * time.Minute)
 		h.want("one:1", "one:1")
-		second := s.Item("a-b/c").File.Manifest
-		former := "daemonsetd-a-b-c-" + second.Revision + ".yaml"
-		if second.FileName == former || s.Item("a/b-c").File.Manifest.FileName == former {
-			t.Errorf("a new file has a name of former versions: %s", former)
+		m := s.Item("a-b/c").File.Manifest
+		joined, apart := m.FileName, render.ApartFileName("a", "b-c", m.Revision)
+		if s.Item("a/b-c").File.Manifest.FileName != joined {
+			t.Fatalf("the names do not meet in %s", joined)
 		}
-		// As it was before an upgrade.
-		if err := os.Rename(h.path("manifests", second.FileName), h.path("manifests", former)); err != nil {
-			t.Fatal(err)
+		named := func(when string, want ...string) {
+			t.Helper()
+			var names []string
+			for _, e := range h.Latest().Listing.Ours {
+				names = append(names, e.Key()+" "+e.FileName)
+			}
+			if diff := cmp.Diff(want, names); diff != "" {
+				t.Errorf("files %s (-want +got)\n%s", when, diff)
+			}
 		}
+		named("at first", "a-b/c "+joined, "a/b-c "+apart)
 		h.start()
 		h.settle(20 * time.Minute)
-		h.want("one:1", "one:1")
-		h.edit(former, "one:1", "mine:1")
+		for _, name := range []string{joined, apart} {
+			h.edit(name, "one:1", "mine:1")
+		}
 		h.settle(20 * time.Minute)
 		h.want("one:1", "one:1")
-		if _, err := os.Stat(h.path("manifests", former)); err != nil {
-			t.Error(err)
-		}
+		named("after a restart and edits", "a-b/c "+joined, "a/b-c "+apart)
 		if len(h.codes()) != 0 {
 			t.Errorf("on the board: %v", h.codes())
 		}
+		// The name is free again, and the file keeps its own.
+		h.lay(one)
+		h.settle(20 * time.Minute)
+		named("when the other one has gone", "a/b-c "+apart)
+		h.lay(one + "---\n" + two)
+		h.settle(20 * time.Minute)
+		named("when it has come back", "a-b/c "+joined, "a/b-c "+apart)
 		h.lay(one + "---\n" + strings.Replace(two, "one:1", "two:1", 1))
 		h.settle(20 * time.Minute)
-		if _, err := os.Stat(h.path("manifests", former)); !os.IsNotExist(err) {
-			t.Errorf("the old name is still there: %v", err)
-		}
+		named("after an update", "a-b/c "+render.FileName("a-b", "c", h.Latest().Item("a-b/c").File.Manifest.Revision), "a/b-c "+apart)
 	})
 }

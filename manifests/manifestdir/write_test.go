@@ -102,7 +102,7 @@ func TestWriteMindsOnlyTheSamePod(t *testing.T) {
 	mustWrite(t, newStore(t, dir), m)
 }
 
-// Two DaemonSets whose names run together to one file name, as they did in former versions.
+// Two DaemonSets whose names run together to one file name.
 func TestWriteRefusesTheFileOfAnotherDaemonSet(t *testing.T) {
 	dir := t.TempDir()
 	s := newStore(t, dir)
@@ -115,11 +115,9 @@ func TestWriteRefusesTheFileOfAnotherDaemonSet(t *testing.T) {
 		return m
 	}
 	first, second := of("a", "b-c"), of("a-b", "c")
-	if first.FileName == second.FileName {
-		t.Errorf("both have the name %s", first.FileName)
+	if first.FileName != second.FileName {
+		t.Fatalf("they have the names %s and %s", first.FileName, second.FileName)
 	}
-	first.FileName = "daemonsetd-a-b-c-" + first.Revision + ".yaml"
-	second.FileName = first.FileName
 	mustWrite(t, s, first)
 	if err := s.Write(second); !errors.Is(err, ErrForeignFile) || !strings.Contains(err.Error(), "DaemonSet a/b-c") {
 		t.Errorf("got %v", err)
@@ -127,6 +125,8 @@ func TestWriteRefusesTheFileOfAnotherDaemonSet(t *testing.T) {
 	if onDisk(t, dir)[first.FileName] != string(first.Data) {
 		t.Error("the first one's file was changed")
 	}
+	second.FileName = render.ApartFileName("a-b", "c", second.Revision)
+	mustWrite(t, s, second)
 }
 
 // Nothing reaches the kubelet but what Render gave.

@@ -137,6 +137,7 @@ func FuzzInspect(f *testing.F) {
 	}
 	f.Add("a.json", []byte(`{"apiVersion":"v1","kind":"Pod","metadata":{"name":"a"}}`))
 	f.Add(render.FileName("a", "b", rev), []byte("\tdaemonsetd.io/daemonset: a/b\n"))
+	f.Add(render.ApartFileName("a", "b", rev), []byte("\tdaemonsetd.io/daemonset: a/b\n"))
 	f.Add("bomb", []byte("a: &a [x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a]\nc: [*b,*b,*b,*b,*b,*b,*b]\n"))
 	f.Fuzz(func(t *testing.T, name string, data []byte) {
 		before := slices.Clone(data)
@@ -158,7 +159,10 @@ func FuzzInspect(f *testing.F) {
 
 func checkOurs(t *testing.T, name string, data []byte, h render.Header) {
 	t.Helper()
-	if h.FileName != name || name != render.FileName(h.Namespace, h.DaemonSet, h.Revision) {
+	names := []string{
+		render.FileName(h.Namespace, h.DaemonSet, h.Revision), render.ApartFileName(h.Namespace, h.DaemonSet, h.Revision),
+	}
+	if h.FileName != name || !slices.Contains(names, name) {
 		t.Fatalf("%q is taken for ours with %+v", name, h)
 	}
 	if h.Intact != (h.Drift == "") || h.PodName == "" {

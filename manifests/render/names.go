@@ -19,26 +19,20 @@ const (
 // start the new pod at once, where a changed file under the old name waits for up to 15 s after the old pod has ended.
 func PodName(daemonSet, revision string) string { return daemonSet + "-" + revision }
 
-// FileName is the manifest's base name: daemonsetd-<namespace>-<name>-<revision>.yaml, and with an underscore between
-// the two names where one of them has a dash itself: daemonsetd-kube-system_proxy-<revision>.yaml. No two DaemonSets
-// have one file name then, nor one that a file of another has kept from former versions: names of Kubernetes have no
-// underscore, and where neither name has a dash there is one way to take them apart.
+// FileName is the manifest's base name: daemonsetd-<namespace>-<name>-<revision>.yaml. It is the same for a/b-c and
+// a-b/c where their templates are equal; ApartFileName is then for one of them.
 func FileName(namespace, daemonSet, revision string) string {
-	if strings.Contains(namespace+daemonSet, "-") {
-		return filePrefix + namespace + "_" + daemonSet + "-" + revision + fileSuffix
-	}
-	return formerFileName(namespace, daemonSet, revision)
-}
-
-// formerFileName is what FileName gave in former versions, the same for a/b-c and a-b/c. A file of that name is ours
-// where its mark says so, and keeps its name for as long as it stands: under another one the kubelet would take its pod
-// for a new one and restart it.
-func formerFileName(namespace, daemonSet, revision string) string {
 	return filePrefix + namespace + "-" + daemonSet + "-" + revision + fileSuffix
 }
 
-// IsFileName tells whether name has the form of FileName, or of what it gave in former versions. It says nothing of
-// what is in the file.
+// ApartFileName is a name that no other DaemonSet's manifest can have, as names of Kubernetes have no underscore. It is
+// for a DaemonSet whose FileName another one has, and for nothing else: agents of the version before know FileName
+// alone, take a file of this name for somebody else's, and would start a second pod after going back to them.
+func ApartFileName(namespace, daemonSet, revision string) string {
+	return filePrefix + namespace + "_" + daemonSet + "-" + revision + fileSuffix
+}
+
+// IsFileName tells whether name has the form of FileName or ApartFileName. It says nothing of what is in the file.
 func IsFileName(name string) bool {
 	rest, ok := strings.CutPrefix(name, filePrefix)
 	if !ok {
@@ -52,7 +46,7 @@ func IsFileName(name string) bool {
 	return ok && IsRevision(revision) && len(names) > 2
 }
 
-// revisionInFileName takes the revision out of a file name of the given DaemonSet, present or former.
+// revisionInFileName takes the revision out of a file name of the given DaemonSet, of either form.
 func revisionInFileName(fileName, namespace, daemonSet string) (string, bool) {
 	rest, ok := strings.CutSuffix(fileName, fileSuffix)
 	if !ok {
@@ -60,7 +54,7 @@ func revisionInFileName(fileName, namespace, daemonSet string) (string, bool) {
 	}
 	_, revision, _ := cutLast(rest, "-")
 	return revision, IsRevision(revision) && (fileName == FileName(namespace, daemonSet, revision) ||
-		fileName == formerFileName(namespace, daemonSet, revision))
+		fileName == ApartFileName(namespace, daemonSet, revision))
 }
 
 func cutLast(s, sep string) (before, after string, found bool) {

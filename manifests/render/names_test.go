@@ -87,6 +87,7 @@ func TestIsFileName(t *testing.T) {
 		render.FileName("default", "logger", rev):                        true,
 		render.FileName("a", "b", rev):                                   true,
 		render.FileName("a-b", "c.d", rev):                               true,
+		render.ApartFileName("a-b", "c.d", rev):                          true,
 		"daemonsetd-default-logger-" + rev + ".yml":                      false,
 		"daemonsetd-default-logger-" + rev + ".yaml~":                    false,
 		"daemonsetd-default-logger-" + rev + "-copy.yaml":                false,
@@ -104,7 +105,7 @@ func TestIsFileName(t *testing.T) {
 	}
 }
 
-// TestFaultK7FileNames: no two DaemonSets have one file name, and none has one that a former version gave to another.
+// TestFaultK7FileNames: the name that keeps a DaemonSet apart is none that another one can have, in either form.
 func TestFaultK7FileNames(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		namespace := rapid.StringMatching(`[ab]([ab-]{0,3}[ab])?`)
@@ -114,11 +115,11 @@ func TestFaultK7FileNames(t *testing.T) {
 		if ns1 == ns2 && n1 == n2 {
 			return
 		}
-		file := render.FileName(ns1, n1, rev)
-		if file == render.FileName(ns2, n2, rev) || file == "daemonsetd-"+ns2+"-"+n2+"-"+rev+".yaml" {
+		file := render.ApartFileName(ns1, n1, rev)
+		if file == render.ApartFileName(ns2, n2, rev) || file == render.FileName(ns2, n2, rev) {
 			t.Fatalf("%s/%s and %s/%s have the file name %s", ns1, n1, ns2, n2, file)
 		}
-		if !render.IsFileName(file) {
+		if !render.IsFileName(file) || !render.IsFileName(render.FileName(ns1, n1, rev)) {
 			t.Fatalf("%s is not known again", file)
 		}
 	})
