@@ -24,7 +24,7 @@ RACED = TestRollout|TestFaultT1|TestFaultT2|TestFaultT16|TestFaultO9|TestStories
 LONGEST = ./gossip ./cmd/dsctl ./agent
 OTHERS  = $(filter-out $(PLAIN:.%=github.com/daemonsetd/daemonsetd%),$(shell $(GO) list ./...))
 # The packages in which goroutines meet.
-CONCURRENT = ./agent/... ./gossip/... ./test/fleetsim ./internal/base/signal/... ./manifests/history/... ./manifests/manifestdir/... ./manifests/spec/... ./manifests/trees/...
+CONCURRENT = ./agent/... ./gossip/... ./test/fleetsim ./internal/base/files/... ./internal/base/signal/... ./manifests/history/... ./manifests/manifestdir/... ./manifests/spec/... ./manifests/trees/...
 # Packages that only tests use, and those of the build.
 FORTESTS   = test agent/api/apitest agent/placement/placementtest gossip/memnet packaging
 # Every build tag, so that what looks at all files sees all files. .golangci.yml has them too.

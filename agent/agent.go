@@ -41,6 +41,7 @@ import (
 	"github.com/daemonsetd/daemonsetd/agent/systemd"
 	"github.com/daemonsetd/daemonsetd/internal/base/diag"
 	"github.com/daemonsetd/daemonsetd/internal/base/dirlock"
+	"github.com/daemonsetd/daemonsetd/internal/base/files"
 	"github.com/daemonsetd/daemonsetd/internal/base/logfield"
 	"github.com/daemonsetd/daemonsetd/internal/base/signal"
 	"github.com/daemonsetd/daemonsetd/manifests/assemble"
@@ -111,6 +112,8 @@ type Agent struct {
 	stops   []stop
 	// locks are those on the agent's own directories.
 	locks []*dirlock.Lock
+	// ledger knows which files of the agent's own state there have to be.
+	ledger *files.Ledger
 
 	// The rest belongs to the loop.
 	ready bool
@@ -171,11 +174,16 @@ func (a *Agent) openDirs() error {
 	if err := removeLeftovers(a.cfg.StateDir); err != nil {
 		a.log.Warn().Err(err).Msg("what a crash left in the state directory could not be removed")
 	}
+	a.ledger = files.OpenLedger(a.cfg.StateDir, time.Now())
 	var problem error
 	if a.turns, problem = driver.Load(driver.Config{Dir: a.cfg.StateDir, Now: time.Now(), Logger: a.log}); problem != nil {
 		a.log.Error().Err(problem).Msg("the state of rollouts was lost")
+		a.loseFiles(problem)
 	}
-	a.history = history.New(history.Config{Dir: filepath.Join(a.cfg.StateDir, "revisions"), Logger: a.log})
+	a.history = history.New(history.Config{
+		Dir: filepath.Join(a.cfg.StateDir, revisions), Logger: a.log,
+		Lost: func(e *files.LostError) { a.loseFiles(e) },
+	})
 	return nil
 }
 
@@ -206,6 +214,7 @@ func (a *Agent) openInputs() error {
 	if a.nodes, err = node.New(a.nodeConfig()); err != nil {
 		return fmt.Errorf("node: %w", err)
 	}
+	a.loseKept(a.nodes.Lost())
 	a.metrics = metrics.New(a.opts.Version.Version)
 	if !a.opts.ConfigProblems.HasErrors() { // a start reads the configuration as a reload does
 		a.metrics.ReloadSuccessful.Set(1)
@@ -236,7 +245,8 @@ func (a *Agent) openMember() error {
 func (a *Agent) openStore() error {
 	dir := a.cfg.ManifestsDir
 	if dir == "" {
-		last := reconcile.LoadDirectory(a.cfg.StateDir)
+		last, err := reconcile.LoadDirectory(a.cfg.StateDir)
+		a.loseFiles(err)
 		dir = last.Begin(a.kubelet.Settings().StaticPodPath)
 	}
 	var err error
@@ -304,6 +314,7 @@ func (a *Agent) openRounds() error {
 	})
 	if problem != nil {
 		a.log.Error().Err(problem).Msg("the state of pods was lost")
+		a.loseFiles(problem)
 	}
 	state := func() metrics.State { return backend.MetricsOf(a.rounds.Latest()) }
 	return a.metrics.Registry().Register(metrics.NewStateCollector(state))

@@ -17,6 +17,7 @@ func (a *Agent) publish(old, now *reconcile.Snapshot) {
 	a.changed.Fire()
 	a.member.Tell(member.Facts{Node: now.Node, Specs: now.Specs, Kubelet: backend.KubeletState(now)})
 	a.publishObjects(old, now)
+	a.watchState()
 }
 
 // publishObjects brings the registry up to date, looking only at what can have changed.

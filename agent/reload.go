@@ -116,6 +116,7 @@ func (a *Agent) takeOver(ctx context.Context, next config.Config, problems diag.
 	res.Changed = append(res.Changed, changed...)
 	a.nodes.Reload()
 	a.loader.Confirm()
+	a.ledger.Acknowledge() // the operator has seen what there was to see
 	a.rounds.TryAgain()
 }
 

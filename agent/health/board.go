@@ -28,6 +28,8 @@ type Board struct {
 type place struct {
 	code   Code
 	object string
+	// file tells problems of one code apart that are about no object.
+	file string
 }
 
 // NewBoard makes an empty board, which logs what is reported and records it in events.
@@ -52,22 +54,47 @@ type Problem struct {
 
 // Objects has the board show these problems of a code, one for each object, and no others of it.
 func (b *Board) Objects(code Code, problems []Problem) {
-	now := make(map[string]bool, len(problems))
+	now := make(map[place]bool, len(problems))
 	for _, p := range problems {
-		now[p.Object] = true
-		b.report(place{code, p.Object}, api.HealthItem{
+		at := place{code: code, object: p.Object}
+		now[at] = true
+		b.report(at, api.HealthItem{
 			Object: p.Object, Reason: p.Reason, Text: p.Text, Remedy: fmt.Sprintf(code.Remedy(), p.Remedy),
 		})
 	}
+	b.only(code, now)
+}
+
+// FileProblem is what is wrong with one file.
+type FileProblem struct {
+	// File tells it from others of its code; Text says what is wrong and Remedy what to do.
+	File, Text, Remedy string
+}
+
+// Files has the board show these problems of a code, one for each file, and no others of it.
+func (b *Board) Files(code Code, problems []FileProblem) {
+	now := make(map[place]bool, len(problems))
+	for _, p := range problems {
+		at := place{code: code, file: p.File}
+		now[at] = true
+		b.report(at, api.HealthItem{Text: p.Text, Remedy: fmt.Sprintf(code.Remedy(), p.Remedy)})
+	}
+	b.only(code, now)
+}
+
+// only clears what there is of a code but these.
+func (b *Board) only(code Code, now map[place]bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	var over []place
 	for at := range b.items {
-		if at.code == code && !now[at.object] {
+		if at.code == code && !now[at] {
 			over = append(over, at)
 		}
 	}
-	slices.SortFunc(over, func(x, y place) int { return cmp.Compare(x.object, y.object) })
+	slices.SortFunc(over, func(x, y place) int {
+		return cmp.Or(cmp.Compare(x.object, y.object), cmp.Compare(x.file, y.file))
+	})
 	for _, at := range over {
 		b.clear(at)
 	}
@@ -138,7 +165,7 @@ func (b *Board) Items() []api.HealthItem {
 	defer b.mu.Unlock()
 	return slices.SortedFunc(maps.Values(b.items), func(x, y api.HealthItem) int {
 		return cmp.Or(cmp.Compare(order(x.Severity), order(y.Severity)), cmp.Compare(x.Code, y.Code),
-			cmp.Compare(x.Object, y.Object))
+			cmp.Compare(x.Object, y.Object), cmp.Compare(x.Text, y.Text))
 	})
 }
 

@@ -38,11 +38,13 @@ const (
 	StateNotSaved
 	RolloutNotSaved
 	RevisionNotRecorded
+	StateLost
 	ConfigNotLaid
 	ConfigNotRemoved
 
 	// These are about this host as a member of the fleet.
 	Gossip
+	IdentityLost
 	GossipKeys
 	NobodyJoined
 	MembersFile
@@ -125,13 +127,15 @@ var entries = [end]entry{
 		"RevisionNotRecorded", api.SeverityWarning,
 		freeSpace + "; without its history this host cannot go back to a revision",
 	},
+	StateLost:        {"StateLost", api.SeverityWarning, "%s; when you have taken note: dsctl reload"},
 	ConfigNotLaid:    {"ConfigNotLaid", api.SeverityError, ""},
 	ConfigNotRemoved: {"ConfigNotRemoved", api.SeverityWarning, "remove what is left by hand"},
 
 	Gossip: {
 		"Gossip", api.SeverityError, "correct it; it is tried again by itself, and at once with dsctl reload",
 	},
-	GossipKeys: {"GossipKeys", api.SeverityError, "correct %s, then: dsctl reload"},
+	IdentityLost: {"IdentityLost", api.SeverityError, "%s; when it is done: dsctl reload"},
+	GossipKeys:   {"GossipKeys", api.SeverityError, "correct %s, then: dsctl reload"},
 	NobodyJoined: {
 		"NobodyJoined", api.SeverityWarning,
 		"check gossip.join, that agents run there with the same key and cluster, and that port 7947 is open on both sides, " +

@@ -25,6 +25,10 @@ type inputs struct {
 	roster *files.File[*records.Roster]
 	// rosterBad and keysBad: the file could not be used when it was last read, though perhaps only for a moment.
 	rosterBad, keysBad bool
+	// newKey says that the identity had to be made anew where there had been a member before, until it is told;
+	// toldAside is what was told to be set aside.
+	newKey    bool
+	toldAside string
 }
 
 // keyFile is the key file at path, which a reload may move while gossip is off.

@@ -8,7 +8,6 @@ import (
 	"io/fs"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -50,7 +49,7 @@ func (m *Member) open(force bool) {
 // stray is why a host that was a member may not be taken for one that is alone, which would replace its pods without
 // asking anybody: more likely its key file was lost.
 func (m *Member) stray(mode config.GossipMode) error {
-	log := filepath.Join(m.dir(), "members.log")
+	log := m.log()
 	if _, err := os.Stat(log); err != nil {
 		return ignoreMissing(err)
 	}
@@ -115,9 +114,11 @@ func (m *Member) nodeConfig(settings config.Gossip, mode config.GossipMode, forc
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return cfg, err
 	}
+	_, before := os.Lstat(m.log())
 	if cfg.Identity, err = identity.Load(cfg.Dir); err != nil {
 		return cfg, err
 	}
+	m.inputs.newKey = m.inputs.newKey || cfg.Identity.Created && before == nil
 	if cfg.Advertise, err = settings.AdvertiseAddress(); err != nil {
 		return cfg, err
 	}

@@ -91,6 +91,9 @@ func (m *Member) dir() string { return filepath.Join(m.cfg.StateDir, "gossip") }
 // Wake gets a value when the fleet, or whether there is one, is another than it was.
 func (m *Member) Wake() <-chan struct{} { return m.wake }
 
+// log is the file of what is known of the other members: where there is one, this host was a member before.
+func (m *Member) log() string { return filepath.Join(m.dir(), "members.log") }
+
 // Poke wakes who listens to Wake.
 func (m *Member) Poke() {
 	select {

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -105,6 +106,9 @@ func (m *Manager) load() error {
 	}
 	return nil
 }
+
+// Lost is what was damaged or gone of the node's own files in the state directory when the Manager was made.
+func (m *Manager) Lost() diag.List { return slices.Clone(m.startedWith) }
 
 func (m *Manager) conditionsDir() string {
 	if m.cfg.RuntimeDir == "" {

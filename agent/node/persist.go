@@ -39,12 +39,19 @@ type kept[T any] struct {
 
 func (k *kept[T]) copyPath() string { return k.path + ".bak" }
 
-// load reads the file; without one it returns the zero value. Damaged content is kept beside the file and reported.
+// load reads the file; without one it returns the zero value. Damaged content is kept beside the file and reported. Of a
+// pair, the other one counts for one that is damaged or gone, and the next save, which follows at once, writes both.
 // The error is for what cannot be gone on without: both copies are there and neither can be used.
 func (k *kept[T]) load() (T, diag.List, error) {
 	value, err := k.read(k.path)
-	if err == nil || errors.Is(err, fs.ErrNotExist) {
+	missing := errors.Is(err, fs.ErrNotExist)
+	switch {
+	case err == nil && k.copies:
+		return value, k.checkCopy(), nil
+	case err == nil || missing && !k.copies:
 		return value, nil, nil
+	case missing:
+		return k.loadCopy()
 	}
 	aside, renameErr := k.setAside(err)
 	problem := diag.Problem{
@@ -65,6 +72,54 @@ func (k *kept[T]) load() (T, diag.List, error) {
 	return value, diag.List{problem}, renameErr
 }
 
+// loadCopy is load where only the copy can be there.
+func (k *kept[T]) loadCopy() (T, diag.List, error) {
+	value, err := k.read(k.copyPath())
+	if errors.Is(err, fs.ErrNotExist) {
+		return value, nil, nil
+	}
+	if err != nil {
+		return value, nil, fmt.Errorf("state file %q is missing, and its copy %q cannot be used: %w; repair the copy, or "+
+			"remove it to start without what it holds", k.path, k.copyPath(), err)
+	}
+	return value, diag.List{{
+		Severity: diag.Warning, File: k.path, Message: "is missing; its copy is used",
+		Hint: "nothing has to be done: it is written again; see that the disk is well",
+	}}, nil
+}
+
+// checkCopy looks at the copy of a file that is well. One that is damaged or gone is written again by the next save; one
+// that is older was left so by a crash between the two.
+func (k *kept[T]) checkCopy() diag.List {
+	problem := diag.Problem{
+		Severity: diag.Warning, File: k.copyPath(),
+		Hint: "nothing has to be done: it is written again; see that the disk is well",
+	}
+	data := k.last
+	_, err := k.read(k.copyPath())
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, fs.ErrNotExist):
+		problem.Message = "is missing, the copy of " + k.path
+	default:
+		problem.Message = fmt.Sprintf("cannot be used, the copy of %s: %v", k.path, err)
+		if errors.Is(err, errNewerState) {
+			problem.Hint = "the next change of " + k.path + " is written over it"
+			return diag.List{problem}
+		}
+		if damaged, ok := errors.AsType[*damagedError](err); ok {
+			if aside, err := files.CopyAside(k.copyPath(), damaged.data, time.Now()); err == nil {
+				problem.Hint = fmt.Sprintf("it is written again; what it held is kept in %s; see that the disk is well", aside)
+			}
+		}
+	}
+	if err := atomicfile.WriteFile(k.copyPath(), data, 0o600); err != nil {
+		problem.Hint = fmt.Sprintf("it could not be written again: %v", err)
+	}
+	return diag.List{problem}
+}
+
 // setAside keeps elsewhere what a file holds that is about to be written over. Of a pair, only damaged content is worth
 // it: what cannot be read stands in the copy too.
 func (k *kept[T]) setAside(cause error) (hint string, err error) {
@@ -82,7 +137,7 @@ func (k *kept[T]) setAside(cause error) (hint string, err error) {
 	if err != nil {
 		return "its content could not be kept elsewhere", fmt.Errorf("keep the unusable %q: %w", k.path, err)
 	}
-	return fmt.Sprintf("what it held is kept in %s", aside), nil
+	return fmt.Sprintf("what it held is kept in %s; see that the disk is well", aside), nil
 }
 
 // damagedError is for a file that was read and makes no sense.

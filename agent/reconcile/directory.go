@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/daemonsetd/daemonsetd/agent/health"
 	"github.com/daemonsetd/daemonsetd/internal/base/atomicfile"
@@ -33,15 +34,23 @@ type Directory struct {
 	Former []string `json:"former,omitempty"`
 }
 
-// LoadDirectory reads it. A file that is missing or cannot be used is one that says nothing: all that is lost is where
-// to begin until the kubelet answers, and which directories were used before.
-func LoadDirectory(stateDir string) Directory {
-	data, err := files.Read(directoryFile(stateDir), maxDirectoryBytes)
-	d := Directory{}
-	if err != nil || json.Unmarshal(data, &d) != nil || d.Version != 1 {
-		return Directory{Version: 1}
+// LoadDirectory reads it. A file that is missing says nothing, and one that cannot be used is set aside and is the
+// error: all that is lost is where to begin until the kubelet answers, and which directories were used before.
+func LoadDirectory(stateDir string) (Directory, error) {
+	var d Directory
+	data, err := files.Load(directoryFile(stateDir), maxDirectoryBytes, time.Now(), func(data []byte) error {
+		if err := json.Unmarshal(data, &d); err != nil {
+			return err
+		}
+		if d.Version != 1 {
+			return fmt.Errorf("version %d: this agent reads version 1", d.Version)
+		}
+		return nil
+	})
+	if data == nil {
+		d = Directory{Version: 1}
 	}
-	return d
+	return d, err
 }
 
 // Begin is the directory to begin with where the kubelet's file says configured.

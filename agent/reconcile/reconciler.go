@@ -126,11 +126,12 @@ type Reconciler struct {
 func New(c Config) (*Reconciler, error) {
 	m, err := loadMemories(c.StateDir)
 	d, lost := loadDeclared(c.StateDir)
+	directory, unknown := LoadDirectory(c.StateDir)
 	return &Reconciler{
 		cfg: c, memories: m, declared: d, stopped: stopwatch{pods: map[string]watched{}}, phases: map[string]plan.Phase{},
-		directory: LoadDirectory(c.StateDir),
+		directory: directory,
 		acting:    map[string]acting{},
-	}, errors.Join(err, lost)
+	}, errors.Join(err, lost, unknown)
 }
 
 // Latest is the last round; nil: there was none yet. Any goroutine may call it, and it never waits.

@@ -29,12 +29,15 @@ type Config struct {
 	Dir string
 	// Logger receives what was set aside.
 	Logger zerolog.Logger
+	// Lost is told of each file that was set aside, with a lock held: it must not call the Store. Nil: nobody is.
+	Lost func(*files.LostError)
 }
 
 // Store is safe for use by several goroutines. A directory belongs to one Store at a time.
 type Store struct {
-	dir string
-	log zerolog.Logger
+	dir  string
+	log  zerolog.Logger
+	lost func(*files.LostError)
 
 	mu sync.Mutex
 	// swept are the directories from which the temporary files of a crash were removed.
@@ -42,7 +45,9 @@ type Store struct {
 }
 
 // New makes a Store; it changes nothing on disk.
-func New(c Config) *Store { return &Store{dir: c.Dir, log: c.Logger, swept: map[string]bool{}} }
+func New(c Config) *Store {
+	return &Store{dir: c.Dir, log: c.Logger, lost: c.Lost, swept: map[string]bool{}}
+}
 
 // List gives the revisions of a DaemonSet without their templates, the lowest number first; none where it has no
 // history. A file that cannot be used is set aside under another name and is in the error; the other revisions are
@@ -260,6 +265,9 @@ func (s *Store) load(path, fleet string) (Revision, error) {
 	}
 	s.log.Error().Str(logfield.File, path).Str(logfield.To, aside).AnErr(logfield.Error, err).
 		Msg("a revision of the history cannot be used and was set aside")
+	if s.lost != nil {
+		s.lost(&files.LostError{Path: path, Aside: aside, Err: err})
+	}
 	return Revision{}, fmt.Errorf("%w: %q cannot be used, set aside as %q: %w", ErrNotFound, path, aside, err)
 }
 

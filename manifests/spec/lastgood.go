@@ -74,10 +74,12 @@ type dirRecord struct {
 	// Without is, by base name, what files declare that others keep out of effect, by objectKey.record. Which of two
 	// Services or PriorityClasses was in effect does not follow from the files' last good versions.
 	Without map[string][]string `json:"without,omitempty"`
+	// Copies are the base names of the spec files of which a copy is kept, sorted: one that is gone was lost.
+	Copies []string `json:"copies,omitempty"`
 }
 
 func (d dirRecord) equal(o dirRecord) bool {
-	return d.dirID == o.dirID && maps.EqualFunc(d.Without, o.Without, slices.Equal)
+	return d.dirID == o.dirID && maps.EqualFunc(d.Without, o.Without, slices.Equal) && slices.Equal(d.Copies, o.Copies)
 }
 
 // keptFiles is the directory of kept copies. Its fields are guarded by Loader.mu.
@@ -89,6 +91,19 @@ type keptFiles struct {
 	doomed   map[string]bool
 	savedDir dirRecord
 	hasDir   bool
+	// expected are the spec files of which a former process kept a copy. verified says that the copies were looked at,
+	// lost what was found.
+	expected []string
+	verified bool
+	lost     []LostCopy
+}
+
+// LostCopy says that something that a former process kept is damaged or gone.
+type LostCopy struct {
+	// File is the path of what was kept.
+	File string
+	// What happened to it, to follow its name, and Todo what an operator has to do.
+	What, Todo string
 }
 
 // open makes the directory private (spec files may hold Secrets), clears what a crash left, and lists the copies.
@@ -133,9 +148,13 @@ func (k *keptFiles) lastDir(log zerolog.Logger) (dirRecord, bool) {
 	if err != nil {
 		log.Warn().Str(logfield.File, path).AnErr(logfield.Error, err).Msg("cannot read which specs directory was read last")
 		k.savedDir = dirRecord{}
+		k.lost = append(k.lost, LostCopy{
+			File: path, What: fmt.Sprintf("cannot be used: %v", files.Cause(err)),
+			Todo: "nothing has to be done: it is written again; see that the disk is well",
+		})
 		return dirRecord{}, false
 	}
-	k.hasDir = true
+	k.hasDir, k.expected = true, k.savedDir.Copies
 	return k.savedDir, true
 }
 

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 
 	"github.com/daemonsetd/daemonsetd/internal/base/atomicfile"
+	"github.com/daemonsetd/daemonsetd/internal/base/files"
 )
 
 // Persist brings the last good versions on disk up to what the last Load found. With nothing to do it makes no system
@@ -23,6 +25,7 @@ import (
 func (l *Loader) Persist() error {
 	l.persisting.Lock()
 	defer l.persisting.Unlock()
+	l.verifyCopies()
 	l.mu.Lock()
 	todo := l.unsaved()
 	l.mu.Unlock()
@@ -52,14 +55,25 @@ func (l *Loader) unsaved() unsaved {
 			u.write = append(u.write, unsavedCopy{name, v.digest, v, v.data})
 		}
 	}
-	if now := l.record(); !l.listed.IsZero() && (!l.kept.hasDir || !l.kept.savedDir.equal(now)) {
+	if now := l.record(u.write); !l.listed.IsZero() && (!l.kept.hasDir || !l.kept.savedDir.equal(now)) {
 		u.dir = &now
 	}
 	return u
 }
 
-func (l *Loader) record() dirRecord {
+// record is what is to be on disk of the directory when these copies were written and the doomed ones are removed.
+func (l *Loader) record(writes []unsavedCopy) dirRecord {
 	d := dirRecord{dirID: l.dir}
+	for name := range l.kept.saved {
+		if !l.kept.doomed[name] {
+			d.Copies = append(d.Copies, name)
+		}
+	}
+	for _, w := range writes {
+		d.Copies = append(d.Copies, w.name)
+	}
+	slices.Sort(d.Copies)
+	d.Copies = slices.Compact(d.Copies)
 	for name, e := range l.entries {
 		if len(e.without) == 0 {
 			continue
@@ -131,4 +145,68 @@ func (l *Loader) writeDir(id *dirRecord) error {
 	defer l.mu.Unlock()
 	l.kept.savedDir, l.kept.hasDir = *id, true
 	return nil
+}
+
+// verifyCopies looks once whether the copies of a former process are whole, when the directory has been read: each that
+// is damaged or gone is lost, and is written again where its spec file is well.
+func (l *Loader) verifyCopies() {
+	l.mu.Lock()
+	saved, there := l.copiesToVerify()
+	l.mu.Unlock()
+	for _, name := range slices.Sorted(maps.Keys(saved)) {
+		path := filepath.Join(l.kept.dir, name)
+		copied, err := readKept(path, int64(keptHeaderLen)+MaxFileBytes+1)
+		if err == nil {
+			var digest string
+			if digest, _, err = decodeKept(copied); err == nil && digest != saved[name] {
+				err = errors.New("it was changed by another program")
+			}
+		}
+		gone := errors.Is(err, fs.ErrNotExist)
+		if err == nil || gone && !there[name] {
+			continue
+		}
+		lost := LostCopy{File: path, What: "is missing", Todo: "repair " + l.path(name) +
+			"; pods that were started from it are left alone until then"}
+		if !gone {
+			lost.What = fmt.Sprintf("cannot be used: %v", files.Cause(err))
+		}
+		l.mu.Lock()
+		if e := l.entries[name]; e != nil && e.good != nil && e.fresh {
+			lost.Todo = "nothing has to be done: it is written again, as its spec file is valid; see that the disk is well"
+		}
+		if l.kept.saved[name] == saved[name] {
+			l.kept.saved[name] = ""
+		}
+		l.kept.lost = append(l.kept.lost, lost)
+		l.mu.Unlock()
+	}
+}
+
+// copiesToVerify gives the digests of the copies that a former process has left, none where it wrote of one that is not
+// there any more, and of which of them the spec file is there; nothing where it is too early or was done.
+func (l *Loader) copiesToVerify() (saved map[string]string, there map[string]bool) {
+	if l.kept.verified || l.listed.IsZero() {
+		return nil, nil
+	}
+	l.kept.verified = true
+	saved, there = maps.Clone(l.kept.saved), map[string]bool{}
+	for _, name := range l.kept.expected {
+		if _, ok := saved[name]; !ok {
+			saved[name] = ""
+		}
+	}
+	for name, e := range l.entries {
+		there[name] = !e.missing()
+	}
+	return saved, there
+}
+
+// TakeLost gives what was found to be lost of what a former process kept, once.
+func (l *Loader) TakeLost() []LostCopy {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	lost := l.kept.lost
+	l.kept.lost = nil
+	return lost
 }

@@ -26,7 +26,7 @@ const asideInfix = ".bad-"
 
 // Load reads a file of the agent's own state, of at most limit bytes, and has decode take its bytes, which it returns.
 // A file that does not exist is no error, and decode is not asked. One that cannot be read, or that decode refuses, is
-// set aside, never deleted, and that is the error: what was in it is lost until somebody looks.
+// set aside, never deleted, and that is the error, a LostError: what was in it is lost until somebody looks.
 func Load(path string, limit int64, now time.Time, decode func(data []byte) error) ([]byte, error) {
 	data, err := Read(path, limit)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -37,7 +37,7 @@ func Load(path string, limit int64, now time.Time, decode func(data []byte) erro
 	}
 	if err != nil {
 		aside, asideErr := SetAside(path, now)
-		return nil, errors.Join(fmt.Errorf("%q cannot be used, set aside as %q: %w", path, aside, err), asideErr)
+		return nil, &LostError{Path: path, Aside: aside, Err: errors.Join(err, asideErr)}
 	}
 	return data, nil
 }

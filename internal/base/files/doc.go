@@ -5,6 +5,7 @@
 //     block or never end, and name path and limit.
 //   - ID tells one state of a file from another without reading it.
 //   - SetAside keeps a damaged file under another name. It never removes the only copy of anything.
+//   - Ledger remembers which files of the agent's own state there are, and tells what was lost of them.
 //   - Whole and File follow a file that an operator writes: it is taken once it is whole, which it is when it was
 //     renamed into place or has been left alone for StillFor, and what it said when it was last good stays in effect,
 //     with Kind.Copy also across a restart.

@@ -53,6 +53,9 @@ type File[T any] struct {
 	// asked says that the copy has been asked for, copied why it could not be used.
 	asked  bool
 	copied diag.List
+	// lost is why a copy that there was could not be used, until somebody takes it; kept says that Keep has looked.
+	lost error
+	kept bool
 }
 
 // NewFile follows the file at path. It reads nothing yet.
@@ -182,6 +185,7 @@ func (f *File[T]) recall() bool {
 		}
 		err = errors.New(problems.Errors()[0].Message)
 	}
+	f.lost = err
 	f.copied = diag.List{{
 		Severity: diag.Warning, File: f.path,
 		Message: fmt.Sprintf("what it said when it was last good is kept in %q, which cannot be used: %v", f.kind.Copy,
@@ -198,13 +202,39 @@ func (f *File[T]) Keep() error {
 	if f.kind.Copy == "" || f.data == nil {
 		return nil
 	}
-	if old, err := Read(f.kind.Copy, f.kind.Rules.Limit); err != nil || string(old) != string(f.data) {
+	old, err := Read(f.kind.Copy, f.kind.Rules.Limit)
+	f.checkCopy(old, err)
+	if err != nil || string(old) != string(f.data) {
 		if err := atomicfile.WriteFile(f.kind.Copy, f.data, 0o600); err != nil {
 			return fmt.Errorf("keep what %q says: %w", f.path, err)
 		}
 	}
 	f.data = nil
 	return nil
+}
+
+// checkCopy notes, before the first copy of this process is written over what a former one kept, that this was damaged.
+func (f *File[T]) checkCopy(old []byte, err error) {
+	if f.kept {
+		return
+	}
+	f.kept = true
+	if err == nil {
+		if _, problems := f.kind.Parse(f.kind.Copy, old, ID{}); problems.HasErrors() {
+			err = errors.New(problems.Errors()[0].Message)
+		}
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		f.lost = err
+	}
+}
+
+// TakeLost says, once, why the copy that a former process kept cannot be used: it is damaged. Nil: it can, or there was
+// none.
+func (f *File[T]) TakeLost() error {
+	err := f.lost
+	f.lost = nil
+	return Cause(err)
 }
 
 // Forget takes the value out of effect, and its copy off the disk: the file was removed, and that was meant.

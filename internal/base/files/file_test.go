@@ -299,3 +299,41 @@ func TestFileProperty(t *testing.T) {
 		}
 	})
 }
+
+// TestFaultK16Copy: a copy that a former process left damaged is told once, whether the file is well or the copy was needed; one that is
+// older, or that never was, is none.
+func TestFaultK16Copy(t *testing.T) {
+	for name, c := range map[string]struct{ file, kept, want string }{
+		"never was":              {"=1=", "", ""},
+		"the same":               {"=1=", "=1=", ""},
+		"older":                  {"=1=", "=0=", ""},
+		"damaged":                {"=1=", "junk", "not sealed"},
+		"damaged and needed":     {"bad", "junk", "not sealed"},
+		"well and needed":        {"bad", "=0=", ""},
+		"too large":              {"=1=", strings.Repeat("=", 101), "more than the 100 allowed"},
+		"damaged, the file gone": {"", "junk", "not sealed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			path, kept := filepath.Join(dir, "f"), filepath.Join(dir, "kept")
+			for p, text := range map[string]string{path: c.file, kept: c.kept} {
+				if text != "" {
+					write(t, p, text)
+				}
+			}
+			f := NewFile(path, kind(kept))
+			f.Force(time.Now())
+			for range 2 {
+				if err := f.Keep(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got := f.TakeLost(); (got == nil) != (c.want == "") || got != nil && !strings.Contains(got.Error(), c.want) {
+				t.Errorf("lost %v, want %q", got, c.want)
+			}
+			if got := f.TakeLost(); got != nil {
+				t.Errorf("told twice: %v", got)
+			}
+		})
+	}
+}
