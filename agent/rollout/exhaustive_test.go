@@ -153,7 +153,7 @@ func (s *search) begin() world {
 }
 
 func (s *search) intern(h host) uint16 {
-	h.state.Tried, h.state.FarSince = time.Time{}, time.Time{}
+	h.state.Tried, h.state.FarSince, h.state.UnsteadySince, h.state.UnsteadyOf = time.Time{}, time.Time{}, time.Time{}, Revision{}
 	h.state.Began, h.state.Stood, h.state.PassedBy, h.state.DownSince, h.state.DownOf = time.Time{}, time.Time{}, time.Time{}, time.Time{}, Revision{}
 	key := hostKey{
 		h.core(),

@@ -15,6 +15,10 @@ const (
 	// DownFor is how long a pod has to be down, and the kubelet has to say so, before that is a reason to replace it
 	// without a turn. When a kubelet comes up, pods that run are not ready for a moment.
 	DownFor = 10 * time.Second
+	// UnsteadyFor is how long a pod that comes up and goes down again has to have been like that, at least, without being
+	// available for the rollout once, and the kubelet has to answer, before it counts as one that is down. It is three
+	// times the soak where that is longer: a pod that was restarted once has its soak, and is no such pod.
+	UnsteadyFor = 30 * time.Second
 	// MaxRestarts is at how many restarts of its containers within the progress deadline a new pod has failed.
 	MaxRestarts = 3
 )
@@ -203,8 +207,9 @@ func (m *machine) look() {
 	m.arrive()
 }
 
-// watch measures how long the pod has been down by what a kubelet says that answers all the while.
+// watch measures how long the pod has been down, and not available, by what a kubelet says that answers all the while.
 func (m *machine) watch() {
+	m.watchSteady()
 	if m.o.Pod != PodDown || !m.o.Answers || m.Running.IsZero() {
 		m.DownSince, m.DownOf = time.Time{}, Revision{}
 		return
@@ -212,6 +217,27 @@ func (m *machine) watch() {
 	if m.DownSince.IsZero() || m.DownSince.After(m.o.Now) || m.DownOf != m.Running {
 		m.DownSince, m.DownOf = m.o.Now, m.Running
 	}
+}
+
+func (m *machine) watchSteady() {
+	if m.o.Pod == PodUnknown || !m.o.Answers || m.Running.IsZero() || m.available() {
+		m.UnsteadySince, m.UnsteadyOf = time.Time{}, Revision{}
+		return
+	}
+	if m.UnsteadySince.IsZero() || m.UnsteadySince.After(m.o.Now) || m.UnsteadyOf != m.Running {
+		m.UnsteadySince, m.UnsteadyOf = m.o.Now, m.Running
+	}
+}
+
+// unsteady says whether the pod has come up and gone down for so long that it counts as one that is down. All the while
+// the others were told that it is not available, and have counted it.
+func (m *machine) unsteady() bool {
+	if m.UnsteadySince.IsZero() {
+		return false
+	}
+	end := m.UnsteadySince.Add(max(UnsteadyFor, 3*m.spec.Soak))
+	m.until(end)
+	return !m.o.Now.Before(end)
 }
 
 // arrive notices that the target's revision is available.
@@ -270,7 +296,7 @@ func (m *machine) unasked() bool {
 // lapse takes back a permission that was given because the pod was down, when it is up again and nothing has been done.
 // From now on the host waits for its turn as all do: it may be that as many as the budget are down by now.
 func (m *machine) lapse() {
-	if !m.unasked() || m.o.Pod != PodUp || m.w.lapse {
+	if !m.unasked() || m.o.Pod != PodUp || m.unsteady() || m.w.lapse {
 		return
 	}
 	m.Phase, m.Sick, m.Began, m.Stood = PhaseWaiting, false, time.Time{}, time.Time{}
@@ -285,6 +311,9 @@ func (m *machine) unproven() bool {
 	if m.o.Pod == PodUnknown || !m.o.Answers {
 		m.d.Blockers.hold = HoldKubelet
 		return true
+	}
+	if m.unsteady() {
+		return false
 	}
 	end := m.DownSince.Add(DownFor)
 	m.until(end)
@@ -378,9 +407,9 @@ func (m *machine) start() {
 	}
 }
 
-// startDown replaces a pod that is not available, and has not been for DownFor: without a turn, as Kubernetes does, for
-// nothing is lost. (The case "not
-// available(old)" of rollingUpdate in pkg/controller/daemon/update.go.)
+// startDown replaces a pod that is not available, and has been down for DownFor or unsteady: without a turn, as
+// Kubernetes does, for nothing is lost. (The case "not available(old)" of rollingUpdate in
+// pkg/controller/daemon/update.go.)
 func (m *machine) startDown() {
 	hold := m.held()
 	if hold == HoldNew || hold == HoldUnsettled && !m.spec.Strict {
@@ -390,10 +419,11 @@ func (m *machine) startDown() {
 		m.Hold, m.d.Blockers.hold = hold, hold
 		return
 	}
-	if !m.spec.OnDelete && m.o.Pod != PodDown {
+	certain := m.spec.OnDelete || m.unsteady()
+	if !certain && m.o.Pod != PodDown {
 		return // it is up, and not yet for as long as it takes
 	}
-	if end := m.DownSince.Add(DownFor); !m.spec.OnDelete && m.o.Now.Before(end) && !m.w.blip {
+	if end := m.DownSince.Add(DownFor); !certain && m.o.Now.Before(end) && !m.w.blip {
 		m.until(end)
 		return
 	}

@@ -152,6 +152,10 @@ type State struct {
 	// DownSince is since when the pod of DownOf is seen down without a break.
 	DownSince time.Time `json:"-"`
 	DownOf    Revision  `json:"-"`
+	// UnsteadySince is since when the pod of UnsteadyOf has not been available for the rollout, without a break, be it
+	// down or up for too short a time.
+	UnsteadySince time.Time `json:"-"`
+	UnsteadyOf    Revision  `json:"-"`
 	// FarSince is since when a member that counts is out of reach; see approach.
 	FarSince time.Time `json:"-"`
 	// PassedBy is since when another host waits that this one's ticket holds up.
