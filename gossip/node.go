@@ -370,8 +370,8 @@ func (n *Node) SetKeys(keys [][]byte) error {
 // Problem says why what this member knows is not kept on disk at this moment; nil: it is.
 func (n *Node) Problem() error { return n.table.Problem() }
 
-// SetAside is the file in which what was kept of the members was put as it was found, since it was damaged or of another
-// cluster; empty where it was well.
+// SetAside is the file in which what was kept of the members was put as it was found, since it was damaged or of
+// another cluster; empty where it was well.
 func (n *Node) SetAside() string { return n.table.Stats().SetAside }
 
 // Changed gets a value when View has something new; several changes may be one value.

@@ -57,6 +57,8 @@ type Rollout struct {
 	// Blocking is how many hosts there are among them, of which up to Budget-1 would not matter.
 	Blockers []RolloutBlocker `json:"blockers,omitempty"`
 	Blocking int              `json:"blocking,omitempty"`
+	// Unawaited are canaries for which no host waits, as they are newer than a day and in no members file.
+	Unawaited NameList `json:"unawaited,omitzero"`
 	// Held are hosts that are on hold: they do not want a turn, by reason.
 	Held []RolloutHold `json:"held,omitempty"`
 	// Failed are hosts on which the revision did not become available in time, those that went back by themselves among
@@ -308,6 +310,8 @@ type FleetPlan struct {
 	BudgetOf  string `json:"budgetOf,omitempty"`
 	Members   int    `json:"members,omitempty"`
 	Uncounted int    `json:"uncounted,omitempty"`
+	// Unawaited is as in Rollout, of the hosts of Replace.
+	Unawaited NameList `json:"unawaited,omitzero"`
 	// SoakSeconds is as in Rollout: each wave takes at least as long.
 	SoakSeconds float64 `json:"soakSeconds,omitempty"`
 	// Waves are the hosts of Replace in their order, as many at a time as the budget allows, canaries first and by

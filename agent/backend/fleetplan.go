@@ -158,6 +158,8 @@ func (p *setPlan) foresee() {
 	p.out.Budget, p.out.Uncounted = f.Budget, f.Uncounted
 	p.out.BudgetOf = percentText(p.strategy.Budget, f.Members, f.Uncounted)
 	p.out.SoakSeconds = p.strategy.Soak.Seconds()
+	p.out.Unawaited = peerNames(rollout.Unawaited(p.members, p.strategy,
+		func(m *rollout.Peer) bool { return p.replace[m.ID] && p.canaries[m.ID] }))
 	for _, wave := range f.Waves {
 		p.out.Waves = append(p.out.Waves, peerNames(wave))
 	}

@@ -41,6 +41,10 @@ func (r *fleetRollout) show(hosts bool) api.Rollout {
 		out.Message = fmt.Sprintf("daemon set %q rolled back to revision %s: revision %s did not become available", name,
 			out.Revision, out.RolledBack)
 	}
+	if !out.Done {
+		out.Unawaited = peerNames(rollout.Unawaited(r.members, r.strategy,
+			func(p *rollout.Peer) bool { return p.State.Canary }))
+	}
 	r.queue(&out)
 	r.trouble(&out)
 	if hosts {

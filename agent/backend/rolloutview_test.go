@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/daemonsetd/daemonsetd/agent/api"
 	"github.com/daemonsetd/daemonsetd/agent/rollout"
@@ -30,6 +31,25 @@ func TestQueueBehindOneThatIsDown(t *testing.T) {
 	}
 	if len(out.Blockers) != 1 || out.Blockers[0].Host != "node-a" || out.Blockers[0].Reason != "Down" {
 		t.Errorf("want node-a to stand in the way, got %+v", out.Blockers)
+	}
+}
+
+// TestUnawaitedCanary: while a rollout goes on it is told for which canaries no host waits.
+func TestUnawaitedCanary(t *testing.T) {
+	target := rollout.Target{Generation: 2, Revision: rollout.Revision{Fleet: "new"}}
+	waiting := func(id string, counts bool) rollout.Peer {
+		return rollout.Peer{ID: id, Name: "node-" + id, Counts: counts, State: &rollout.State{
+			Key: "a/web", Phase: rollout.PhaseWaiting, Target: target, Running: rollout.Revision{Fleet: "old"}, Canary: id != "a",
+		}}
+	}
+	r := fleetRollout{key: "a/web", self: "a", latest: target, members: []rollout.Peer{waiting("a", true), waiting("b", false), waiting("c", true)}}
+	r.strategy.Canary = labels.Everything()
+	if got := r.show(false).Unawaited; got.Count != 1 || got.Names[0] != "node-b" {
+		t.Errorf("got %+v, want node-b", got)
+	}
+	r.strategy.Canary = nil
+	if got := r.show(false).Unawaited; got.Count != 0 {
+		t.Errorf("got %+v where there are no canaries", got)
 	}
 }
 

@@ -39,9 +39,9 @@ type kept[T any] struct {
 
 func (k *kept[T]) copyPath() string { return k.path + ".bak" }
 
-// load reads the file; without one it returns the zero value. Damaged content is kept beside the file and reported. Of a
-// pair, the other one counts for one that is damaged or gone, and the next save, which follows at once, writes both.
-// The error is for what cannot be gone on without: both copies are there and neither can be used.
+// load reads the file; without one it returns the zero value. Damaged content is kept beside the file and reported. Of
+// a pair, the other one counts for one that is damaged or gone, and the next save, which follows at once, writes both.
+// The error is for what cannot be gone on without: there is content, and neither copy can be used.
 func (k *kept[T]) load() (T, diag.List, error) {
 	value, err := k.read(k.path)
 	missing := errors.Is(err, fs.ErrNotExist)
@@ -88,8 +88,8 @@ func (k *kept[T]) loadCopy() (T, diag.List, error) {
 	}}, nil
 }
 
-// checkCopy looks at the copy of a file that is well. One that is damaged or gone is written again by the next save; one
-// that is older was left so by a crash between the two.
+// checkCopy looks at the copy of a file that is well. One that is damaged or gone is written again at once; one that is
+// older was left so by a crash between the two.
 func (k *kept[T]) checkCopy() diag.List {
 	problem := diag.Problem{
 		Severity: diag.Warning, File: k.copyPath(),

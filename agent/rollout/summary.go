@@ -176,6 +176,21 @@ func WhyNot(id string, members []Peer, spec strategy.Strategy) Blockers {
 	return b
 }
 
+// Unawaited are canaries for which no host waits: those that have a pod and do not count, as they are newer than a day
+// and no members file lists them. Canary says which members are canaries.
+func Unawaited(members []Peer, spec strategy.Strategy, canary func(*Peer) bool) []Peer {
+	if spec.Canary == nil || spec.OnDelete {
+		return nil
+	}
+	var out []Peer
+	for i := range members {
+		if p := &members[i]; p.placed() && p.Trouble == TroubleNone && !p.Counts && canary(p) {
+			out = append(out, *p)
+		}
+	}
+	return out
+}
+
 // Forecast is what a new revision would do to a fleet that stands as it does.
 type Forecast struct {
 	// Budget is how many are replaced at a time, of Members that count; see Blockers.

@@ -7,7 +7,10 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"github.com/daemonsetd/daemonsetd/manifests/strategy"
 )
 
 func shownAs(s *State, ready, available bool) *State {
@@ -171,5 +174,38 @@ func TestWords(t *testing.T) {
 	}
 	if got := Phase(200).String(); got != "Number200" {
 		t.Errorf("got %q", got)
+	}
+}
+
+// TestUnawaited: canaries for which nobody waits, since nobody counts them.
+func TestUnawaited(t *testing.T) {
+	canary := func(id string, p Phase, counts bool, trouble Trouble) Peer {
+		s := at(p, 1, 1, 1, "A", "A")
+		s.Canary = true
+		return Peer{ID: id, Counts: counts, Trouble: trouble, State: s}
+	}
+	fleet := []Peer{
+		canary("counted", PhaseWaiting, true, TroubleNone), canary("new", PhaseWaiting, false, TroubleNone), canary("down", PhaseWaiting, false, TroubleDown),
+		canary("no pod", PhaseNotPlaced, false, TroubleNone),
+		{ID: "no canary", State: at(PhaseWaiting, 1, 1, 1, "A", "A")},
+		{ID: "unknown", Trouble: TroubleUnknown},
+	}
+	is := func(p *Peer) bool { return p.State.Canary }
+	all := labels.Everything()
+	for _, c := range []struct {
+		spec strategy.Strategy
+		want []string
+	}{
+		{strategy.Strategy{}, nil},
+		{strategy.Strategy{Canary: all, OnDelete: true}, nil},
+		{strategy.Strategy{Canary: all}, []string{"new"}},
+	} {
+		var got []string
+		for _, p := range Unawaited(fleet, c.spec, is) {
+			got = append(got, p.ID)
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%+v: %q, want %q", c.spec, got, c.want)
+		}
 	}
 }

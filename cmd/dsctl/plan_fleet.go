@@ -59,6 +59,9 @@ func printWaves(p page, f *api.FleetPlan, few int) {
 	if f.Stay.Count > 0 {
 		p.printf("  %d stay by daemonsetd.io/partition: %s\n", f.Stay.Count, someOf(f.Stay, few))
 	}
+	if text := unawaited(f.Unawaited, few); text != "" {
+		p.printf("  %s\n", cellText(text))
+	}
 	if f.SoakSeconds > 0 {
 		p.printf("  a new pod has to be ready for %s before the next wave (soak)\n", seconds(f.SoakSeconds))
 	}

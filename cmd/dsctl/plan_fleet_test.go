@@ -50,6 +50,7 @@ func TestPlanOverTheFleet(t *testing.T) {
 		{"fleet-percent", nil, func(f *api.FleetPlan) {
 			f.BudgetOf, f.Members, f.Uncounted, f.SoakSeconds = "25% of 6 members; 3 newer than a day are not counted", 6, 3, 10
 		}},
+		{"fleet-canaries", nil, func(f *api.FleetPlan) { f.Unawaited = names("edge-1", "edge-2") }},
 		{"fleet-ondelete", nil, func(f *api.FleetPlan) { f.Strategy = onDeleteStrategy }},
 		{"fleet-gain", nil, func(f *api.FleetPlan) { *f = api.FleetPlan{Gain: names("edge-1", "edge-2")} }},
 		{"fleet-path", []string{"-o", "jsonpath={.daemonsets[0].fleet.waves[0].names} {.daemonsets[1].fleet}"}, nil},

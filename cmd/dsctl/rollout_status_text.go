@@ -134,6 +134,7 @@ func rolloutLines(r *api.Rollout) []string {
 		}
 		add("then", someOf(api.NameList{Count: r.Waiting.Count - 1, Names: r.Waiting.Names[i+1:]}, fewHosts))
 	}
+	add("not awaited", unawaited(r.Unawaited, fewHosts))
 	for _, h := range r.Held {
 		add("held", someOf(h.Hosts, fewHosts)+": "+h.Reason)
 	}
@@ -161,4 +162,13 @@ func hostsAmong(list []api.RolloutBlocker) int {
 		}
 	}
 	return n
+}
+
+// unawaited says of canaries that no host waits for them; empty: there are none.
+func unawaited(canaries api.NameList, few int) string {
+	if canaries.Count == 0 {
+		return ""
+	}
+	return fmt.Sprintf("no host waits for the canaries %s, which are newer than a day: list them in the members file, or: "+
+		"dsctl trust %s", someOf(canaries, few), strings.Join(canaries.Names[:min(len(canaries.Names), fewHosts)], " "))
 }

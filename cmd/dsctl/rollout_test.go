@@ -48,6 +48,7 @@ func haltedRollout() api.Rollout {
 	r := underWay()
 	r.BudgetOf, r.Members, r.Uncounted = "25% of 6 members; 3 newer than a day are not counted", 6, 3
 	r.SoakSeconds, r.Soaking = 10, names("edge-3")
+	r.Unawaited = names("edge-7")
 	r.Halted = &api.RolloutHalt{Failed: 1, Limit: 1, Text: "halted: 1 host failed (edge-2), the limit is 1 (daemonsetd.io/max-failed)"}
 	return r
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/daemonsetd/daemonsetd/agent/api"
 	"github.com/daemonsetd/daemonsetd/internal/base/diag"
 	"github.com/daemonsetd/daemonsetd/manifests/spec"
+	"github.com/daemonsetd/daemonsetd/manifests/strategy"
 )
 
 // validation is the result of validate.
@@ -84,12 +85,29 @@ func withUnresolved(s specFiles) []spec.ParsedFile {
 	}
 	files := slices.Clone(s.files)
 	for i := range files {
-		if more := missing[files[i].Path]; len(more) > 0 {
+		if more := append(missing[files[i].Path], canaryHints(files[i])...); len(more) > 0 {
 			files[i].Problems = slices.Concat(files[i].Problems, more)
 			files[i].Problems.Sort()
 		}
 	}
 	return files
+}
+
+// canaryHints says of each DaemonSet with canaries whom the others wait for: which members there are is not known here.
+func canaryHints(f spec.ParsedFile) diag.List {
+	var out diag.List
+	for _, ds := range f.Objects.DaemonSets {
+		if st, _ := strategy.Parse(ds.Object); st.Canary == nil || st.OnDelete {
+			continue
+		}
+		out = append(out, diag.Problem{
+			Severity: diag.Info, File: f.Path, Line: ds.Source.Line, Column: ds.Source.Column,
+			Message: fmt.Sprintf("DaemonSet %q: hosts wait only for canaries that the members file lists or that they have known "+
+				"for a day", ds.Key()),
+			Hint: "list the canaries in the members file, or on new hosts: dsctl trust NODE",
+		})
+	}
+	return out
 }
 
 // printValidation shows errors first, and of what has no effect one line a file. The wide form has everything as it was
