@@ -149,6 +149,30 @@ func (d *deps) report(cmd *cobra.Command, err error) int {
 	return code
 }
 
+// each does something for every name, as kubectl does: what the agent refuses for one keeps the others from nothing, is
+// printed at once, and makes the verb fail in the end. An agent that cannot be asked ends it.
+func (d *deps) each(names []string, do func(name string) error) error {
+	failed := false
+	for i, name := range names {
+		err := do(name)
+		if err == nil {
+			continue
+		}
+		if i == len(names)-1 && !failed || exitCode(err) != exitFailed || errors.Is(err, context.Canceled) {
+			return err
+		}
+		failed = true
+		d.errorf("%s", err)
+		if hint := hintOf(err); hint != "" {
+			d.hint("%s", hint)
+		}
+	}
+	if failed {
+		return &exitError{code: exitFailed}
+	}
+	return nil
+}
+
 func hintOf(err error) string {
 	if e, ok := errors.AsType[*exitError](err); ok && e.hint != "" {
 		return e.hint

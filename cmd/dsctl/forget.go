@@ -22,7 +22,8 @@ rolling updates wait for it. What was known of it is shown, and is not taken fro
 
 Only this host forgets: no member can make others forget one. The other hosts still wait for it; run the command there
 too, or list its id under forgotten in members.yaml and install that file everywhere. A member that is alive is refused;
---force forgets it nevertheless, until it starts anew. If several members have the name, the id is needed.
+--force forgets it nevertheless, until it starts anew. If several members have the name, the id is needed. If one of
+several members cannot be forgotten, the others are all the same, and the exit code is 1.
 
 --never-seen forgets all that this host has never had an answer from, in any of its runs, and has known for --older or
 longer: members that somebody with the gossip key has made up. Members that are alive, that members.yaml lists or that
@@ -56,14 +57,22 @@ hosts give a longer --older: a host needs hours to have had an answer from each 
 	return cmd
 }
 
-// runForget forgets one after the other, and ends with the first that is refused.
+// runForget forgets one after the other.
 func (d *deps) runForget(ctx context.Context, members []string, force bool) error {
-	for i, m := range members {
-		if err := d.forgetOne(ctx, api.ForgetRequest{Member: m, Force: force}, i == len(members)-1); err != nil {
-			return err
+	var last *api.ForgetResult
+	err := d.each(members, func(m string) error {
+		res, err := d.forgetOne(ctx, api.ForgetRequest{Member: m, Force: force})
+		if err == nil {
+			last = res
 		}
+		return err
+	})
+	if last != nil {
+		d.notef("the other hosts still wait for it; run the command there too, or list its id under forgotten in %s on "+
+			"each of them",
+			rosterFile(last.Roster))
 	}
-	return nil
+	return err
 }
 
 func (d *deps) runForgetNeverSeen(ctx context.Context, older time.Duration) error {
@@ -92,12 +101,12 @@ func (d *deps) runForgetNeverSeen(ctx context.Context, older time.Duration) erro
 	return nil
 }
 
-func (d *deps) forgetOne(ctx context.Context, req api.ForgetRequest, last bool) error {
+func (d *deps) forgetOne(ctx context.Context, req api.ForgetRequest) (*api.ForgetResult, error) {
 	c := d.client()
 	defer c.Close()
 	res, err := c.Forget(ctx, req)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	m := &res.Forgotten
 	err = d.print(view{object: res, names: []string{memberListing(false).name(m)}, text: func(p page) error {
@@ -105,17 +114,12 @@ func (d *deps) forgetOne(ctx context.Context, req api.ForgetRequest, last bool) 
 		return nil
 	}})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, w := range res.Warnings {
 		d.warnf("%s", w)
 	}
-	if last {
-		d.notef("the other hosts still wait for it; run the command there too, or list its id under forgotten in %s on "+
-			"each of them",
-			rosterFile(res.Roster))
-	}
-	return nil
+	return res, nil
 }
 
 // memberName is name and id, as far as there are.
