@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/daemonsetd/daemonsetd/agent/api"
+	"github.com/daemonsetd/daemonsetd/agent/api/client"
 	"github.com/daemonsetd/daemonsetd/gossip/keyring"
 )
 
@@ -126,6 +127,18 @@ func TestFaultT2ResetByOperators(t *testing.T) {
 			})
 			if n := h.rollout().Self.Restarts; n != 0 {
 				t.Errorf("%d restarts", n)
+			}
+			// Nobody is shown a number with the epoch in its bits.
+			sets, err := h.client.DaemonSets(t.Context(), client.Selection{})
+			if err != nil || len(sets.Items) != 1 || sets.Items[0].Generation != 1 || sets.Items[0].Status.ObservedGeneration != 1 {
+				t.Errorf("%+v, %v", sets, err)
+			}
+			h.eventually("the history has the epoch", func() bool {
+				list := h.revisions(0)
+				return len(list) == 1 && list[0].Number == 1 && list[0].Epoch == 1
+			})
+			if one := h.revisions(1); len(one) != 1 || one[0].Epoch != 1 || one[0].Template == nil {
+				t.Errorf("the revision 1 is %+v", one)
 			}
 		}
 	})

@@ -45,11 +45,11 @@ func (s *Server) serveRevisions(w http.ResponseWriter, r *http.Request) error {
 	if err := checkQuery(q, "daemonset", "revision"); err != nil {
 		return err
 	}
-	number, err := parseNumber(q, "revision")
+	epoch, number, err := parseNumber(q, "revision")
 	if err != nil {
 		return err
 	}
-	req := RevisionRequest{DaemonSet: q.Get("daemonset"), Revision: number}
+	req := RevisionRequest{DaemonSet: q.Get("daemonset"), Revision: number, Epoch: epoch}
 	if err := checkDaemonSet(req.DaemonSet); err != nil {
 		return err
 	}
@@ -67,11 +67,11 @@ func (s *Server) serveUndo(w http.ResponseWriter, r *http.Request) error {
 	if err := checkQuery(q, "daemonset", "to"); err != nil {
 		return err
 	}
-	to, err := parseNumber(q, "to")
+	epoch, to, err := parseNumber(q, "to")
 	if err != nil {
 		return err
 	}
-	req := UndoRequest{DaemonSet: q.Get("daemonset"), To: to}
+	req := UndoRequest{DaemonSet: q.Get("daemonset"), To: to, Epoch: epoch}
 	if err := checkDaemonSet(req.DaemonSet); err != nil {
 		return err
 	}
@@ -144,15 +144,14 @@ func parseFlag(q url.Values, name string) (bool, error) {
 }
 
 // parseNumber is the number of a revision; 0 where none is given.
-func parseNumber(q url.Values, name string) (uint64, error) {
+func parseNumber(q url.Values, name string) (epoch, number uint64, err error) {
 	v := q.Get(name)
 	if v == "" {
-		return 0, nil
+		return 0, 0, nil
 	}
-	n, err := strconv.ParseUint(v, 10, 64)
-	if err != nil {
-		return 0, Errorf(CodeBadRequest, "%s is %q, wanted the number of a revision", name, v).
+	if epoch, number, err = ParseRevision(v); err != nil {
+		return 0, 0, Errorf(CodeBadRequest, "%s is %q, wanted the number of a revision", name, v).
 			WithRemedy("dsctl rollout history lists them")
 	}
-	return n, nil
+	return epoch, number, nil
 }

@@ -2,7 +2,10 @@ package api
 
 import (
 	"encoding/json"
+	"fmt"
 	"reflect"
+	"strconv"
+	"strings"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -179,15 +182,17 @@ type RolloutList struct {
 type RevisionRequest struct {
 	// DaemonSet is as in ExplainRequest, and not empty.
 	DaemonSet string
-	// Revision asks for the one with that number, with its template; 0 for all without.
-	Revision uint64
+	// Revision asks for the one with that number, with its template; 0 for all without. Epoch is as in Revision; with 0
+	// the latest that has the number is meant where none of epoch 0 has.
+	Revision, Epoch uint64
 }
 
 // Revision is one revision of a DaemonSet's template.
 type Revision struct {
 	// Number is what it is known by to people: the generation of the rollout in which it was last rolled out, the same on
-	// all hosts that followed.
+	// all hosts that followed. It counts within Epoch, which is as in Rollout.
 	Number uint64 `json:"number"`
+	Epoch  uint64 `json:"epoch,omitempty"`
 	// Revision is its name.
 	Revision string `json:"revision"`
 	// ChangeCause is the annotation kubernetes.io/change-cause of the time; empty: there was none.
@@ -202,6 +207,33 @@ type Revision struct {
 	Running bool `json:"running,omitempty"`
 	// Template is the pod template as it was written, where it was asked for.
 	Template json.RawMessage `json:"template,omitempty"`
+}
+
+// RevisionText is the number of a revision for people, and in queries: "3", or "1/3" where its epoch is 1.
+func RevisionText(epoch, number uint64) string {
+	if epoch == 0 {
+		return strconv.FormatUint(number, 10)
+	}
+	return fmt.Sprintf("%d/%d", epoch, number)
+}
+
+// ParseRevision is the opposite of RevisionText.
+func ParseRevision(text string) (epoch, number uint64, err error) {
+	before, after, both := strings.Cut(text, "/")
+	if both {
+		if epoch, err = strconv.ParseUint(before, 10, 64); err != nil {
+			return 0, 0, errRevision(text)
+		}
+		before = after
+	}
+	if number, err = strconv.ParseUint(before, 10, 64); err != nil || both && number == 0 {
+		return 0, 0, errRevision(text)
+	}
+	return epoch, number, nil
+}
+
+func errRevision(text string) error {
+	return fmt.Errorf("%q is no number of a revision: wanted a number such as 3, or 1/3 for one of epoch 1", text)
 }
 
 // RevisionList answers GET /v1/rollouts/history.
@@ -219,8 +251,8 @@ type RevisionList struct {
 type UndoRequest struct {
 	// DaemonSet is as in ExplainRequest, and not empty.
 	DaemonSet string
-	// To is the number of the revision; 0 means the one before the current.
-	To uint64
+	// To is the number of the revision; 0 means the one before the current. Epoch is as in RevisionRequest.
+	To, Epoch uint64
 }
 
 // UndoResult answers GET /v1/rollouts/undo. Nothing is changed by asking.

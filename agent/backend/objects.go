@@ -1,14 +1,13 @@
 package backend
 
 import (
-	"math"
-
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/daemonsetd/daemonsetd/agent/plan"
 	"github.com/daemonsetd/daemonsetd/agent/reconcile"
+	"github.com/daemonsetd/daemonsetd/agent/rollout"
 	"github.com/daemonsetd/daemonsetd/manifests/render"
 	"github.com/daemonsetd/daemonsetd/manifests/spec"
 )
@@ -52,14 +51,18 @@ func DaemonSets(v *reconcile.Snapshot) []*appsv1.DaemonSet {
 
 // generations are metadata.generation and status.observedGeneration. As everywhere here a generation is the number of a
 // rollout: the latest one that any member has, and the one that this host goes by. While this host has not taken it up
-// kubectl rollout status waits, as it does for a controller. The first one is 1, as in Kubernetes.
+// kubectl rollout status waits, as it does for a controller. The first one is 1, as in Kubernetes. Numbers count within
+// an epoch: a host that has not taken up the latest one has observed nothing of it.
 func generations(v *reconcile.Snapshot, it *reconcile.Item) (latest, observed int64) {
-	latest = max(1, int64(min(v.Generations[it.Key], math.MaxInt64))) //nolint:gosec // it is within its limits
-	observed = latest
-	if own := it.State.Target.Generation; own != 0 {
-		observed = min(observed, max(1, int64(min(own, math.MaxInt64)))) //nolint:gosec // it is within its limits
+	all, own := v.Generations[it.Key], it.State.Target.Generation
+	latest = max(1, int64(rollout.Number(all))) //nolint:gosec // it has 53 bits
+	switch {
+	case own == 0 || own >= all:
+		return latest, latest
+	case rollout.Epoch(own) < rollout.Epoch(all):
+		return latest, 0
 	}
-	return latest, observed
+	return latest, max(1, int64(rollout.Number(own))) //nolint:gosec // it has 53 bits
 }
 
 func daemonSetStatus(v *reconcile.Snapshot, it *reconcile.Item) appsv1.DaemonSetStatus {

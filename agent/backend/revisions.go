@@ -31,7 +31,7 @@ func (b *Backend) Revisions(_ context.Context, req api.RevisionRequest) (*api.Re
 	ds, h := it.DS, b.historyOf(it)
 	out := &api.RevisionList{DaemonSet: ds.Key(), Items: []api.Revision{}, Warnings: h.warnings}
 	if req.Revision != 0 {
-		r, err := h.numbered(req.Revision)
+		r, err := h.numbered(req.Epoch, req.Revision)
 		if err != nil {
 			return nil, err
 		}
@@ -67,14 +67,26 @@ func (b *Backend) historyOf(it *reconcile.Item) *pastOf {
 	return h
 }
 
-// numbered is the revision with a number, whole; nil: there is none.
-func (h *pastOf) numbered(number uint64) (*history.Revision, error) {
-	for _, r := range slices.Backward(h.list) {
-		if r.Number == number {
+// numbered is the revision with a number, whole; nil: there is none. Without an epoch it is the latest that has the
+// number, unless it is as the number is shown.
+func (h *pastOf) numbered(epoch, number uint64) (*history.Revision, error) {
+	var found *history.Revision
+	for i := range slices.Backward(h.list) {
+		r := &h.list[i]
+		if rollout.Number(r.Number) != number {
+			continue
+		}
+		if rollout.Epoch(r.Number) == epoch {
 			return h.whole(r.Fleet)
 		}
+		if found == nil && epoch == 0 {
+			found = r
+		}
 	}
-	return nil, nil
+	if found == nil {
+		return nil, nil
+	}
+	return h.whole(found.Fleet)
 }
 
 // whole reads a revision with its template; nil: it has gone in the meantime.
@@ -120,7 +132,7 @@ func (h *pastOf) current() (history.Revision, error) {
 func (h *pastOf) show(r history.Revision) api.Revision {
 	st := h.state
 	return api.Revision{
-		Number: r.Number, Revision: r.Fleet, ChangeCause: r.ChangeCause, First: r.First, Last: r.Last, Source: r.Source,
+		Number: rollout.Number(r.Number), Epoch: rollout.Epoch(r.Number), Revision: r.Fleet, ChangeCause: r.ChangeCause, First: r.First, Last: r.Last, Source: r.Source,
 		Current: r.Fleet == st.Target.Revision.Fleet, Running: r.Fleet == st.Running.Fleet,
 		Template: json.RawMessage(r.Template),
 	}
@@ -137,7 +149,7 @@ func (b *Backend) Undo(_ context.Context, req api.UndoRequest) (*api.UndoResult,
 		return nil, err
 	}
 	ds, h := it.DS, b.historyOf(it)
-	to, err := h.target(req.To)
+	to, err := h.target(req.Epoch, req.To)
 	if err != nil {
 		return nil, err
 	}
@@ -159,7 +171,7 @@ func (b *Backend) Undo(_ context.Context, req api.UndoRequest) (*api.UndoResult,
 }
 
 // target is the revision to go back to.
-func (h *pastOf) target(number uint64) (*history.Revision, error) {
+func (h *pastOf) target(epoch, number uint64) (*history.Revision, error) {
 	remedy := "dsctl rollout history " + h.ds.Key() + " lists those that this host keeps"
 	if number == 0 {
 		r, err := h.before()
@@ -168,9 +180,10 @@ func (h *pastOf) target(number uint64) (*history.Revision, error) {
 		}
 		return r, err
 	}
-	r, err := h.numbered(number)
+	r, err := h.numbered(epoch, number)
 	if r == nil && err == nil {
-		err = api.Errorf(api.CodeNotFound, "unable to find specified revision %d in history", number).WithRemedy(remedy)
+		err = api.Errorf(api.CodeNotFound, "unable to find specified revision %s in history",
+			api.RevisionText(epoch, number)).WithRemedy(remedy)
 	}
 	return r, err
 }
@@ -209,7 +222,7 @@ func undoDocument(ds *spec.DaemonSet, r history.Revision) ([]byte, error) {
 		"apiVersion": "apps/v1", "kind": "DaemonSet", "metadata": metadata, "spec": fields,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("revision %d of DaemonSet %q cannot be written as YAML: %w", r.Number, ds.Key(), err)
+		return nil, fmt.Errorf("revision %s of DaemonSet %q cannot be written as YAML: %w", r.Fleet, ds.Key(), err)
 	}
 	return data, checkDocument(ds, r, data)
 }
@@ -218,11 +231,11 @@ func undoDocument(ds *spec.DaemonSet, r history.Revision) ([]byte, error) {
 func checkDocument(ds *spec.DaemonSet, r history.Revision, data []byte) error {
 	parsed := spec.Parse(ds.Source.File, data)
 	if errs := parsed.Problems.Errors(); len(errs) > 0 {
-		return fmt.Errorf("revision %d of DaemonSet %q cannot be written as YAML: %s", r.Number, ds.Key(), errs[0].Message)
+		return fmt.Errorf("revision %s of DaemonSet %q cannot be written as YAML: %s", r.Fleet, ds.Key(), errs[0].Message)
 	}
 	if len(parsed.DaemonSets) != 1 || parsed.DaemonSets[0].Key() != ds.Key() ||
 		!bytes.Equal(parsed.DaemonSets[0].Template, r.Template) {
-		return fmt.Errorf("revision %d of DaemonSet %q cannot be written as YAML: it would be another one", r.Number,
+		return fmt.Errorf("revision %s of DaemonSet %q cannot be written as YAML: it would be another one", r.Fleet,
 			ds.Key())
 	}
 	return nil

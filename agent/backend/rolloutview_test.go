@@ -8,7 +8,9 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 
 	"github.com/daemonsetd/daemonsetd/agent/api"
+	"github.com/daemonsetd/daemonsetd/agent/reconcile"
 	"github.com/daemonsetd/daemonsetd/agent/rollout"
+	"github.com/daemonsetd/daemonsetd/manifests/history"
 	"github.com/daemonsetd/daemonsetd/manifests/strategy"
 )
 
@@ -138,6 +140,44 @@ func TestPartitionedRolloutIsOver(t *testing.T) {
 	} {
 		if got, done := r.sentence("web", c.counts); got != c.want || done != c.done {
 			t.Errorf("%+v: %q, %v", c.counts, got, done)
+		}
+	}
+}
+
+// TestNumbersOfEpochs: a number is shown without its epoch's bits, and chooses the revision that is shown with it, else the latest that has it.
+func TestNumbersOfEpochs(t *testing.T) {
+	const epoch = 1 << 53
+	list := []history.Revision{{Fleet: "a", Number: 2}, {Fleet: "b", Number: 7}, {Fleet: "c", Number: epoch + 1}, {Fleet: "d", Number: epoch + 2}}
+	h := &pastOf{store: &fakeHistory{list: list}, list: list, ds: parsed(t, webText("web:1"))}
+	for text, want := range map[string]string{"2": "a", "7": "b", "1": "c", "1/2": "d", "1/7": "", "2/1": "", "3": ""} {
+		e, n, err := api.ParseRevision(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		if r, err := h.numbered(e, n); err != nil {
+			t.Error(err)
+		} else if r != nil {
+			got = r.Fleet
+		}
+		if got != want {
+			t.Errorf("%s is %q, want %q", text, got, want)
+		}
+	}
+	if got := h.show(list[3]); got.Number != 2 || got.Epoch != 1 {
+		t.Errorf("%+v", got)
+	}
+	for _, c := range []struct {
+		all, own         uint64
+		latest, observed int64
+	}{
+		{0, 0, 1, 1}, {5, 0, 5, 5}, {5, 5, 5, 5}, {5, 4, 5, 4}, {5, 6, 5, 5}, {epoch + 2, epoch + 2, 2, 2}, {epoch + 2, epoch + 1, 2, 1},
+		{epoch + 2, 9, 2, 0}, {epoch + 1, 1, 1, 0},
+	} {
+		it := &reconcile.Item{Key: "a/web", State: rollout.State{Target: rollout.Target{Generation: c.own}}}
+		v := &reconcile.Snapshot{Generations: map[string]uint64{"a/web": c.all}}
+		if latest, observed := generations(v, it); latest != c.latest || observed != c.observed {
+			t.Errorf("of %d, %d: %d, %d, want %d, %d", c.all, c.own, latest, observed, c.latest, c.observed)
 		}
 	}
 }

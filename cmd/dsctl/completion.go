@@ -113,7 +113,7 @@ func (d *deps) completeRevisions(
 		for i := len(list.Items) - 1; i >= 0; i-- { // the latest first
 			r := &list.Items[i]
 			text := cmp.Or(r.ChangeCause, revisionState(*r), r.Revision)
-			out = append(out, fmt.Sprintf("%d\t%s", r.Number, cellText(text)))
+			out = append(out, fmt.Sprintf("%s\t%s", revisionText(*r), cellText(text)))
 		}
 		return out, cobra.ShellCompDirectiveNoFileComp | cobra.ShellCompDirectiveKeepOrder
 	}

@@ -12,7 +12,7 @@ import (
 
 type rolloutDiffOptions struct {
 	namespace string
-	from, to  uint64
+	from, to  revisionFlag
 }
 
 // revisionDiff is what json and yaml show of two revisions.
@@ -39,8 +39,8 @@ DAEMONSET is NAME, NAMESPACE/NAME or ds/NAME.`,
 	}
 	cmd.ValidArgsFunction = d.completeDaemonSets
 	d.addNamespaceFlag(cmd, &o.namespace)
-	cmd.Flags().Uint64Var(&o.from, "from", 0, "number of the older revision")
-	cmd.Flags().Uint64Var(&o.to, "to", 0, "number of the newer revision")
+	cmd.Flags().Var(&o.from, "from", "number of the older revision")
+	cmd.Flags().Var(&o.to, "to", "number of the newer revision")
 	for _, flag := range []string{"from", "to"} {
 		_ = cmd.RegisterFlagCompletionFunc(flag, d.completeRevisions(&o.namespace))
 	}
@@ -70,7 +70,7 @@ func (d *deps) runRolloutDiff(ctx context.Context, o rolloutDiffOptions, args []
 		return err
 	}
 	result.Differ = before != after
-	label := func(r api.Revision) string { return fmt.Sprintf("%s revision %d", result.DaemonSet, r.Number) }
+	label := func(r api.Revision) string { return fmt.Sprintf("%s revision %s", result.DaemonSet, revisionText(r)) }
 	if err := d.print(view{object: result, names: []string{kubectlName(result.DaemonSet)}, text: func(p page) error {
 		p.printDiff(textOf{label(result.From), before}, textOf{label(result.To), after})
 		return nil
@@ -92,9 +92,9 @@ func twoRevisions(ctx context.Context, c *client.Client, name string, o rolloutD
 	}
 	out := &revisionDiff{DaemonSet: list.DaemonSet}
 	from, to := chosen(list.Items, o)
-	if from == 0 || to == 0 {
+	if from.number == 0 || to.number == 0 {
 		return nil, &exitError{
-			code: exitFailed, err: fmt.Errorf("the history of %s has no revision before %d to compare with", list.DaemonSet, to),
+			code: exitFailed, err: fmt.Errorf("the history of %s has no revision before %s to compare with", list.DaemonSet, &to),
 			hint: "dsctl rollout history lists them; --from and --to choose",
 		}
 	}
@@ -106,30 +106,31 @@ func twoRevisions(ctx context.Context, c *client.Client, name string, o rolloutD
 }
 
 // chosen are the numbers that were given, or the latest and the one before; 0 where there is none.
-func chosen(items []api.Revision, o rolloutDiffOptions) (from, to uint64) {
+func chosen(items []api.Revision, o rolloutDiffOptions) (from, to revisionFlag) {
 	from, to = o.from, o.to
-	if to == 0 && len(items) > 0 {
-		to = items[len(items)-1].Number
+	if to.number == 0 && len(items) > 0 {
+		latest := items[len(items)-1]
+		to = revisionFlag{latest.Epoch, latest.Number}
 	}
-	if from != 0 {
+	if from.number != 0 {
 		return from, to
 	}
 	for _, r := range items {
-		if r.Number < to {
-			from = r.Number
+		if r.Epoch < to.epoch || r.Epoch == to.epoch && r.Number < to.number {
+			from = revisionFlag{r.Epoch, r.Number}
 		}
 	}
 	return from, to
 }
 
-func oneRevision(ctx context.Context, c *client.Client, name string, number uint64) (api.Revision, error) {
-	list, err := c.Revisions(ctx, api.RevisionRequest{DaemonSet: name, Revision: number})
+func oneRevision(ctx context.Context, c *client.Client, name string, number revisionFlag) (api.Revision, error) {
+	list, err := c.Revisions(ctx, api.RevisionRequest{DaemonSet: name, Revision: number.number, Epoch: number.epoch})
 	if err != nil {
 		return api.Revision{}, err
 	}
 	if len(list.Items) != 1 {
-		return api.Revision{}, fmt.Errorf("the agent told of %s with the number %d", count(len(list.Items), "revision"),
-			number)
+		return api.Revision{}, fmt.Errorf("the agent told of %s with the number %s", count(len(list.Items), "revision"),
+			&number)
 	}
 	return list.Items[0], nil
 }

@@ -13,7 +13,7 @@ import (
 
 type historyOptions struct {
 	namespace string
-	revision  uint64
+	revision  revisionFlag
 }
 
 func newRolloutHistoryCommand(d *deps) *cobra.Command {
@@ -23,8 +23,8 @@ func newRolloutHistoryCommand(d *deps) *cobra.Command {
 		Short: "List the revisions of a DaemonSet's template",
 		Long: long(`List the revisions of a DaemonSet's pod template that this host keeps, as many as its revisionHistoryLimit says, and
 why each was made: the annotation kubernetes.io/change-cause that the spec file had. Going back to an old template gives
-it a new number. Numbers are the same on all hosts that followed the fleet. With -o wide there is more of each, and
---revision shows the template of one.
+it a new number. Numbers are the same on all hosts that followed the fleet. After dsctl rollout reset they begin anew:
+1/3 is the number 3 of epoch 1. With -o wide there is more of each, and --revision shows the template of one.
 
 DAEMONSET is NAME, NAMESPACE/NAME or ds/NAME.`,
 			online("there is no such DaemonSet or revision, or it failed")),
@@ -34,7 +34,7 @@ DAEMONSET is NAME, NAMESPACE/NAME or ds/NAME.`,
 	}
 	cmd.ValidArgsFunction = d.completeDaemonSets
 	d.addNamespaceFlag(cmd, &o.namespace)
-	cmd.Flags().Uint64Var(&o.revision, "revision", 0, "show the template of the revision with this number")
+	cmd.Flags().Var(&o.revision, "revision", "show the template of the revision with this number")
 	_ = cmd.RegisterFlagCompletionFunc("revision", d.completeRevisions(&o.namespace))
 	return cmd
 }
@@ -49,14 +49,14 @@ func (d *deps) runRolloutHistory(ctx context.Context, o historyOptions, args []s
 		return err
 	}
 	defer c.Close()
-	list, err := c.Revisions(ctx, api.RevisionRequest{DaemonSet: name, Revision: o.revision})
+	list, err := c.Revisions(ctx, api.RevisionRequest{DaemonSet: name, Revision: o.revision.number, Epoch: o.revision.epoch})
 	if err != nil {
 		return err
 	}
 	for _, w := range list.Warnings {
 		d.warnf("%s", w)
 	}
-	if o.revision > 0 {
+	if o.revision.number > 0 {
 		return d.print(revisionView(list))
 	}
 	return d.print(historyView(list))
@@ -81,7 +81,7 @@ func printHistory(p page, list *api.RevisionList) error {
 		t = newTable("REVISION", "NAME", "STATE", "FIRST", "LAST", "SOURCE", "CHANGE-CAUSE")
 	}
 	for _, r := range list.Items {
-		number := fmt.Sprint(r.Number)
+		number := revisionText(r)
 		if !p.wide {
 			t.add(number, r.ChangeCause)
 			continue
@@ -90,6 +90,24 @@ func printHistory(p page, list *api.RevisionList) error {
 	}
 	return t.write(p, p.width)
 }
+
+// revisionText is the number of a revision, with its epoch where dsctl rollout reset began one.
+func revisionText(r api.Revision) string { return api.RevisionText(r.Epoch, r.Number) }
+
+// revisionFlag is a flag for the number of a revision as history shows it; 0: none is given.
+type revisionFlag struct{ epoch, number uint64 }
+
+// String implements pflag.Value.
+func (f *revisionFlag) String() string { return api.RevisionText(f.epoch, f.number) }
+
+// Set implements pflag.Value.
+func (f *revisionFlag) Set(text string) (err error) {
+	f.epoch, f.number, err = api.ParseRevision(text)
+	return err
+}
+
+// Type implements pflag.Value: what the help calls it.
+func (f *revisionFlag) Type() string { return "uint" }
 
 // revisionState says what the revision is to this host.
 func revisionState(r api.Revision) string {
@@ -112,7 +130,7 @@ func revisionView(list *api.RevisionList) view {
 			if err != nil {
 				return err
 			}
-			p.printf("%s with revision #%d\nPod Template:\n", kubectlName(list.DaemonSet), r.Number)
+			p.printf("%s with revision #%s\nPod Template:\n", kubectlName(list.DaemonSet), revisionText(r))
 			for line := range strings.Lines(text) {
 				p.printf("  %s", line)
 			}
@@ -128,11 +146,11 @@ func revisionView(list *api.RevisionList) view {
 // templateYAML is a revision's template for people.
 func templateYAML(r api.Revision) (string, error) {
 	if len(r.Template) == 0 {
-		return "", fmt.Errorf("the agent did not tell the template of revision %d", r.Number)
+		return "", fmt.Errorf("the agent did not tell the template of revision %s", revisionText(r))
 	}
 	text, err := yaml.JSONToYAML(r.Template)
 	if err != nil {
-		return "", fmt.Errorf("the template of revision %d cannot be read: %w", r.Number, err)
+		return "", fmt.Errorf("the template of revision %s cannot be read: %w", revisionText(r), err)
 	}
 	return string(text), nil
 }

@@ -73,6 +73,13 @@ func someRevisions() api.RevisionList {
 	}}
 }
 
+// twoEpochs has the latest two revisions in the epoch that an operator began.
+func twoEpochs(b *apitest.Backend) {
+	items := b.RevisionsAnswer.Items
+	items[1].Number, items[1].Epoch = 1, 1
+	items[2].Number, items[2].Epoch = 2, 1
+}
+
 func declaredSets() []*appsv1.DaemonSet {
 	web := &appsv1.DaemonSet{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "web", Labels: map[string]string{"tier": "front"}, CreationTimestamp: metav1.NewTime(before(days3))},
@@ -143,6 +150,12 @@ func TestRolloutVerbs(t *testing.T) {
 		{"history-wide", []string{"rollout", "history", "kube-system/web", "-o", "wide"}, exitOK, func(b *apitest.Backend) { b.RevisionsAnswer.Warnings = []string{"a revision cannot be shown"} }, "dsctl: warning: a revision cannot be shown\n"},
 		{"history-columns", []string{"rollout", "history", "kube-system/web", "-o", "custom-columns=N:.number,R:.revision"}, exitOK, nil, ""},
 		{"history-name", []string{"rollout", "history", "kube-system/web", "-o", "name"}, exitOK, nil, ""},
+		{"history-epochs", []string{"rollout", "history", "kube-system/web"}, exitOK, twoEpochs, ""},
+		{"history-epochs-wide", []string{"rollout", "history", "kube-system/web", "-o", "wide"}, exitOK, twoEpochs, ""},
+		{"history-epochs-revision", []string{"rollout", "history", "kube-system/web", "--revision", "1/2"}, exitOK, twoEpochs, ""},
+		{"diff-epochs", []string{"rollout", "diff", "kube-system/web"}, exitDiffers, twoEpochs, ""},
+		{"undo-epochs", []string{"rollout", "undo", "kube-system/web"}, exitOK, func(b *apitest.Backend) { b.UndoAnswer.To.Epoch = 1 },
+			"dsctl: this is kube-system/web with the template of revision 1/4, for /etc/daemonsetd/specs.d/web.yaml on every host; comments are not in it\n"},
 		{"history-none", []string{"rollout", "history", "kube-system/web"}, exitOK, func(b *apitest.Backend) { b.RevisionsAnswer.Items = nil }, ""},
 		{"history-revision", []string{"rollout", "history", "kube-system/web", "--revision", "4"}, exitOK, nil, ""},
 		{"history-revision-yaml", []string{"rollout", "history", "kube-system/web", "--revision=4", "-o", "yaml"}, exitOK, nil, ""},
@@ -211,6 +224,7 @@ func TestRolloutRequestsOfArguments(t *testing.T) {
 		{[]string{"rollout", "status", "kube-system/web", "--watch=false"}, api.RolloutRequest{DaemonSet: "kube-system/web"}},
 		{[]string{"rollout", "status", "kube-system/web", "--watch=false", "-o", "wide"}, api.RolloutRequest{DaemonSet: "kube-system/web", Hosts: true}},
 		{[]string{"rollout", "history", "web"}, api.RevisionRequest{DaemonSet: "web"}},
+		{[]string{"rollout", "undo", "web", "--to", "1/4"}, api.UndoRequest{DaemonSet: "web", To: 4, Epoch: 1}},
 		{[]string{"rollout", "history", "daemonset.apps/web", "--revision", "4"}, api.RevisionRequest{DaemonSet: "web", Revision: 4}},
 		{[]string{"rollout", "undo", "ds/kube-system/web"}, api.UndoRequest{DaemonSet: "kube-system/web"}},
 		{[]string{"rollout", "undo", "web", "--to", "4"}, api.UndoRequest{DaemonSet: "web", To: 4}},

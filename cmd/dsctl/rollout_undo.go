@@ -10,7 +10,7 @@ import (
 
 type undoOptions struct {
 	namespace string
-	to        uint64
+	to        revisionFlag
 	write     bool
 }
 
@@ -35,8 +35,8 @@ DAEMONSET is NAME, NAMESPACE/NAME or ds/NAME.`,
 	}
 	cmd.ValidArgsFunction = d.completeDaemonSets
 	d.addNamespaceFlag(cmd, &o.namespace)
-	cmd.Flags().Uint64Var(&o.to, "to", 0, "number of the revision; 0 means the one before the latest")
-	cmd.Flags().Uint64Var(&o.to, "to-revision", 0, "the same, as kubectl calls it")
+	cmd.Flags().Var(&o.to, "to", "number of the revision; 0 means the one before the latest")
+	cmd.Flags().Var(&o.to, "to-revision", "the same, as kubectl calls it")
 	cmd.Flags().BoolVar(&o.write, "write", false, "replace the DaemonSet in this host's spec file")
 	for _, flag := range []string{"to", "to-revision"} {
 		_ = cmd.RegisterFlagCompletionFunc(flag, d.completeRevisions(&o.namespace))
@@ -55,7 +55,7 @@ func (d *deps) runRolloutUndo(ctx context.Context, o undoOptions, args []string)
 		return err
 	}
 	defer c.Close()
-	res, err := c.Undo(ctx, api.UndoRequest{DaemonSet: name, To: o.to})
+	res, err := c.Undo(ctx, api.UndoRequest{DaemonSet: name, To: o.to.number, Epoch: o.to.epoch})
 	if err != nil {
 		return err
 	}
@@ -79,16 +79,16 @@ func undoView(res *api.UndoResult, written bool) view {
 	v.text = func(p page) error {
 		switch {
 		case res.Same:
-			p.printf("%s skipped rollback (current template already matches revision %d)\n", kubectlName(res.DaemonSet),
-				res.To.Number)
+			p.printf("%s skipped rollback (current template already matches revision %s)\n", kubectlName(res.DaemonSet),
+				revisionText(res.To))
 		case written:
 			p.printf("%s rolled back\n", kubectlName(res.DaemonSet))
-			p.notef("%s has the template of revision %d now, on this host alone", res.Source, res.To.Number)
+			p.notef("%s has the template of revision %s now, on this host alone", res.Source, revisionText(res.To))
 			p.next("lay the file out on the other hosts, then: dsctl rollout status %s", res.DaemonSet)
 		default:
 			p.printf("%s", res.Document)
-			p.notef("this is %s with the template of revision %d, for %s on every host; comments are not in it", res.DaemonSet,
-				res.To.Number, res.Source)
+			p.notef("this is %s with the template of revision %s, for %s on every host; comments are not in it", res.DaemonSet,
+				revisionText(res.To), res.Source)
 		}
 		return nil
 	}

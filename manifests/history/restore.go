@@ -66,7 +66,7 @@ func Restore(current *spec.DaemonSet, r Revision) (*spec.DaemonSet, error) {
 }
 
 func restoring(ds *spec.DaemonSet, r Revision, err error) error {
-	return fmt.Errorf("revision %d (%s) of DaemonSet %q cannot be used any more: %w", r.Number, r.Fleet, ds.Key(), err)
+	return fmt.Errorf("revision %s of DaemonSet %q cannot be used any more: %w", r.Fleet, ds.Key(), err)
 }
 
 // object is the DaemonSet with the revision's template, as JSON.

@@ -97,7 +97,7 @@ func TestRestoreRefuses(t *testing.T) {
 		"another document":   {`{}},"x":{`, "invalid character"},
 	} {
 		_, err := history.Restore(is, history.Revision{Fleet: "lcv7nc65w8", Number: 4, Template: []byte(c.template)})
-		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), `revision 4 (lcv7nc65w8) of DaemonSet "default/logger"`) {
+		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), `revision lcv7nc65w8 of DaemonSet "default/logger"`) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}

@@ -51,7 +51,7 @@ func (b *Backend) Revisions(ctx context.Context, req api.RevisionRequest) (*api.
 		if req.Revision == 0 {
 			r.Template = nil
 		}
-		if req.Revision == 0 || r.Number == req.Revision {
+		if req.Revision == 0 || r.Number == req.Revision && r.Epoch == req.Epoch {
 			out.Items = append(out.Items, r)
 		}
 	}

@@ -5,7 +5,6 @@ import (
 	"iter"
 	"net/http"
 	"net/url"
-	"strconv"
 
 	"github.com/daemonsetd/daemonsetd/agent/api"
 )
@@ -32,18 +31,18 @@ func WatchRollouts(
 
 // Revisions asks for the history of a DaemonSet on this host, or for one revision of it.
 func (c *Client) Revisions(ctx context.Context, req api.RevisionRequest) (*api.RevisionList, error) {
-	return get[api.RevisionList](ctx, c, "/v1/rollouts/history", numberQuery(req.DaemonSet, "revision", req.Revision))
+	return get[api.RevisionList](ctx, c, "/v1/rollouts/history", numberQuery(req.DaemonSet, "revision", req.Epoch, req.Revision))
 }
 
 // Undo asks for the spec file that goes back to an earlier revision.
 func (c *Client) Undo(ctx context.Context, req api.UndoRequest) (*api.UndoResult, error) {
-	return get[api.UndoResult](ctx, c, "/v1/rollouts/undo", numberQuery(req.DaemonSet, "to", req.To))
+	return get[api.UndoResult](ctx, c, "/v1/rollouts/undo", numberQuery(req.DaemonSet, "to", req.Epoch, req.To))
 }
 
-func numberQuery(daemonset, name string, number uint64) url.Values {
+func numberQuery(daemonset, name string, epoch, number uint64) url.Values {
 	q := queryOf(map[string]string{"daemonset": daemonset})
 	if number > 0 {
-		q.Set(name, strconv.FormatUint(number, 10))
+		q.Set(name, api.RevisionText(epoch, number))
 	}
 	return q
 }
