@@ -132,7 +132,8 @@ func (h *pastOf) current() (history.Revision, error) {
 func (h *pastOf) show(r history.Revision) api.Revision {
 	st := h.state
 	return api.Revision{
-		Number: rollout.Number(r.Number), Epoch: rollout.Epoch(r.Number), Revision: r.Fleet, ChangeCause: r.ChangeCause, First: r.First, Last: r.Last, Source: r.Source,
+		Number: rollout.Number(r.Number), Epoch: rollout.Epoch(r.Number), Revision: r.Fleet,
+		ChangeCause: r.ChangeCause, First: r.First, Last: r.Last, Source: r.Source,
 		Current: r.Fleet == st.Target.Revision.Fleet, Running: r.Fleet == st.Running.Fleet,
 		Template: json.RawMessage(r.Template),
 	}

@@ -171,8 +171,15 @@ func TestNumbersOfEpochs(t *testing.T) {
 		all, own         uint64
 		latest, observed int64
 	}{
-		{0, 0, 1, 1}, {5, 0, 5, 5}, {5, 5, 5, 5}, {5, 4, 5, 4}, {5, 6, 5, 5}, {epoch + 2, epoch + 2, 2, 2}, {epoch + 2, epoch + 1, 2, 1},
-		{epoch + 2, 9, 2, 0}, {epoch + 1, 1, 1, 0},
+		{0, 0, 1, 1},
+		{5, 0, 5, 5},
+		{5, 5, 5, 5},
+		{5, 4, 5, 4},
+		{5, 6, 5, 5},
+		{epoch + 2, epoch + 2, 2, 2},
+		{epoch + 2, epoch + 1, 2, 1},
+		{epoch + 2, 9, 2, 0},
+		{epoch + 1, 1, 1, 0},
 	} {
 		it := &reconcile.Item{Key: "a/web", State: rollout.State{Target: rollout.Target{Generation: c.own}}}
 		v := &reconcile.Snapshot{Generations: map[string]uint64{"a/web": c.all}}

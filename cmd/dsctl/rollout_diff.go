@@ -94,7 +94,8 @@ func twoRevisions(ctx context.Context, c *client.Client, name string, o rolloutD
 	from, to := chosen(list.Items, o)
 	if from.number == 0 || to.number == 0 {
 		return nil, &exitError{
-			code: exitFailed, err: fmt.Errorf("the history of %s has no revision before %s to compare with", list.DaemonSet, &to),
+			code: exitFailed,
+			err:  fmt.Errorf("the history of %s has no revision before %s to compare with", list.DaemonSet, &to),
 			hint: "dsctl rollout history lists them; --from and --to choose",
 		}
 	}

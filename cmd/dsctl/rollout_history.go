@@ -49,7 +49,9 @@ func (d *deps) runRolloutHistory(ctx context.Context, o historyOptions, args []s
 		return err
 	}
 	defer c.Close()
-	list, err := c.Revisions(ctx, api.RevisionRequest{DaemonSet: name, Revision: o.revision.number, Epoch: o.revision.epoch})
+	list, err := c.Revisions(ctx, api.RevisionRequest{
+		DaemonSet: name, Revision: o.revision.number, Epoch: o.revision.epoch,
+	})
 	if err != nil {
 		return err
 	}

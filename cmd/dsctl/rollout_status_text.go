@@ -169,6 +169,6 @@ func unawaited(canaries api.NameList, few int) string {
 	if canaries.Count == 0 {
 		return ""
 	}
-	return fmt.Sprintf("no host waits for the canaries %s, which are newer than a day: list them in the members file, or: "+
-		"dsctl trust %s", someOf(canaries, few), strings.Join(canaries.Names[:min(len(canaries.Names), fewHosts)], " "))
+	return fmt.Sprintf("no host waits for the canaries %s, which are newer than a day: list them in the members file, "+
+		"or: dsctl trust %s", someOf(canaries, few), strings.Join(canaries.Names[:min(len(canaries.Names), fewHosts)], " "))
 }

@@ -102,8 +102,8 @@ func canaryHints(f spec.ParsedFile) diag.List {
 		}
 		out = append(out, diag.Problem{
 			Severity: diag.Info, File: f.Path, Line: ds.Source.Line, Column: ds.Source.Column,
-			Message: fmt.Sprintf("DaemonSet %q: hosts wait only for canaries that the members file lists or that they have known "+
-				"for a day", ds.Key()),
+			Message: fmt.Sprintf("DaemonSet %q: hosts wait only for canaries that the members file lists or that they have "+
+				"known for a day", ds.Key()),
 			Hint: "list the canaries in the members file, or on new hosts: dsctl trust NODE",
 		})
 	}

@@ -31,7 +31,8 @@ func WatchRollouts(
 
 // Revisions asks for the history of a DaemonSet on this host, or for one revision of it.
 func (c *Client) Revisions(ctx context.Context, req api.RevisionRequest) (*api.RevisionList, error) {
-	return get[api.RevisionList](ctx, c, "/v1/rollouts/history", numberQuery(req.DaemonSet, "revision", req.Epoch, req.Revision))
+	q := numberQuery(req.DaemonSet, "revision", req.Epoch, req.Revision)
+	return get[api.RevisionList](ctx, c, "/v1/rollouts/history", q)
 }
 
 // Undo asks for the spec file that goes back to an earlier revision.
