@@ -156,7 +156,8 @@ func TestRolloutVerbs(t *testing.T) {
 		{"diff-epochs", []string{"rollout", "diff", "kube-system/web"}, exitDiffers, twoEpochs, ""},
 		{
 			"undo-epochs",
-			[]string{"rollout", "undo", "kube-system/web"}, exitOK,
+			[]string{"rollout", "undo", "kube-system/web"},
+			exitOK,
 			func(b *apitest.Backend) { b.UndoAnswer.To.Epoch = 1 },
 			"dsctl: this is kube-system/web with the template of revision 1/4, for /etc/daemonsetd/specs.d/web.yaml on every host; comments are not in it\n",
 		},
