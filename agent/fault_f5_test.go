@@ -11,9 +11,9 @@ import (
 )
 
 // TestFaultF5: what only a newer kubelet takes is not given to an older one, which would stop the pod that runs and start
-// none; the reason names both versions. A kubelet of the version takes it.
+// none; the reason names both versions. A kubelet of the version takes it. Of one that was built without a version nothing is known.
 func TestFaultF5(t *testing.T) {
-	for version, takes := range map[string]bool{"v1.34.4": false, "v1.35.0": true, "v1.37.2": true} {
+	for version, takes := range map[string]bool{"v1.34.4": false, "v1.35.0": true, "v1.37.2": true, "v0.0.0-master": true} {
 		t.Run(version, func(t *testing.T) {
 			virtually(t, func(t *testing.T) {
 				b := newBed(t, kubeletsim.Options{Version: version})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"syscall"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -25,6 +26,9 @@ func (p *Poller) checkHealth(ctx context.Context) {
 	if errors.Is(ctx.Err(), context.Canceled) {
 		return
 	}
+	if failure != nil {
+		p.closed(failure)
+	}
 	p.next.health = time.Now().Add(p.cfg.Health)
 	before := p.Latest()
 	if failure == nil {
@@ -45,7 +49,12 @@ func (p *Poller) checkHealth(ctx context.Context) {
 	})
 	if flipped && healthy {
 		// It may be another kubelet than before: everything is asked anew.
-		p.next.pods, p.next.summary, p.next.config, p.next.version = time.Time{}, time.Time{}, time.Time{}, time.Time{}
+		p.next.pods, p.next.summary = time.Time{}, time.Time{}
+	}
+	if failure == nil && (flipped || p.restarts) {
+		// Also after a restart that was too short to make it unhealthy.
+		p.restarts = false
+		p.next.config, p.next.version = time.Time{}, time.Time{}
 	}
 	if flipped || state(failure) != state(before.HealthErr) {
 		signal(p.wake)
@@ -62,6 +71,8 @@ func (p *Poller) askPods(ctx context.Context) {
 	runningAt := time.Now()
 	running, runningErr := p.client.RunningPods(ctx)
 	ended := ctx.Err() != nil
+	p.closed(podsErr)
+	p.closed(runningErr)
 	p.update(func(s *Snapshot) {
 		if podsErr == nil {
 			s.Pods = Answered(pods.Items, podsAt)
@@ -130,23 +141,28 @@ func (p *Poller) askConfig(ctx context.Context) {
 	}
 }
 
-// askVersion asks for the version, where it is not known since the kubelet came up.
+// askVersion asks for the version. While it cannot be had, the last one that was told stays.
 func (p *Poller) askVersion(ctx context.Context) {
 	p.next.version = time.Now().Add(configRetry)
-	latest := p.Latest()
-	if !latest.Healthy {
+	before := p.Latest()
+	if !before.Healthy {
 		return
 	}
-	if latest.Version == "" || p.versionAt.Before(latest.Since) {
-		at := time.Now()
-		version, err := p.client.Version(ctx)
-		if err != nil {
-			return
-		}
-		p.versionAt = at
-		p.update(func(s *Snapshot) { s.Version = version })
+	version, err := p.client.Version(ctx)
+	if err != nil {
+		return
+	}
+	p.update(func(s *Snapshot) { s.Version = version })
+	if version != before.Version {
+		signal(p.wake)
 	}
 	p.next.version = time.Now().Add(configRefresh)
+}
+
+// closed notes that nobody listened where the kubelet does: it restarts, maybe as another version or with another
+// configuration.
+func (p *Poller) closed(err error) {
+	p.restarts = p.restarts || errors.Is(err, syscall.ECONNREFUSED)
 }
 
 // podsDiffer reports whether two snapshots differ in something of their pods that the agent acts on.

@@ -79,8 +79,8 @@ type Poller struct {
 	// The rest belongs to the goroutine of Run, before which Prime has it.
 
 	next struct{ health, pods, summary, config, version time.Time }
-	// versionAt is when the version was asked for that is known.
-	versionAt time.Time
+	// restarts is set when the kubelet was seen to restart, until what may be different since then is asked for anew.
+	restarts bool
 	// podsWait is the present period of asking for the pods while nobody waits.
 	podsWait time.Duration
 	// misses counts the failed health checks in a row.

@@ -105,7 +105,7 @@ func tooOld(kubelet string, ds *spec.DaemonSet) string {
 		return ""
 	}
 	here, err := version.ParseGeneric(kubelet)
-	if err != nil {
+	if err != nil || here.Major() == 0 { // v0.0.0-master is what one says that no release script has built
 		return ""
 	}
 	if from, err := version.ParseGeneric(ds.KubeletFrom); err != nil || here.AtLeast(from) {

@@ -86,12 +86,19 @@ func startMachine(t *testing.T) *host.Host {
 // finds it up to date.
 func buildProgram(t *testing.T, dir, pkg string) string {
 	t.Helper()
+	return buildAs(t, filepath.Base(pkg), dir, pkg)
+}
+
+// buildAs is buildProgram with another name and more flags.
+func buildAs(t *testing.T, name, dir, pkg string, flags ...string) string {
+	t.Helper()
 	root, err := filepath.Abs("../..")
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := filepath.Join(root, "bin", "e2e", filepath.Base(pkg))
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-buildvcs=false", "-o", out, pkg)
+	out := filepath.Join(root, "bin", "e2e", name)
+	args := append([]string{"build", "-trimpath", "-buildvcs=false", "-o", out}, flags...)
+	cmd := exec.CommandContext(t.Context(), "go", append(args, pkg)...)
 	cmd.Dir = filepath.Join(root, dir)
 	if text, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("go build %s: %v\n%s", pkg, err, text)

@@ -67,6 +67,8 @@ type Host struct {
 	KubeletLog string
 	// Ports are the kubelet's ports on 127.0.0.1.
 	Ports Ports
+	// Kubelet is the path of the binary that is started the next time.
+	Kubelet string
 	// Change changes the kubelet's configuration when it is started the next time; nil: nothing does.
 	Change func(*kubeletconfig.KubeletConfiguration)
 
@@ -125,6 +127,7 @@ func New(opts Options) (*Host, error) {
 		Manifests:     filepath.Join(dir, "manifests"),
 		KubeletConfig: filepath.Join(dir, "kubelet.yaml"),
 		KubeletLog:    filepath.Join(dir, "kubelet.log"),
+		Kubelet:       opts.Kubelet,
 		opts:          opts,
 	}
 	if h.lock, err = lockDir(dir); err != nil {

@@ -69,7 +69,7 @@ func (h *Host) StartKubelet(ctx context.Context) error {
 		verbosity = 2
 	}
 	args := []string{
-		h.opts.Kubelet, "--config", h.KubeletConfig, "--root-dir", filepath.Join(h.Dir, "kubelet"), "--cert-dir", h.certDir(),
+		h.Kubelet, "--config", h.KubeletConfig, "--root-dir", filepath.Join(h.Dir, "kubelet"), "--cert-dir", h.certDir(),
 		"--hostname-override", h.opts.NodeName, fmt.Sprintf("--v=%d", verbosity),
 	}
 	if h.kubeconfig != "" {
