@@ -83,6 +83,8 @@ func validateDaemonSet(ds *appsv1.DaemonSet) (*apps.DaemonSet, field.ErrorList) 
 		bad := ds.Annotations[appsv1.DeprecatedTemplateGeneration]
 		return internal, field.ErrorList{field.Invalid(path, bad, "wanted an integer")}
 	}
+	// An API server sets a generation that is below 1 before it validates.
+	internal.Spec.TemplateGeneration = max(internal.Spec.TemplateGeneration, 1)
 	allowPrivileged()
 	options := podutil.GetValidationOptionsFromPodTemplate(&internal.Spec.Template, nil)
 	return internal, appsvalidation.ValidateDaemonSet(internal, options)

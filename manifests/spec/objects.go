@@ -115,6 +115,9 @@ func (p *parser) priorityClass(d *strictyaml.Document) {
 	obj := &schedulingv1.PriorityClass{}
 	decoding := p.decode(d, obj)
 	obj.TypeMeta = metav1.TypeMeta{APIVersion: "scheduling.k8s.io/v1", Kind: kindPriorityClass}
+	// An API server takes the namespace away from an object of a kind without namespaces before it validates
+	// (EnsureObjectNamespaceMatchesRequestNamespace in k8s.io/apiserver/pkg/registry/rest).
+	obj.Namespace = ""
 	schedulingdefaults.SetObjectDefaults_PriorityClass(obj)
 	internal := &scheduling.PriorityClass{}
 	err := schedulingdefaults.Convert_v1_PriorityClass_To_scheduling_PriorityClass(obj.DeepCopy(), internal, nil)
