@@ -97,7 +97,8 @@ e2e: ## run the agent against a real kubelet, containerd and real mounts; needs 
 	$(GO) test -tags e2e -count=1 -timeout 10m -v -run '^TestReal|^TestFaultK' ./manifests/spec ./manifests/trees ./agent/reconcile
 	$(GO) test -tags e2e -count=1 -timeout 30m -v ./test/e2e
 
-parity: ## compare what containers see with a real control plane's; needs root and what e2e needs
+parity: ## compare with a real control plane what is accepted and what containers see; needs root and what e2e needs
+	cd test/conformance && $(GO) test -tags parity -count=1 -timeout 20m -v -run '^TestFaultF1RealServer$$' .
 	$(GO) test -tags parity -count=1 -timeout 60m -v ./test/parity
 
 picture: ## draw docs/how-it-works.svg

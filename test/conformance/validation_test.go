@@ -1,8 +1,10 @@
 package conformance
 
 import (
+	"bytes"
 	"maps"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -72,8 +74,17 @@ func mutated(t *testing.T, base []byte, mutations ...mutation) []byte {
 
 // TestBrokenText writes the smallest DaemonSet in ways that a tree of values cannot have.
 func TestBrokenText(t *testing.T) {
+	for name, text := range brokenTexts(t) {
+		t.Run(name, func(t *testing.T) { agree(t, text, false, false) })
+	}
+}
+
+// brokenTexts gives them by what is wrong with them.
+func brokenTexts(t *testing.T) map[string][]byte {
+	t.Helper()
 	base := string(corpus(t)["minimal.yaml"])
-	cases := []struct{ name, old, new string }{
+	texts := map[string][]byte{}
+	for _, c := range []struct{ name, old, new string }{
 		{"key twice", "  name: minimal\n", "  name: minimal\n  name: other\n"},
 		{"key twice deep down", "        image: busybox\n", "        image: busybox\n        image: busybox\n"},
 		{"two keys twice", "        image: busybox\n", "        image: busybox\n        name: main\n        image: busybox\n"},
@@ -88,27 +99,30 @@ func TestBrokenText(t *testing.T) {
 		{"kind in the wrong case", "kind: DaemonSet", "kind: Daemonset"},
 		{"text alone", base, "hello"},
 		{"nothing", base, ""},
+	} {
+		text := strings.Replace(base, c.old, c.new, 1)
+		if text == base {
+			t.Fatalf("%s: %q does not occur", c.name, c.old)
+		}
+		texts[c.name] = []byte(text)
 	}
-	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			text := strings.Replace(base, c.old, c.new, 1)
-			if text == base {
-				t.Fatalf("%q does not occur", c.old)
-			}
-			agree(t, []byte(text), false, false)
-		})
+	return texts
+}
+
+// lenient are edits of what only an API server sets and shows in its output. An API server that is asked strictly refuses them.
+func lenient() []mutation {
+	return []mutation{
+		{"unknown status", "status", `{bogus: 1}`},
+		{"bad owner", "metadata.ownerReferences", `[{}]`},
+		{"bad creation time", "metadata.creationTimestamp", `yesterday`},
+		{"bad generation", "metadata.generation", `-4`},
 	}
 }
 
 // TestDocumentedLeniency: what only an API server sets, and shows in its output, is ignored whatever it is.
 func TestDocumentedLeniency(t *testing.T) {
 	base := corpus(t)["minimal.yaml"]
-	for _, m := range []mutation{
-		{"unknown status", "status", `{bogus: 1}`},
-		{"bad owner", "metadata.ownerReferences", `[{}]`},
-		{"bad creation time", "metadata.creationTimestamp", `yesterday`},
-		{"bad generation", "metadata.generation", `-4`},
-	} {
+	for _, m := range lenient() {
 		t.Run(m.name, func(t *testing.T) {
 			o, err := ask(mutated(t, base, m))
 			if err != nil {
@@ -124,6 +138,10 @@ func TestDocumentedLeniency(t *testing.T) {
 // TestDocumentedRefusals: each happens, with its reason at its place, and only for files that an API server takes.
 func TestDocumentedRefusals(t *testing.T) {
 	base := corpus(t)["minimal.yaml"]
+	page, err := os.ReadFile("../../docs/config.md")
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, r := range documented() {
 		t.Run(r.name, func(t *testing.T) {
 			o, err := ask(mutated(t, base, r.mutation))
@@ -136,12 +154,11 @@ func TestDocumentedRefusals(t *testing.T) {
 			if (o.unfit == nil) != r.runs {
 				t.Errorf("a kubelet runs it: %t, the table says %t: %v", o.unfit == nil, r.runs, o.unfit)
 			}
-			var places []string
-			for _, problem := range o.ours.Problems.Errors() {
-				places = append(places, problem.Path)
+			if !slices.ContainsFunc(o.ours.Problems.Errors(), func(p diag.Problem) bool { return p.Path == r.at && r.explains(p) }) {
+				t.Errorf("want a problem at %q that says %q, have %v", r.at, r.says, o.ours.Problems)
 			}
-			if !slices.Contains(places, r.at) {
-				t.Errorf("problems at %q, want one at %q", places, r.at)
+			if !bytes.Contains(page, []byte(r.told)) {
+				t.Errorf("docs/config.md does not tell it: there is no %q", r.told)
 			}
 		})
 	}

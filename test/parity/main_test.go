@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/daemonsetd/daemonsetd/test/e2e/host"
+	"github.com/daemonsetd/daemonsetd/test/parity/apiserver"
 )
 
 // interrupted ends when somebody wants the tests to end.
@@ -49,39 +50,45 @@ func prepare() error {
 
 // programs has the paths of everything that is built for the tests.
 type programs struct {
-	etcd, apiserver, controllerManager, scheduler string
-	kubelet, daemonsetd, probe                    string
+	server                       apiserver.Programs
+	controllerManager, scheduler string
+	kubelet, daemonsetd, probe   string
 }
 
 // buildPrograms builds them into bin/e2e, one after the other, where the next run finds them up to date.
 func buildPrograms(t *testing.T) programs {
 	t.Helper()
-	const controlPlane = "test/parity/controlplane"
-	return programs{
-		etcd:              build(t, "etcd", controlPlane, "go.etcd.io/etcd/server/v3"),
-		apiserver:         build(t, "kube-apiserver", controlPlane, "k8s.io/kubernetes/cmd/kube-apiserver"),
-		controllerManager: build(t, "kube-controller-manager", controlPlane, "k8s.io/kubernetes/cmd/kube-controller-manager"),
-		scheduler:         build(t, "kube-scheduler", controlPlane, "k8s.io/kubernetes/cmd/kube-scheduler"),
-		kubelet:           build(t, "kubelet", "test/e2e/kubelet", "k8s.io/kubernetes/cmd/kubelet"),
-		daemonsetd:        build(t, "daemonsetd", ".", "./cmd/daemonsetd"),
-		probe:             build(t, "probe", ".", "./test/parity/probe"),
-	}
-}
-
-// build builds the package of the module in dir, which is relative to the repository's root.
-func build(t *testing.T, name, dir, pkg string) string {
-	t.Helper()
 	root, err := filepath.Abs("../..")
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := filepath.Join(root, "bin", "e2e", name)
-	args := []string{"build", "-trimpath", "-buildvcs=false", "-o", out}
-	// The kubelet and the agent are shared with the end-to-end tests, which build them like this.
-	if dir == "test/parity/controlplane" {
-		args = append(args, "-ldflags=-s -w")
+	server, err := apiserver.BuildPrograms(interrupted, root)
+	if err != nil {
+		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(interrupted, "go", append(args, pkg)...)
+	controlPlane := func(name string) string {
+		path, err := apiserver.Build(interrupted, root, name, "k8s.io/kubernetes/cmd/"+name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	return programs{
+		server:            server,
+		controllerManager: controlPlane("kube-controller-manager"),
+		scheduler:         controlPlane("kube-scheduler"),
+		kubelet:           build(t, root, "kubelet", "test/e2e/kubelet", "k8s.io/kubernetes/cmd/kubelet"),
+		daemonsetd:        build(t, root, "daemonsetd", ".", "./cmd/daemonsetd"),
+		probe:             build(t, root, "probe", ".", "./test/parity/probe"),
+	}
+}
+
+// build builds the package of the module in dir, which is relative to the repository's root, as the end-to-end tests do,
+// which share the kubelet and the agent.
+func build(t *testing.T, root, name, dir, pkg string) string {
+	t.Helper()
+	out := filepath.Join(root, "bin", "e2e", name)
+	cmd := exec.CommandContext(interrupted, "go", "build", "-trimpath", "-buildvcs=false", "-o", out, pkg)
 	cmd.Dir = filepath.Join(root, dir)
 	// The probe runs in an image without libraries.
 	if name == "probe" {

@@ -1,6 +1,4 @@
-//go:build parity
-
-package parity
+package apiserver
 
 import (
 	"crypto/ecdsa"
@@ -16,7 +14,8 @@ import (
 	"time"
 )
 
-// pki is the API server's certificate, which is its own authority, and the key that signs the tokens of service accounts.
+// pki is the API server's certificate, which is its own authority, and the key that signs the tokens of service
+// accounts.
 type pki struct {
 	cert, key, tokenKey string
 }
@@ -32,7 +31,7 @@ func newPKI(dir string) (pki, error) {
 	}
 	template := &x509.Certificate{
 		SerialNumber:          big.NewInt(1),
-		Subject:               pkix.Name{CommonName: "parity"},
+		Subject:               pkix.Name{CommonName: "kube-apiserver"},
 		IPAddresses:           []net.IP{net.IPv4(127, 0, 0, 1)},
 		NotBefore:             time.Now().Add(-time.Hour),
 		NotAfter:              time.Now().Add(24 * time.Hour),
