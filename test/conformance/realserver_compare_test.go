@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -144,11 +145,15 @@ func taken(p spec.Parsed) int {
 	return len(p.DaemonSets) + len(p.ConfigMaps) + len(p.Secrets) + len(p.Services) + len(p.PriorityClasses)
 }
 
-// explained says whether each of the errors is a documented one.
+// explained says whether each of the errors is a documented one, or follows from one: a volume that is refused is none that could be
+// mounted.
 func (c *comparison) explained(problems diag.List) bool {
 	all := problems.HasErrors()
+	badVolume := slices.ContainsFunc(problems.Errors(), func(p diag.Problem) bool {
+		return strings.HasPrefix(p.Path, "spec.template.spec.volumes[")
+	})
 	for _, problem := range problems.Errors() {
-		explains := false
+		explains := badVolume && strings.Contains(problem.Message, "no volume of the pod has the name")
 		for _, r := range documented() {
 			if r.explains(problem) {
 				c.occurred[r.name], explains = true, true
