@@ -27,8 +27,11 @@ type Options struct {
 	RunningAge time.Duration
 	// Behaviour says how a pod's containers behave; nil: DefaultBehaviour for all.
 	Behaviour func(*corev1.Pod) Behaviour
-	// Runtime is where containers live; nil: a new one. Hand over the Runtime of an earlier Kubelet to simulate a
-	// restart of the kubelet, which stops no container.
+	// Pull is how long it takes to pull an image that is not on the host; below 0 it cannot be pulled, and is tried again
+	// later. Nil: every image is here at once.
+	Pull func(image string) time.Duration
+	// Runtime is where containers live, and images; nil: a new one. Hand over the Runtime of an earlier Kubelet to
+	// simulate a restart of the kubelet, which stops no container.
 	Runtime *Runtime
 	// Owner names what must not run twice at once, for Violations; empty: nothing. Nil: the value of the annotation
 	// daemonsetd.io/daemonset.

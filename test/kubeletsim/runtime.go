@@ -13,8 +13,9 @@ import (
 
 // Runtime is the container runtime: what lives in it outlives the kubelet.
 type Runtime struct {
-	mu   sync.Mutex
-	pods map[types.UID]*sandbox
+	mu     sync.Mutex
+	pods   map[types.UID]*sandbox
+	images map[string]bool
 }
 
 // sandbox is one pod with its containers.
@@ -26,7 +27,9 @@ type sandbox struct {
 }
 
 // NewRuntime returns a Runtime in which nothing runs.
-func NewRuntime() *Runtime { return &Runtime{pods: map[types.UID]*sandbox{}} }
+func NewRuntime() *Runtime {
+	return &Runtime{pods: map[types.UID]*sandbox{}, images: map[string]bool{}}
+}
 
 // Running returns what runs at this very moment, by namespace and name. Each pod has a name, a namespace, a UID and the
 // names and images of its containers, as the kubelet's list has it.

@@ -50,6 +50,9 @@ func (k *Kubelet) status(pod *corev1.Pod) corev1.PodStatus {
 		}
 		return status
 	}
+	if w != nil && (w.phase == ended || w.image != "" || w.unpulled != "") {
+		return k.notStarted(w)
+	}
 	if w == nil || w.phase != running && w.phase != backingOff {
 		return corev1.PodStatus{Phase: corev1.PodPending, Conditions: conditions(false, metav1.Time{})}
 	}
@@ -60,7 +63,7 @@ func (k *Kubelet) status(pod *corev1.Pod) corev1.PodStatus {
 	for i := range pod.Spec.Containers {
 		c := &pod.Spec.Containers[i]
 		s := corev1.ContainerStatus{
-			Name: c.Name, Image: c.Image, Ready: w.ready, RestartCount: w.restarts,
+			Name: c.Name, Image: c.Image, ImageID: imageID(c.Image), Ready: w.ready, RestartCount: w.restarts,
 			ContainerID: fmt.Sprintf("sim://%s/%s/%d", pod.UID, c.Name, w.restarts),
 			Started:     new(true),
 			State:       corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.NewTime(w.startedAt)}},

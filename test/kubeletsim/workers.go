@@ -20,6 +20,8 @@ const (
 	running
 	// backingOff: its containers have ended, and are started again later.
 	backingOff
+	// ended: its containers could not be started, and are not tried again.
+	ended
 	terminating
 	finished
 )
@@ -37,6 +39,9 @@ type worker struct {
 	ready      bool
 	readySince metav1.Time
 	restarts   int32
+	// image is the one that is being pulled, unpulled the one that could not be, tries how often that was tried.
+	image, unpulled string
+	tries           int32
 	// readyAt, loseAt and exitAt are when the containers become ready, are not any more, and end; zero: never.
 	readyAt, loseAt, exitAt time.Time
 }
@@ -147,6 +152,14 @@ func (k *Kubelet) advance(w *worker) {
 		if k.opts.Behaviour(w.pod).Waits != "" {
 			return
 		}
+		if k.pull(w) {
+			return
+		}
+		if impossible(w.pod) {
+			w.phase = ended
+			k.note(KindFailed, w.pod, startError)
+			return
+		}
 		w.phase, w.startedAt = running, time.Now()
 		k.run(w)
 		k.scheduleReady(w)
@@ -162,7 +175,7 @@ func (k *Kubelet) advance(w *worker) {
 		if k.started[fullName(w.pod)] == w.pod.UID {
 			delete(k.started, fullName(w.pod))
 		}
-	case finished:
+	case ended, finished:
 	}
 }
 
