@@ -22,13 +22,19 @@ func network() *memnet.Network {
 func newMember(t *testing.T, net *memnet.Network, name string, n byte, key keyring.Key, join ...*bed) *bed {
 	t.Helper()
 	b := newBed(t, kubeletsim.Options{NodeName: name})
+	b.joins(net, n, key, join...)
+	return b
+}
+
+// joins makes a host one of several that gossip.
+func (b *bed) joins(net *memnet.Network, n byte, key keyring.Key, join ...*bed) {
+	b.t.Helper()
 	b.net = net
 	b.cfg.Gossip.Bind, b.cfg.Gossip.KeyFile = netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 0, 0, n}), gossip.DefaultPort).String(), b.path("gossip.key")
 	for _, other := range join {
 		b.cfg.Gossip.Join = append(b.cfg.Gossip.Join, other.cfg.Gossip.Bind)
 	}
 	b.writeKey(key)
-	return b
 }
 
 // writeKey writes the key file, with one key.

@@ -37,6 +37,16 @@ manifests() {
 	done
 }
 
+# end_pulls DIR removes the manifests of pods that pull images before an old pod stops, once the agent has stopped, which would
+# have removed them: they bear the annotation daemonsetd.io/pulls-for, and run nothing.
+end_pulls() {
+	for file in "$1"/daemonsetd_pull-*.yaml; do
+		if [ -f "$file" ] && [ ! -L "$file" ] && grep -q '^    daemonsetd\.io/pulls-for: ' "$file"; then
+			rm -f "$file"
+		fi
+	done
+}
+
 # remedy DIR says how to remove the manifests.
 remedy() {
 	echo "To stop those pods, remove their files:"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"github.com/daemonsetd/daemonsetd/agent/api"
 	"github.com/daemonsetd/daemonsetd/agent/plan"
@@ -98,6 +99,15 @@ func (b *Backend) planned(r Round, in plan.Input, sets map[string]*spec.DaemonSe
 	for _, p := range in.Present {
 		current[p.Key] = p.Revision
 	}
+	// The old pod stops later where images are pulled first; what comes of it is the same.
+	pulls := map[string]string{}
+	for i := range in.Wanted {
+		if w := &in.Wanted[i]; w.Pull != nil {
+			pulls[w.Key] = "pulled before the old pod stops: " + strings.Join(w.Pull.Images, ", ")
+			w.Pull = nil
+		}
+	}
+	in.Pulls = nil
 	out := plan.Make(in)
 	plans := []api.DaemonSetPlan{}
 	for _, s := range out.Statuses {
@@ -111,6 +121,9 @@ func (b *Backend) planned(r Round, in plan.Input, sets map[string]*spec.DaemonSe
 		}
 		if s.Phase == plan.PhaseBlocked {
 			p.Action = api.PlanBlocked
+		}
+		if text := pulls[s.Key]; text != "" && p.Action == api.PlanReplace {
+			p.Reasons = append(p.Reasons, text)
 		}
 		if p.Action == api.PlanReplace {
 			p.Changes = append(p.Changes, b.following(r, in, s, sets)...)

@@ -22,6 +22,9 @@ func Pods(v *reconcile.Snapshot) []*corev1.Pod {
 	list := make([]*corev1.Pod, 0, len(pods))
 	for i := range pods {
 		pod := &pods[i]
+		if pod.Annotations[render.AnnotationPull] != "" {
+			continue // it runs nothing, and is over in a moment
+		}
 		list = append(list, hidePod(pod, sets[pod.Annotations[render.AnnotationDaemonSet]]))
 	}
 	return list

@@ -46,11 +46,11 @@ func phaseWord(p plan.Phase) string {
 // actionWord is what an act does to a manifest, in the word that the API promises for it.
 func actionWord(k plan.Kind) string {
 	switch k {
-	case plan.Write:
+	case plan.Write, plan.PullImages:
 		return api.FileWrite
 	case plan.Restore:
 		return api.FileRestore
-	case plan.Remove:
+	case plan.Remove, plan.EndPull:
 		return api.FileRemove
 	}
 	return string(k)

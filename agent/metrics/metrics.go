@@ -17,9 +17,13 @@ type Metrics struct {
 	// Reconciles counts rounds of the loop; ReconcileSeconds is how long one takes.
 	Reconciles       prometheus.Counter
 	ReconcileSeconds prometheus.Histogram
-	// ManifestOps and ManifestErrors count changes of the kubelet's directory by op: write, restore, remove.
+	// ManifestOps and ManifestErrors count changes of the kubelet's directory by op: write, restore, remove, and
+	// pull and end-pull for pods that only pull images.
 	ManifestOps    *prometheus.CounterVec
 	ManifestErrors *prometheus.CounterVec
+	// PrePulls counts pulls of images before an old pod stops, by result: pulled; failing, when an image cannot be pulled
+	// for the first time; refused, the kubelet does not run the pod that pulls; dropped, nobody waits for it any more.
+	PrePulls *prometheus.CounterVec
 	// Manifests is how many files stand there, by state: ours, drifted, foreign.
 	Manifests *prometheus.GaugeVec
 	// DaemonSets is how many there are, by phase.
@@ -54,6 +58,8 @@ func New(version string) *Metrics {
 			"Changes made in the kubelet's directory, by operation.", "op"),
 		ManifestErrors: counterVec("daemonsetd_manifest_errors_total",
 			"Changes of the kubelet's directory that failed, by operation.", "op"),
+		PrePulls: counterVec("daemonsetd_pre_pulls_total",
+			"Pulls of images before the old pod stops: pulled, failing (the old pod stays), refused, dropped.", "result"),
 		Manifests: gaugeVec("daemonsetd_manifests",
 			"Files in the kubelet's directory: ours, drifted (ours, edited by hand), foreign.", "state"),
 		DaemonSets: gaugeVec("daemonsetd_daemonsets", "DaemonSets by their phase on this node.", "phase"),
@@ -74,8 +80,8 @@ func New(version string) *Metrics {
 	}
 	info := gaugeVec("daemonsetd_build_info", "Always 1; the labels say what runs.", "version", "goversion")
 	info.WithLabelValues(version, runtime.Version()).Set(1)
-	m.registry.MustRegister(info, m.Reconciles, m.ReconcileSeconds, m.ManifestOps, m.ManifestErrors, m.Manifests,
-		m.DaemonSets,
+	m.registry.MustRegister(info, m.Reconciles, m.ReconcileSeconds, m.ManifestOps, m.ManifestErrors, m.PrePulls,
+		m.Manifests, m.DaemonSets,
 		m.SpecFiles, m.Problems, m.KubeletUp, m.NodeCondition, m.Events, m.ReloadSuccessful, m.ReloadTimestamp,
 		m.FirstManifestSeconds,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))

@@ -33,7 +33,10 @@ type planner struct {
 	key     string
 	wanted  *Wanted
 	present []Present
-	memory  Memory
+	// pulls are the manifests of pods that only pull images, keeps is the one that stays.
+	pulls  []Present
+	keeps  string
+	memory Memory
 	// over are the pods, by full name, that were waited for as long as a pod takes to stop, in this plan.
 	over map[string]bool
 
@@ -252,13 +255,22 @@ func (p *planner) replace() {
 	old := p.present[0]
 	switch k := p.in.Kubelet; {
 	case p.undecided(old.Source) || p.undecided(p.wanted.Source):
+		p.keepPull()
 		p.stands(PhaseBlocked, old, fmt.Sprintf("its file %s cannot be read, and what is known of it may be older than "+
 			"what runs", old.Source))
 	case p.wanted.Hold != "":
 		p.stands(PhaseWaiting, old, p.wanted.Hold)
+		if !k.Healthy || k.Missed {
+			p.keepPull()
+		}
+		if w := p.wanted.Pull; w != nil && p.pulling(w.Ahead) {
+			p.stands(PhaseWaiting, old, p.wanted.Hold+"; meanwhile "+p.memory.Pulled.Waits)
+		}
 	case (!k.Healthy || k.Missed) && !k.AssumeReady:
+		p.keepPull()
 		p.stands(PhaseWaiting, old, p.silence()+": nothing is replaced")
 	case p.tells() && !slices.ContainsFunc(p.present, func(m Present) bool { return !p.unlisted(m) }):
+		p.keepPull()
 		p.stands(PhaseWaiting, old, "the kubelet does not list the pod, and may run it under another name: nothing is "+
 			"replaced until that is known")
 		p.hurry = true
@@ -267,6 +279,8 @@ func (p *planner) replace() {
 		p.hurry = k.Healthy
 	case p.wanted.Surge && slices.ContainsFunc(p.present, p.standing):
 		p.surge()
+	case p.pulling(true):
+		p.stands(PhaseWaiting, old, p.memory.Pulled.Waits)
 	default:
 		for _, m := range p.present {
 			p.remove(m, ReasonReplacing, "the template has changed")

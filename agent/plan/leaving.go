@@ -116,7 +116,7 @@ func Ours(key, fullName, host string) bool {
 		return false
 	}
 	other, ok := strings.CutSuffix(node, "-"+host)
-	return !ok || !render.IsRevision(other)
+	return !ok || !render.IsRevision(other) && !render.IsPullPodName(revision+"-"+other)
 }
 
 // wait asks for the kubelet's next answer, or for a plan at the time when a wait without answers is over.

@@ -41,6 +41,8 @@ type Wanted struct {
 	// Older is the earlier revision that stands, or stood when the kubelet gave its pod up, as it can be written again;
 	// nil: it cannot, or needs no care. It is looked after for as long as it may not be replaced.
 	Older *render.Manifest
+	// Pull has the images of Manifest pulled before an older pod stops; nil: nothing has to be, or can.
+	Pull *Pull
 	// Surge starts the new pod beside the old one, which goes when the new one is available.
 	Surge bool
 	// Soak is for how long the new pod has to be ready until the old one goes, where that is longer than it takes to
@@ -105,6 +107,8 @@ type Kubelet struct {
 	PodsUnknown bool
 	Pods        map[string]Pod
 	Running     map[string]bool
+	// Pulls are the pods that pull images, which are none of Pods.
+	Pulls map[string]PullPod
 }
 
 // Memory is what must be remembered of one DaemonSet between two plans. It is written to disk before the acts of a plan
@@ -117,6 +121,8 @@ type Memory struct {
 	// Again is the earlier revision whose manifest was removed to have the kubelet try its pod once more, and that comes
 	// back.
 	Again string `json:"again,omitempty"`
+	// Pulled is how far the images of the wanted revision are pulled, before the old pod stops.
+	Pulled Pulled `json:"pulled,omitzero"`
 	// Eviction is the NoExecute timer.
 	Eviction placement.Eviction `json:"eviction,omitzero"`
 	// Stood are the pods whose manifests stood in the last plan. One that is gone without an act of ours was removed by
@@ -151,9 +157,11 @@ type Retry struct {
 type Input struct {
 	Now time.Time
 	// Node is the node's name in lower case, as the kubelet appends it to pod names.
-	Node     string
-	Wanted   []Wanted
-	Present  []Present
+	Node    string
+	Wanted  []Wanted
+	Present []Present
+	// Pulls are our manifests whose pods only pull images.
+	Pulls    []Present
 	Kubelet  Kubelet
 	Memories map[string]Memory
 	// Copies says, by DaemonSet, which file that is not ours has a pod of it: its mark is in the file. No pod of ours is
@@ -174,6 +182,10 @@ const (
 	Restore Kind = "restore"
 	// Remove unlinks a manifest.
 	Remove Kind = "remove"
+	// PullImages writes the manifest of a pod that pulls images.
+	PullImages Kind = "pull"
+	// EndPull unlinks it.
+	EndPull Kind = "end-pull"
 )
 
 // Reasons of acts. Those that Kubernetes has events for are spelt as there.
@@ -187,6 +199,8 @@ const (
 	ReasonEviction     = "TaintEviction"
 	ReasonDeleted      = "Deleted"
 	ReasonFailed       = "FailedDaemonPod"
+	ReasonPulling      = "PrePulling"
+	ReasonPulled       = "PrePulled"
 )
 
 // Act is one change of the kubelet's directory.
@@ -265,15 +279,15 @@ func Make(in Input) Output {
 	for i := range in.Wanted {
 		wanted[in.Wanted[i].Key] = &in.Wanted[i]
 	}
-	present := map[string][]Present{}
-	for _, p := range in.Present {
-		present[p.Key] = append(present[p.Key], p)
-	}
+	present, pulls := byKey(in.Present), byKey(in.Pulls)
 	keys := map[string]bool{}
 	for k := range wanted {
 		keys[k] = true
 	}
 	for k := range present {
+		keys[k] = true
+	}
+	for k := range pulls {
 		keys[k] = true
 	}
 	for k := range in.Memories {
@@ -284,17 +298,28 @@ func Make(in Input) Output {
 	}
 	out := Output{Memories: map[string]Memory{}}
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
-		p := planner{in: &in, key: key, wanted: wanted[key], present: present[key], memory: in.Memories[key]}
+		p := planner{
+			in: &in, key: key, wanted: wanted[key], present: present[key], pulls: pulls[key], memory: in.Memories[key],
+		}
 		p.run()
+		p.endPulls()
 		out.add(p)
 	}
 	slices.SortStableFunc(out.Acts, func(a, b Act) int { return cmp.Compare(order(a.Kind), order(b.Kind)) })
 	return out
 }
 
+func byKey(manifests []Present) map[string][]Present {
+	out := map[string][]Present{}
+	for _, p := range manifests {
+		out[p.Key] = append(out[p.Key], p)
+	}
+	return out
+}
+
 // order puts removals first: what leaves makes room (a port, a name) for what comes.
 func order(k Kind) int {
-	if k == Remove {
+	if k == Remove || k == EndPull {
 		return 0
 	}
 	return 1
@@ -315,7 +340,7 @@ func (o *Output) add(p planner) {
 		return
 	}
 	if len(m.Leaving) > 0 || m.Retry != (Retry{}) || m.Again != "" || m.Eviction != (placement.Eviction{}) ||
-		!m.WrittenAt.IsZero() || len(m.Stood) > 0 {
+		m.Pulled != (Pulled{}) || !m.WrittenAt.IsZero() || len(m.Stood) > 0 {
 		o.Memories[p.key] = m
 	}
 }

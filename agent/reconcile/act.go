@@ -20,11 +20,13 @@ import (
 // that fails, no pod is taken down for being replaced. Of a DaemonSet of which one act fails nothing more is done, and
 // no other one waits for it.
 func (r *Reconciler) act(ctx context.Context, s *Snapshot, out plan.Output) bool {
+	before := s.Memories
 	saveErr := r.memories.set(out.Memories)
 	r.cfg.Board.When(saveErr != nil, health.StateNotSaved, errorText(saveErr), r.cfg.StateDir)
 	if r.scanFailed(s) {
 		return false
 	}
+	r.tellPulls(before, out.Memories, out.Acts, s.Now)
 	due := slices.DeleteFunc(slices.Clone(out.Acts), func(a plan.Act) bool { return !r.due(a.Key, s.Now) })
 	unsure := !r.lookBeforeReplacing(ctx, s, due)
 	failed := map[string]error{}
@@ -93,7 +95,7 @@ func (r *Reconciler) scanFailed(s *Snapshot) bool {
 
 // change changes the kubelet's directory. Nothing is removed before the bytes of what follows it are on its disk.
 func (r *Reconciler) change(act plan.Act) error {
-	if act.Kind != plan.Remove {
+	if act.Manifest != nil {
 		return r.cfg.Store.Write(*act.Manifest)
 	}
 	if act.Next != nil {

@@ -164,7 +164,7 @@ func (r *Reconciler) leftBehind(configured string) []string {
 		if err != nil {
 			continue // it is gone, and what stood there with it
 		}
-		for _, e := range list.Ours {
+		for _, e := range slices.Concat(list.Ours, list.Pulls) {
 			left = append(left, filepath.Join(dir, e.FileName))
 		}
 	}

@@ -63,7 +63,8 @@ func decodeMemories(data []byte) (memoryFile, error) {
 func (m *memories) set(next map[string]plan.Memory) error {
 	f := memoryFile{Version: 1, DaemonSets: make(map[string]plan.Memory, len(next))}
 	for key, mem := range next {
-		if len(mem.Leaving) > 0 || mem.Retry != (plan.Retry{}) || mem.Again != "" || !mem.Eviction.ScheduledAt.IsZero() {
+		if len(mem.Leaving) > 0 || mem.Retry != (plan.Retry{}) || mem.Again != "" || !mem.Eviction.ScheduledAt.IsZero() ||
+			mem.Pulled != (plan.Pulled{}) {
 			f.DaemonSets[key] = mem
 		}
 	}

@@ -312,6 +312,9 @@ func because(message string) string {
 func (r *Reconciler) tell(act plan.Act) {
 	pod := act.PodName + "-" + r.cfg.Host
 	switch {
+	case act.Kind == plan.PullImages:
+		r.cfg.Events.OfDaemonSet(act.Key, corev1.EventTypeNormal, plan.ReasonPulling, act.Message)
+	case act.Kind == plan.EndPull:
 	case act.Kind == plan.Write:
 		r.cfg.Events.OfDaemonSet(act.Key, corev1.EventTypeNormal, plan.ReasonCreate, "Created pod: "+pod)
 	case act.Kind == plan.Restore:

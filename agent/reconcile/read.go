@@ -35,17 +35,25 @@ func (r *Reconciler) read(now time.Time) (*Snapshot, time.Duration) {
 	s.Dir = r.cfg.Store.Dir()
 	s.Listing, s.ScanErr = r.cfg.Store.Scan()
 	for _, e := range s.Listing.Ours {
-		s.Present = append(s.Present, plan.Present{
-			FileName: e.FileName, Key: e.Key(), Revision: e.Revision, PodName: e.PodName,
-			Source: e.Source, GracePeriodSeconds: e.GracePeriodSeconds, Intact: e.Intact,
-			Renamed: e.PodName != render.PodName(e.DaemonSet, e.Revision),
-		})
+		s.Present = append(s.Present, present(e, render.PodName))
+	}
+	for _, e := range s.Listing.Pulls {
+		s.Pulls = append(s.Pulls, present(e, render.PullPodName))
 	}
 	r.unlisted.look(s)
 	s.Answers = r.kubeletInput(s)
 	r.cfg.Catalog.Begin(catalog.Facts{Now: now, Specs: s.Specs, Node: s.Node, Standing: r.standing(s.Listing)})
 	s.Items = r.items(s, r.cfg.Catalog.Maker, s.Specs.DaemonSets)
 	return s, again
+}
+
+// present is a manifest of ours as it is planned from; podName gives the name that its pod should have.
+func present(e manifestdir.Entry, podName func(daemonSet, revision string) string) plan.Present {
+	return plan.Present{
+		FileName: e.FileName, Key: e.Key(), Revision: e.Revision, PodName: e.PodName,
+		Source: e.Source, GracePeriodSeconds: e.GracePeriodSeconds, Intact: e.Intact,
+		Renamed: e.PodName != podName(e.DaemonSet, e.Revision),
+	}
 }
 
 // standing gives the manifests of a listing by DaemonSet.
@@ -149,6 +157,7 @@ func (r *Reconciler) kubeletInput(s *Snapshot) plan.Kubelet {
 		RunningUnknown: k.Running.Err() != nil || k.Pods.Err() != nil, PodsUnknown: k.Pods.Err() != nil,
 		NameUnknown: k.Node == "", Absent: r.unlisted.absent(s),
 		Pods: make(map[string]plan.Pod, len(pods)), Running: make(map[string]bool, len(running)),
+		Pulls: pullPods(pods),
 	}
 	if k.Stranger != nil {
 		in.OtherNode = k.Node

@@ -89,6 +89,7 @@ func see(s *Snapshot, it *Item) driver.Seen {
 		// A pod that only stays, as where the node is tainted or not ready, would have no successor.
 		Answers: it.Decision.ShouldRun && (k.AssumeReady || k.Usable() && k.HealthErr == nil && k.Pods.Err() == nil),
 		File:    it.File.Manifest.Revision, Good: it.Good, Again: it.Memory.Again,
+		Pulling: pulling(s, it),
 	}
 	if it.FileBlocked == "" && !s.Specs.Undecided(it.DS.Source.File) {
 		seen.Wanted = rollout.Revision{Fleet: it.File.Fleet, Local: it.File.Manifest.Revision}

@@ -49,6 +49,8 @@ type Snapshot struct {
 	ScanErr error
 	// Present are all our manifests in it, also those of DaemonSets that are not declared any more.
 	Present []plan.Present
+	// Pulls are those of ours whose pods only pull images.
+	Pulls []plan.Present
 	// Memories is what was remembered, by DaemonSet, declared or not.
 	Memories map[string]plan.Memory
 	// Items are the declared DaemonSets, in the order of Specs.DaemonSets.
@@ -86,8 +88,8 @@ type Snapshot struct {
 // Input is what is planned from.
 func (s *Snapshot) Input() plan.Input {
 	in := plan.Input{
-		Now: s.Now, Node: s.Host, Wanted: make([]plan.Wanted, 0, len(s.Items)), Present: s.Present, Kubelet: s.Answers,
-		Memories: maps.Clone(s.Memories), Undecided: s.Specs.Undecided, Copies: map[string]string{},
+		Now: s.Now, Node: s.Host, Wanted: make([]plan.Wanted, 0, len(s.Items)), Present: s.Present, Pulls: s.Pulls,
+		Kubelet: s.Answers, Memories: maps.Clone(s.Memories), Undecided: s.Specs.Undecided, Copies: map[string]string{},
 	}
 	for _, f := range s.Listing.Copies() {
 		in.Copies[f.DaemonSet] = copied(f)
@@ -96,7 +98,9 @@ func (s *Snapshot) Input() plan.Input {
 		in.Memories = map[string]plan.Memory{}
 	}
 	for _, it := range s.Items {
-		in.Wanted = append(in.Wanted, it.Wanted())
+		w := it.Wanted()
+		w.Pull = s.pull(it)
+		in.Wanted = append(in.Wanted, w)
 		in.Memories[it.Key] = it.Memory
 	}
 	return in

@@ -119,6 +119,13 @@ func (b *Blockers) May() bool {
 	return b.Count <= b.Budget-1 && !b.own && b.canary == nil && b.hold == HoldNone
 }
 
+// Near says whether it is nearly this host's turn: it has it when as many of those in the way are done as may be down
+// at a time. Of those that agree on the fleet at most twice the budget are near or have their turn.
+func (b *Blockers) Near() bool {
+	return b.Budget > 0 && b.Count > b.Budget-1 && b.Count <= 2*b.Budget-1 && !b.own && b.canary == nil &&
+		b.hold == HoldNone
+}
+
 func (b *Blockers) count(p *Peer, w without) {
 	b.Members += one(p.grants(w))
 	b.Uncounted += one(p.placed() && p.Trouble == TroubleNone && !p.Counts)

@@ -79,6 +79,9 @@ type Observation struct {
 	Restarts uint32
 	Looping  bool
 	Why      string
+	// Pulling is since when the images of the target's revision are being pulled, for which the old pod stays; zero: they
+	// are not. Why says then what is waited for.
+	Pulling time.Time
 	// Shown is passed on.
 	Shown Shown
 }
@@ -368,16 +371,35 @@ func (m *machine) progress() {
 		m.fail()
 		return
 	}
-	// What takes long is the end of the old pod, or what is missing of the new one; the revision is not to blame.
-	if m.Stood.IsZero() {
+	// What takes long otherwise is the end of the old pod, or what is missing of the new one; the revision is not to
+	// blame.
+	since := m.Stood
+	if since.IsZero() {
+		since = m.pulling()
+	}
+	if since.IsZero() {
 		return
 	}
-	end := m.Stood.Add(m.spec.Deadline)
+	end := since.Add(m.spec.Deadline)
 	if m.o.Now.Before(end) {
 		m.until(end)
 		return
 	}
 	m.fail()
+}
+
+// pulling is since when the turn is spent on images of the target's revision, for which the old pod stays; zero: it is
+// not. One that cannot be pulled is a failure as one of the new pod is, only that the old pod runs on.
+func (m *machine) pulling() time.Time {
+	switch {
+	case m.o.Pulling.IsZero():
+		return time.Time{}
+	case m.o.Pulling.After(m.o.Now): // the clock was set back
+		return m.o.Now
+	case m.o.Pulling.Before(m.Began):
+		return m.Began // it began before this host had its turn
+	}
+	return m.o.Pulling
 }
 
 // fail tells that the target's revision does not work here, and why.

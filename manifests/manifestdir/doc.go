@@ -97,8 +97,8 @@ func (s *Store) path(name string) string { return filepath.Join(s.dir, name) }
 
 // Listing is what is in the directory. All of it is sorted by file name, byte by byte, as the kubelet lists it.
 type Listing struct {
-	// Ours has the files that bear our mark.
-	Ours []Entry
+	// Ours has the files that bear our mark, but for Pulls: those whose pods only pull images (render.Pull).
+	Ours, Pulls []Entry
 	// Foreign has every other file that the kubelet looks at.
 	Foreign []ForeignPod
 	// Problems has what an operator should look into.

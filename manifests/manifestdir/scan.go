@@ -112,7 +112,10 @@ func (s *Store) sweep(name string) []Problem {
 }
 
 func (l *Listing) add(name string, c cached) {
-	if c.header != nil {
+	switch {
+	case c.header != nil && c.header.Pull:
+		l.Pulls = append(l.Pulls, Entry{Header: *c.header})
+	case c.header != nil:
 		l.Ours = append(l.Ours, Entry{Header: *c.header})
 	}
 	if c.foreign != nil {

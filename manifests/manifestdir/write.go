@@ -67,7 +67,7 @@ func checkManifest(m render.Manifest) error {
 	}
 	want := render.Header{
 		Namespace: m.Namespace, DaemonSet: m.DaemonSet, Revision: m.Revision, FileName: m.FileName, PodName: m.PodName,
-		Source: m.Source, GracePeriodSeconds: m.GracePeriodSeconds, Intact: true,
+		Source: m.Source, GracePeriodSeconds: m.GracePeriodSeconds, Pull: m.Pull, Intact: true,
 	}
 	if h != want {
 		return fmt.Errorf("the manifest is not as it was rendered: got %+v, want %+v", h, want)
@@ -182,6 +182,8 @@ func (s *Store) remember(name string) {
 	}
 }
 
+func isOurName(name string) bool { return render.IsFileName(name) || render.IsPullFileName(name) }
+
 // Remove takes a manifest out of the directory, if the file bears our mark at this moment; else the error is
 // ErrForeignFile. A file that is not there, or no longer, is no error. The pod may run on for its grace period.
 func (s *Store) Remove(fileName string) error {
@@ -191,7 +193,7 @@ func (s *Store) Remove(fileName string) error {
 }
 
 func (s *Store) remove(name string) error {
-	if !render.IsFileName(name) {
+	if !isOurName(name) {
 		return fmt.Errorf("%w: it is not named as our files are", ErrForeignFile)
 	}
 	old, err := s.own(name)
@@ -216,7 +218,7 @@ func (s *Store) remove(name string) error {
 func (s *Store) Read(fileName string) ([]byte, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !render.IsFileName(fileName) {
+	if !isOurName(fileName) {
 		return nil, failed("read", s.path(fileName), fmt.Errorf("%w: it is not named as our files are", ErrForeignFile))
 	}
 	f, err := s.own(fileName)

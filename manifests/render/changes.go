@@ -58,7 +58,7 @@ func (c *changes) metadata(m *metav1.ObjectMeta) {
 
 func ownAnnotation(key string) bool {
 	switch key {
-	case AnnotationDaemonSet, AnnotationRevision, AnnotationSource, AnnotationChecksum:
+	case AnnotationDaemonSet, AnnotationRevision, AnnotationSource, AnnotationChecksum, AnnotationPull:
 		return true
 	}
 	return false

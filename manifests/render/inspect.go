@@ -24,6 +24,8 @@ type Header struct {
 	Source string
 	// GracePeriodSeconds is the pod's terminationGracePeriodSeconds, 30 where the file gives none.
 	GracePeriodSeconds int64
+	// Pull is set where the pod only pulls images for the DaemonSet; see the function.
+	Pull bool
 	// Intact is set when the file has exactly the bytes that were rendered, under the name that they were rendered for.
 	Intact bool
 	// Drift says why the file is not intact, as a clause that follows "the file".
@@ -63,27 +65,36 @@ func (e *ForeignError) Is(target error) bool { return target == ErrForeign }
 // its annotation daemonsetd.io/daemonset, with any revision; whatever else was edited by hand, it is then a file of
 // ours that drifted, and may be restored or removed. In a file that is no longer readable as YAML the annotation's line
 // is enough. Every other file is foreign: a copy under another name, an empty file, a file of ours whose mark was
-// deleted or changed. The error is then a *ForeignError, which tells the pod that the kubelet would run, found as the
-// kubelet finds it (first document, JSON or YAML, unknown fields and duplicate keys passed over).
+// deleted or changed. A manifest that pulls images (Pull) is told in the same way by a name and a mark of its own. The
+// error is then a *ForeignError, which tells the pod that the kubelet would run, found as the kubelet finds it (first
+// document, JSON or YAML, unknown fields and duplicate keys passed over).
 func Inspect(fileName string, data []byte) (Header, error) {
 	m, noPod := decode(data)
-	owner := m.Metadata.Annotations[AnnotationDaemonSet]
+	pull := IsPullFileName(fileName)
+	mark, podName, inName := AnnotationDaemonSet, PodName, revisionInFileName
+	if pull {
+		mark, podName, inName = AnnotationPull, PullPodName, revisionInPullFileName
+	}
+	owner := m.Metadata.Annotations[mark]
 	if noPod != nil && owner == "" {
-		owner = markLine(data)
+		owner = markLine(data, mark)
 	}
 	namespace, name, ok := strings.Cut(owner, "/")
-	revision, named := revisionInFileName(fileName, namespace, name)
+	revision, named := inName(fileName, namespace, name)
 	if !ok || !named {
+		if pull {
+			owner = m.Metadata.Annotations[AnnotationDaemonSet] // the mark of another pod than the DaemonSet's own is none
+		}
 		return Header{}, foreign(fileName, owner, m, noPod)
 	}
 	h := Header{
-		Namespace: namespace, DaemonSet: name, Revision: revision, FileName: fileName,
+		Namespace: namespace, DaemonSet: name, Revision: revision, FileName: fileName, Pull: pull,
 		PodName:            m.Metadata.Name,
 		Source:             m.Metadata.Annotations[AnnotationSource],
 		GracePeriodSeconds: gracePeriod(m.Spec.TerminationGracePeriodSeconds),
 	}
 	if h.PodName == "" {
-		h.PodName = PodName(name, revision)
+		h.PodName = podName(name, revision)
 	}
 	h.Drift = drift(h, m, noPod, data)
 	h.Intact = h.Drift == ""
@@ -139,9 +150,9 @@ func decode(data []byte) (minimal, error) {
 }
 
 // markLine looks for the mark in a file that cannot be parsed.
-func markLine(data []byte) string {
+func markLine(data []byte, mark string) string {
 	for line := range strings.Lines(string(data)) {
-		if v, ok := strings.CutPrefix(strings.TrimSpace(line), AnnotationDaemonSet+":"); ok {
+		if v, ok := strings.CutPrefix(strings.TrimSpace(line), mark+":"); ok {
 			return strings.Trim(strings.TrimSpace(v), `"'`)
 		}
 	}

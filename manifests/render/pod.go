@@ -64,7 +64,7 @@ func labels(template map[string]string, o Options) map[string]string {
 func annotations(template map[string]string, ds *appsv1.DaemonSet, o Options) map[string]string {
 	out := make(map[string]string, len(template)+4)
 	for k, v := range template {
-		if !strings.HasPrefix(k, kubeletAnnotations) && k != AnnotationChecksum {
+		if !strings.HasPrefix(k, kubeletAnnotations) && k != AnnotationChecksum && k != AnnotationPull {
 			out[k] = v
 		}
 	}

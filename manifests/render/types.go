@@ -24,6 +24,8 @@ type Manifest struct {
 	Source string
 	// GracePeriodSeconds is the pod's terminationGracePeriodSeconds.
 	GracePeriodSeconds int64
+	// Pull is set where the pod is none of the DaemonSet, but pulls the images of one; see the function.
+	Pull bool
 	// Data is the file's bytes. Nil where only the header was wanted.
 	Data []byte
 }

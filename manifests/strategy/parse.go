@@ -37,6 +37,7 @@ func Parse(ds *appsv1.DaemonSet) (Strategy, []Problem) {
 	s.Paused = p.flag(AnnotationPaused)
 	s.Strict = p.flag(AnnotationStrict)
 	s.AutoRollback = p.flag(AnnotationAutoRollback)
+	s.PrePull = p.unless(AnnotationPrePull) && !s.OnDelete && !s.Surge
 	if v := p.number(AnnotationPartition, 0); v != nil {
 		s.Partition = *v
 	}
@@ -64,6 +65,12 @@ func (p *parser) flag(key string) bool {
 		p.problem(key, "%q is neither \"true\" nor \"false\"", v)
 	}
 	return v == "true"
+}
+
+// unless reads a flag that is set where nobody says "false".
+func (p *parser) unless(key string) bool {
+	p.flag(key) // what is neither is told
+	return p.annotations[key] != "false"
 }
 
 // wholeOrPercent is what a number or a percentage looks like; the digits are limited so that no arithmetic overflows.

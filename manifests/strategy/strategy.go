@@ -31,13 +31,15 @@ const (
 	AnnotationSoak = "daemonsetd.io/soak"
 	// AnnotationAutoRollback takes a host whose new pod failed, and those that have it too, back while it is "true".
 	AnnotationAutoRollback = "daemonsetd.io/auto-rollback"
+	// AnnotationPrePull has the images of a new pod pulled before the old one stops, unless it is "false".
+	AnnotationPrePull = "daemonsetd.io/pre-pull"
 )
 
 // Annotations are all of them.
 func Annotations() []string {
 	return []string{
 		AnnotationAutoRollback, AnnotationCanary, AnnotationDeadline, AnnotationMaxFailed, AnnotationPartition,
-		AnnotationPaused, AnnotationSoak, AnnotationStrict,
+		AnnotationPaused, AnnotationPrePull, AnnotationSoak, AnnotationStrict,
 	}
 }
 
@@ -59,6 +61,9 @@ type Strategy struct {
 	Budget intstr.IntOrString
 	// Paused, Strict and AutoRollback are the annotations of these names.
 	Paused, Strict, AutoRollback bool
+	// PrePull: the images of a new pod are pulled before the old one stops. It is never set with OnDelete or Surge: there
+	// an operator wants it now, or the old pod stays anyway.
+	PrePull bool
 	// Partition is how many members stay on what they run; see Stay.
 	Partition intstr.IntOrString
 	// Canary selects the nodes that go first; nil: none.

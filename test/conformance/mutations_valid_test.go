@@ -27,7 +27,7 @@ func harmless() []mutation {
 		{"maxUnavailable over 100 as a number", "spec.updateStrategy", `{type: RollingUpdate, rollingUpdate: {maxUnavailable: 300}}`},
 		{"maxUnavailable 100%", "spec.updateStrategy", `{type: RollingUpdate, rollingUpdate: {maxUnavailable: 100%}}`},
 		{"minReadySeconds over any deadline", "spec.minReadySeconds", `3600`},
-		{"every annotation of a rollout", "metadata.annotations", `{daemonsetd.io/paused: "true", daemonsetd.io/partition: 10%, daemonsetd.io/canary-selector: "a in (b, c)", daemonsetd.io/progress-deadline: 90m, daemonsetd.io/max-failed: "3", daemonsetd.io/auto-rollback: "true"}`},
+		{"every annotation of a rollout", "metadata.annotations", `{daemonsetd.io/paused: "true", daemonsetd.io/partition: 10%, daemonsetd.io/canary-selector: "a in (b, c)", daemonsetd.io/progress-deadline: 90m, daemonsetd.io/max-failed: "3", daemonsetd.io/auto-rollback: "true", daemonsetd.io/pre-pull: "false"}`},
 		{"maxSurge with maxUnavailable 0%", "spec.updateStrategy", `{type: RollingUpdate, rollingUpdate: {maxSurge: 1, maxUnavailable: 0%}}`},
 		{"OnDelete with a bad rollingUpdate", "spec.updateStrategy", `{type: OnDelete, rollingUpdate: {maxSurge: 5, maxUnavailable: 5}}`},
 		{"empty update strategy", "spec.updateStrategy", `{}`},

@@ -37,6 +37,17 @@ type Seen struct {
 	Down string
 	// Again is the revision that comes back after the kubelet gave its pod up; empty: none does.
 	Again string
+	// Pulling are the images of a revision that are being pulled before the old pod stops; nil: none are.
+	Pulling *Pulling
+}
+
+// Pulling is a revision whose images are being pulled while the old pod runs.
+type Pulling struct {
+	// Revision is this host's.
+	Revision string
+	Since    time.Time
+	// Why is one sentence on what is waited for.
+	Why string
 }
 
 // Stand is a pod whose manifest stands.
@@ -87,6 +98,9 @@ func (t *Turns) observe(seen *Seen, now time.Time) rollout.Observation {
 			}
 			return seen.Good[i]
 		},
+	}
+	if p := seen.Pulling; p != nil && p.Revision == state.Target.Revision.Local {
+		o.Pulling, o.Why = p.Since, p.Why
 	}
 	for i, p := range seen.Stand {
 		if p.Ends != nil && p.Revision == state.Target.Revision.Local {
