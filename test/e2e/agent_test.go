@@ -18,6 +18,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"github.com/daemonsetd/daemonsetd/agent/api"
+	"github.com/daemonsetd/daemonsetd/manifests/render"
 	"github.com/daemonsetd/daemonsetd/test/e2e/host"
 )
 
@@ -248,7 +249,7 @@ func (a *agent) gone(t *testing.T) time.Duration {
 func ofDaemonSet(pods []corev1.Pod, name string) []corev1.Pod {
 	var own []corev1.Pod
 	for _, pod := range pods {
-		if pod.Namespace == namespace && strings.HasPrefix(pod.Name, name+"-") {
+		if pod.Namespace == namespace && strings.HasPrefix(pod.Name, name+"-") && pod.Annotations[render.AnnotationPull] == "" {
 			own = append(own, pod)
 		}
 	}
