@@ -71,6 +71,9 @@ func TestPrePull(t *testing.T) {
 		t.Errorf("the old container ended at %s, the image was here at %s before", old.End, at)
 	}
 
+	took, _ = outage("3b", r.name("app:3"), "")
+	t.Logf("the image is here: old container's end -> new one's start: %s", took.Round(time.Millisecond))
+
 	before := a.mains(t)
 	a.spec(t, "spec.yaml", imageYAML(a.name, "4", r.name("app:4"), ""))
 	host.Eventually(t, patience, func(ctx context.Context) error {
