@@ -128,7 +128,8 @@ func Pull(m Manifest, nodeName string, images []PullImage) (Manifest, error) {
 			RestartPolicy: corev1.RestartPolicyNever, HostNetwork: true, TerminationGracePeriodSeconds: &out.GracePeriodSeconds,
 			AutomountServiceAccountToken: new(false), EnableServiceLinks: new(false),
 			PriorityClassName: doc.Spec.PriorityClassName, Priority: doc.Spec.Priority,
-			PreemptionPolicy: doc.Spec.PreemptionPolicy, RuntimeClassName: doc.Spec.RuntimeClassName, OS: doc.Spec.OS, Tolerations: doc.Spec.Tolerations,
+			PreemptionPolicy: doc.Spec.PreemptionPolicy, RuntimeClassName: doc.Spec.RuntimeClassName,
+			OS: doc.Spec.OS, Tolerations: doc.Spec.Tolerations,
 		},
 	}
 	for i, image := range images {
