@@ -81,10 +81,9 @@ func TestPrePull(t *testing.T) {
 		}, []string{pulls}, PhaseWaiting},
 		{"the old pod is down", func(in *Input) { in.Kubelet.Pods[full(rev1)] = Pod{} }, []string{pulls}, PhaseWaiting},
 		{"not its turn", func(in *Input) { in.Wanted[0].Hold = "b goes first" }, nil, PhaseWaiting},
-		{
-			"nearly its turn", func(in *Input) { in.Wanted[0].Hold, in.Wanted[0].Pull.Ahead = "b goes first", true },
-			[]string{pulls}, PhaseWaiting,
-		},
+		{"nearly its turn", func(in *Input) {
+			in.Wanted[0].Hold, in.Wanted[0].Pull.Ahead = "b goes first", true
+		}, []string{pulls}, PhaseWaiting},
 		{"nearly its turn, and it has", func(in *Input) {
 			says(in, PullPod{Done: true})
 			in.Wanted[0].Hold, in.Wanted[0].Pull.Ahead = "b goes first", true
