@@ -92,8 +92,9 @@ func TestFaultO12(t *testing.T) {
 	opts.Logger = zerolog.New(&log)
 	stop := b.runWith(opts)
 	b.eventually("gossip to be on", func() bool { return b.gossip().ID != "" })
+	started := len(log.String()) // where a busy machine is slow to answer, that is said before
 	stop()
-	for line := range strings.Lines(log.String()) {
+	for line := range strings.Lines(log.String()[started:]) {
 		if strings.Contains(line, `"level":"error"`) {
 			t.Errorf("a normal stop logs %s", line)
 		}
