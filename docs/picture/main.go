@@ -26,6 +26,14 @@ const (
 	gap           = 62
 )
 
+const (
+	// alternative is read to those who do not see the picture, and caption stands below it.
+	alternative = "On each host daemonsetd reads DaemonSet files, decides with what the agents tell each other, and " +
+		"writes static pod manifests that the kubelet runs."
+	caption = "The agents gossip (dashed): labels, taints, conditions, who runs what, who waits for its turn. " +
+		"There is no server."
+)
+
 // box is what stands in a host, from top to bottom, and the words on the arrow that leads to the next.
 type box struct {
 	title, below, arrow string
@@ -56,12 +64,17 @@ func write(out io.Writer) error {
   .arrow { stroke: #52606d; fill: none; marker-end: url(#tip); }
   .gossip { stroke: #2b6cb0; stroke-width: 2; stroke-dasharray: 6 4; fill: none; }
 </style>
-<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path d="M0 0 8 4 0 8z" fill="#52606d"/></marker></defs>
+<defs>
+  <marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">
+    <path d="M0 0 8 4 0 8z" fill="#52606d"/>
+  </marker>
+</defs>
 <rect width="%d" height="%d" fill="#ffffff"/>
-`, width, height, "On each host daemonsetd reads DaemonSet files, decides with what the agents tell each other, and writes static pod "+
-		"manifests that the kubelet runs.", width, height)
+`, width, height, alternative, width, height)
 	for i, h := range []struct{ name, pod string }{
-		{"edge-1, disktype=ssd", "runs the pod"}, {"edge-2, disktype=ssd", "runs the pod"}, {"edge-3, disktype=hdd", "no pod: the label does not match"},
+		{"edge-1, disktype=ssd", "runs the pod"},
+		{"edge-2, disktype=ssd", "runs the pod"},
+		{"edge-3, disktype=hdd", "no pod: the label does not match"},
 	} {
 		host(&b, 20+i*(hostWidth+20), h.name, boxes(h.pod))
 	}
@@ -70,7 +83,7 @@ func write(out io.Writer) error {
 		right := 20 + i*(hostWidth+20) + 20 + boxWidth
 		fmt.Fprintf(&b, "<path class=\"gossip\" d=\"M%d %dH%d\"/>\n", right, y, right+60)
 	}
-	label(&b, width/2, height-20, "small", "The agents gossip (dashed): labels, taints, conditions, who runs what, who waits for its turn. There is no server.")
+	label(&b, width/2, height-20, "small", caption)
 	b.WriteString("</svg>\n")
 	_, err := io.WriteString(out, b.String())
 	return err
@@ -78,11 +91,11 @@ func write(out io.Writer) error {
 
 // host draws one at a distance from the left.
 func host(b *strings.Builder, x int, name string, in []box) {
-	fmt.Fprintf(b, "<rect class=\"host\" x=\"%d\" y=\"20\" width=\"%d\" height=\"%d\" rx=\"8\"/>\n", x, hostWidth, hostHeight)
+	rect(b, "host", x, 20, hostWidth, hostHeight)
 	label(b, x+hostWidth/2, 44, "title", name)
 	for i, box := range in {
 		y := 60 + i*gap
-		fmt.Fprintf(b, "<rect class=\"%s\" x=\"%d\" y=\"%d\" width=\"%d\" height=\"%d\" rx=\"5\"/>\n", box.class, x+20, y, boxWidth, boxHeight)
+		rect(b, box.class, x+20, y, boxWidth, boxHeight)
 		label(b, x+hostWidth/2, y+19, "title", box.title)
 		label(b, x+hostWidth/2, y+35, "small", box.below)
 		if box.arrow == "" {
@@ -95,4 +108,8 @@ func host(b *strings.Builder, x int, name string, in []box) {
 
 func label(b *strings.Builder, x, y int, class, text string) {
 	fmt.Fprintf(b, "<text class=\"%s\" x=\"%d\" y=\"%d\" text-anchor=\"middle\">%s</text>\n", class, x, y, text)
+}
+
+func rect(b *strings.Builder, class string, x, y, width, height int) {
+	fmt.Fprintf(b, `<rect class="%s" x="%d" y="%d" width="%d" height="%d" rx="6"/>`+"\n", class, x, y, width, height)
 }

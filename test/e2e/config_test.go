@@ -222,6 +222,13 @@ func TestReboot(t *testing.T) {
 	start := time.Now()
 	a.start(t)
 	pod := a.reports(t, c)
+	// What the container before had printed is the last report until this one has printed its own.
+	host.Eventually(t, patience, func(context.Context) error {
+		if all, err := a.printed(&pod); err != nil || len(all) < 2 {
+			return fmt.Errorf("want a second report, got %d, %w", len(all), err)
+		}
+		return nil
+	})
 	t.Logf("agent started after the kubelet -> the pod has its Secret: %s", time.Since(start).Round(time.Millisecond))
 	a.onlyEver(t, &pod, c)
 	a.noCanary(t)

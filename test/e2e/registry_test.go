@@ -66,7 +66,8 @@ func (r *registry) push(t *testing.T, repository, tag string) {
 	own := make([]byte, 1<<20)
 	_, _ = rand.Read(own)
 	layer := archive(t, []tar.Header{
-		{Name: "bin/", Typeflag: tar.TypeDir, Mode: 0o755}, {Name: "bin/busybox", Mode: 0o755},
+		{Name: "bin/", Typeflag: tar.TypeDir, Mode: 0o755},
+		{Name: "bin/busybox", Mode: 0o755},
 		{Name: "bin/sh", Typeflag: tar.TypeSymlink, Linkname: "busybox"},
 		{Name: "bin/sleep", Typeflag: tar.TypeSymlink, Linkname: "busybox"},
 		{Name: "bin/true", Typeflag: tar.TypeSymlink, Linkname: "busybox"},
