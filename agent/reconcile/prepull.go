@@ -81,13 +81,13 @@ func pullPods(pods []corev1.Pod) map[string]plan.PullPod {
 			continue
 		}
 		p := kubelet.PullsOf(pod)
-		out[pod.Namespace+"/"+pod.Name] = plan.PullPod{
+		q := plan.PullPod{
 			Done: p.Done, Refused: !p.Done && kubelet.Failed(pod), Failing: p.Failing, Message: p.Message,
 		}
-		if q := out[pod.Namespace+"/"+pod.Name]; q.Refused {
+		if q.Refused {
 			q.Message = kubelet.PodMessage(pod)
-			out[pod.Namespace+"/"+pod.Name] = q
 		}
+		out[pod.Namespace+"/"+pod.Name] = q
 	}
 	return out
 }
